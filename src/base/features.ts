@@ -1,0 +1,39 @@
+// Facts of a kernel and a host, as plain data. The compiler knows the running machine only through these.
+
+/** Where the generated programs find what they read in kernel structures, in bytes. Read from the kernel's BTF. */
+export interface KernelLayout {
+  /** `struct bpf_nf_ctx` */
+  readonly nfCtxState: number;
+  readonly nfCtxSkb: number;
+  /** `struct nf_hook_state` */
+  readonly hookStateIn: number;
+  readonly hookStateOut: number;
+  /** `struct net_device` */
+  readonly deviceName: number;
+  readonly deviceAddress: number;
+  /** `struct sk_buff` */
+  readonly skbLen: number;
+  /** `struct xdp_buff`, `struct xdp_rxq_info` */
+  readonly xdpRxq: number;
+  readonly rxqDevice: number;
+}
+
+/** Kernel functions that programs may call, by name, with their BTF ids. Absent where the kernel lacks one. */
+export type KernelFunction = 'bpf_dynptr_from_skb' | 'bpf_dynptr_slice' | 'bpf_cast_to_kern_ctx' | 'bpf_rdonly_cast';
+
+export interface Features {
+  /** As `uname -r` says, for messages only. */
+  readonly release: string;
+  /** Number of CPUs that may ever come online: per-CPU areas have one part for each. */
+  readonly possibleCpus: number;
+  readonly layout: KernelLayout;
+  readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
+  /** BTF id of a structure whose first two members are 64-bit words (`struct timespec64`), used to read raw memory. */
+  readonly wordPairType: number;
+}
+
+/** What the `xdp` placement must know of the namespace to tell INPUT from FORWARD. */
+export interface HostFacts {
+  /** Destinations that are delivered locally, from the kernel's local routing table: host, broadcast and subnets. */
+  readonly localDestinations: readonly { readonly low: number; readonly high: number }[];
+}

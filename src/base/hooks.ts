@@ -1,0 +1,16 @@
+// The points of a packet's way at which the filter table is asked.
+
+/** A built-in chain of the filter table. */
+export type FilterChain = 'INPUT' | 'FORWARD' | 'OUTPUT';
+
+/** The built-in chains of the filter table in the order in which iptables-save prints them. */
+export const FILTER_CHAINS: readonly FilterChain[] = ['INPUT', 'FORWARD', 'OUTPUT'];
+
+/** Netfilter's number of each hook (`enum nf_inet_hooks`, include/uapi/linux/netfilter.h). */
+export const HOOK_NUMBER: Readonly<Record<FilterChain, number>> = { INPUT: 1, FORWARD: 2, OUTPUT: 3 };
+
+/** Where rules are enforced: all at netfilter, or INPUT and FORWARD at XDP alone. */
+export type Placement = 'netfilter' | 'xdp';
+
+/** How an XDP program is attached; `auto` lets the device decide. */
+export type XdpMode = 'auto' | 'native' | 'generic';

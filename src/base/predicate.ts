@@ -1,0 +1,119 @@
+// What rules ask of a packet: fields, predicates over them, and a match's meaning as clauses.
+//
+// Extensions produce these, the graph is made of them, the classifier collects them. A field is a number that every
+// packet has at a hook; where a packet lacks it (ports of a later fragment, an address of a device that is not there)
+// the number is 0, and the clauses in front of it keep it from being asked.
+
+import { complement, contains, formatSet, type IntervalSet } from './intervals.ts';
+import { formatAddress } from './ipv4.ts';
+
+/** A numeric packet field. */
+export type NumericField =
+  | 'src' // IPv4 source address, host order
+  | 'dst' // IPv4 destination address, host order
+  | 'protocol' // IPv4 protocol number
+  | 'fragment' // fragment offset in units of 8 bytes; 0 for a whole packet and for a first fragment
+  | 'transportLength' // bytes after the IPv4 header that are really there, 0–65535
+  | 'sport' // first two bytes of the transport header
+  | 'dport' // its third and fourth byte
+  | 'tcpFlags' // byte 13 of the transport header
+  | 'icmp'; // ICMP type * 256 + code: the first two bytes of the transport header
+
+/** A field that holds a device name; the empty name where the hook has no such device. */
+export type DeviceField = 'inDevice' | 'outDevice';
+
+export type Field = NumericField | DeviceField;
+
+/** The largest value of each numeric field. */
+export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
+  src: 0xffffffff,
+  dst: 0xffffffff,
+  protocol: 0xff,
+  fragment: 0x1fff,
+  transportLength: 0xffff,
+  sport: 0xffff,
+  dport: 0xffff,
+  tcpFlags: 0xff,
+  icmp: 0xffff,
+};
+
+/** True where the field's value lies in the set. */
+export interface InSet {
+  readonly kind: 'in';
+  readonly field: NumericField;
+  readonly set: IntervalSet;
+}
+
+/** True where `(field & mask) === value`: flags, and address masks with holes. */
+export interface Masked {
+  readonly kind: 'masked';
+  readonly field: NumericField;
+  readonly mask: number;
+  readonly value: number;
+}
+
+/** True where the device's name is `name`, or begins with it (`eth+`); names are at most 15 bytes. */
+export interface DeviceName {
+  readonly kind: 'device';
+  readonly field: DeviceField;
+  readonly name: string;
+  readonly prefix: boolean;
+}
+
+/** A pure question about one field. Negation is not part of it: a match node swaps its edges instead. */
+export type Predicate = InSet | Masked | DeviceName;
+
+/** A predicate, or its contrary. */
+export interface Literal {
+  readonly predicate: Predicate;
+  readonly negated: boolean;
+}
+
+/**
+ * One step of a rule's conjunction, asked in order: `require` goes on if the literal holds and to the next rule if not;
+ * `dropIf` drops the packet, uncounted, if it holds and goes on if not (what the kernel calls hotdrop).
+ */
+export type Clause = { readonly kind: 'require' | 'dropIf' } & Literal;
+
+export type FieldValues = Readonly<Record<NumericField, number> & Record<DeviceField, string>>;
+
+/** Evaluates a predicate on the field values of one packet. */
+export function evaluatePredicate(predicate: Predicate, fields: FieldValues): boolean {
+  switch (predicate.kind) {
+    case 'in':
+      return contains(predicate.set, fields[predicate.field]);
+    case 'masked':
+      return (fields[predicate.field] & predicate.mask) >>> 0 === predicate.value;
+    case 'device': {
+      const name = fields[predicate.field];
+      return predicate.prefix ? name.startsWith(predicate.name) : name === predicate.name;
+    }
+  }
+}
+
+/** Prints a predicate in the form that dumps and the graph's text use: `dport in 22,80-90`, `tcpFlags & 0x17 == 0x2`. */
+export function formatPredicate(predicate: Predicate): string {
+  switch (predicate.kind) {
+    case 'in': {
+      const isAddress = predicate.field === 'src' || predicate.field === 'dst';
+      return `${predicate.field} in ${formatSet(predicate.set, isAddress ? formatAddress : String) || 'nothing'}`;
+    }
+    case 'masked':
+      return `${predicate.field} & 0x${predicate.mask.toString(16)} == 0x${predicate.value.toString(16)}`;
+    case 'device':
+      return `${predicate.field} ${predicate.prefix ? 'begins' : 'is'} ${JSON.stringify(predicate.name)}`;
+  }
+}
+
+/** The canonical one of a literal and its contrary, so that equal questions are equal nodes. */
+export function canonicalLiteral(literal: Literal): Literal {
+  const { predicate, negated } = literal;
+  if (predicate.kind !== 'in') return literal;
+  const other = complement(predicate.set, FIELD_MAXIMUM[predicate.field]);
+  const shorter = other.length < predicate.set.length;
+  const sameLength = other.length === predicate.set.length;
+  if (shorter || (sameLength && contains(predicate.set, 0))) {
+    return { predicate: { ...predicate, set: other }, negated: !negated };
+  }
+  return literal;
+}

@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per strength of test. `kernel`, `differential` and `cli` need root, network namespaces and a BPF kernel.
+const project = (name: string, timeout: number) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: timeout,
+    hookTimeout: timeout,
+    pool: 'forks' as const,
+  },
+});
+
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    projects: [
+      project('unit', 30_000),
+      project('golden', 30_000),
+      project('kernel', 120_000),
+      project('cli', 120_000),
+      project('differential', 900_000),
+    ],
+  },
+});
