@@ -1,0 +1,230 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { StoreError } from '../../../src/store/errors.ts';
+import { type Generation, Store } from '../../../src/store/store.ts';
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'ipb-store-'));
+  path = join(directory, 'state', 'store.sqlite');
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function withStore<T>(work: (store: Store) => T, options?: Parameters<typeof Store.open>[1]): T {
+  const store = Store.open(path, options);
+  try {
+    return work(store);
+  } finally {
+    store.close();
+  }
+}
+
+function sample(id: number, rest: Partial<Generation> = {}): Omit<Generation, 'created' | 'state'> {
+  return {
+    id,
+    sourceFile: 'rules.v4',
+    sourceText: '*filter\nCOMMIT\n',
+    text: '*filter\nCOMMIT\n',
+    request: { placement: 'netfilter' },
+    manifest: { slots: [] },
+    counterBase: [],
+    ...rest,
+  };
+}
+
+function storeError(work: () => unknown): StoreError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof StoreError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+test('a generation comes back as it was written, also after reopening', () => {
+  const written = sample(3, {
+    counterBase: [
+      { packets: -1n, bytes: 2n ** 63n - 1n },
+      { packets: 5n, bytes: -(2n ** 63n) },
+    ],
+    carry: { from: 2, slots: [1, -1] },
+  });
+  withStore((store) => store.insertGeneration(written));
+  const read = withStore((store) => store.generation(3));
+  expect(read).toMatchObject({ ...written, state: 'prepared' });
+  expect(read?.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(withStore((store) => store.generation(4))).toBeUndefined();
+});
+
+test('the file is for root alone', () => {
+  withStore(() => {});
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(join(directory, 'state')).mode & 0o777).toBe(0o700);
+});
+
+test('numbers alternate in parity with the one in force, grow, are never 0 and never used twice', () => {
+  withStore((store) => {
+    expect(store.nextGenerationId(0)).toBe(1);
+    store.insertGeneration(sample(1));
+    expect(store.nextGenerationId(1)).toBe(2);
+    store.insertGeneration(sample(2));
+    store.discard(2);
+    expect(store.nextGenerationId(1)).toBe(4);
+  });
+  expect(withStore((store) => store.nextGenerationId(1))).toBe(6);
+  // A lost store meets a kernel that is further on.
+  rmSync(join(directory, 'state'), { recursive: true });
+  expect(withStore((store) => store.nextGenerationId(41))).toBe(42);
+});
+
+test('folding the carry replaces the base and ends the carry', () => {
+  withStore((store) => {
+    store.insertGeneration(sample(1, { counterBase: [{ packets: 0n, bytes: 0n }], carry: { from: 7, slots: [0] } }));
+    store.setCounterBase(1, [{ packets: 1n, bytes: 60n }], { foldCarry: false });
+    expect(store.generation(1)?.carry).toEqual({ from: 7, slots: [0] });
+    store.setCounterBase(1, [{ packets: -9n, bytes: -540n }], { foldCarry: true });
+    expect(store.generation(1)?.carry).toBeUndefined();
+    expect(store.generation(1)?.counterBase).toEqual([{ packets: -9n, bytes: -540n }]);
+    expect(() => store.setCounterBase(2, [], { foldCarry: false })).toThrow('no generation 2');
+  });
+});
+
+test('a transaction that throws leaves nothing behind', () => {
+  withStore((store) => {
+    expect(() =>
+      store.transaction(() => {
+        store.insertGeneration(sample(1));
+        store.setMeta('cookie', '17');
+        throw new Error('midway');
+      }),
+    ).toThrow('midway');
+    expect(store.generations()).toEqual([]);
+    expect(store.meta('cookie')).toBeUndefined();
+  });
+});
+
+test('pruning spares what is in force and what counters are still carried from', () => {
+  withStore((store) => {
+    for (const id of [1, 2, 3, 4, 5]) store.insertGeneration(sample(id));
+    store.insertGeneration(sample(6, { carry: { from: 3, slots: [] } }));
+    store.retire(1);
+    expect(store.generations().map((g) => [g.id, g.state])).toContainEqual([1, 'retired']);
+    store.prune(2, 1);
+    expect(store.generations().map((g) => g.id)).toEqual([1, 3, 5, 6]);
+  });
+});
+
+test('a full disk is an error that says so, and what was there stays', () => {
+  withStore((store) => store.insertGeneration(sample(1)));
+  withStore(
+    (store) => {
+      const error = storeError(() => store.insertGeneration(sample(2, { sourceText: 'x'.repeat(1_000_000) })));
+      expect(error.code).toBe('SQLITE_FULL');
+      expect(error.operation).toBe('record generation 2');
+      expect(error.remedy).toMatch(/Free space/);
+      expect(store.generations().map((g) => g.id)).toEqual([1]);
+    },
+    { maxPages: 20 },
+  );
+});
+
+test('a damaged file, a foreign file and a newer schema are told apart', () => {
+  withStore((store) => {
+    for (let id = 1; id < 40; id++) store.insertGeneration(sample(id, { sourceText: 'x'.repeat(5000) }));
+  });
+  truncateSync(path, 8 * 4096);
+  const damaged = storeError(() => withStore((store) => store.generations()));
+  expect(damaged.code).toMatch(/^SQLITE_CORRUPT/);
+  expect(damaged.remedy).toMatch(/move it away/);
+
+  rmSync(join(directory, 'state'), { recursive: true });
+  mkdirSync(join(directory, 'state'));
+  writeFileSync(path, 'something else '.repeat(400));
+  expect(storeError(() => Store.open(path)).code).toBe('SQLITE_NOTADB');
+
+  rmSync(path);
+  withStore(() => {});
+  const db = new Database(path);
+  db.pragma('user_version = 99');
+  db.close();
+  expect(storeError(() => Store.open(path))).toMatchObject({ code: 'NEWER_SCHEMA', path });
+});
+
+test('a path that cannot be is an error with the errno', () => {
+  writeFileSync(join(directory, 'state'), '');
+  expect(storeError(() => Store.open(path)).code).toMatch(/^E(NOTDIR|EXIST)$/);
+});
+
+test('readers do not wait for a writer, a second writer does and then says who is in the way', () => {
+  withStore((one) => {
+    one.insertGeneration(sample(1));
+    withStore(
+      (two) => {
+        one.transaction(() => {
+          one.insertGeneration(sample(2));
+          expect(two.generations().map((g) => g.id)).toEqual([1]);
+          const error = storeError(() => two.setMeta('name', 'blue'));
+          expect(error.code).toBe('SQLITE_BUSY');
+          expect(error.remedy).toMatch(/Another process/);
+        });
+        expect(two.generations().map((g) => g.id)).toEqual([1, 2]);
+      },
+      { busySeconds: 0.1 },
+    );
+  });
+});
+
+function startWriter(rounds: number) {
+  const script = new URL('./writer.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, ['--import', 'tsx', script, path, String(rounds)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const finished: number[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    finished.push(...text.trim().split('\n').map(Number));
+  });
+  return { child, finished };
+}
+
+test('processes that open and write a new store at the same time all succeed', async () => {
+  const writers = [1, 2, 3, 4].map(() => startWriter(10));
+  const codes = await Promise.all(writers.map(async ({ child }) => (await once(child, 'close'))[0]));
+  expect(codes).toEqual([0, 0, 0, 0]);
+  const ids = withStore((store) => store.generations().map((g) => g.id));
+  expect(ids).toHaveLength(40);
+  expect(writers.flatMap((w) => w.finished).sort((a, b) => a - b)).toEqual(ids);
+});
+
+test('kill -9 between or within writes leaves a store with every finished round and no half of one', async () => {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { child, finished } = startWriter(1_000_000);
+    const before = withStore((store) => store.generations().length);
+    await once(child.stdout, 'data');
+    await new Promise((resolve) => setTimeout(resolve, 50 + attempt * 37));
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    withStore((store) => {
+      const generations = store.generations();
+      expect(generations.length - before).toBeGreaterThanOrEqual(finished.length);
+      expect(finished.length).toBeGreaterThan(0);
+      for (const { id } of generations.slice(-20)) {
+        const { text, counterBase } = store.generation(id)!;
+        expect(text).toBe(String(id));
+        expect(counterBase).toHaveLength(500);
+        expect(counterBase[499]).toEqual({ packets: BigInt(id), bytes: BigInt(id) });
+      }
+      expect(store.nextGenerationId(0)).toBeGreaterThan(generations.at(-1)!.id);
+    });
+  }
+});
