@@ -1,5 +1,7 @@
 // Facts of a kernel and a host, as plain data. The compiler knows the running machine only through these.
 
+import { UnsupportedError } from './unsupported.ts';
+
 /** Where the generated programs find what they read in kernel structures, in bytes. Read from the kernel's BTF. */
 export interface KernelLayout {
   /** `struct bpf_nf_ctx` */
@@ -36,4 +38,19 @@ export interface Features {
 export interface HostFacts {
   /** Destinations that are delivered locally, from the kernel's local routing table: host, broadcast and subnets. */
   readonly localDestinations: readonly { readonly low: number; readonly high: number }[];
+}
+
+/** The first kernel that has each function. */
+const FUNCTION_SINCE: Readonly<Record<KernelFunction, string>> = {
+  bpf_dynptr_from_skb: '6.4',
+  bpf_dynptr_slice: '6.4',
+  bpf_cast_to_kern_ctx: '6.2',
+  bpf_rdonly_cast: '6.2',
+};
+
+/** The BTF id of a kernel function; throws `UnsupportedError` where the kernel lacks it. */
+export function requireFunction(features: Features, name: KernelFunction): number {
+  const id = features.functions[name];
+  if (id === undefined) throw new UnsupportedError(`kernel function ${name}`, FUNCTION_SINCE[name], features.release);
+  return id;
 }

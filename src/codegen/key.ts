@@ -1,0 +1,76 @@
+// The packet key, and the machine contract that every emitter of this folder keeps.
+//
+//   R6   the program's context, from entry on
+//   R7   start of this CPU's counter area, from the end of the prologue on
+//   R8   bytes to count for this packet, from the end of the prologue on
+//   R9   free in prologues, unused after them
+//   R0–R5 scratch; nothing is kept in them from one test or action to the next
+//
+// The key lies at the top of the stack. Every field is reloaded for every test: a register compared with one constant
+// after another would teach the verifier a new value each time, and verification would grow with the square of the
+// rules. For the same reason the key is written in pieces smaller than a stack slot, the piece at the slot's start
+// first: the verifier then keeps "some bytes" for the slot instead of the register that was stored.
+//
+//   R10-56  src:32        dst:32                               host order
+//   R10-48  length:32     fragment:16   protocol:8  tcpFlags:8
+//   R10-40  sport:16      dport:16      zero:32                icmp is where sport is
+//   R10-32  inDevice:128                                       as in net_device.name
+//   R10-16  outDevice:128
+
+import type { DeviceField, Field, NumericField } from '../base/predicate.ts';
+import type { Assembler, Operand } from '../bpf/assembler.ts';
+import { R4, R5, R10, type Register, type Size } from '../bpf/instruction.ts';
+
+interface Place {
+  /** Bytes relative to R10. */
+  readonly offset: number;
+  readonly size: Size;
+}
+
+const PLACES: Readonly<Record<NumericField, Place>> = {
+  src: { offset: -56, size: 4 },
+  dst: { offset: -52, size: 4 },
+  transportLength: { offset: -48, size: 4 },
+  fragment: { offset: -44, size: 2 },
+  protocol: { offset: -42, size: 1 },
+  tcpFlags: { offset: -41, size: 1 },
+  sport: { offset: -40, size: 2 },
+  icmp: { offset: -40, size: 2 },
+  dport: { offset: -38, size: 2 },
+};
+
+/** Where the 16 bytes of a device's name are, relative to R10. */
+export const DEVICE_OFFSET = { inDevice: -32, outDevice: -16 } as const;
+
+/** The stack below this offset is free for prologues. */
+export const KEY_OFFSET = -56;
+
+/** Stores a field's value. `src` before `dst`, `transportLength` before its neighbours, `sport` before `dport`. */
+export function storeField(a: Assembler, field: NumericField, value: Operand): void {
+  const { offset, size } = PLACES[field];
+  a.store(size, R10, offset, value);
+}
+
+/** Loads a field's value into a register, zero-extended. */
+export function loadField(a: Assembler, dst: Register, field: NumericField): void {
+  const { offset, size } = PLACES[field];
+  a.load(size, dst, R10, offset);
+}
+
+/** Fills ports, flags and both device names with zero, for packets that lack them. */
+export function clearKey(a: Assembler, fields: ReadonlySet<Field>): void {
+  storeField(a, 'sport', 0);
+  storeField(a, 'dport', 0);
+  a.store(4, R10, PLACES.sport.offset + 4, 0);
+  for (const device of ['inDevice', 'outDevice'] as const) {
+    if (!fields.has(device)) continue;
+    for (let word = 0; word < 4; word++) a.store(4, R10, DEVICE_OFFSET[device] + 4 * word, 0);
+  }
+}
+
+/** Copies the name of the `net_device` at R4 into the key. Clobbers R5. */
+export function copyDeviceName(a: Assembler, field: DeviceField, nameOffset: number): void {
+  for (let word = 0; word < 4; word++) {
+    a.load(4, R5, R4, nameOffset + 4 * word).store(4, R10, DEVICE_OFFSET[field] + 4 * word, R5);
+  }
+}

@@ -1,0 +1,74 @@
+// A predicate as code: a few compares and a jump. Clobbers R1–R3.
+
+import type { Interval } from '../base/intervals.ts';
+import type { DeviceName, Predicate } from '../base/predicate.ts';
+import type { Assembler, Label } from '../bpf/assembler.ts';
+import { R1, R2, R3, R10 } from '../bpf/instruction.ts';
+import { DEVICE_OFFSET, loadField } from './key.ts';
+
+/** Jumps to `yes` if the predicate holds, and falls through if not. */
+export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
+  switch (predicate.kind) {
+    case 'in':
+      loadField(a, R1, predicate.field);
+      emitMember(a, predicate.set, yes);
+      return;
+    case 'masked':
+      loadField(a, R1, predicate.field);
+      a.alu32('and', R1, predicate.mask).jump32('eq', R1, predicate.value, yes);
+      return;
+    case 'device':
+      emitDevice(a, predicate, yes);
+      return;
+  }
+}
+
+/** Jumps to `yes` if R1 lies in one of the sorted intervals: bisected, so that long sets cost their logarithm. */
+function emitMember(a: Assembler, set: readonly Interval[], yes: Label): void {
+  if (set.length > 4) {
+    const middle = set.length >> 1;
+    const upper = a.label('upper half');
+    const no = a.label('not a member');
+    a.jump32('ge', R1, set[middle]!.low, upper);
+    emitMember(a, set.slice(0, middle), yes);
+    a.goto(no).bind(upper);
+    emitMember(a, set.slice(middle), yes);
+    a.bind(no);
+    return;
+  }
+  for (const { low, high } of set) {
+    if (low === high) {
+      a.jump32('eq', R1, low, yes);
+    } else if (low === 0) {
+      a.jump32('le', R1, high, yes);
+    } else {
+      // One unsigned compare: below `low` the difference wraps to a large number.
+      a.mov32(R2, R1)
+        .alu32('sub', R2, low)
+        .jump32('le', R2, high - low, yes);
+    }
+  }
+}
+
+/**
+ * Compares a name as iptables does: up to its end for a prefix, with the terminating zero for a whole name; what lies
+ * behind that zero in the kernel's 16 bytes does not count. All differences are collected before the one jump.
+ */
+function emitDevice(a: Assembler, { field, name, prefix }: DeviceName, yes: Label): void {
+  const bytes = new Uint8Array(16);
+  const text = Buffer.from(name, 'latin1');
+  bytes.set(text.subarray(0, 15));
+  const length = Math.min(text.length, 15) + (prefix ? 0 : 1);
+  const mask = new Uint8Array(16).fill(0xff, 0, length);
+  const words = new BigUint64Array(bytes.buffer);
+  const masks = new BigUint64Array(mask.buffer);
+  a.mov(R1, 0);
+  for (const [index, word] of words.entries()) {
+    if (masks[index] === 0n) continue;
+    a.load(8, R2, R10, DEVICE_OFFSET[field] + 8 * index);
+    a.loadConstant(R3, word).alu('xor', R2, R3);
+    if (masks[index] !== 0xffffffffffffffffn) a.loadConstant(R3, masks[index]!).alu('and', R2, R3);
+    a.alu('or', R1, R2);
+  }
+  a.jump('eq', R1, 0, yes);
+}
