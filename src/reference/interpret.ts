@@ -1,0 +1,124 @@
+// The reference interpreter: what a filter table does to one packet, found by walking the rules as they are written.
+//
+// It is the yardstick for everything that compiles, so it is slow, short and independent: it knows no graph, no pass
+// and no predicate, and each extension answers through `matches`, which is written from the man page. The walk is the
+// one of the kernel's net/ipv4/netfilter/ip_tables.c, as observed with iptables-legacy:
+// a rule counts when everything it asks holds, before its target acts; a jump remembers where to go on, a goto does
+// not; RETURN, and the end of a user chain, go on behind the last jump, and where there is none, with the policy, which
+// counts like a rule; a match may drop the packet, and then nobody counts it.
+
+import { type HookPacket, PacketView } from '../base/packet.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
+import type { Chain, Negatable, Rule, Table } from '../ruleset/model.ts';
+
+/** A counter that the packet bumped: of a rule, by its index from 0, or of a built-in chain's policy. */
+export interface Counted {
+  readonly chain: string;
+  readonly rule: number | 'policy';
+}
+
+export interface Outcome {
+  readonly verdict: 'accept' | 'drop';
+  /** In the order in which they were met. Each counts one packet and the packet's whole length in bytes. */
+  readonly counted: readonly Counted[];
+  /** A match dropped the packet: no rule and no policy decided. */
+  readonly hotdrop: boolean;
+}
+
+/** Hears of every question asked on the way: of a rule's own fields by their option (`-s`), of a match by its index. */
+export type Observer = (rule: Rule, asked: RuleField | number, holds: boolean | 'drop') => void;
+
+export type RuleField = '-s' | '-d' | '-i' | '-o' | '-p';
+
+interface Position {
+  readonly chain: Chain;
+  readonly index: number;
+}
+
+/** Walks the table for one packet. Throws where the table names a chain or an extension that does not exist. */
+export function interpret(table: Table, packet: HookPacket, observe?: Observer): Outcome {
+  const view = new PacketView(packet);
+  const counted: Counted[] = [];
+  const stack: Position[] = [];
+  const base = chainOf(table, packet.hook);
+  let at: Position = { chain: base, index: 0 };
+  const back = (): Position => stack.pop() ?? { chain: base, index: base.rules.length };
+
+  for (;;) {
+    const { chain, index } = at;
+    const rule = chain.rules[index];
+    if (rule === undefined) {
+      if (chain !== base) {
+        at = back();
+        continue;
+      }
+      counted.push({ chain: base.name, rule: 'policy' });
+      return { verdict: base.policy === 'DROP' ? 'drop' : 'accept', counted, hotdrop: false };
+    }
+    const next: Position = { chain, index: index + 1 };
+    const holds = ruleHolds(rule, view, observe);
+    if (holds === 'drop') return { verdict: 'drop', counted, hotdrop: true };
+    if (!holds) {
+      at = next;
+      continue;
+    }
+    counted.push({ chain: chain.name, rule: index });
+    const { target } = rule;
+    switch (target.kind) {
+      case 'none':
+        at = next;
+        break;
+      case 'jump':
+        stack.push(next);
+        at = { chain: chainOf(table, target.chain), index: 0 };
+        break;
+      case 'goto':
+        at = { chain: chainOf(table, target.chain), index: 0 };
+        break;
+      case 'extension': {
+        const extension = findTarget(target.extension);
+        if (extension === undefined) throw new Error(`no target ${target.extension}`);
+        if (extension.verdict !== 'return') return { verdict: extension.verdict, counted, hotdrop: false };
+        at = back();
+      }
+    }
+  }
+}
+
+function chainOf(table: Table, name: string): Chain {
+  const chain = table.chains.find((c) => c.name === name);
+  if (chain === undefined) throw new Error(`table ${table.name} has no chain ${name}`);
+  return chain;
+}
+
+/** Asks the rule's own fields first, then its matches in order, and stops at the first that does not hold. */
+function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 'drop' {
+  const { inDevice, outDevice } = view.packet;
+  const fieldsHold =
+    fieldHolds('-s', rule.source, (a) => (view.source & a.mask) >>> 0 === a.value) &&
+    fieldHolds('-d', rule.destination, (a) => (view.destination & a.mask) >>> 0 === a.value) &&
+    fieldHolds('-i', rule.inInterface, (pattern) => deviceMatches(pattern, inDevice)) &&
+    fieldHolds('-o', rule.outInterface, (pattern) => deviceMatches(pattern, outDevice)) &&
+    fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol);
+  if (!fieldsHold) return false;
+  for (const [i, use] of rule.matches.entries()) {
+    const extension = findMatch(use.extension);
+    if (extension === undefined) throw new Error(`no match ${use.extension}`);
+    const result = extension.matches(use.data, view);
+    observe?.(rule, i, result);
+    if (result !== true) return result;
+  }
+  return true;
+
+  function fieldHolds<T>(field: RuleField, asked: Negatable<T> | undefined, test: (value: T) => boolean): boolean {
+    if (asked === undefined) return true;
+    const holds = test(asked.value) !== asked.negated;
+    observe?.(rule, field, holds);
+    return holds;
+  }
+}
+
+/** iptables(8), `-i`: a name that ends in `+` stands for all that begin with it. A device that is not there is ''. */
+function deviceMatches(pattern: string, device: string): boolean {
+  return pattern.endsWith('+') ? device.startsWith(pattern.slice(0, -1)) : device === pattern;
+}

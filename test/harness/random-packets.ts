@@ -1,0 +1,259 @@
+// Random packets, most of them aimed at a rule: a way from a hook to the rule is chosen, and what the rules on the way
+// ask is written into the packet, at the border of the predicate as often as inside it; some miss on purpose by one.
+
+import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
+import { buildPacket, type PacketFields, type Transport } from './packet-builder.ts';
+import type { Choice } from './random.ts';
+import { PORTS, type Vocabulary } from './random-rules.ts';
+import type { AddressSpec, DeviceSpec, RangeSpec, RuleSpec, RulesetSpec } from './rule-spec.ts';
+
+/** What a packet is made of while it is being aimed. */
+interface Draft {
+  readonly hook: FilterChain;
+  inDevice: string;
+  outDevice: string;
+  source: number;
+  destination: number;
+  protocol: number;
+  sport: number;
+  dport: number;
+  flags: number;
+  icmpType: number;
+  icmpCode: number;
+}
+
+/** Makes `count` packets that visit the rules of the ruleset in turn, and some that are aimed at nothing. */
+export function randomPackets(
+  choice: Choice,
+  vocabulary: Vocabulary,
+  ruleset: RulesetSpec,
+  count: number,
+): HookPacket[] {
+  const ways = new Ways(ruleset, vocabulary.hooks);
+  const aims = ruleset.chains.flatMap((chain) => chain.rules.map((_, index) => ({ chain: chain.name, index })));
+  const reachable = aims.filter((aim) => ways.reaches(aim.chain));
+  return Array.from({ length: count }, (_, i) => {
+    if (reachable.length === 0 || choice.chance(0.1)) {
+      return finish(choice, randomDraft(choice, vocabulary, choice.pick(vocabulary.hooks)));
+    }
+    const aim = reachable[i % reachable.length]!;
+    const { hook, callers } = ways.choose(choice, aim.chain);
+    const rule = ruleset.chains.find((c) => c.name === aim.chain)!.rules[aim.index]!;
+    const draft = randomDraft(choice, vocabulary, hook);
+    for (const caller of callers) satisfy(choice, vocabulary, draft, caller);
+    satisfy(choice, vocabulary, draft, rule, choice.chance(0.15));
+    return finish(choice, draft);
+  });
+}
+
+/** Who calls whom. */
+class Ways {
+  private readonly callers = new Map<string, { chain: string; rule: RuleSpec }[]>();
+  private readonly hooks: readonly FilterChain[];
+
+  constructor(ruleset: RulesetSpec, hooks: readonly FilterChain[]) {
+    this.hooks = hooks;
+    for (const { name, rules } of ruleset.chains) {
+      if (!this.reaches(name)) continue;
+      for (const rule of rules) {
+        if (rule.target.kind !== 'jump' && rule.target.kind !== 'goto') continue;
+        const list = this.callers.get(rule.target.chain) ?? [];
+        this.callers.set(rule.target.chain, [...list, { chain: name, rule }]);
+      }
+    }
+  }
+
+  reaches(chain: string): boolean {
+    return FILTER_CHAINS.includes(chain as FilterChain)
+      ? this.hooks.includes(chain as FilterChain)
+      : this.callers.has(chain);
+  }
+
+  /** A way from a hook to the chain: the rules that call, outermost first. */
+  choose(choice: Choice, chain: string): { hook: FilterChain; callers: RuleSpec[] } {
+    const callers: RuleSpec[] = [];
+    let at = chain;
+    while (!FILTER_CHAINS.includes(at as FilterChain)) {
+      const caller = choice.pick(this.callers.get(at)!);
+      callers.unshift(caller.rule);
+      at = caller.chain;
+    }
+    return { hook: at as FilterChain, callers };
+  }
+}
+
+function randomDraft(choice: Choice, vocabulary: Vocabulary, hook: FilterChain): Draft {
+  const address = (pool: readonly number[]): number => (choice.chance(0.9) ? choice.pick(pool) : choice.word());
+  const port = (): number => (choice.chance(0.5) ? choice.pick(PORTS) : choice.integer(0, 65535));
+  return {
+    hook,
+    inDevice: hook === 'OUTPUT' ? '' : choice.pick(vocabulary.inDevices),
+    outDevice: hook === 'INPUT' ? '' : choice.pick(vocabulary.outDevices),
+    source: address(vocabulary.sources),
+    destination: address(vocabulary.destinations[hook]),
+    protocol: choice.weighted([
+      [8, 6],
+      [5, 17],
+      [4, 1],
+      [1, 50],
+      [1, 47],
+      [1, choice.integer(0, 255)],
+    ]),
+    sport: port(),
+    dport: port(),
+    flags: choice.weighted([
+      [3, 2],
+      [3, 0x10],
+      [1, 0x12],
+      [1, 0],
+      [2, choice.integer(0, 255)],
+    ]),
+    icmpType: choice.pick([0, 3, 5, 8, 11]),
+    icmpCode: choice.pick([0, 0, 1, 3, 4]),
+  };
+}
+
+/** Writes into the draft what the rule asks for; with `miss`, one thing it asks for is made false. */
+function satisfy(choice: Choice, vocabulary: Vocabulary, draft: Draft, rule: RuleSpec, miss = false): void {
+  const steps: ((spoil: boolean) => void)[] = [];
+  const { source, destination, inDevice, outDevice, protocol, match } = rule;
+  if (source) steps.push((spoil) => (draft.source = aimAddress(choice, source, draft.source, spoil)));
+  if (destination) {
+    steps.push((spoil) => (draft.destination = aimAddress(choice, destination, draft.destination, spoil)));
+  }
+  if (inDevice && draft.hook !== 'OUTPUT') {
+    steps.push((spoil) => (draft.inDevice = aimDevice(choice, inDevice, vocabulary.inDevices, draft.inDevice, spoil)));
+  }
+  if (outDevice && draft.hook !== 'INPUT') {
+    steps.push(
+      (spoil) => (draft.outDevice = aimDevice(choice, outDevice, vocabulary.outDevices, draft.outDevice, spoil)),
+    );
+  }
+  if (protocol && protocol.number !== 0) {
+    steps.push((spoil) => {
+      const wanted = protocol.negated === spoil;
+      if (wanted) draft.protocol = protocol.number;
+      else if (draft.protocol === protocol.number)
+        draft.protocol = choice.pick([1, 6, 17, 254].filter((p) => p !== protocol.number));
+    });
+  }
+  const { sport, dport, flags, icmp } = match ?? {};
+  if (sport) steps.push((spoil) => (draft.sport = aimPort(choice, sport, spoil)));
+  if (dport) steps.push((spoil) => (draft.dport = aimPort(choice, dport, spoil)));
+  if (flags) {
+    steps.push((spoil) => {
+      const hit = (flags.value & ~flags.mask) === 0 && flags.negated === spoil;
+      const around = choice.integer(0, 255) & ~flags.mask;
+      draft.flags = hit ? flags.value | around : (flags.value ^ aimBit(choice, flags.mask)) & 0xff;
+    });
+  }
+  if (icmp?.type !== undefined) {
+    const { type, code } = icmp;
+    steps.push((spoil) => {
+      const hit = icmp.negated === spoil;
+      draft.icmpType = hit || (code !== undefined && choice.chance(0.5)) ? type : (type + choice.pick([1, 255])) & 255;
+      if (code !== undefined) draft.icmpCode = hit ? code : (code + choice.pick([1, 255])) & 255;
+    });
+  }
+  const missed = miss && steps.length > 0 ? choice.integer(0, steps.length - 1) : -1;
+  for (const [i, step] of steps.entries()) step(i === missed);
+}
+
+/** One of the bits that are set. */
+function aimBit(choice: Choice, mask: number): number {
+  const bits = Array.from({ length: 32 }, (_, i) => (1 << i) >>> 0).filter((bit) => (mask & bit) !== 0);
+  return bits.length === 0 ? 0 : choice.pick(bits);
+}
+
+function aimAddress(choice: Choice, spec: AddressSpec, current: number, spoil: boolean): number {
+  const { value, mask } = spec;
+  if (spec.negated === spoil) {
+    const host = choice.weighted([
+      [4, current],
+      [1, 0],
+      [1, 0xffffffff],
+      [1, choice.word()],
+    ]);
+    return (value | (host & ~mask)) >>> 0;
+  }
+  if ((current & mask) >>> 0 !== value) return current;
+  return (current ^ aimBit(choice, mask)) >>> 0;
+}
+
+function aimDevice(
+  choice: Choice,
+  spec: DeviceSpec,
+  devices: readonly string[],
+  current: string,
+  spoil: boolean,
+): string {
+  const isMatch = (device: string): boolean =>
+    spec.name.endsWith('+') ? device.startsWith(spec.name.slice(0, -1)) : device === spec.name;
+  const wanted = devices.filter((device) => isMatch(device) === (spec.negated === spoil));
+  if (wanted.length === 0 || wanted.includes(current)) return current;
+  return choice.pick(wanted);
+}
+
+function aimPort(choice: Choice, spec: RangeSpec, spoil: boolean): number {
+  const { low, high } = spec;
+  const outside = [low - 1, high + 1].filter((port) => port >= 0 && port <= 65535);
+  if (spec.negated === spoil || outside.length === 0) return choice.pick([low, high, choice.integer(low, high)]);
+  return choice.pick(outside);
+}
+
+function finish(choice: Choice, draft: Draft): HookPacket {
+  const { hook, inDevice, outDevice } = draft;
+  const payload = choice.bytes(
+    choice.weighted([
+      [6, 0],
+      [5, choice.integer(1, 64)],
+      [1, choice.integer(65, 600)],
+    ]),
+  );
+  const shape = choice.weighted([
+    [88, 'whole'],
+    [4, 'cut'],
+    [2, 'first'],
+    [3, 'later'],
+    [2, 'offset 1'],
+    [2, 'cut first'],
+  ] as const);
+  const cut = {
+    whole: false,
+    cut: true,
+    first: false,
+    later: choice.chance(0.3),
+    'offset 1': false,
+    'cut first': true,
+  };
+  const fields: PacketFields = {
+    source: draft.source,
+    destination: draft.destination,
+    transport: transportOf(draft),
+    payload: shape === 'later' || shape === 'offset 1' ? choice.bytes(choice.integer(1, 40)) : payload,
+    id: choice.integer(1, 65535),
+    tos: choice.chance(0.1) ? choice.integer(0, 255) : 0,
+    ttl: choice.integer(2, 255),
+    dontFragment: choice.chance(0.3) && (shape === 'whole' || shape === 'cut'),
+    moreFragments: shape.endsWith('first') || (shape === 'later' && choice.chance(0.5)),
+    fragmentOffset: shape === 'offset 1' ? 1 : shape === 'later' ? choice.integer(2, 8000) : 0,
+    ...(choice.chance(0.06) && { options: new Uint8Array(4 * choice.integer(1, 10)).fill(1) }),
+    ...(cut[shape] && { cut: choice.pick([0, 1, 2, 3, 4, 7, 8, 13, 14, 19, 20]) }),
+  };
+  return { hook, inDevice, outDevice, bytes: buildPacket(fields) };
+}
+
+function transportOf(draft: Draft): Transport {
+  const { protocol, sport, dport } = draft;
+  switch (protocol) {
+    case 6:
+      return { kind: 'tcp', sport, dport, flags: draft.flags };
+    case 17:
+      return { kind: 'udp', sport, dport };
+    case 1:
+      return { kind: 'icmp', type: draft.icmpType, code: draft.icmpCode };
+    default:
+      return { kind: 'other', protocol };
+  }
+}
