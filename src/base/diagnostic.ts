@@ -19,6 +19,7 @@ export const DIAGNOSTICS = {
   'unknown-chain': { severity: 'error', about: 'The rule is for a chain that the table does not have.' },
   'unsupported-option': { severity: 'error', about: 'iptables knows this, bpfilter does not enforce it yet.' },
   'unsupported-table': { severity: 'error', about: 'Only the filter table is enforced; another table holds rules.' },
+  'missing-option': { severity: 'error', about: 'The match cannot do without an option that the rule does not give.' },
   'missing-value': { severity: 'error', about: 'The option needs a value.' },
   'bad-value': { severity: 'error', about: 'The value is not of the kind that the option takes.' },
   'bad-negation': { severity: 'error', about: 'The `!` stands where nothing can be negated.' },

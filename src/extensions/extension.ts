@@ -3,12 +3,13 @@
 // Its two meanings are written apart on purpose: `clauses` feeds the compiler, `matches` the reference interpreter, and
 // the tests hold one against the other. They share no code.
 
+import type { DiagnosticCode } from '../base/diagnostic.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 
 /** The value productions of the grammar (`grammar/`) that options may name. */
-export type ValueKind = 'portRange' | 'tcpFlagPair' | 'icmpType' | 'text';
+export type ValueKind = 'portRange' | 'tcpFlags' | 'icmpType' | 'text';
 
 export interface OptionSpec {
   /** Long name with its dashes; further spellings in `aliases`. */
@@ -17,9 +18,13 @@ export interface OptionSpec {
   /** The kind of each word the option takes, in order; empty for a flag. */
   readonly values: readonly ValueKind[];
   readonly negatable: boolean;
+  /** The match cannot do without it. */
+  readonly required?: boolean;
+  /** iptables has it, bpfilter does not enforce it yet. */
+  readonly unsupported?: boolean;
 }
 
-/** One option as found in a rule: the values are what the grammar's productions returned. */
+/** One option as found in a rule, each at most once; the values are of the kinds that its specification names. */
 export interface OptionUse {
   readonly name: string;
   readonly negated: boolean;
@@ -37,7 +42,7 @@ export interface MatchExtension<Data = unknown> {
   readonly options: readonly OptionSpec[];
   /** Turns the options found in a rule into data; throws `ExtensionError` for what cannot be combined. */
   build(options: readonly OptionUse[]): Data;
-  /** The option words as iptables-save prints them, without `-m name`; each word unquoted. */
+  /** The option words as iptables-save prints them, without `-m name`; texts already quoted (`quoteText`). */
   print(data: Data): readonly string[];
   /** The meaning for the compiler. */
   clauses(data: Data): readonly Clause[];
@@ -62,4 +67,10 @@ export interface TargetExtension<Data = unknown> {
 /** A combination of options that the extension refuses; the parser adds where. */
 export class ExtensionError extends Error {
   override readonly name = 'ExtensionError';
+  readonly code: DiagnosticCode;
+
+  constructor(code: DiagnosticCode, message: string) {
+    super(message);
+    this.code = code;
+  }
 }

@@ -1,0 +1,37 @@
+// The moo lexer: one state for each way in which a line or a word falls into tokens.
+//
+// Every state takes every character, so the only errors are those of the grammar. Numbers are those of C's strtoul with
+// base 0 (`0x50`, `010`, `+80`), as iptables reads them; what only begins like a number is a name.
+
+import moo from 'moo';
+
+const blank = /[ \t]+/;
+const rest = /[^\n]+/;
+
+/** A number that goes on to one of `next` or to the end. */
+function numberBefore(next: string): RegExp {
+  return new RegExp(`[ \\t]*\\+?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)(?=[${next}]|(?![\s\S]))`);
+}
+
+export const lexer = moo.states({
+  // `*table` and `:chain policy [packets:bytes]`
+  line: { star: { match: '*', next: 'words' }, colon: { match: ':', next: 'words' }, word: rest },
+  words: { blank, word: /[^ \t\n]+/ },
+  // A rule's words. Double quotes only; an escape counts only between them; a closing quote ends the word.
+  rule: { blank, word: /[^ \t"\n]*"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?![\s\S]))|[^ \t"\n]+/ },
+  counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
+  addressList: {
+    comma: ',',
+    slash: '/',
+    dot: '.',
+    number: numberBefore('.,/'),
+    blank: / +/,
+    name: /[^,/.\n ][^,/.\n]*/,
+  },
+  interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
+  protocol: { number: numberBefore('\\n'), name: rest },
+  portRange: { colon: ':', number: numberBefore(':'), name: /[^:\n]+/ },
+  tcpFlags: { comma: ',', name: /[^,\n]+/ },
+  icmpType: { slash: '/', number: numberBefore('/'), name: /[^/\n]+/ },
+  text: { text: rest },
+});

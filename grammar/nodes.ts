@@ -1,0 +1,127 @@
+// What the grammar's productions return. Each function is the postprocessor of one production.
+
+import type { Token } from 'moo';
+import type { Setting, SettingToken, Word } from './getopt.ts';
+
+/** A word or a part of one: a number, or anything else by name. */
+export type NumberOrName = { readonly number: number } | { readonly name: string };
+
+export interface TableLine {
+  readonly name: Piece;
+}
+
+export interface ChainLine {
+  readonly name: Piece;
+  readonly policy: Piece;
+  readonly counters?: Piece;
+}
+
+/** A text and where in its line it begins, counted from 0. */
+export interface Piece {
+  readonly text: string;
+  readonly offset: number;
+}
+
+export interface RuleLine {
+  readonly counters?: Word;
+  readonly settings: readonly Setting[];
+}
+
+export interface CountersNode {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
+/** The parts between the dots of an address or host name, and of the mask behind the slash. */
+export interface AddressNode {
+  readonly host: readonly NumberOrName[];
+  readonly mask?: readonly NumberOrName[];
+}
+
+export interface InterfaceNode {
+  readonly name: string;
+  /** Written with a `+` behind it. */
+  readonly prefix: boolean;
+}
+
+/** A missing end is 0 or the largest port. */
+export interface PortRangeNode {
+  readonly low?: NumberOrName;
+  readonly high?: NumberOrName;
+}
+
+export interface IcmpTypeNode {
+  readonly type: NumberOrName;
+  readonly code?: number;
+}
+
+type Optional<T> = T | null;
+
+const piece = (token: Token): Piece => ({ text: token.value, offset: token.offset });
+
+export const tableLine = ([, , name]: [Token, unknown, Token]): TableLine => ({ name: piece(name) });
+
+export function chainLine(d: [Token, unknown, Token, Token, Token, Optional<[Token, Token]>]): ChainLine {
+  const line = { name: piece(d[2]), policy: piece(d[4]) };
+  return d[5] === null ? line : { ...line, counters: piece(d[5][1]) };
+}
+
+export function ruleLine([counters, settings]: [Optional<SettingToken>, Setting[]]): RuleLine {
+  return counters?.type === 'counters' ? { counters: counters.word, settings } : { settings };
+}
+
+export function setting([negation, option, values]: [Optional<SettingToken>, SettingToken, SettingToken[]]): Setting {
+  if (option.type !== 'option') throw new Error('the lexer put a value where an option belongs');
+  const words = values.map((value) => value.word);
+  const plain = { form: option.form, word: option.word, values: words };
+  return negation === null ? plain : { ...plain, negation: negation.word };
+}
+
+export const counters = (d: Token[]): CountersNode => ({ packets: BigInt(d[1]!.value), bytes: BigInt(d[3]!.value) });
+
+/** `first (separator next)*` */
+export function list<T>([first, more]: [T, [unknown, T][]]): readonly T[] {
+  return [first, ...more.map((pair) => pair[1])];
+}
+
+export function address([, host, mask]: [unknown, NumberOrName[], Optional<[unknown, NumberOrName[]]>]): AddressNode {
+  return mask === null ? { host } : { host, mask: mask[1] };
+}
+
+export const number = ([token]: [Token]): NumberOrName => ({ number: parseNumber(token.value) });
+
+export const name = ([token]: [Token]): NumberOrName => ({ name: token.value });
+
+export const interfaceName = ([token]: [Token]): InterfaceNode => ({ name: token.value, prefix: false });
+
+export const interfacePrefix = ([token]: [Optional<Token>]): InterfaceNode => ({
+  name: token?.value ?? '',
+  prefix: true,
+});
+
+export const onePort = ([port]: [NumberOrName]): PortRangeNode => ({ low: port, high: port });
+
+export const portRange = ([low, , high]: [Optional<NumberOrName>, Token, Optional<NumberOrName>]): PortRangeNode => ({
+  ...(low !== null && { low }),
+  ...(high !== null && { high }),
+});
+
+/** Empty names between commas say nothing. */
+export function flagNames([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly string[] {
+  return [first, ...more.map((pair) => pair[1])].flatMap((token) => (token === null ? [] : [token.value]));
+}
+
+export const icmpType = ([type]: [NumberOrName]): IcmpTypeNode => ({ type });
+
+export const icmpTypeCode = ([type, , code]: [Token, Token, Token]): IcmpTypeNode => ({
+  type: { number: parseNumber(type.value) },
+  code: parseNumber(code.value),
+});
+
+export const text = ([token]: [Optional<Token>]): string => token?.value ?? '';
+
+/** As C's strtoul with base 0: hexadecimal after `0x`, octal after `0`. */
+function parseNumber(digits: string): number {
+  const plain = digits.replace(/^[ \t]*\+?/, '');
+  return /^0[0-7]+$/.test(plain) ? Number.parseInt(plain, 8) : Number(plain);
+}

@@ -1,0 +1,70 @@
+// `-m icmp`: ICMP type and code. Kernel: net/ipv4/netfilter/ip_tables.c, icmp_match.
+
+import { interval } from '../base/intervals.ts';
+import type { PacketView } from '../base/packet.ts';
+import type { Clause } from '../base/predicate.ts';
+import type { MatchExtension, MatchResult } from './extension.ts';
+
+export interface IcmpData {
+  /** 255 stands for any type, whatever the code. */
+  readonly type: number;
+  /** Absent for any code. */
+  readonly code?: number;
+  readonly negated: boolean;
+}
+
+/** What a value of `--icmp-type` means. */
+export type IcmpType = Pick<IcmpData, 'type' | 'code'>;
+
+const ANY = 255;
+
+/** ICMP header with the word behind the checksum, in bytes (RFC 792). */
+const HEADER = 8;
+
+export const icmp: MatchExtension<IcmpData> = {
+  kind: 'match',
+  name: 'icmp',
+  protocol: 1,
+  options: [{ name: '--icmp-type', values: ['icmpType'], negatable: true, required: true }],
+
+  build(options) {
+    const { negated, values } = options[0]!;
+    return { ...(values[0] as IcmpType), negated };
+  },
+
+  print({ type, code, negated }) {
+    const value = type === ANY ? 'any' : code === undefined ? `${type}` : `${type}/${code}`;
+    return [...(negated ? ['!'] : []), '--icmp-type', value];
+  },
+
+  clauses({ type, code, negated }) {
+    const [low, high] =
+      type === ANY
+        ? [0, 0xffff]
+        : code === undefined
+          ? [type * 256, type * 256 + 255]
+          : [type * 256 + code, type * 256 + code];
+    const clauses: Clause[] = [
+      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+      {
+        kind: 'dropIf',
+        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
+        negated: false,
+      },
+      { kind: 'require', predicate: { kind: 'in', field: 'icmp', set: interval(low!, high) }, negated },
+    ];
+    return clauses;
+  },
+
+  matches: matchIcmp,
+};
+
+/** Later fragments have no ICMP header and do not match; a header that is cut off makes the packet dropped. */
+function matchIcmp(data: IcmpData, packet: PacketView): MatchResult {
+  if (packet.fragmentOffset !== 0) return false;
+  const header = packet.transport(8);
+  if (header === undefined) return 'drop';
+  const hasType = data.type === 255 || header.getUint8(0) === data.type;
+  const hasCode = data.type === 255 || data.code === undefined || header.getUint8(1) === data.code;
+  return (hasType && hasCode) !== data.negated;
+}

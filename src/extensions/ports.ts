@@ -1,0 +1,54 @@
+// Source and destination ports, as tcp and udp have them: options, print, and their meaning for the compiler.
+
+import type { Interval } from '../base/intervals.ts';
+import { interval } from '../base/intervals.ts';
+import type { Clause } from '../base/predicate.ts';
+import type { OptionSpec, OptionUse } from './extension.ts';
+
+export interface PortCondition extends Interval {
+  readonly negated: boolean;
+}
+
+export interface PortData {
+  readonly source?: PortCondition;
+  readonly destination?: PortCondition;
+}
+
+export const PORT_OPTIONS: readonly OptionSpec[] = [
+  { name: '--source-port', aliases: ['--sport'], values: ['portRange'], negatable: true },
+  { name: '--destination-port', aliases: ['--dport'], values: ['portRange'], negatable: true },
+];
+
+export function buildPorts(options: readonly OptionUse[]): PortData {
+  const source = portCondition(options.find((use) => use.name === '--source-port'));
+  const destination = portCondition(options.find((use) => use.name === '--destination-port'));
+  return { ...(source && { source }), ...(destination && { destination }) };
+}
+
+/** All ports are no condition, unless negated: then no packet matches. */
+function portCondition(use: OptionUse | undefined): PortCondition | undefined {
+  if (use === undefined) return undefined;
+  const range = use.values[0] as Interval;
+  if (range.low === 0 && range.high === 0xffff && !use.negated) return undefined;
+  return { ...range, negated: use.negated };
+}
+
+export function printPorts(data: PortData): string[] {
+  return [...printPort('--sport', data.source), ...printPort('--dport', data.destination)];
+}
+
+function printPort(option: string, port: PortCondition | undefined): string[] {
+  if (port === undefined) return [];
+  const range = port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`;
+  return [...(port.negated ? ['!'] : []), option, range];
+}
+
+export function portClauses(data: PortData): Clause[] {
+  return [...portClause('sport', data.source), ...portClause('dport', data.destination)];
+}
+
+function portClause(field: 'sport' | 'dport', port: PortCondition | undefined): Clause[] {
+  if (port === undefined) return [];
+  const set = interval(port.low, port.high);
+  return [{ kind: 'require', predicate: { kind: 'in', field, set }, negated: port.negated }];
+}

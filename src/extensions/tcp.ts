@@ -1,0 +1,120 @@
+// `-m tcp`: ports and flags. Kernel: net/netfilter/xt_tcpudp.c, tcp_mt.
+
+import { interval } from '../base/intervals.ts';
+import type { PacketView } from '../base/packet.ts';
+import type { Clause } from '../base/predicate.ts';
+import { ExtensionError, type MatchExtension, type MatchResult, type OptionUse } from './extension.ts';
+import { buildPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
+
+export interface FlagCondition {
+  /** Bits of the TCP flag byte that are looked at, and those of them that must be set. */
+  readonly mask: number;
+  readonly set: number;
+  readonly negated: boolean;
+}
+
+export interface TcpData extends PortData {
+  readonly flags?: FlagCondition;
+}
+
+/** The flags that iptables has names for, in the order in which it prints them, with their bits (RFC 9293). */
+export const TCP_FLAGS: readonly (readonly [name: string, bit: number])[] = [
+  ['FIN', 0x01],
+  ['SYN', 0x02],
+  ['RST', 0x04],
+  ['PSH', 0x08],
+  ['ACK', 0x10],
+  ['URG', 0x20],
+];
+
+/** `--syn`: FIN, SYN, RST and ACK are looked at, SYN alone is set. */
+const SYN = { mask: 0x17, set: 0x02 };
+
+/** Smallest TCP header, in bytes (RFC 9293). */
+const HEADER = 20;
+
+export const tcp: MatchExtension<TcpData> = {
+  kind: 'match',
+  name: 'tcp',
+  protocol: 6,
+  options: [
+    ...PORT_OPTIONS,
+    { name: '--tcp-flags', values: ['tcpFlags', 'tcpFlags'], negatable: true },
+    { name: '--syn', values: [], negatable: true },
+    { name: '--tcp-option', values: ['text'], negatable: true, unsupported: true },
+  ],
+
+  build(options) {
+    const flags = buildFlags(options);
+    return { ...buildPorts(options), ...(flags && { flags }) };
+  },
+
+  print(data) {
+    const words = printPorts(data);
+    if (data.flags?.negated) words.push('!');
+    if (data.flags) words.push('--tcp-flags', flagNames(data.flags.mask), flagNames(data.flags.set));
+    return words;
+  },
+
+  clauses(data) {
+    const clauses: Clause[] = [
+      { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
+      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+      {
+        kind: 'dropIf',
+        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
+        negated: false,
+      },
+      ...portClauses(data),
+    ];
+    if (data.flags) {
+      const { mask, set, negated } = data.flags;
+      clauses.push({ kind: 'require', predicate: { kind: 'masked', field: 'tcpFlags', mask, value: set }, negated });
+    }
+    return clauses;
+  },
+
+  matches: matchTcp,
+};
+
+function buildFlags(options: readonly OptionUse[]): FlagCondition | undefined {
+  const uses = options.filter((use) => use.name === '--tcp-flags' || use.name === '--syn');
+  const [use, second] = uses;
+  if (use === undefined) return undefined;
+  if (second) throw new ExtensionError('repeated-option', 'Only one of `--syn` or `--tcp-flags` allowed');
+  if (use.name === '--syn') return { ...SYN, negated: use.negated };
+  const [mask, set] = use.values as [number, number];
+  return mask === 0 && set === 0 && !use.negated ? undefined : { mask, set, negated: use.negated };
+}
+
+function flagNames(bits: number): string {
+  const names = TCP_FLAGS.filter(([, bit]) => bits & bit).map(([name]) => name);
+  return names.length === 0 ? 'NONE' : names.join(',');
+}
+
+/**
+ * A fragment at offset 1 could overwrite the flags and is dropped; later ones have no TCP header and do not match; a
+ * header that is cut off makes the packet dropped.
+ */
+function matchTcp(data: TcpData, packet: PacketView): MatchResult {
+  if (packet.fragmentOffset === 1) return 'drop';
+  if (packet.fragmentOffset > 1) return false;
+  const header = packet.transport(20);
+  if (header === undefined) return 'drop';
+  const { source, destination, flags } = data;
+  if (source) {
+    const port = header.getUint16(0);
+    const inside = source.low <= port && port <= source.high;
+    if (inside === source.negated) return false;
+  }
+  if (destination) {
+    const port = header.getUint16(2);
+    const inside = destination.low <= port && port <= destination.high;
+    if (inside === destination.negated) return false;
+  }
+  if (flags) {
+    const asWanted = (header.getUint8(13) & flags.mask) === flags.set;
+    if (asWanted === flags.negated) return false;
+  }
+  return true;
+}

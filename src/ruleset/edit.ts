@@ -1,0 +1,43 @@
+// Changes to a ruleset. All of them give a new ruleset and leave the old one as it was.
+
+import { type Counters, ZERO } from '../base/counters.ts';
+import type { Chain, Ruleset } from './model.ts';
+
+/** Empties a chain of a table, or all its chains (`-F`). What is not there stays not there. */
+export function flush(ruleset: Ruleset, table: string, chain?: string): Ruleset {
+  return mapChains(ruleset, table, (each) =>
+    chain === undefined || each.name === chain ? { ...each, rules: [] } : each,
+  );
+}
+
+/** The counters of one chain: of its policy, and of its rules in order. */
+export interface ChainCounters {
+  readonly policy?: Counters;
+  readonly rules: readonly Counters[];
+}
+
+/** Puts counters into a table, by chain; chains and rules without new ones keep theirs. */
+export function withCounters(ruleset: Ruleset, table: string, counters: ReadonlyMap<string, ChainCounters>): Ruleset {
+  return mapChains(ruleset, table, (chain) => {
+    const given = counters.get(chain.name);
+    if (given === undefined) return chain;
+    const rules = chain.rules.map((rule, i) => ({ ...rule, counters: given.rules[i] ?? rule.counters }));
+    return { ...chain, counters: given.policy ?? chain.counters, rules };
+  });
+}
+
+/** Sets counters of a table to zero: all, those of a chain, or that of one rule of it, counted from 1 (`-Z`). */
+export function zeroCounters(ruleset: Ruleset, table: string, chain?: string, rule?: number): Ruleset {
+  return mapChains(ruleset, table, (each) => {
+    if (chain !== undefined && each.name !== chain) return each;
+    const rules = each.rules.map((r, i) => (rule === undefined || rule === i + 1 ? { ...r, counters: ZERO } : r));
+    return { ...each, counters: rule === undefined ? ZERO : each.counters, rules };
+  });
+}
+
+function mapChains(ruleset: Ruleset, table: string, change: (chain: Chain) => Chain): Ruleset {
+  const tables = ruleset.tables.map((each) =>
+    each.name === table ? { ...each, chains: each.chains.map(change) } : each,
+  );
+  return { ...ruleset, tables };
+}

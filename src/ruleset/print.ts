@@ -1,0 +1,94 @@
+// Prints rules and rulesets in the form of iptables-save (legacy).
+//
+// Options come in a fixed order, matches in the order given, user chains sorted by name. Conditions that iptables-save
+// leaves out although no packet fulfils them (`! -i +`, `! --dport 0:65535`) are printed, so that nothing is lost.
+
+import type { Counters } from '../base/counters.ts';
+import { formatAddress, type MaskedAddress, maskPrefix } from '../base/ipv4.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
+import type { Chain, Negatable, Rule, Ruleset, Table } from './model.ts';
+import { type Names, systemNames } from './names.ts';
+
+export interface PrintOptions {
+  /** Rule counters too (`-c`); chains have theirs always. */
+  readonly counters?: boolean;
+  /** Only these tables. */
+  readonly tables?: readonly string[];
+  /** Lines in front of and behind each table, without line ends. */
+  readonly header?: string;
+  readonly footer?: string;
+  readonly names?: Names;
+}
+
+/** The specification of a rule, without `-A chain`; empty for a rule without conditions and target. */
+export function printRule(rule: Rule, names: Names = systemNames()): string {
+  const words: string[] = [];
+  const add = (option: string, condition: Negatable<unknown> | undefined, value: string) => {
+    if (condition) words.push(...(condition.negated ? ['!'] : []), option, value);
+  };
+  add('-s', rule.source, rule.source ? printAddress(rule.source.value) : '');
+  add('-d', rule.destination, rule.destination ? printAddress(rule.destination.value) : '');
+  add('-i', rule.inInterface, rule.inInterface?.value ?? '');
+  add('-o', rule.outInterface, rule.outInterface?.value ?? '');
+  add('-p', rule.protocol, rule.protocol ? protocolName(rule.protocol.value, names) : '');
+  for (const { extension, data } of rule.matches) {
+    words.push('-m', extension, ...(findMatch(extension)?.print(data) ?? []));
+  }
+  const { target } = rule;
+  if (target.kind === 'jump') words.push('-j', target.chain);
+  else if (target.kind === 'goto') words.push('-g', target.chain);
+  else if (target.kind === 'extension') {
+    words.push('-j', target.extension, ...(findTarget(target.extension)?.print(target.data) ?? []));
+  }
+  return words.join(' ');
+}
+
+/** `-A chain specification` */
+export function printRuleLine(chain: string, rule: Rule, names: Names = systemNames()): string {
+  const specification = printRule(rule, names);
+  return specification === '' ? `-A ${chain}` : `-A ${chain} ${specification}`;
+}
+
+/** A whole ruleset; ends in a line end unless it is empty. */
+export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): string {
+  const { tables, header, footer, counters = false, names = systemNames() } = options;
+  const lines: string[] = [];
+  for (const table of ruleset.tables) {
+    if (tables && !tables.includes(table.name)) continue;
+    const chains = sortedChains(table);
+    if (header !== undefined) lines.push(header);
+    lines.push(`*${table.name}`);
+    for (const chain of chains) lines.push(`:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.counters)}`);
+    for (const chain of chains) {
+      for (const rule of chain.rules) {
+        const line = printRuleLine(chain.name, rule, names);
+        lines.push(counters ? `${printCounters(rule.counters)} ${line}` : line);
+      }
+    }
+    lines.push('COMMIT');
+    if (footer !== undefined) lines.push(footer);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Built-in chains in hook order, then user chains by the bytes of their names: the order of iptables-save and -L. */
+export function sortedChains(table: Table): readonly Chain[] {
+  const users = table.chains.filter((chain) => chain.policy === undefined);
+  users.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  return [...table.chains.filter((chain) => chain.policy !== undefined), ...users];
+}
+
+/** `[packets:bytes]` */
+export function printCounters({ packets, bytes }: Counters): string {
+  return `[${packets}:${bytes}]`;
+}
+
+/** The name of a protocol, or its number where it has none. */
+export function protocolName(protocol: number, names: Names = systemNames()): string {
+  return names.protocolName(protocol) ?? `${protocol}`;
+}
+
+/** `10.0.0.0/8`, or with the mask in dotted form where it has holes. */
+export function printAddress({ value, mask }: MaskedAddress): string {
+  return `${formatAddress(value)}/${maskPrefix(mask) ?? formatAddress(mask)}`;
+}
