@@ -1,0 +1,63 @@
+// From a ruleset to a program image: every pure step in a row. No root, no running kernel.
+
+import { ZERO } from '../base/counters.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Features, HostFacts } from '../base/features.ts';
+import { FILTER_CHAINS, type Placement } from '../base/hooks.ts';
+import type { Classification } from '../classify/classification.ts';
+import { classify } from '../classify/linear.ts';
+import { compileImage, type Image } from '../codegen/compile.ts';
+import { buildGraph } from '../graph/build.ts';
+import type { Graph } from '../graph/graph.ts';
+import { TooLargeError } from '../passes/pass.ts';
+import { type PassOptions, runPasses } from '../passes/pipeline.ts';
+import type { Ruleset, Table } from '../ruleset/model.ts';
+import { checkPlacement, hiddenFields } from './placement.ts';
+import type { Inexact } from './types.ts';
+
+export interface CompileOptions {
+  readonly placement: Placement;
+  readonly allowInexact: readonly Inexact[];
+  readonly features: Features;
+  readonly facts: HostFacts;
+  /** Name of the ruleset's text. */
+  readonly file: string;
+  readonly passes?: PassOptions;
+}
+
+export type CompileResult =
+  | { readonly ok: true; readonly graph: Graph; readonly classification: Classification; readonly image: Image }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** The filter table of a ruleset; a ruleset without one enforces nothing and accepts everything. */
+export function filterTable(ruleset: Ruleset): Table {
+  return ruleset.tables.find((table) => table.name === 'filter') ?? EMPTY_FILTER;
+}
+
+/** Compiles the filter table of a ruleset. */
+export function compileRuleset(ruleset: Ruleset, options: CompileOptions): CompileResult {
+  const { placement, features, facts, file } = options;
+  const table = filterTable(ruleset);
+  const hidden = hiddenFields(placement);
+  let graph: Graph;
+  try {
+    graph = runPasses(buildGraph(table), { ...options.passes, hidden });
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
+    return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
+  }
+  const diagnostics = checkPlacement(table, graph, placement, options.allowInexact, file);
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  const classification = classify(graph);
+  const image = compileImage({ classification, slots: graph.slots, placement, features, facts, file });
+  return { ok: true, graph, classification, image };
+}
+
+const NOWHERE = { line: 1, column: 1, length: 1 } as const;
+
+const EMPTY_FILTER: Table = {
+  name: 'filter',
+  chains: FILTER_CHAINS.map((name) => ({ name, policy: 'ACCEPT', counters: ZERO, rules: [], span: NOWHERE })),
+  span: NOWHERE,
+};

@@ -1,0 +1,72 @@
+// What the engine needs of a kernel, as one interface: `src/kernel` is behind it, and the tests put a failing one in
+// front of that to see that no step leaves half a ruleset.
+
+import type { Features, HostFacts } from '../base/features.ts';
+import type { FilterChain } from '../base/hooks.ts';
+import type { MapDefinition, Program } from '../bpf/image.ts';
+
+/** An open object of the kernel: a map, a program or a link. */
+export type Descriptor = number;
+
+/** A device as rtnetlink shows it. */
+export interface Device {
+  readonly ifindex: number;
+  readonly name: string;
+  /** Driver kind of a virtual device (`veth`, `bridge`); absent for hardware. */
+  readonly kind?: string;
+  /** Index of the bridge or bond it belongs to. */
+  readonly master?: number;
+  readonly loopback: boolean;
+}
+
+export interface NamespaceIdentity {
+  /** `SO_NETNS_COOKIE`, decimal. */
+  readonly cookie: string;
+  readonly inode: string;
+  readonly bootId: string;
+  /** Its name under /run/netns, or `init` for the initial one. */
+  readonly name?: string;
+}
+
+/** All calls are synchronous and throw a typed error that says what failed. */
+export interface Kernel {
+  features(): Features;
+  hostFacts(): HostFacts;
+  devices(): readonly Device[];
+  namespace(): NamespaceIdentity;
+  /** Whether any process, name or mount still refers to a namespace other than by our pins. */
+  isNamespaceInUse(cookie: string, inode: string): boolean;
+  /** Sentences about other packet filters in force in this namespace. */
+  foreignFilters(): readonly string[];
+
+  /** Makes the bpffs ready and returns the directory under which pins may be made. */
+  openPinDirectory(runDirectory: string): string;
+  pin(object: Descriptor, path: string): void;
+  /** Opens a pinned object, or `undefined` where there is none. */
+  openPin(path: string): Descriptor | undefined;
+  close(object: Descriptor): void;
+
+  createMap(definition: MapDefinition): Descriptor;
+  loadProgram(program: Program, maps: ReadonlyMap<string, Descriptor>): Descriptor;
+  /** The bytes of the only value of a memory-mapped array. Valid until `unmap`. */
+  mapBytes(map: Descriptor, size: number): Uint8Array;
+  unmap(bytes: Uint8Array): void;
+  setSlot(array: Descriptor, index: number, program: Descriptor): void;
+  /** The program in a slot, or `undefined` where it is empty. */
+  openSlot(array: Descriptor, index: number): Descriptor | undefined;
+
+  /** Attaches at a priority; `undefined` where another hook already has it. */
+  attachHook(program: Descriptor, hook: FilterChain, priority: number): Descriptor | undefined;
+  attachDevice(program: Descriptor, ifindex: number, mode: 'native' | 'generic'): Descriptor;
+  hookLinkPriority(link: Descriptor): number;
+  /** The device of an XDP link; `undefined` once it is gone. */
+  deviceLinkIfindex(link: Descriptor): number | undefined;
+  /** The mode in which an XDP program sits on a device, if one does. */
+  deviceMode(ifindex: number): 'native' | 'generic' | undefined;
+
+  /** Returns once every packet that was in a program when it was called has left it. */
+  waitForGracePeriod(): void;
+  sleep(milliseconds: number): void;
+  /** Takes an exclusive lock and returns its release; waits up to `seconds`, then throws `LockError`. */
+  lock(path: string, seconds: number): () => void;
+}

@@ -1,0 +1,86 @@
+// What `status` shows.
+
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Counters } from '../base/counters.ts';
+import { FILTER_CHAINS } from '../base/hooks.ts';
+import type { Manifest } from '../codegen/manifest.ts';
+import type { Generation } from '../store/store.ts';
+import type { StoredRequest } from './flip.ts';
+import { Installation } from './installation.ts';
+import type { Kernel, NamespaceIdentity } from './kernel.ts';
+import type { Directories } from './layout.ts';
+import { listStates } from './namespaces.ts';
+import type { DeviceStatus, HookStatus, Status } from './types.ts';
+
+export interface StatusFacts {
+  readonly kernel: Kernel;
+  readonly directories: Directories;
+  readonly identity: NamespaceIdentity;
+  readonly pins: string;
+  readonly installation: Installation | undefined;
+  readonly row: Generation | undefined;
+  readonly undecided: Counters;
+}
+
+export function describeStatus(facts: StatusFacts): Status {
+  const { kernel, identity, installation, row } = facts;
+  const request = row?.request as StoredRequest | undefined;
+  const hooks = hookStatus(installation, request);
+  const devices = request?.placement === 'xdp' ? deviceStatus(kernel, installation!, request) : [];
+  const emptySlot = installation?.emptySlotDrops ?? 0n;
+  const warnings = [...kernel.foreignFilters()];
+  if (request?.transitionTo !== undefined)
+    warnings.push('a change of placement was interrupted; the next change ends it');
+  for (const { hook, attached } of hooks)
+    if (!attached) warnings.push(`${hook} is not attached: its rules are not enforced`);
+  for (const { name, note } of devices) if (note !== undefined) warnings.push(`${name}: ${note}`);
+  if (emptySlot > 0n) warnings.push(`${emptySlot} packets were dropped because the kernel had lost their rules`);
+  return {
+    namespace: { cookie: identity.cookie, ...(identity.name === undefined ? {} : { name: identity.name }) },
+    generation: installation?.generation ?? 0,
+    ...(request === undefined ? {} : { placement: request.placement }),
+    rules: ((row?.manifest as Manifest | undefined)?.slots ?? []).filter((owner) => owner.kind === 'rule').length,
+    hooks,
+    devices,
+    dropped: { emptySlot: String(emptySlot), undecided: String(facts.undecided.packets) },
+    warnings,
+    others: otherNamespaces(facts),
+  };
+}
+
+function hookStatus(installation: Installation | undefined, request: StoredRequest | undefined): HookStatus[] {
+  if (request?.placement !== 'netfilter') return [];
+  const links = installation?.attachedHooks() ?? [];
+  return FILTER_CHAINS.map((hook) => {
+    const link = links.find((l) => l.hook === hook);
+    return link === undefined ? { hook, attached: false } : { hook, attached: true, priority: link.priority };
+  });
+}
+
+function deviceStatus(kernel: Kernel, installation: Installation, request: StoredRequest): DeviceStatus[] {
+  const present = kernel.devices();
+  const links = installation.attachedDevices();
+  return request.devices.map((name) => {
+    const device = present.find((d) => d.name === name);
+    if (device === undefined) return { name, ifindex: 0, note: 'the device is gone' };
+    const link = links.find((l) => l.ifindex === device.ifindex && !l.gone);
+    const mode = link === undefined ? undefined : kernel.deviceMode(device.ifindex);
+    if (mode === undefined) return { name, ifindex: device.ifindex, note: 'no rules are attached to this device' };
+    return { name, ifindex: device.ifindex, mode };
+  });
+}
+
+/** Other namespaces of this boot with pins of ours; what nobody uses any more has been released before. */
+function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts): Status['others'] {
+  const root = dirname(pins);
+  const pinned = new Set(readdirSync(root));
+  return listStates(directories)
+    .filter((s) => s.bootId === identity.bootId && s.cookie !== identity.cookie && pinned.has(s.cookie))
+    .map(({ cookie, name }) => {
+      const other = Installation.open(kernel, join(root, cookie));
+      const generation = other?.generation ?? 0;
+      other?.close();
+      return { cookie, ...(name === undefined ? {} : { name }), generation };
+    });
+}
