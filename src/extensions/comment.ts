@@ -16,6 +16,7 @@ export const comment: MatchExtension<CommentData> = {
   options: [{ name: '--comment', values: ['text'], negatable: false, required: true }],
   build: (options) => ({ text: truncate(options[0]!.values[0] as string) }),
   print: (data) => ['--comment', quoteText(data.text)],
+  list: (data) => `/* ${data.text} */`,
   clauses: () => [],
   matches: () => true,
 };

@@ -31,6 +31,11 @@ export interface OptionUse {
   readonly values: readonly unknown[];
 }
 
+/** The names that -L without -n shows for numbers. */
+export interface ListNames {
+  serviceName(port: number, protocol: string): string | undefined;
+}
+
 /** What the match says of one packet: true, false, or "drop it here, uncounted" (hotdrop). */
 export type MatchResult = boolean | 'drop';
 
@@ -44,6 +49,8 @@ export interface MatchExtension<Data = unknown> {
   build(options: readonly OptionUse[]): Data;
   /** The option words as iptables-save prints them, without `-m name`; texts already quoted (`quoteText`). */
   print(data: Data): readonly string[];
+  /** What -L shows of it; numbers where there are no names (-n). */
+  list(data: Data, names: ListNames | undefined): string;
   /** The meaning for the compiler. */
   clauses(data: Data): readonly Clause[];
   /** The meaning for the reference interpreter, written from the man page. */

@@ -53,3 +53,8 @@ export function icmpTypesNamed(beginning: string): readonly { readonly name: str
     value: code === undefined ? { type } : { type, code },
   }));
 }
+
+/** The name that iptables shows for a type, or for a type with a code. */
+export function icmpTypeName(of: IcmpType): string | undefined {
+  return ICMP_TYPE_NAMES.find(([, type, code]) => type === of.type && code === of.code)?.[0];
+}

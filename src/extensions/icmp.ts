@@ -4,6 +4,7 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
+import { icmpTypeName } from './icmp-types.ts';
 
 export interface IcmpData {
   /** 255 stands for any type, whatever the code. */
@@ -35,6 +36,13 @@ export const icmp: MatchExtension<IcmpData> = {
   print({ type, code, negated }) {
     const value = type === ANY ? 'any' : code === undefined ? `${type}` : `${type}/${code}`;
     return [...(negated ? ['!'] : []), '--icmp-type', value];
+  },
+
+  list({ type, code, negated }, names) {
+    const name = names && icmpTypeName({ type, ...(code !== undefined && { code }) });
+    if (name !== undefined) return `icmp ${negated ? '!' : ''}${name}`;
+    const words = negated ? `icmp !type ${type}` : `icmptype ${type}`;
+    return code === undefined ? words : `${words} code ${code}`;
   },
 
   clauses({ type, code, negated }) {

@@ -3,7 +3,7 @@
 import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
-import type { OptionSpec, OptionUse } from './extension.ts';
+import type { ListNames, OptionSpec, OptionUse } from './extension.ts';
 
 export interface PortCondition extends Interval {
   readonly negated: boolean;
@@ -41,6 +41,17 @@ function printPort(option: string, port: PortCondition | undefined): string[] {
   if (port === undefined) return [];
   const range = port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`;
   return [...(port.negated ? ['!'] : []), option, range];
+}
+
+/** `tcp spt:22 dpts:!1024:65535`, as -L shows it; the match's name alone where all ports will do. */
+export function listPorts(data: PortData, protocol: string, names: ListNames | undefined): string {
+  const show = (label: string, port: PortCondition | undefined) => {
+    if (port === undefined) return '';
+    const [low, high] = [port.low, port.high].map((p) => names?.serviceName(p, protocol) ?? `${p}`);
+    const range = port.low === port.high ? low : `${low}:${high}`;
+    return ` ${label}${port.low === port.high ? '' : 's'}:${port.negated ? '!' : ''}${range}`;
+  };
+  return `${protocol}${show('spt', data.source)}${show('dpt', data.destination)}`;
 }
 
 export function portClauses(data: PortData): Clause[] {

@@ -4,7 +4,7 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import { ExtensionError, type MatchExtension, type MatchResult, type OptionUse } from './extension.ts';
-import { buildPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
+import { buildPorts, listPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
 
 export interface FlagCondition {
   /** Bits of the TCP flag byte that are looked at, and those of them that must be set. */
@@ -56,6 +56,14 @@ export const tcp: MatchExtension<TcpData> = {
     return words;
   },
 
+  list(data, names) {
+    const ports = listPorts(data, 'tcp', names);
+    if (data.flags === undefined) return ports;
+    const { mask, set, negated } = data.flags;
+    const show = names === undefined ? flagBits : flagNames;
+    return `${ports} flags:${negated ? '!' : ''}${show(mask)}/${show(set)}`;
+  },
+
   clauses(data) {
     const clauses: Clause[] = [
       { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
@@ -85,6 +93,10 @@ function buildFlags(options: readonly OptionUse[]): FlagCondition | undefined {
   if (use.name === '--syn') return { ...SYN, negated: use.negated };
   const [mask, set] = use.values as [number, number];
   return mask === 0 && set === 0 && !use.negated ? undefined : { mask, set, negated: use.negated };
+}
+
+function flagBits(bits: number): string {
+  return `0x${bits.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function flagNames(bits: number): string {

@@ -3,7 +3,7 @@
 import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
-import { buildPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
+import { buildPorts, listPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
 
 /** UDP header, in bytes (RFC 768). */
 const HEADER = 8;
@@ -15,6 +15,7 @@ export const udp: MatchExtension<PortData> = {
   options: PORT_OPTIONS,
   build: buildPorts,
   print: printPorts,
+  list: (data, names) => listPorts(data, 'udp', names),
 
   clauses: (data) => [
     { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },

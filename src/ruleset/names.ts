@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 export interface Names {
   /** The port of a service, as getservbyname finds it; undefined for an unknown one. */
   port(service: string, protocol: string): number | undefined;
+  /** The first name of a port, as getservbyport finds it. */
+  serviceName(port: number, protocol: string): string | undefined;
   /** The number of a protocol by any of its names. */
   protocolNumber(name: string): number | undefined;
   /** The first name of a protocol. */
@@ -69,9 +71,11 @@ const OWN_PROTOCOLS: Readonly<Record<string, number>> = {
 /** Reads the texts of /etc/services and /etc/protocols. The first entry of a name or number counts. */
 export function namesFrom(services: string, protocols: string): Names {
   const ports = new Map<string, number>();
+  const serviceNames = new Map<string, string>();
   for (const [name, number, ...aliases] of entries(services)) {
     const [port, protocol] = number.split('/');
     for (const each of [name, ...aliases]) setOnce(ports, `${each}/${protocol}`, Number(port));
+    setOnce(serviceNames, number, name);
   }
   const numbers = new Map<string, number>();
   const protocolNames = new Map<number, string>();
@@ -85,6 +89,7 @@ export function namesFrom(services: string, protocols: string): Names {
   }
   return {
     port: (service, protocol) => ports.get(`${service}/${protocol}`),
+    serviceName: (port, protocol) => serviceNames.get(`${port}/${protocol}`),
     protocolNumber: (name) => numbers.get(name),
     protocolName: (number) => protocolNames.get(number),
   };

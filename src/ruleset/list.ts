@@ -1,0 +1,179 @@
+// The tables of `iptables -L` and the lines of `-S`, byte for byte as iptables-legacy 1.8.9 prints them.
+//
+// One difference is wanted: without -n, iptables asks the resolver for the names of hosts and networks. Here addresses
+// stay numbers, because a firewall's listing must not wait for DNS; protocols, services, ICMP types and `anywhere` get
+// their names.
+
+import type { Counters } from '../base/counters.ts';
+import { formatAddress, type MaskedAddress, maskPrefix } from '../base/ipv4.ts';
+import { findMatch } from '../extensions/registry.ts';
+import type { Chain, Negatable, Rule, Table, TargetUse } from './model.ts';
+import type { Names } from './names.ts';
+import { printRule, sortedChains } from './print.ts';
+
+export interface ListOptions {
+  /** -n */
+  readonly numeric: boolean;
+  /** -v: counters and devices too. */
+  readonly verbose: boolean;
+  /** -x: counters in full. */
+  readonly exact: boolean;
+  readonly lineNumbers: boolean;
+}
+
+/** What of a table is shown: all, one chain, or one rule of it, counted from 1. */
+export interface Selection {
+  readonly chain?: string;
+  readonly rule?: number;
+}
+
+/** `-L`. A chain or rule that is not there shows nothing. */
+export function listTable(table: Table, selection: Selection, options: ListOptions, names: Names): string {
+  const chains = selectedChains(table, selection);
+  if (selection.rule !== undefined) {
+    return selectedRules(chains, selection)
+      .map(({ rule, number }) => row(rule, number, options, names))
+      .join('');
+  }
+  return chains
+    .map((chain) => {
+      const rows = chain.rules.map((rule, index) => row(rule, index + 1, options, names));
+      return `${title(table, chain, options)}\n${head(options)}\n${rows.join('')}`;
+    })
+    .join('\n');
+}
+
+/** `-S`. */
+export function listRules(table: Table, selection: Selection, verbose: boolean, names: Names): string {
+  const chains = selectedChains(table, selection);
+  const lines: string[] = [];
+  if (selection.rule === undefined) {
+    for (const { name, policy, counters } of chains) {
+      if (policy === undefined) lines.push(`-N ${name}`);
+      else lines.push(`-P ${name} ${policy}${verbose ? countersOption(counters) : ''}`);
+    }
+  }
+  for (const { chain, rule } of selectedRules(chains, selection)) {
+    const conditions = printRule({ ...rule, target: { kind: 'none' } }, names);
+    const whole = printRule(rule, names);
+    const counters = verbose ? countersOption(rule.counters) : '';
+    // The counters stand between the conditions and the target.
+    const rest = whole.slice(conditions.length).trimStart();
+    lines.push(`-A ${chain.name}${conditions && ` ${conditions}`}${counters}${rest && ` ${rest}`}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function countersOption({ packets, bytes }: Counters): string {
+  return ` -c ${packets} ${bytes}`;
+}
+
+function selectedChains(table: Table, selection: Selection): readonly Chain[] {
+  return sortedChains(table).filter((chain) => selection.chain === undefined || chain.name === selection.chain);
+}
+
+function selectedRules(chains: readonly Chain[], selection: Selection) {
+  return chains
+    .flatMap((chain) => chain.rules.map((rule, index) => ({ chain, rule, number: index + 1 })))
+    .filter(({ number }) => selection.rule === undefined || number === selection.rule);
+}
+
+// ----- heads -----
+
+function title(table: Table, chain: Chain, options: ListOptions): string {
+  if (chain.policy === undefined) return `Chain ${chain.name} (${referencesTo(table, chain.name)} references)`;
+  const { packets, bytes } = chain.counters;
+  const counters = options.verbose ? ` ${amount(packets, options, 0)} packets, ${amount(bytes, options, 0)} bytes` : '';
+  return `Chain ${chain.name} (policy ${chain.policy}${counters})`;
+}
+
+function referencesTo(table: Table, chain: string): number {
+  const targets = table.chains.flatMap(({ rules }) => rules.map(({ target }) => target));
+  return targets.filter((target) => (target.kind === 'jump' || target.kind === 'goto') && target.chain === chain)
+    .length;
+}
+
+function head({ verbose, exact, lineNumbers }: ListOptions): string {
+  const columns = [
+    lineNumbers ? 'num  ' : '',
+    verbose ? (exact ? '    pkts      bytes ' : ' pkts bytes ') : '',
+    'target     prot opt ',
+    verbose ? 'in     out     ' : '',
+    'source               destination         ',
+  ];
+  return columns.join('');
+}
+
+// ----- rows -----
+
+function row(rule: Rule, number: number, options: ListOptions, names: Names): string {
+  const { numeric, verbose, exact, lineNumbers } = options;
+  const width = exact ? 8 : 5;
+  const parts: string[] = [];
+  if (lineNumbers) parts.push(`${String(number).padEnd(4)} `);
+  if (verbose) {
+    parts.push(`${amount(rule.counters.packets, options, width)} ${amount(rule.counters.bytes, options, width)} `);
+  }
+  parts.push(`${targetName(rule.target).padEnd(9)} `);
+  parts.push(`${mark(rule.protocol)}${protocol(rule, options, names).padEnd(4)} -- `);
+  if (verbose) parts.push(` ${device(rule.inInterface, numeric)} ${device(rule.outInterface, numeric)} `);
+  for (const address of [rule.source, rule.destination]) {
+    parts.push(`${mark(address)}${addressText(address?.value, numeric).padEnd(19)} `);
+  }
+  if (rule.target.kind === 'goto') parts.push('[goto] ');
+  for (const { extension, data } of rule.matches) {
+    parts.push(` ${findMatch(extension)!.list(data, numeric ? undefined : names)}`);
+  }
+  return `${parts.join('')}\n`;
+}
+
+function mark(condition: Negatable<unknown> | undefined): string {
+  return condition?.negated ? '!' : ' ';
+}
+
+function targetName(target: TargetUse): string {
+  switch (target.kind) {
+    case 'none':
+      return '';
+    case 'extension':
+      return target.extension;
+    default:
+      return target.chain;
+  }
+}
+
+function protocol(rule: Rule, { numeric }: ListOptions, names: Names): string {
+  const number = rule.protocol?.value ?? 0;
+  if (numeric) return String(number);
+  return number === 0 ? 'all' : (names.protocolName(number) ?? String(number));
+}
+
+function device(condition: Negatable<string> | undefined, numeric: boolean): string {
+  const name = condition?.value ?? (numeric ? '*' : 'any');
+  return `${condition?.negated ? '!' : ''}${name}`.padEnd(6);
+}
+
+function addressText(address: MaskedAddress | undefined, numeric: boolean): string {
+  const { value, mask } = address ?? { value: 0, mask: 0 };
+  if (mask === 0 && !numeric) return 'anywhere';
+  const length = maskPrefix(mask);
+  if (length === 32) return formatAddress(value);
+  return `${formatAddress(value)}/${length ?? formatAddress(mask)}`;
+}
+
+/**
+ * A number of packets or bytes. From 100 000 on it is shown in thousands, and so on each time it exceeds four digits,
+ * always rounded; with `exact` in full.
+ */
+function amount(count: bigint, { exact }: ListOptions, width: number): string {
+  if (exact || count <= 99_999n) return String(count).padStart(width);
+  let number = (count + 500n) / 1000n;
+  let unit = 0;
+  while (number > 9999n && unit < UNITS.length - 1) {
+    number = (number + 500n) / 1000n;
+    unit++;
+  }
+  return `${number}${UNITS[unit]}`.padStart(width);
+}
+
+const UNITS = ['K', 'M', 'G', 'T'] as const;
