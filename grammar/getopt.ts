@@ -100,7 +100,7 @@ export class RuleLexer {
     this.nextWord++;
     const { text } = word;
     if (text === '!') this.readNegation(word);
-    else if (text === '--') this.fail('syntax', 'unknown arguments after `--`', word);
+    else if (text === '--') this.readEnd();
     else if (text.startsWith('--')) this.readLong(word);
     else if (text.startsWith('-') && text.length > 1) this.readShort(word);
     else this.fail('syntax', `Bad argument \`${text}'`, word);
@@ -108,9 +108,16 @@ export class RuleLexer {
 
   private readNegation(word: Word): void {
     const following = this.words[this.nextWord];
-    if (following === undefined) this.fail('bad-negation', 'nothing appropriate following !', word);
+    if (following === undefined || following.text === '--')
+      this.fail('bad-negation', 'nothing appropriate following !', word);
     else if (following.text === '!') this.fail('bad-negation', 'multiple consecutive ! not allowed', following);
     else this.tokens.push({ type: 'negation', word });
+  }
+
+  /** `--` ends the options; nothing may follow it. */
+  private readEnd(): void {
+    const following = this.words[this.nextWord];
+    if (following !== undefined) this.fail('syntax', 'unknown arguments after `--`', following);
   }
 
   private readLong(word: Word): void {

@@ -17,10 +17,9 @@ declare var number: any;
 declare var close: any;
 declare var comma: any;
 declare var slash: any;
-declare var dot: any;
+declare var dotted: any;
 declare var name: any;
 declare var plus: any;
-declare var text: any;
 
 import { lexer } from './lexer.ts';
 import * as node from './nodes.ts';
@@ -85,16 +84,12 @@ const grammar: Grammar = {
     {"name": "addressList", "symbols": ["address", "addressList$ebnf$1"], "postprocess": node.list},
     {"name": "address$ebnf$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
     {"name": "address$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "address$ebnf$2$subexpression$1", "symbols": [(lexer.has("slash") ? {type: "slash"} : slash), "dotted"]},
+    {"name": "address$ebnf$2$subexpression$1", "symbols": [(lexer.has("slash") ? {type: "slash"} : slash), "host"]},
     {"name": "address$ebnf$2", "symbols": ["address$ebnf$2$subexpression$1"], "postprocess": id},
     {"name": "address$ebnf$2", "symbols": [], "postprocess": () => null},
-    {"name": "address", "symbols": ["address$ebnf$1", "dotted", "address$ebnf$2"], "postprocess": node.address},
-    {"name": "dotted$ebnf$1", "symbols": []},
-    {"name": "dotted$ebnf$1$subexpression$1", "symbols": [(lexer.has("dot") ? {type: "dot"} : dot), "part"]},
-    {"name": "dotted$ebnf$1", "symbols": ["dotted$ebnf$1", "dotted$ebnf$1$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
-    {"name": "dotted", "symbols": ["part", "dotted$ebnf$1"], "postprocess": node.list},
-    {"name": "part", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": node.number},
-    {"name": "part", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.name},
+    {"name": "address", "symbols": ["address$ebnf$1", "host", "address$ebnf$2"], "postprocess": node.address},
+    {"name": "host", "symbols": [(lexer.has("dotted") ? {type: "dotted"} : dotted)], "postprocess": node.dotted},
+    {"name": "host", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.hostName},
     {"name": "interface", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.interfaceName},
     {"name": "interface$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
     {"name": "interface$ebnf$1", "symbols": [], "postprocess": () => null},
@@ -117,10 +112,7 @@ const grammar: Grammar = {
     {"name": "icmpType", "symbols": ["numberOrName"], "postprocess": node.icmpType},
     {"name": "icmpType", "symbols": [(lexer.has("number") ? {type: "number"} : number), (lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("number") ? {type: "number"} : number)], "postprocess": node.icmpTypeCode},
     {"name": "numberOrName", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": node.number},
-    {"name": "numberOrName", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.name},
-    {"name": "text$ebnf$1", "symbols": [(lexer.has("text") ? {type: "text"} : text)], "postprocess": id},
-    {"name": "text$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "text", "symbols": ["text$ebnf$1"], "postprocess": node.text}
+    {"name": "numberOrName", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.name}
   ],
   ParserStart: "table",
 };

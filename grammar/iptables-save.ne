@@ -28,12 +28,10 @@ counters -> %open %number %colon %number %close                          {% node
 
 addressList -> address (%comma address):*                                {% node.list %}
 
-address -> %blank:? dotted (%slash dotted):?                             {% node.address %}
+address -> %blank:? host (%slash host):?                                 {% node.address %}
 
-dotted -> part (%dot part):*                                             {% node.list %}
-
-part -> %number                                                          {% node.number %}
-      | %name                                                            {% node.name %}
+host -> %dotted                                                          {% node.dotted %}
+      | %name                                                            {% node.hostName %}
 
 interface -> %name                                                       {% node.interfaceName %}
            | %name:? %plus                                               {% node.interfacePrefix %}
@@ -50,5 +48,3 @@ icmpType -> numberOrName                                                 {% node
 
 numberOrName -> %number                                                  {% node.number %}
               | %name                                                    {% node.name %}
-
-text -> %text:?                                                          {% node.text %}

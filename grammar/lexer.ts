@@ -8,9 +8,10 @@ import moo from 'moo';
 const blank = /[ \t]+/;
 const rest = /[^\n]+/;
 
-/** A number that goes on to one of `next` or to the end. */
-function numberBefore(next: string): RegExp {
-  return new RegExp(`[ \\t]*\\+?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)(?=[${next}]|(?![\s\S]))`);
+/** Numbers joined by dots, one at least and `count` at most, if nothing but one of `next` follows them. */
+function numbersBefore(next: string, count = 1): RegExp {
+  const number = '[ \\t]*\\+?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)';
+  return new RegExp(`${number}(?:\\.${number}){0,${count - 1}}(?=[${next}]|(?![\\s\\S]))`);
 }
 
 export const lexer = moo.states({
@@ -20,18 +21,10 @@ export const lexer = moo.states({
   // A rule's words. Double quotes only; an escape counts only between them; a closing quote ends the word.
   rule: { blank, word: /[^ \t"\n]*"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?![\s\S]))|[^ \t"\n]+/ },
   counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
-  addressList: {
-    comma: ',',
-    slash: '/',
-    dot: '.',
-    number: numberBefore('.,/'),
-    blank: / +/,
-    name: /[^,/.\n ][^,/.\n]*/,
-  },
+  addressList: { comma: ',', slash: '/', dotted: numbersBefore(',/', 4), blank: / +/, name: /[^,/\n ][^,/\n]*/ },
   interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
-  protocol: { number: numberBefore('\\n'), name: rest },
-  portRange: { colon: ':', number: numberBefore(':'), name: /[^:\n]+/ },
+  protocol: { number: numbersBefore('\\n'), name: rest },
+  portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
   tcpFlags: { comma: ',', name: /[^,\n]+/ },
-  icmpType: { slash: '/', number: numberBefore('/'), name: /[^/\n]+/ },
-  text: { text: rest },
+  icmpType: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
 });

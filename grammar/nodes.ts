@@ -32,10 +32,16 @@ export interface CountersNode {
   readonly bytes: bigint;
 }
 
-/** The parts between the dots of an address or host name, and of the mask behind the slash. */
+/** An address, a mask, or a host's name: what stands before or behind the slash. */
+export interface HostNode {
+  readonly text: string;
+  /** The numbers between the dots; absent where there is anything else. */
+  readonly numbers?: readonly number[];
+}
+
 export interface AddressNode {
-  readonly host: readonly NumberOrName[];
-  readonly mask?: readonly NumberOrName[];
+  readonly host: HostNode;
+  readonly mask?: HostNode;
 }
 
 export interface InterfaceNode {
@@ -84,9 +90,15 @@ export function list<T>([first, more]: [T, [unknown, T][]]): readonly T[] {
   return [first, ...more.map((pair) => pair[1])];
 }
 
-export function address([, host, mask]: [unknown, NumberOrName[], Optional<[unknown, NumberOrName[]]>]): AddressNode {
+export function address([, host, mask]: [unknown, HostNode, Optional<[unknown, HostNode]>]): AddressNode {
   return mask === null ? { host } : { host, mask: mask[1] };
 }
+
+export function dotted([token]: [Token]): HostNode {
+  return { text: token.value, numbers: token.value.split('.').map(parseNumber) };
+}
+
+export const hostName = ([token]: [Token]): HostNode => ({ text: token.value });
 
 export const number = ([token]: [Token]): NumberOrName => ({ number: parseNumber(token.value) });
 
@@ -117,8 +129,6 @@ export const icmpTypeCode = ([type, , code]: [Token, Token, Token]): IcmpTypeNod
   type: { number: parseNumber(type.value) },
   code: parseNumber(code.value),
 });
-
-export const text = ([token]: [Optional<Token>]): string => token?.value ?? '';
 
 /** As C's strtoul with base 0: hexadecimal after `0x`, octal after `0`. */
 function parseNumber(digits: string): number {

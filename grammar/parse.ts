@@ -26,7 +26,6 @@ export interface ValueNodes {
   portRange: PortRangeNode;
   tcpFlags: readonly string[];
   icmpType: IcmpTypeNode;
-  text: string;
 }
 
 export type Parsed<T> =

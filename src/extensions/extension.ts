@@ -8,7 +8,7 @@ import type { FilterChain } from '../base/hooks.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 
-/** The value productions of the grammar (`grammar/`) that options may name. */
+/** The value productions of the grammar (`grammar/`) that options may name; `text` is any word as it is. */
 export type ValueKind = 'portRange' | 'tcpFlags' | 'icmpType' | 'text';
 
 export interface OptionSpec {

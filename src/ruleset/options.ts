@@ -64,8 +64,13 @@ export const BASE_OPTIONS: readonly BaseOption[] = [
 
 const byLetter = new Map(BASE_OPTIONS.flatMap((option) => (option.letter ? [[option.letter, option] as const] : [])));
 
-export function baseOption(letter: string): BaseOption | undefined {
-  return byLetter.get(letter);
+const bySpelling = new Map(
+  BASE_OPTIONS.flatMap((option) => [option.name, ...(option.aliases ?? [])].map((name) => [name, option] as const)),
+);
+
+/** The option of a letter, or of a name written in full. */
+export function baseOption(spelling: string): BaseOption | undefined {
+  return byLetter.get(spelling) ?? bySpelling.get(spelling);
 }
 
 /** The short form where there is one, for messages. */

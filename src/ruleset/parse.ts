@@ -11,7 +11,7 @@ import type { Diagnostic, DiagnosticCode, Span } from '../base/diagnostic.ts';
 import { findLoops } from './loops.ts';
 import type { Chain, Policy, Rule, Ruleset, Table } from './model.ts';
 import { type Names, systemNames } from './names.ts';
-import { buildRules, byteLength, CHAIN_NAME_LIMIT } from './rule.ts';
+import { buildRules, CHAIN_NAME_LIMIT } from './rule.ts';
 import { notYet, RuleScope } from './scope.ts';
 import { BUILTIN_CHAINS, ENFORCED_TABLE, emptyTable } from './tables.ts';
 import { evaluateCounters, ValueError } from './values.ts';
@@ -205,7 +205,7 @@ class FileParser {
       before.rules.length = 0;
       return before;
     }
-    if (byteLength(name) > CHAIN_NAME_LIMIT) {
+    if (Buffer.byteLength(name) > CHAIN_NAME_LIMIT) {
       const message = `Invalid chain name \`${name}' (${CHAIN_NAME_LIMIT} chars max)`;
       this.report('bad-chain', message, offset, name.length);
     } else if (RESERVED_CHAINS.has(name)) {

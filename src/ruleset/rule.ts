@@ -159,7 +159,7 @@ function readInterface(text: string, negated: boolean): Negatable<string> | unde
 function readTarget(letter: 'j' | 'g', word: Word, context: RuleContext): TargetUse {
   const name = word.text;
   if (name === '') throw new ValueError('Invalid target name (too short)');
-  if (byteLength(name) > CHAIN_NAME_LIMIT) {
+  if (Buffer.byteLength(name) > CHAIN_NAME_LIMIT) {
     throw new ValueError(`Invalid target name \`${name}' (${CHAIN_NAME_LIMIT} chars max)`);
   }
   if (context.isBuiltin(name)) {
@@ -207,7 +207,7 @@ function checkChain(draft: Draft, line: RuleLine, context: RuleContext): void {
     return;
   }
   const name = chain.text;
-  if (byteLength(name) > CHAIN_NAME_LIMIT) {
+  if (Buffer.byteLength(name) > CHAIN_NAME_LIMIT) {
     const message = `chain name \`${name}' too long (must be under ${CHAIN_NAME_LIMIT + 1} chars)`;
     context.report('bad-chain', message, chain);
   } else if (!context.isChain(name)) {
@@ -307,8 +307,4 @@ function attempt<T>(word: Word, code: DiagnosticCode, context: RuleContext, work
     context.report(code, error.message, word, error.hint);
     return undefined;
   }
-}
-
-export function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -81,10 +81,16 @@ export class RuleScope implements OptionScope {
   }
 
   private find(name: string): RuleForm | undefined {
+    for (const { forms } of this.loaded) {
+      const exact = forms.find((form) => spellings(form).includes(name));
+      if (exact !== undefined) return exact;
+    }
+    return baseOption(name) ?? this.abbreviated(name);
+  }
+
+  private abbreviated(beginning: string): RuleForm | undefined {
     const forms = [...this.loaded.flatMap((loaded) => loaded.forms), ...BASE_OPTIONS];
-    const exact = forms.find((form) => spellings(form).includes(name));
-    if (exact !== undefined) return exact;
-    const candidates = forms.filter((form) => spellings(form).some((spelling) => spelling.startsWith(name)));
+    const candidates = forms.filter((form) => spellings(form).some((name) => name.startsWith(beginning)));
     const meant = new Set(candidates.map((form) => form.name));
     return meant.size === 1 ? candidates[0] : undefined;
   }

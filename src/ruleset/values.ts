@@ -1,6 +1,6 @@
 // What parsed values mean: numbers for names, masks for lengths, limits. The grammar says what they look like.
 
-import type { AddressNode, IcmpTypeNode, NumberOrName, PortRangeNode } from '../../grammar/nodes.ts';
+import type { AddressNode, HostNode, IcmpTypeNode, NumberOrName, PortRangeNode } from '../../grammar/nodes.ts';
 import { parseValue } from '../../grammar/parse.ts';
 import type { Counters } from '../base/counters.ts';
 import type { Interval } from '../base/intervals.ts';
@@ -53,7 +53,7 @@ export function evaluateValue(kind: ValueKind, text: string, protocol: string, n
 /** `-s a,b/mask`: as many addresses as there are elements. */
 export function evaluateAddresses(text: string): readonly MaskedAddress[] {
   const parsed = parseValue('addressList', text);
-  if (parsed.ok) return parsed.node.map((node) => evaluateAddress(node, text));
+  if (parsed.ok) return parsed.node.map((node) => evaluateAddress(node));
   throw new ValueError(`host/network \`${text}' not found`);
 }
 
@@ -67,7 +67,7 @@ export function evaluateProtocol(node: NumberOrName, names: Names): number | und
 export function evaluateInterface(text: string): string {
   const parsed = parseValue('interface', text);
   if (!parsed.ok) throw new ValueError('Empty interface is likely to be undesired');
-  if (new TextEncoder().encode(text).length > INTERFACE_LIMIT) {
+  if (Buffer.byteLength(text) > INTERFACE_LIMIT) {
     throw new ValueError(`interface name \`${text}' must be shorter than IFNAMSIZ (${INTERFACE_LIMIT})`);
   }
   return parsed.node.prefix ? `${parsed.node.name}+` : parsed.node.name;
@@ -118,25 +118,24 @@ function evaluateIcmpType({ type, code }: IcmpTypeNode): IcmpType {
 }
 
 /** A mask of zero makes any host name mean every address, as in iptables. */
-function evaluateAddress({ host, mask: maskNode }: AddressNode, text: string): MaskedAddress {
+function evaluateAddress({ host, mask: maskNode }: AddressNode): MaskedAddress {
   const mask = maskNode === undefined ? prefixMask(32) : evaluateMask(maskNode);
   if (mask === 0) return { value: 0, mask: 0 };
-  const numbers = octets(host);
-  if (numbers !== undefined) return { value: (numbers & mask) >>> 0, mask };
-  const name = joinParts(host);
-  if (/^[0-9.]*$/.test(name) || text.includes(':')) throw new ValueError(`host/network \`${name}' not found`);
+  const address = host.numbers && addressOf(host.numbers);
+  if (address !== undefined) return { value: (address & mask) >>> 0, mask };
+  if (/^[0-9.]*$|[: ]/.test(host.text)) throw new ValueError(`host/network \`${host.text}' not found`);
   throw new ValueError(
-    `host/network \`${name}' is not an address`,
+    `host/network \`${host.text}' is not an address`,
     'host names are not looked up: write the addresses that the name stands for',
   );
 }
 
 /** A length 0–32, or four octets: a mask is not filled up. */
-function evaluateMask(parts: readonly NumberOrName[]): number {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined && 'number' in only && only.number <= 32) return prefixMask(only.number);
-  const mask = parts.length === 4 ? octets(parts) : undefined;
-  if (mask === undefined) throw new ValueError(`invalid mask \`${joinParts(parts)}' specified`);
+function evaluateMask({ text, numbers = [] }: HostNode): number {
+  const [length] = numbers;
+  if (numbers.length === 1 && length! <= 32) return prefixMask(length!);
+  const mask = numbers.length === 4 ? addressOf(numbers) : undefined;
+  if (mask === undefined) throw new ValueError(`invalid mask \`${text}' specified`);
   return mask;
 }
 
@@ -144,21 +143,12 @@ function evaluateMask(parts: readonly NumberOrName[]): number {
  * One to four numbers as an address. Octets are filled up on the right, `10.1` is 10.1.0.0; where the last number is no
  * octet it fills what the others leave, `10.256` is 10.0.1.0 (inet_aton). Undefined for anything else.
  */
-function octets(parts: readonly NumberOrName[]): number | undefined {
-  if (parts.length > 4) return undefined;
-  const numbers: number[] = [];
-  for (const part of parts) {
-    if (!('number' in part)) return undefined;
-    numbers.push(part.number);
-  }
-  const last = numbers.pop()!;
-  if (numbers.some((octet) => octet > 255)) return undefined;
-  const address = numbers.reduce((sum, octet, i) => sum + octet * 2 ** (24 - 8 * i), 0);
-  const room = 2 ** (32 - 8 * numbers.length);
+function addressOf(numbers: readonly number[]): number | undefined {
+  const leading = numbers.slice(0, -1);
+  const last = numbers.at(-1)!;
+  if (leading.some((octet) => octet > 255)) return undefined;
+  const address = leading.reduce((sum, octet, i) => sum + octet * 2 ** (24 - 8 * i), 0);
+  const room = 2 ** (32 - 8 * leading.length);
   if (last <= 255) return address + last * (room / 256);
   return last < room ? address + last : undefined;
-}
-
-function joinParts(parts: readonly NumberOrName[]): string {
-  return parts.map((part) => ('number' in part ? part.number : part.name)).join('.');
 }
