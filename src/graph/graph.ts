@@ -14,7 +14,14 @@ export type NodeId = number;
 export type Slot = number;
 
 export type Node =
-  | { readonly kind: 'match'; readonly predicate: Predicate; readonly yes: NodeId; readonly no: NodeId }
+  | {
+      readonly kind: 'match';
+      readonly predicate: Predicate;
+      readonly yes: NodeId;
+      readonly no: NodeId;
+      /** The rule that asked first, for line info and messages; no part of the node's identity. */
+      readonly owner?: Slot;
+    }
   | { readonly kind: 'count'; readonly slot: Slot; readonly next: NodeId }
   /** Enters a chain and goes on with `next` when it returns. */
   | { readonly kind: 'call'; readonly chain: string; readonly next: NodeId }
@@ -24,8 +31,10 @@ export type Node =
   | { readonly kind: 'return' }
   | { readonly kind: 'accept' }
   | { readonly kind: 'drop' }
-  /** A hook cannot see what the next predicate asks: nobody can say what happens. */
-  | { readonly kind: 'undecided' };
+  /** A hook cannot see what the rule `owner` asks: nobody can say what happens. */
+  | { readonly kind: 'undecided'; readonly owner?: Slot };
+
+export type MatchNode = Extract<Node, { kind: 'match' }>;
 
 /** Who owns a counter. */
 export type SlotOwner =
@@ -44,6 +53,9 @@ export interface Graph {
   readonly roots: Readonly<Partial<Record<FilterChain, NodeId>>>;
   /** First node of each user chain; empty once chains are resolved. */
   readonly chains: ReadonlyMap<string, NodeId>;
-  /** Indexed by slot. Passes never change it. */
+  /**
+   * Indexed by slot. Numbered chain by chain in table order: the chain's rules in their order, then its policy if it
+   * has one. Passes never change it.
+   */
   readonly slots: readonly SlotOwner[];
 }
