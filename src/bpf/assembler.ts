@@ -219,7 +219,9 @@ export class Assembler {
       const distance = end - instructions.length - 1;
       instructions.push({ opcode: CLASS.JMP32 | JUMP.always, dst: 0, src: 0, offset: 0, imm: distance });
     }
-    const lines = this.sources.map(({ position, source }) => ({ instruction: starts[position]!, ...source }));
+    const lines = this.sources
+      .filter(({ position }) => position < this.items.length)
+      .map(({ position, source }) => ({ instruction: starts[position]!, ...source }));
     return { instructions, lines };
   }
 

@@ -19,10 +19,11 @@ import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts'
 import { type Directories, lockPath, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
 import { describeStatus } from './status.ts';
+import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, ZeroSelection } from './types.ts';
 
-/** Opens the firewall of the network namespace that the process is in. */
-export function openEngine(directories: Directories, kernel: Kernel): Engine {
+/** Opens the firewall of the network namespace that the process is in. `kernel` is the running one unless a test says so. */
+export function openEngine(directories: Directories, kernel: Kernel = systemKernel): Engine {
   return new NamespaceEngine(directories, kernel);
 }
 

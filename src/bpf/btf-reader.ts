@@ -1,0 +1,135 @@
+// Reads the kernel's own type information (Documentation/bpf/btf.rst), as far as offsets and ids go.
+//
+// A kernel has some hundred thousand types in several megabytes, and a command asks for a dozen of them: one pass notes
+// where each type begins, and everything else is read when asked for. A name is found by comparing bytes, type by type.
+
+const MAGIC = 0xeb9f;
+const HEADER_SIZE = 24;
+
+/** Kinds of types that something here looks for. */
+const KIND = { struct: 4, union: 5, func: 12 } as const;
+
+/** Words that follow the three common ones of a type, by kind: a fixed number, and so many for each element. */
+const FIXED_WORDS = new Uint8Array(32);
+const ELEMENT_WORDS = new Uint8Array(32);
+FIXED_WORDS[1] = 1; // int
+FIXED_WORDS[3] = 3; // array
+ELEMENT_WORDS[KIND.struct] = 3;
+ELEMENT_WORDS[KIND.union] = 3;
+ELEMENT_WORDS[6] = 2; // enum
+ELEMENT_WORDS[13] = 2; // func_proto
+FIXED_WORDS[14] = 1; // var
+ELEMENT_WORDS[15] = 3; // datasec
+FIXED_WORDS[17] = 1; // decl_tag
+ELEMENT_WORDS[19] = 3; // enum64
+
+/** typedef, volatile, const, restrict, type_tag: names for another type. */
+const ALIASES: ReadonlySet<number> = new Set([8, 9, 10, 11, 18]);
+
+const kindOf = (info: number): number => (info >>> 24) & 31;
+const elementsOf = (info: number): number => info & 0xffff;
+
+export class BtfReader {
+  /** The type section: name offset, info and size or type of each type, then what its kind adds. */
+  private readonly types: Uint32Array;
+  private readonly strings: Buffer;
+  /** Where each type begins in `types`, by id; id 0 is void. */
+  private readonly starts: Uint32Array;
+
+  /** Throws where the bytes are not BTF. */
+  constructor(bytes: Uint8Array) {
+    const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (data.length < HEADER_SIZE || data.readUInt16LE(0) !== MAGIC) throw new Error('not BTF: no magic number');
+    const body = data.readUInt32LE(4);
+    const section = (field: number): Buffer => {
+      const start = body + data.readUInt32LE(field);
+      const end = start + data.readUInt32LE(field + 4);
+      if (end > data.length) throw new Error('not BTF: a section ends behind the end');
+      return data.subarray(start, end);
+    };
+    // Copied, since the section need not be aligned to words in memory.
+    this.types = new Uint32Array(Uint8Array.from(section(8)).buffer);
+    this.strings = section(16);
+    this.starts = findStarts(this.types);
+  }
+
+  /** Id of a structure, or `undefined`. */
+  structId(name: string): number | undefined {
+    return this.find(KIND.struct, name);
+  }
+
+  /** Id of a function, or `undefined`. */
+  functionId(name: string): number | undefined {
+    return this.find(KIND.func, name);
+  }
+
+  /**
+   * Offset of a structure's member in bytes, looked for in its anonymous members too; `undefined` where the structure
+   * or the member is not there, or is a bit field that begins within a byte.
+   */
+  memberOffset(struct: string, member: string): number | undefined {
+    const id = this.structId(struct);
+    const bits = id === undefined ? undefined : this.memberBits(this.starts[id]!, terminated(member));
+    return bits === undefined || bits % 8 !== 0 ? undefined : bits / 8;
+  }
+
+  private find(kind: number, name: string): number | undefined {
+    const wanted = terminated(name);
+    const { types, starts } = this;
+    for (let id = 1; id < starts.length; id++) {
+      const start = starts[id]!;
+      if (kindOf(types[start + 1]!) === kind && this.isNamed(types[start]!, wanted)) return id;
+    }
+    return undefined;
+  }
+
+  private memberBits(start: number, wanted: Buffer): number | undefined {
+    const info = this.types[start + 1]!;
+    const hasBitFields = info >>> 31 === 1;
+    for (let i = 0; i < elementsOf(info); i++) {
+      const at = start + 3 + 3 * i;
+      const name = this.types[at]!;
+      const raw = this.types[at + 2]!;
+      const bits = hasBitFields ? raw & 0xffffff : raw;
+      if (this.isNamed(name, wanted)) return bits;
+      if (this.strings[name] !== 0) continue;
+      const inner = this.resolve(this.types[at + 1]!);
+      const kind = kindOf(this.types[inner + 1]!);
+      if (kind !== KIND.struct && kind !== KIND.union) continue;
+      const found = this.memberBits(inner, wanted);
+      if (found !== undefined) return bits + found;
+    }
+    return undefined;
+  }
+
+  /** Start of the type that an id stands for. */
+  private resolve(id: number): number {
+    let start = this.starts[id]!;
+    while (ALIASES.has(kindOf(this.types[start + 1]!))) start = this.starts[this.types[start + 2]!]!;
+    return start;
+  }
+
+  /** Whether the string at an offset is this one, which ends in NUL. */
+  private isNamed(offset: number, wanted: Buffer): boolean {
+    const { strings } = this;
+    for (let i = 0; i < wanted.length; i++) if (strings[offset + i] !== wanted[i]) return false;
+    return true;
+  }
+}
+
+function terminated(name: string): Buffer {
+  return Buffer.from(`${name}\0`, 'latin1');
+}
+
+function findStarts(types: Uint32Array): Uint32Array {
+  // A type takes three words at least.
+  const starts = new Uint32Array(1 + Math.floor(types.length / 3));
+  let count = 1;
+  for (let at = 0; at + 2 < types.length; count++) {
+    starts[count] = at;
+    const info = types[at + 1]!;
+    const kind = kindOf(info);
+    at += 3 + FIXED_WORDS[kind]! + ELEMENT_WORDS[kind]! * elementsOf(info);
+  }
+  return starts.subarray(0, count);
+}

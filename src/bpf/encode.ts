@@ -1,0 +1,45 @@
+// Instructions as the kernel's bytes: `struct bpf_insn`, little-endian, 8 bytes each.
+
+import { type Instruction, LOAD_IMM64, PSEUDO } from './instruction.ts';
+
+export const INSTRUCTION_SIZE = 8;
+
+/** Encodes a program; `resolveMap` gives the descriptor of each map that it names. */
+export function encodeInstructions(
+  instructions: readonly Instruction[],
+  resolveMap: (name: string) => number,
+): Uint8Array {
+  const bytes = new Uint8Array(instructions.length * INSTRUCTION_SIZE);
+  const view = new DataView(bytes.buffer);
+  for (const [index, { opcode, dst, src, offset, imm, map }] of instructions.entries()) {
+    const at = index * INSTRUCTION_SIZE;
+    view.setUint8(at, opcode);
+    view.setUint8(at + 1, dst | (src << 4));
+    view.setInt16(at + 2, offset, true);
+    view.setInt32(at + 4, map === undefined ? imm : resolveMap(map), true);
+  }
+  return bytes;
+}
+
+/** Decodes what the kernel is given or gives back; `mapName` gives the name of each map by its descriptor. */
+export function decodeInstructions(bytes: Uint8Array, mapName: (descriptor: number) => string): Instruction[] {
+  if (bytes.length % INSTRUCTION_SIZE !== 0) throw new Error(`decode: ${bytes.length} bytes are no instructions`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const instructions: Instruction[] = [];
+  let isSecondHalf = false;
+  for (let at = 0; at < bytes.length; at += INSTRUCTION_SIZE) {
+    const registers = view.getUint8(at + 1);
+    const instruction: Instruction = {
+      opcode: view.getUint8(at),
+      dst: registers & 15,
+      src: registers >> 4,
+      offset: view.getInt16(at + 2, true),
+      imm: view.getInt32(at + 4, true),
+    };
+    const isWide = !isSecondHalf && instruction.opcode === LOAD_IMM64;
+    const isMap = isWide && (instruction.src === PSEUDO.MAP_FD || instruction.src === PSEUDO.MAP_VALUE);
+    instructions.push(isMap ? { ...instruction, imm: 0, map: mapName(instruction.imm) } : instruction);
+    isSecondHalf = isWide;
+  }
+  return instructions;
+}

@@ -1,0 +1,76 @@
+// What the kernel refuses, as typed errors: what was asked, the errno by name, what to do about it.
+
+import { constants } from 'node:os';
+
+const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value as number, name]));
+
+/** Name of an errno, `EPERM`. */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? `errno ${errno}`;
+}
+
+/** A system call failed. */
+export class KernelError extends Error {
+  override readonly name: string = 'KernelError';
+  /** What was to be done, as in "cannot …". */
+  readonly operation: string;
+  readonly errno: number;
+  readonly errnoName: string;
+  /** What to do, or what it may mean. */
+  readonly hint?: string;
+
+  constructor(operation: string, errno: number, hint: string | undefined = HINTS[errnoName(errno)]) {
+    super(`cannot ${operation}: ${errnoName(errno)}${hint === undefined ? '' : ` (${hint})`}`);
+    this.operation = operation;
+    this.errno = errno;
+    this.errnoName = errnoName(errno);
+    if (hint !== undefined) this.hint = hint;
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EPERM: 'run as root, or with CAP_BPF and CAP_NET_ADMIN',
+  ENOMEM: 'the kernel is out of memory for this',
+};
+
+/** The kernel's verifier refused a program. */
+export class VerifierError extends KernelError {
+  override readonly name = 'VerifierError';
+  readonly program: string;
+  /** The rule that the refused instruction belongs to, where it is one's. */
+  readonly rule?: string;
+  /** The whole log. */
+  readonly log: string;
+
+  constructor(program: string, errno: number, log: string) {
+    const lines = log
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !/^(processed|verification time|stack depth)/.test(line));
+    const rule = lines.findLast((line) => line.startsWith('; '))?.slice(2);
+    const shown = lines.slice(-3);
+    const omitted = lines.length - shown.length;
+    super(
+      `load program ${program}`,
+      errno,
+      [
+        `the verifier says: ${shown.join(' / ') || 'nothing'}`,
+        ...(omitted > 0 ? [`${omitted} earlier lines left out`] : []),
+        ...(rule === undefined ? [] : [`at ${rule}`]),
+      ].join('; '),
+    );
+    this.program = program;
+    this.log = log;
+    if (rule !== undefined) this.rule = rule;
+  }
+}
+
+/** Another process holds the lock. */
+export class LockError extends Error {
+  override readonly name = 'LockError';
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`another command is changing the rules of this network namespace (lock ${path})`);
+    this.path = path;
+  }
+}

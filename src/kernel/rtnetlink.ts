@@ -1,0 +1,72 @@
+// Devices and local destinations of the network namespace that the process is in (rtnetlink(7)).
+
+import type { HostFacts } from '../base/features.ts';
+import { normalize } from '../base/intervals.ts';
+import { prefixMask } from '../base/ipv4.ts';
+import { attributes, dump, FAMILY, text } from './netlink.ts';
+
+const RTM_GETLINK = 18;
+const RTM_GETROUTE = 26;
+const AF_INET = 2;
+
+export interface Link {
+  readonly ifindex: number;
+  readonly name: string;
+  /** Driver kind of a virtual device (`veth`, `bridge`); absent for hardware. */
+  readonly kind?: string;
+  readonly master?: number;
+  readonly loopback: boolean;
+  /** Mode of an attached XDP program, whosever it is. */
+  readonly xdp?: 'native' | 'generic' | 'offload';
+}
+
+/** `struct ifinfomsg` is 16 bytes; attribute numbers are those of if_link.h. */
+const IFINFOMSG = 16;
+const IFLA = { ifname: 3, master: 10, linkinfo: 18, xdp: 43, infoKind: 1, xdpAttached: 2 } as const;
+const IFF_LOOPBACK = 8;
+/** XDP_ATTACHED_DRV, _SKB, _HW */
+const XDP_ATTACHED: Readonly<Record<number, Link['xdp']>> = { 1: 'native', 2: 'generic', 3: 'offload' };
+
+export function listLinks(): Link[] {
+  return dump('list the network devices', FAMILY.route, RTM_GETLINK, Buffer.alloc(IFINFOMSG)).map((message) => {
+    const found = attributes(message, IFINFOMSG);
+    const nested = (type: number): Map<number, Buffer> => attributes(found.get(type) ?? Buffer.alloc(0), 0);
+    const kind = text(nested(IFLA.linkinfo).get(IFLA.infoKind));
+    const master = found.get(IFLA.master)?.readUInt32LE(0);
+    const xdp = XDP_ATTACHED[nested(IFLA.xdp).get(IFLA.xdpAttached)?.readUInt8(0) ?? 0];
+    return {
+      ifindex: message.readInt32LE(4),
+      name: text(found.get(IFLA.ifname)) ?? '',
+      loopback: (message.readUInt32LE(8) & IFF_LOOPBACK) !== 0,
+      ...(kind === undefined ? {} : { kind }),
+      ...(master === undefined ? {} : { master }),
+      ...(xdp === undefined ? {} : { xdp }),
+    };
+  });
+}
+
+/** `struct rtmsg` is 12 bytes. */
+const RTMSG = 12;
+const RTA = { dst: 1, table: 15 } as const;
+const RT_TABLE_LOCAL = 255;
+const RTN_LOCAL = 2;
+const RTN_BROADCAST = 3;
+
+/**
+ * Everything that the stack delivers to this host: what the local routing table says, multicast (RFC 1112) and the
+ * limited broadcast address (RFC 919).
+ */
+export function localDestinations(): HostFacts['localDestinations'] {
+  const request = Buffer.alloc(RTMSG);
+  request.writeUInt8(AF_INET, 0);
+  const local = dump('read the local routing table', FAMILY.route, RTM_GETROUTE, request).flatMap((message) => {
+    const found = attributes(message, RTMSG);
+    const table = found.get(RTA.table)?.readUInt32LE(0) ?? message.readUInt8(4);
+    const type = message.readUInt8(7);
+    if (table !== RT_TABLE_LOCAL || (type !== RTN_LOCAL && type !== RTN_BROADCAST)) return [];
+    const length = message.readUInt8(1);
+    const low = found.get(RTA.dst)?.readUInt32BE(0) ?? 0;
+    return [{ low, high: (low | ~prefixMask(length)) >>> 0 }];
+  });
+  return normalize([...local, { low: 0xe0000000, high: 0xefffffff }, { low: 0xffffffff, high: 0xffffffff }]);
+}

@@ -1,0 +1,88 @@
+// The way into the kernel: libc's `syscall` through koffi, errors as typed values.
+
+import koffi from 'koffi';
+import { KernelError } from './errors.ts';
+
+const libc = koffi.load('libc.so.6');
+const call2 = libc.func('long syscall(long number, intptr_t a, intptr_t b)');
+const call3 = libc.func('long syscall(long number, intptr_t a, intptr_t b, intptr_t c)');
+const call6 = libc.func(
+  'long syscall(long number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)',
+);
+
+/** System call numbers (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). */
+const NUMBERS = {
+  x64: {
+    bpf: 321,
+    mmap: 9,
+    munmap: 11,
+    flock: 73,
+    setns: 308,
+    mount: 165,
+    statfs: 137,
+    membarrier: 324,
+    socket: 41,
+    getsockopt: 55,
+    sendto: 44,
+    recvfrom: 45,
+    close: 3,
+  },
+  arm64: {
+    bpf: 280,
+    mmap: 222,
+    munmap: 215,
+    flock: 32,
+    setns: 268,
+    mount: 40,
+    statfs: 43,
+    membarrier: 283,
+    socket: 198,
+    getsockopt: 209,
+    sendto: 206,
+    recvfrom: 207,
+    close: 57,
+  },
+} as const;
+
+export type SystemCall = keyof (typeof NUMBERS)['x64'];
+
+function numberOf(name: SystemCall): number {
+  const numbers = NUMBERS[process.arch as keyof typeof NUMBERS];
+  if (numbers === undefined) throw new Error(`bpfilter does not run on ${process.arch}`);
+  return numbers[name];
+}
+
+/** Address of a buffer's first byte. The buffer must stay referenced while the kernel uses it. */
+export function addressOf(buffer: Uint8Array): bigint {
+  return koffi.address(buffer) as bigint;
+}
+
+/** An `ArrayBuffer` over memory of the kernel's making. */
+export function viewOf(address: number | bigint, size: number): ArrayBuffer {
+  return koffi.view(address, size);
+}
+
+/** A NUL-terminated string for the kernel. */
+export function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`, 'utf8');
+}
+
+type Argument = number | bigint | Uint8Array;
+
+/** Makes a system call and returns its result, or the negative errno. */
+export function trySystemCall(name: SystemCall, ...args: readonly Argument[]): number {
+  const values = args.map((arg) => (arg instanceof Uint8Array ? addressOf(arg) : arg));
+  const number = numberOf(name);
+  let result: number | bigint;
+  if (values.length <= 2) result = call2(number, values[0] ?? 0, values[1] ?? 0);
+  else if (values.length === 3) result = call3(number, ...values);
+  else result = call6(number, ...values, ...new Array(6 - values.length).fill(0));
+  return Number(result) === -1 ? -koffi.errno() : Number(result);
+}
+
+/** As `trySystemCall`; throws `KernelError` saying what `operation` failed. */
+export function systemCall(operation: string, name: SystemCall, ...args: readonly Argument[]): number {
+  const result = trySystemCall(name, ...args);
+  if (result < 0) throw new KernelError(operation, -result);
+  return result;
+}

@@ -1,0 +1,46 @@
+// Waiting: for RCU, for a lock, for time.
+
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { KernelError, LockError } from './errors.ts';
+import { systemCall, trySystemCall } from './syscall.ts';
+
+export function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/**
+ * Returns once all BPF programs that ran when it was called have ended: `membarrier(MEMBARRIER_CMD_GLOBAL)` is
+ * `synchronize_rcu()` (kernel/sched/membarrier.c).
+ */
+export function waitForGracePeriod(): void {
+  const MEMBARRIER_CMD_GLOBAL = 1;
+  systemCall('wait for an RCU grace period', 'membarrier', MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
+const EWOULDBLOCK = 11;
+const EINTR = 4;
+
+/**
+ * Locks a file against other processes (flock(2): gone with the process) and returns the release. Tries for `seconds`,
+ * then throws `LockError`.
+ */
+export function lockFile(path: string, seconds: number): () => void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const descriptor = openSync(path, 'a', 0o600);
+  const end = Date.now() + seconds * 1000;
+  for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
+    const result = trySystemCall('flock', descriptor, LOCK_EXCLUSIVE_NONBLOCKING);
+    if (result >= 0) return () => closeSync(descriptor);
+    if (result !== -EWOULDBLOCK && result !== -EINTR) {
+      closeSync(descriptor);
+      throw new KernelError(`lock ${path}`, -result);
+    }
+    if (Date.now() >= end) {
+      closeSync(descriptor);
+      throw new LockError(path);
+    }
+    sleep(Math.min(pause, Math.max(1, end - Date.now())));
+  }
+}

@@ -1,0 +1,180 @@
+// A kernel that only remembers: enough of one to run the engine without root, and to fail at any call.
+//
+// Pins are files that hold the number of their object, so several engines with one fake see each other's objects as
+// several processes would. `failAt` makes the n-th call throw; with `dead` every call after it throws too, as if the
+// process had been killed there and none of its clean-up had run.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Features } from '../../src/base/features.ts';
+import type { FilterChain } from '../../src/base/hooks.ts';
+import type { MapDefinition, Program } from '../../src/bpf/image.ts';
+import type { Descriptor, Device, Kernel, NamespaceIdentity } from '../../src/engine/kernel.ts';
+
+/** Facts of no kernel in particular. */
+export const FEATURES: Features = {
+  release: '6.18.0',
+  possibleCpus: 2,
+  layout: {
+    nfCtxState: 0,
+    nfCtxSkb: 8,
+    hookStateIn: 8,
+    hookStateOut: 16,
+    deviceName: 280,
+    deviceAddress: 968,
+    skbLen: 112,
+    xdpRxq: 32,
+    rxqDevice: 0,
+  },
+  functions: {
+    bpf_dynptr_from_skb: 101,
+    bpf_dynptr_slice: 102,
+    bpf_cast_to_kern_ctx: 103,
+    bpf_rdonly_cast: 104,
+  },
+  wordPairType: 157,
+};
+
+type KernelObject =
+  | { kind: 'map'; definition: MapDefinition; bytes: Uint8Array; slots: Map<number, number> }
+  | { kind: 'program'; program: Program }
+  | { kind: 'hook link'; hook: FilterChain; priority: number }
+  | { kind: 'device link'; ifindex: number; mode: 'native' | 'generic' };
+
+export class InjectedFailure extends Error {
+  override readonly name = 'InjectedFailure';
+}
+
+export class FakeKernel implements Kernel {
+  readonly objects: KernelObject[] = [];
+  /** Names of all calls that change something, in order. */
+  readonly calls: string[] = [];
+  presentDevices: Device[] = [{ ifindex: 2, name: 'eth0', loopback: false }];
+  identity: NamespaceIdentity = { cookie: '7', inode: '4026531840', bootId: 'boot', name: 'init' };
+  inUse = true;
+  failAt = Number.POSITIVE_INFINITY;
+  dead = false;
+
+  features(): Features {
+    return FEATURES;
+  }
+
+  hostFacts() {
+    return { localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }] };
+  }
+
+  devices(): readonly Device[] {
+    return this.presentDevices;
+  }
+
+  namespace(): NamespaceIdentity {
+    return this.identity;
+  }
+
+  isNamespaceInUse(): boolean {
+    return this.inUse;
+  }
+
+  foreignFilters(): readonly string[] {
+    return [];
+  }
+
+  openPinDirectory(runDirectory: string): string {
+    const path = join(runDirectory, 'bpf');
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  pin(object: Descriptor, path: string): void {
+    this.step(`pin ${path.split('/').at(-1)}`);
+    writeFileSync(path, String(object), { flag: 'wx' });
+  }
+
+  openPin(path: string): Descriptor | undefined {
+    return existsSync(path) ? Number(readFileSync(path, 'utf8')) : undefined;
+  }
+
+  close(): void {}
+
+  createMap(definition: MapDefinition): Descriptor {
+    this.step(`create ${definition.name}`);
+    const bytes = new Uint8Array(definition.valueSize);
+    return this.add({ kind: 'map', definition, bytes, slots: new Map() });
+  }
+
+  loadProgram(program: Program): Descriptor {
+    this.step(`load ${program.name}`);
+    return this.add({ kind: 'program', program });
+  }
+
+  mapBytes(map: Descriptor, size: number): Uint8Array {
+    return this.map(map).bytes.subarray(0, size);
+  }
+
+  unmap(): void {}
+
+  setSlot(array: Descriptor, index: number, program: Descriptor): void {
+    this.step(`slot ${this.map(array).definition.name} ${index}`);
+    this.map(array).slots.set(index, program);
+  }
+
+  openSlot(array: Descriptor, index: number): Descriptor | undefined {
+    return this.map(array).slots.get(index);
+  }
+
+  attachHook(_program: Descriptor, hook: FilterChain, priority: number): Descriptor | undefined {
+    this.step(`attach ${hook}`);
+    return this.add({ kind: 'hook link', hook, priority });
+  }
+
+  attachDevice(_program: Descriptor, ifindex: number, mode: 'native' | 'generic'): Descriptor {
+    this.step(`attach device ${ifindex}`);
+    return this.add({ kind: 'device link', ifindex, mode });
+  }
+
+  hookLinkPriority(link: Descriptor): number {
+    const object = this.objects[link]!;
+    if (object.kind !== 'hook link') throw new Error(`${link} is no hook link`);
+    return object.priority;
+  }
+
+  deviceLinkIfindex(link: Descriptor): number | undefined {
+    const object = this.objects[link]!;
+    if (object.kind !== 'device link') throw new Error(`${link} is no device link`);
+    return this.presentDevices.some((d) => d.ifindex === object.ifindex) ? object.ifindex : undefined;
+  }
+
+  deviceMode(ifindex: number): 'native' | 'generic' | undefined {
+    return this.objects.find((o) => o.kind === 'device link' && o.ifindex === ifindex) === undefined
+      ? undefined
+      : 'generic';
+  }
+
+  waitForGracePeriod(): void {
+    this.step('grace period');
+  }
+
+  sleep(): void {}
+
+  lock(): () => void {
+    return () => {};
+  }
+
+  map(object: Descriptor): Extract<KernelObject, { kind: 'map' }> {
+    const found = this.objects[object];
+    if (found?.kind !== 'map') throw new Error(`${object} is no map`);
+    return found;
+  }
+
+  private add(object: KernelObject): Descriptor {
+    this.objects.push(object);
+    return this.objects.length - 1;
+  }
+
+  private step(name: string): void {
+    this.calls.push(name);
+    const count = this.calls.length;
+    if (count === this.failAt || (this.dead && count > this.failAt))
+      throw new InjectedFailure(`${name} (call ${count})`);
+  }
+}

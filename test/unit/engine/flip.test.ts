@@ -1,0 +1,242 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Placement } from '../../../src/base/hooks.ts';
+import { DISPATCH_POINTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
+import { openEngine } from '../../../src/engine/engine.ts';
+import type { ApplyRequest, Engine } from '../../../src/engine/types.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { printRuleset } from '../../../src/ruleset/print.ts';
+import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+
+const A = table('-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j DROP\n');
+const B = table('-A INPUT -p udp -m udp --dport 53 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n');
+
+function table(rules: string): string {
+  return `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules}COMMIT\n`;
+}
+
+function request(text: string, placement: Placement = 'netfilter'): ApplyRequest {
+  const { ruleset, diagnostics } = parseRuleset(text, { file: 'test.rules' });
+  expect(diagnostics).toEqual([]);
+  return {
+    ruleset,
+    source: { file: 'test.rules', text },
+    counters: 'carry',
+    placement,
+    devices: ['eth0'],
+    mode: 'generic',
+    allowInexact: ['loopback', 'output', 'out-device'],
+  };
+}
+
+let directory: string;
+let kernel: FakeKernel;
+const opened: Engine[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'bpfilter-flip-'));
+  kernel = new FakeKernel();
+});
+
+afterEach(() => {
+  for (const engine of opened.splice(0)) engine.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** As a new process would. */
+function open(): Engine {
+  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
+  opened.push(engine);
+  return engine;
+}
+
+function apply(text: string, placement?: Placement): number {
+  const engine = open();
+  const result = engine.withLock(0, () => engine.apply(request(text, placement)));
+  if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
+  return result.generation;
+}
+
+function inForce(): string | undefined {
+  const current = open().current();
+  return current === undefined ? undefined : printRuleset(current.ruleset, { counters: false });
+}
+
+/** The names of the programs that each point runs now. */
+function running(): Record<string, string> {
+  const generation = open().status().generation;
+  const result: Record<string, string> = {};
+  for (const { point, type, pair } of DISPATCH_POINTS) {
+    const path = join(directory, 'run', 'bpf', '7', SLOT_MAPS[type]);
+    const program = kernel.openSlot(kernel.openPin(path)!, slotIndex(pair, generation));
+    const object = program === undefined ? undefined : kernel.objects[program]!;
+    result[point] = object?.kind === 'program' ? object.program.name : 'empty';
+  }
+  return result;
+}
+
+const AT_NETFILTER = { INPUT: 'r_input', FORWARD: 'r_forward', OUTPUT: 'r_output', XDP: 'pass_xdp' };
+const AT_XDP = { INPUT: 'pass_nf', FORWARD: 'pass_nf', OUTPUT: 'pass_nf', XDP: 'r_xdp' };
+
+/** Makes the counter of a slot of the generation in force count, as a program on a CPU would. */
+function count(slot: number, packets: bigint): void {
+  const { generation } = open().status();
+  const map = kernel.map(kernel.openPin(join(directory, 'run', 'bpf', '7', `g${generation}_cnt_nf`))!);
+  new DataView(map.bytes.buffer).setBigUint64(slot * 16, packets, true);
+  new DataView(map.bytes.buffer).setBigUint64(slot * 16 + 8, packets * 100n, true);
+}
+
+describe('a flip', () => {
+  it('enforces the first ruleset, then the second, with rising generations of alternating parity', () => {
+    const first = apply(A);
+    expect(inForce()).toBe(A);
+    const second = apply(B);
+    expect(inForce()).toBe(B);
+    expect(second).toBe(first + 1);
+    expect(running()).toEqual(AT_NETFILTER);
+  });
+
+  it('attaches dispatchers once', () => {
+    apply(A);
+    const before = kernel.calls.filter((call) => call.startsWith('attach')).length;
+    apply(B);
+    expect(kernel.calls.filter((call) => call.startsWith('attach'))).toHaveLength(before);
+  });
+
+  it('waits for a grace period after the flip', () => {
+    apply(A);
+    apply(B);
+    expect(kernel.calls.at(-1)).toBe('grace period');
+  });
+
+  it('keeps the counters of rules that stay, wherever they move, and starts others at zero', () => {
+    apply(A);
+    count(0, 5n);
+    count(1, 7n);
+    count(2, 1n);
+    apply(B);
+    const input = open().counters().get('INPUT')!;
+    expect(input.rules).toEqual([
+      { packets: 0n, bytes: 0n },
+      { packets: 5n, bytes: 500n },
+    ]);
+    expect(input.policy).toEqual({ packets: 1n, bytes: 100n });
+    count(1, 2n);
+    expect(open().counters().get('INPUT')!.rules[1]).toEqual({ packets: 7n, bytes: 700n });
+  });
+
+  it('shows carried counters before they are folded into the base', () => {
+    apply(A);
+    count(0, 5n);
+    const steps = kernel.calls.length;
+    apply(B);
+    const perFlip = kernel.calls.length - steps;
+    apply(A);
+    count(0, 3n);
+    kernel.failAt = kernel.calls.length + perFlip; // the grace period, after the store of the word
+    kernel.dead = true;
+    expect(() => apply(B)).toThrow(InjectedFailure);
+    kernel.dead = false;
+    expect(inForce()).toBe(B);
+    expect(open().counters().get('INPUT')!.rules[1]!.packets).toBe(8n);
+    apply(B);
+    expect(open().counters().get('INPUT')!.rules[1]!.packets).toBe(8n);
+  });
+
+  it('changes the placement through a generation in which both sides enforce', () => {
+    apply(A, 'xdp');
+    expect(running()).toEqual(AT_XDP);
+    const before = kernel.calls.length;
+    const generation = apply(B, 'netfilter');
+    expect(generation).toBe(3);
+    expect(running()).toEqual(AT_NETFILTER);
+    expect(kernel.calls.slice(before).filter((call) => call === 'grace period').length).toBeGreaterThanOrEqual(2);
+    expect(open().status().devices).toEqual([]);
+    apply(A, 'xdp');
+    expect(running()).toEqual(AT_XDP);
+    expect(open().status().hooks).toEqual([]);
+  });
+
+  it('takes everything away on detach, and starts anew after it', () => {
+    apply(A);
+    const engine = open();
+    engine.withLock(0, () => engine.detach());
+    expect(open().current()).toBeUndefined();
+    expect(apply(B)).toBeGreaterThan(1);
+    expect(inForce()).toBe(B);
+  });
+});
+
+describe('zeroing', () => {
+  it('sets all counters, those of a chain, or one rule to zero', () => {
+    apply(A);
+    for (const slot of [0, 1, 2]) count(slot, 9n);
+    const packets = () => {
+      const { rules, policy } = open().counters().get('INPUT')!;
+      return [...rules, policy!].map((c) => Number(c.packets));
+    };
+    const engine = open();
+    engine.withLock(0, () => engine.zero({ chain: 'INPUT', rule: 2 }));
+    expect(packets()).toEqual([9, 0, 9]);
+    engine.withLock(0, () => engine.zero({ chain: 'INPUT' }));
+    expect(packets()).toEqual([0, 0, 0]);
+    count(0, 10n);
+    expect(packets()).toEqual([1, 0, 0]);
+  });
+});
+
+// Every call of an apply fails in turn; from the state each time, the engine must still have a whole ruleset in force.
+describe.each([
+  ['netfilter', 'netfilter'],
+  ['netfilter', 'xdp'],
+  ['xdp', 'netfilter'],
+] as const)('a failure while %s rules are replaced by %s rules', (from, to) => {
+  const wholeRulesets = [AT_NETFILTER, AT_XDP, { ...AT_NETFILTER, XDP: 'r_xdp' }];
+
+  it.each([
+    ['leaves the old rules in force', false],
+    ['leaves the old or the new rules in force when the process dies with it', true],
+  ] as const)('%s', (_, dead) => {
+    apply(A, from);
+    const before = kernel.calls.length;
+    apply(B, to);
+    const steps = kernel.calls.length - before;
+    apply(A, from);
+    expect(steps).toBeGreaterThan(5);
+    for (let step = 1; step <= steps; step++) {
+      kernel.failAt = kernel.calls.length + step;
+      kernel.dead = dead;
+      const call = () => apply(B, to);
+      expect(call, `step ${step}`).toThrow(InjectedFailure);
+      const failed = kernel.calls[kernel.failAt - 1]!;
+      kernel.failAt = Number.POSITIVE_INFINITY;
+      kernel.dead = false;
+      expect([A, B], `after ${failed}`).toContain(inForce());
+      expect(wholeRulesets, `after ${failed}`).toContainEqual(running());
+      apply(A, from);
+      expect(inForce()).toBe(A);
+    }
+  });
+});
+
+describe('the first apply', () => {
+  it('leaves nothing in force if it fails anywhere before the flip', () => {
+    for (let step = 1; ; step++) {
+      kernel = new FakeKernel();
+      kernel.failAt = step;
+      try {
+        apply(A);
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(InjectedFailure);
+      }
+      const engine = open();
+      const { generation } = engine.status();
+      if (generation !== 0) expect(inForce()).toBe(A);
+      engine.withLock(0, () => engine.detach());
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
