@@ -1,0 +1,45 @@
+// What stops a command, as a message and an exit code. A stack is shown only where BPFILTER_DEBUG asks for it.
+
+import { UnsupportedError } from '../base/unsupported.ts';
+import { InstallationError } from '../engine/installation.ts';
+import { KernelError, LockError, VerifierError } from '../kernel/errors.ts';
+import { StoreError } from '../store/errors.ts';
+import { CommandError, EXIT } from './compat.ts';
+import { ConfigError } from './config.ts';
+import type { Command, Context } from './context.ts';
+
+/** Runs a command; whatever it throws becomes text on the standard error and an exit code. */
+export function runCommand(program: string, command: Command, words: readonly string[], context: Context): number {
+  try {
+    return command(words, context);
+  } catch (error) {
+    const { text, exitCode } = describeError(error, program, context.environment.BPFILTER_DEBUG !== undefined);
+    context.printError(text);
+    return exitCode;
+  }
+}
+
+export function describeError(error: unknown, program: string, debug: boolean): { text: string; exitCode: number } {
+  const [message, exitCode] = explain(error, program);
+  const stack = debug && error instanceof Error ? `${error.stack}\n` : '';
+  return { text: `${message}${stack}`, exitCode };
+}
+
+function explain(error: unknown, program: string): [message: string, exitCode: number] {
+  if (error instanceof CommandError) return [error.text, error.exitCode];
+  const say = (...lines: readonly string[]) => lines.map((line) => `${program}: ${line}\n`).join('');
+  if (error instanceof LockError) {
+    const held = `Another app is currently holding the bpfilter lock. Stopped waiting for it.\n`;
+    return [`${held}${say(error.message)}`, EXIT.resource];
+  }
+  if (error instanceof ConfigError) return [say(...error.message.split('\n')), EXIT.parameter];
+  if (error instanceof UnsupportedError) return [say(error.message), EXIT.version];
+  if (error instanceof StoreError) return [say(error.message, error.remedy), EXIT.resource];
+  if (error instanceof VerifierError) {
+    return [say(error.message, 'this is a fault of bpfilter; nothing was changed'), EXIT.resource];
+  }
+  if (error instanceof KernelError) return [say(error.message), EXIT.resource];
+  if (error instanceof InstallationError) return [say(error.message), EXIT.other];
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return [say(`internal error: ${message}`, 'set BPFILTER_DEBUG=1 to see where'), EXIT.other];
+}

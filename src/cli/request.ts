@@ -1,0 +1,52 @@
+// From configuration to what the engine is asked: where rules are enforced, on which devices, and how.
+
+import { type Diagnostic, renderDiagnostic, severityOf } from '../base/diagnostic.ts';
+import type { Kernel } from '../engine/kernel.ts';
+import type { ApplyRequest, Engine } from '../engine/types.ts';
+import type { Ruleset, Table } from '../ruleset/model.ts';
+import { ENFORCED_TABLE } from '../ruleset/tables.ts';
+import type { Config } from './config.ts';
+import type { Context } from './context.ts';
+import { selectDevices } from './devices.ts';
+
+/** Lends `work` the firewall of the network namespace that the command runs in. */
+export function withEngine<T>(config: Config, context: Context, work: (engine: Engine) => T): T {
+  const engine = context.openEngine({ run: config.runDirectory, state: config.stateDirectory });
+  try {
+    return work(engine);
+  } finally {
+    engine.close();
+  }
+}
+
+/** The table that is enforced, if the ruleset has it. */
+export function enforcedTable(ruleset: Ruleset | undefined): Table | undefined {
+  return ruleset?.tables.find((table) => table.name === ENFORCED_TABLE);
+}
+
+export type Where = Pick<ApplyRequest, 'placement' | 'devices' | 'mode' | 'allowInexact'>;
+
+/**
+ * The choices that the configuration makes. At placement `xdp` without names, the devices are those that its patterns
+ * leave of all that are neither the loopback device nor part of a bridge or bond (rules name that instead).
+ */
+export function whereToEnforce(config: Config, kernel: Kernel, names?: readonly string[]): Where {
+  const { placement, mode, allowInexact } = config;
+  const devices = placement === 'netfilter' ? [] : (names ?? presentDevices(config, kernel));
+  return { placement, devices, mode, allowInexact };
+}
+
+function presentDevices(config: Config, kernel: Kernel): string[] {
+  const candidates = kernel.devices().filter((device) => !device.loopback && device.master === undefined);
+  return selectDevices(
+    candidates.map(({ name }) => name),
+    config.devices,
+  );
+}
+
+/** All diagnostics for people, and how many errors there are. */
+export function renderDiagnostics(diagnostics: readonly Diagnostic[], source: string): string {
+  const errors = diagnostics.filter((diagnostic) => severityOf(diagnostic) === 'error').length;
+  const count = errors === 1 ? '1 error' : `${errors} errors`;
+  return `${diagnostics.map((d) => `${renderDiagnostic(d, source)}\n`).join('')}${count}; nothing was changed.\n`;
+}

@@ -1,0 +1,101 @@
+// An engine that keeps everything in memory, and a context around it that remembers what was printed.
+
+import type { Context } from '../../../src/cli/context.ts';
+import type { Device, Kernel } from '../../../src/engine/kernel.ts';
+import type { ApplyRequest, ApplyResult, Current, Engine } from '../../../src/engine/types.ts';
+import { zeroCounters } from '../../../src/ruleset/edit.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+
+const DEVICES: readonly Device[] = [
+  { ifindex: 1, name: 'lo', loopback: true },
+  { ifindex: 2, name: 'eth0', loopback: false },
+  { ifindex: 3, name: 'veth1', kind: 'veth', loopback: false },
+  { ifindex: 4, name: 'br0', kind: 'bridge', loopback: false },
+  { ifindex: 5, name: 'eth1', master: 4, loopback: false },
+];
+
+export class FakeFirewall {
+  /** What is in force. */
+  inForce: Current | undefined;
+  readonly requests: ApplyRequest[] = [];
+  /** What `apply` and `verify` answer in place of success. */
+  refusal: ApplyResult | undefined;
+  /** What taking the lock throws. */
+  lockError: Error | undefined;
+  readonly waits: number[] = [];
+  readonly files = new Map<string | undefined, string>();
+  out = '';
+  err = '';
+
+  /** Puts a ruleset into force without a command. */
+  hold(text: string): this {
+    const { ruleset } = parseRuleset(text, { file: 'held' });
+    this.inForce = { generation: 1, ruleset, placement: 'netfilter', devices: [], mode: 'auto', allowInexact: [] };
+    return this;
+  }
+
+  context(environment: Record<string, string> = {}): Context {
+    return {
+      environment: environment,
+      colour: false,
+      readInput: (path) => {
+        const text = this.files.get(path);
+        if (text !== undefined) return text;
+        throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: 'ENOENT' });
+      },
+      print: (text) => {
+        this.out += text;
+      },
+      printError: (text) => {
+        this.err += text;
+      },
+      now: () => new Date(2026, 10, 1, 8, 21, 39),
+      kernel: { devices: () => DEVICES } as unknown as Kernel,
+      openEngine: () => this.engine(),
+    };
+  }
+
+  private engine(): Engine {
+    const answer = (request: ApplyRequest, keep: boolean): ApplyResult => {
+      this.requests.push(request);
+      if (this.refusal) return this.refusal;
+      const { ruleset, placement, devices, mode, allowInexact } = request;
+      const generation = (this.inForce?.generation ?? 0) + 1;
+      if (keep) this.inForce = { generation, ruleset, placement, devices, mode, allowInexact };
+      return { ok: true, generation: keep ? generation : 0, diagnostics: [], notes: [] };
+    };
+    return {
+      withLock: (seconds, work) => {
+        this.waits.push(seconds);
+        if (this.lockError) throw this.lockError;
+        return work();
+      },
+      current: () => this.inForce,
+      apply: (request) => answer(request, true),
+      verify: (request) => answer(request, false),
+      counters: () => new Map(),
+      zero: ({ chain, rule }) => {
+        const { inForce } = this;
+        if (inForce) this.inForce = { ...inForce, ruleset: zeroCounters(inForce.ruleset, 'filter', chain, rule) };
+      },
+      detach: () => {
+        this.inForce = undefined;
+      },
+      status: () => ({
+        namespace: { cookie: '17', name: 'blue' },
+        generation: this.inForce?.generation ?? 0,
+        ...(this.inForce && { placement: this.inForce.placement }),
+        rules: 0,
+        hooks: [
+          { hook: 'INPUT', attached: true, priority: -1 },
+          { hook: 'FORWARD', attached: false },
+        ],
+        devices: [{ name: 'eth0', ifindex: 2, note: 'the device is gone' }],
+        dropped: { emptySlot: '0', undecided: '5' },
+        warnings: ['something to look at'],
+        others: [{ cookie: '18', generation: 3 }],
+      }),
+      close: () => {},
+    };
+  }
+}
