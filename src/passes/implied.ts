@@ -34,10 +34,10 @@ function impliedMask(asked: Masked, known: Masked, answer: boolean): boolean | u
   const common = (asked.mask & known.mask) >>> 0;
   if (answer) {
     if (((asked.value ^ known.value) & common) !== 0) return false;
-    return common === asked.mask ? true : undefined;
+    return common === asked.mask ? (known.value & asked.mask) >>> 0 === asked.value : undefined;
   }
   // Whatever fulfils `asked` fulfils `known`.
-  return common === known.mask && ((asked.value ^ known.value) & common) === 0 ? false : undefined;
+  return common === known.mask && (asked.value & known.mask) >>> 0 === known.value ? false : undefined;
 }
 
 function impliedByOne(asked: Masked, known: InSet): boolean | undefined {

@@ -11,7 +11,7 @@
 
 import type { Field } from '../base/predicate.ts';
 import { GraphBuilder, mapRoots } from '../graph/builder.ts';
-import type { Graph, Node, NodeId, Slot } from '../graph/graph.ts';
+import type { Graph, MatchNode, Node, NodeId, Slot } from '../graph/graph.ts';
 import type { Pass, PassContext } from './pass.ts';
 import { makeTest } from './test-node.ts';
 
@@ -75,38 +75,34 @@ class Agreement {
     return this.firstCount.get(node.slot)! <= other;
   }
 
-  /** The pairs on which a pair depends. Both orders of numbers fall, so this comes to an end. */
+  /** The pairs on which a pair depends. Their numbers only fall, so this comes to an end. */
   private step(x: NodeId, y: NodeId): [NodeId, NodeId][] {
     const a = this.builder.node(x);
     const b = this.builder.node(y);
     if (a.kind === 'count' && b.kind === 'count') return [[a.next, b.next]];
-    if (a.kind === 'match' && b.kind === 'match' && a.predicate === b.predicate) {
-      return [
-        [a.yes, b.yes],
-        [a.no, b.no],
-      ];
-    }
-    if (a.kind === 'match' && (b.kind !== 'match' || x > y)) {
-      return [
-        [a.yes, y],
-        [a.no, y],
-      ];
-    }
-    if (b.kind !== 'match') throw new Error('two verdicts have no steps');
+    const { predicate } = asked(a, b, x > y);
+    const follow = (node: Node, id: NodeId, answer: 'yes' | 'no'): NodeId =>
+      node.kind === 'match' && node.predicate === predicate ? node[answer] : id;
     return [
-      [x, b.yes],
-      [x, b.no],
+      [follow(a, x, 'yes'), follow(b, y, 'yes')],
+      [follow(a, x, 'no'), follow(b, y, 'no')],
     ];
   }
 
   private combine(x: NodeId, y: NodeId, results: readonly NodeId[]): NodeId {
     const a = this.builder.node(x);
     const b = this.builder.node(y);
-    if (a.kind === 'count') return this.builder.makeCount(a.slot, results[0]!);
-    const asked = a.kind === 'match' && (b.kind !== 'match' || x > y) ? a : b;
-    if (asked.kind !== 'match') throw new Error('no test to ask');
-    return makeTest(this.builder, asked.predicate, results[0]!, results[1]!, asked.owner);
+    if (a.kind === 'count' && b.kind === 'count') return this.builder.makeCount(a.slot, results[0]!);
+    const { predicate, owner } = asked(a, b, x > y);
+    return makeTest(this.builder, predicate, results[0]!, results[1]!, owner);
   }
+}
+
+/** The test that a pair begins with: of two matches the one made later, which the other cannot lead to. */
+function asked(a: Node, b: Node, aIsLater: boolean): MatchNode {
+  if (a.kind === 'match' && (b.kind !== 'match' || aIsLater)) return a;
+  if (b.kind === 'match') return b;
+  throw new Error('neither side asks anything');
 }
 
 function pairKey(x: NodeId, y: NodeId): number {

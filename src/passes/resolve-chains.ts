@@ -23,6 +23,8 @@ interface Frame {
   readonly parent: Frame;
 }
 
+const PENDING = -1;
+
 /** The frame of what never returns. */
 const NOWHERE = { id: 0, next: -1 } as Frame;
 
@@ -39,7 +41,7 @@ class Resolver {
   private readonly budget: number;
   private readonly returns: Uint8Array;
   private readonly frames = new Map<number, Frame>();
-  /** What has been copied, by place. */
+  /** The copies, by place; `PENDING` where a place's children are being copied. */
   private readonly copies = new Map<number, NodeId>();
   /** The frames that each chain was entered with. */
   private readonly entries = new Map<string, Set<Frame>>();
@@ -57,18 +59,16 @@ class Resolver {
     const stack = [start];
     for (let place = stack.at(-1); place !== undefined; place = stack.at(-1)) {
       const key = this.key(place);
-      if (this.copies.has(key)) {
-        stack.pop();
+      const known = this.copies.get(key);
+      if (known === undefined) {
+        this.copies.set(key, PENDING);
+        stack.push(...this.next(place).filter((child) => !this.copies.has(this.key(child))));
+        // Counted when begun: with calls that double at each level, the way to the first end alone is too long.
+        if (this.copies.size > this.limit || this.frames.size > this.limit) throw this.tooLarge();
         continue;
       }
-      const waiting = this.next(place).filter((child) => !this.copies.has(this.key(child)));
-      if (waiting.length > 0) {
-        stack.push(...waiting);
-        continue;
-      }
+      if (known === PENDING) this.copies.set(key, this.copy(place));
       stack.pop();
-      this.copies.set(key, this.copy(place));
-      if (this.copies.size > this.limit) throw this.tooLarge();
     }
     return this.copyOf(start);
   }
