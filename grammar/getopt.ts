@@ -8,6 +8,10 @@
 import type { LexerState } from 'moo';
 import { lexer as moo } from './lexer.ts';
 
+/** What iptables-restore 1.8.9 takes at most: words in a rule, bytes in a word. */
+const WORD_COUNT_LIMIT = 251;
+const WORD_LENGTH_LIMIT = 1023;
+
 /** A word of the line without its quotes. */
 export interface Word {
   readonly text: string;
@@ -72,6 +76,10 @@ export class RuleLexer {
       this.tokens.push({ type: 'counters', word: { text: line.slice(0, counters), offset: 0, length: counters } });
     }
     this.words = splitWords(line, counters);
+    const extra = this.words[WORD_COUNT_LIMIT];
+    const long = this.words.find((word) => Buffer.byteLength(word.text) > WORD_LENGTH_LIMIT);
+    if (extra) this.fail('syntax', `a rule has at most ${WORD_COUNT_LIMIT} words`, extra);
+    else if (long) this.fail('syntax', `Parameter too long (${WORD_LENGTH_LIMIT} bytes max)`, long);
   }
 
   next(): SettingToken | undefined {

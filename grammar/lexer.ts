@@ -21,7 +21,7 @@ export const lexer = moo.states({
   // A rule's words. Double quotes only; an escape counts only between them; a closing quote ends the word.
   rule: { blank, word: /[^ \t"\n]*"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?![\s\S]))|[^ \t"\n]+/ },
   counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
-  addressList: { comma: ',', slash: '/', dotted: numbersBefore(',/', 4), blank: / +/, name: /[^,/\n ][^,/\n]*/ },
+  addressList: { comma: ',', slash: '/', blank: / +/, dotted: numbersBefore(',/', 4), name: /[^,/\n ][^,/\n]*/ },
   interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
   protocol: { number: numbersBefore('\\n'), name: rest },
   portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },

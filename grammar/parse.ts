@@ -1,4 +1,4 @@
-// Entry to the grammar: a line or a value in, its node or the place of the error out. Nothing here throws.
+// Entry to the grammar: a line or a value in, its node or the place of the error out. No text makes it throw.
 //
 // Values repeat (ports, interfaces, names), so parsed values are kept by kind and text.
 
@@ -75,13 +75,14 @@ export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): P
 function parseOne(start: string, state: string, text: string): Parsed<unknown> {
   const parser = new nearley.Parser(grammarOf(start));
   parser.lexerState = { state, line: 1, col: 1 };
+  let results: unknown[];
   try {
-    const { results } = parser.feed(text);
-    return results.length === 0 ? { ok: false, offset: text.length } : { ok: true, node: only(results) };
+    results = parser.feed(text).results;
   } catch (error) {
     const token = (error as { token?: { offset?: number } }).token;
     return { ok: false, offset: token?.offset ?? 0 };
   }
+  return results.length === 0 ? { ok: false, offset: text.length } : { ok: true, node: only(results) };
 }
 
 function only(results: readonly unknown[]): unknown {

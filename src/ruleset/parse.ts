@@ -48,8 +48,6 @@ interface ChainDraft {
   counters: Counters;
   readonly rules: Rule[];
   readonly span: Span;
-  /** Declared by a line of the section at hand. */
-  declared: boolean;
 }
 
 interface TableDraft {
@@ -86,7 +84,10 @@ class FileParser {
       this.lineNumber++;
       this.report('missing-commit', `the table ${this.table.name} is not closed by COMMIT`, 0, 1);
     }
-    return { ruleset: { family: 'ipv4', tables: [...this.tables.values()] }, diagnostics: this.diagnostics };
+    return {
+      ruleset: { family: 'ipv4', tables: [...this.tables.values()] },
+      diagnostics: inTextOrder(this.diagnostics),
+    };
   }
 
   private withoutReturn(line: string): string {
@@ -123,13 +124,10 @@ class FileParser {
       return;
     }
     const parsed = parseTableLine(line);
-    if (!parsed.ok) {
-      this.report('syntax', 'a table line is `*` and a name', parsed.offset, 1);
-      return;
-    }
-    const { text: name, offset } = parsed.node.name;
-    const isKnown = Object.hasOwn(BUILTIN_CHAINS, name);
-    if (!isKnown) this.report('unknown-table', `no table is called \`${name}'`, offset, name.length);
+    const { text: name, offset } = parsed.ok ? parsed.node.name : { text: line.slice(1).trim(), offset: 1 };
+    const isKnown = parsed.ok && Object.hasOwn(BUILTIN_CHAINS, name);
+    if (!parsed.ok) this.report('syntax', 'a table line is `*` and a name', parsed.offset, 1);
+    else if (!isKnown) this.report('unknown-table', `no table is called \`${name}'`, offset, name.length);
     this.table = this.startTable(name, this.span(0, line.length), !isKnown);
   }
 
@@ -143,7 +141,6 @@ class FileParser {
       counters: noflush ? chain.counters : ZERO,
       rules: noflush ? [...chain.rules] : [],
       span: chain.span,
-      declared: false,
     }));
     return { name, span, skipped, chains: new Map(drafts.map((draft) => [draft.name, draft])) };
   }
@@ -212,7 +209,7 @@ class FileParser {
       this.report('bad-chain', `error creating chain '${name}': the name is that of a verdict`, offset, name.length);
     }
     const span = this.span(offset, name.length);
-    const chain = { name, policy: undefined, counters: ZERO, rules: [], span, declared: true };
+    const chain = { name, policy: undefined, counters: ZERO, rules: [], span };
     table.chains.set(name, chain);
     return chain;
   }
@@ -289,4 +286,8 @@ class FileParser {
   private reportAt(code: DiagnosticCode, message: string, word: Word, hint?: string): void {
     this.report(code, message, word.offset, word.length, hint);
   }
+}
+
+function inTextOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...diagnostics].sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
 }

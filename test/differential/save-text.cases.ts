@@ -353,6 +353,8 @@ export const RULES: readonly string[] = [
   ),
   ...[254, 255, 256, 300].map((length) => `-A INPUT -m comment --comment ${'x'.repeat(length)}`),
   ...ICMP_NAMES().map((name) => `-A INPUT -p icmp --icmp-type ${name}`),
+  ...[1023, 1024].map((length) => `-A INPUT -m comment --comment ${'x'.repeat(length)}`),
+  ...[249, 250].map((count) => `-A INPUT${' -4'.repeat(count)}`),
   '-A OUTPUT -i eth0',
   '-A OUTPUT -o eth0',
   '-A FORWARD -o eth1 -i eth0',

@@ -1,0 +1,254 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Diagnostic } from '../../../src/base/diagnostic.ts';
+import { namesFrom } from '../../../src/ruleset/names.ts';
+import { type ParseOptions, parseRuleset } from '../../../src/ruleset/parse.ts';
+import { printRuleset } from '../../../src/ruleset/print.ts';
+
+const names = namesFrom('ssh 22/tcp secure # shell\ndns 53/udp\nssh 23/tcp\n', 'ip 0 IP\ntcp 6 TCP\nudp 17\nicmp 1\n');
+
+function parse(text: string, options: Partial<ParseOptions> = {}) {
+  return parseRuleset(text, { file: 'test', names, ...options });
+}
+
+/** `line:column+length code`, one for each finding. */
+function findings(text: string): string[] {
+  return parse(text).diagnostics.map(brief);
+}
+
+function brief({ code, span }: Diagnostic): string {
+  return `${span.line}:${span.column}+${span.length} ${code}`;
+}
+
+function saved(text: string, options: Partial<ParseOptions> = {}): string[] {
+  const { ruleset, diagnostics } = parse(text, options);
+  expect(diagnostics.map(brief)).toEqual([]);
+  return printRuleset(ruleset, { counters: true, names }).split('\n').slice(0, -1);
+}
+
+const table = (body: string) => `*filter\n:c - [0:0]\n${body}\nCOMMIT\n`;
+
+describe('findings in a rule', () => {
+  test.each([
+    ['-A INPUT -s 1.2.3.400', '3:13+9 bad-value'],
+    ['-A INPUT -s host.example', '3:13+12 bad-value'],
+    ['-A INPUT -s "1.2.3.4/40" -j ACCEPT', '3:13+12 bad-value'],
+    ['-A INPUT -p foo', '3:13+3 bad-value'],
+    ['-A INPUT ! -p all', '3:15+3 bad-value'],
+    ['-A INPUT -i abcdefghijklmnop', '3:13+16 bad-value'],
+    ['-A INPUT -i üüüüüüüü', '3:13+8 bad-value'],
+    ['-A INPUT -p tcp --dport=99999', '3:17+13 bad-value'],
+    ['-A INPUT -p tcp --dport dns', '3:25+3 bad-value'],
+    ['-A INPUT -p tcp --tcp-flags SYN,X,Y ACK', '3:29+7 bad-value'],
+    ['-A INPUT -p icmp --icmp-type echo', '3:30+4 bad-value'],
+    ['-A INPUT -p tcp --dport', '3:17+7 missing-value'],
+    ['-A INPUT -m comment', '3:13+7 missing-option'],
+    ['-A INPUT -m tcp', '3:13+3 wrong-protocol'],
+    ['-A INPUT ! -p tcp --syn', '3:15+3 wrong-protocol'],
+    ['-A INPUT --nope', '3:10+6 unknown-option'],
+    ['-A INPUT -m nope --what ever', '3:13+4 unknown-match'],
+    ['-A INPUT -m conntrack --ctstate NEW', '3:13+9 unsupported-option'],
+    ['-A INPUT -p sctp --dport 5', '3:18+7 unsupported-option'],
+    ['-A INPUT -p tcp --tcp-option 5', '3:17+12 unsupported-option'],
+    ['-A INPUT -f', '3:10+2 unsupported-option'],
+    ['-I INPUT', '3:1+2 unsupported-option'],
+    ['-A INPUT -j LOG --log-prefix x', '3:13+3 unsupported-option'],
+    ['-A INPUT -j nope', '3:13+4 unknown-target'],
+    ['-A INPUT -g nope', '3:13+4 unknown-chain'],
+    ['-A INPUT -j FORWARD', '3:13+7 bad-chain'],
+    ['-A nope -j ACCEPT', '3:4+4 unknown-chain'],
+    ['-A INPUT -o eth0', '3:10+2 wrong-chain'],
+    ['-A OUTPUT ! -i eth0', '3:13+2 wrong-chain'],
+    ['-A INPUT -s 1.1.1.1 --src 2.2.2.2', '3:21+5 repeated-option'],
+    ['-A INPUT -j ACCEPT -g c', '3:20+2 repeated-option'],
+    ['-A INPUT -p tcp --syn --tcp-flags SYN SYN', '3:23+11 repeated-option'],
+    ['-A INPUT -p udp --sport 1 --source-port 2', '3:27+13 repeated-option'],
+    ['-A INPUT ! -j ACCEPT', '3:10+1 bad-negation'],
+    ['-A INPUT -m comment ! --comment x', '3:21+1 bad-negation'],
+    ['-A INPUT ! -s 1.1.1.1,2.2.2.2', '3:10+1 bad-negation'],
+    ['-A INPUT stray', '3:10+5 syntax'],
+    ['-A INPUT -t nat', '3:10+2 syntax'],
+    ['-s 1.1.1.1', '3:1+2 syntax'],
+    ['   ', '3:1+1 syntax'],
+    ['[1:x] -A INPUT', '3:1+5 bad-counters'],
+    ['[18446744073709551616:0] -A INPUT', '3:1+24 bad-counters'],
+    ['-A INPUT \0', '3:10+1 syntax'],
+  ])('%j', (rule, finding) => {
+    expect(findings(table(rule))).toEqual([finding]);
+  });
+
+  test('several in one rule, in the order of the line', () => {
+    expect(findings(table('-A INPUT -s 999 -i "" -p tcp --dport x -j nope'))).toEqual([
+      '3:20+2 bad-value',
+      '3:38+1 bad-value',
+      '3:43+4 unknown-target',
+    ]);
+  });
+});
+
+describe('findings in a file', () => {
+  test('one bad line does not hide the next', () => {
+    expect(findings('*filter\n:INPUT QUEUE\n-A INPUT -s x\n-A c\n-A INPUT\n:c\n-A INPUT -j c\nCOMMIT\nfoo\n')).toEqual([
+      '2:8+5 bad-policy',
+      '3:13+1 bad-value',
+      '4:4+1 unknown-chain',
+      '6:2+1 bad-chain',
+      '7:13+1 unknown-target',
+      '9:1+3 syntax',
+    ]);
+  });
+
+  test.each([
+    ['*filter\n-A INPUT\n', '3:1+1 missing-commit'],
+    ['*nope\n-A x -m y\nCOMMIT\n', '1:2+4 unknown-table'],
+    ['*filter x\nCOMMIT\n', '1:9+1 syntax'],
+    ['*filter\n:c - [0:0]\n:c - [0:0]\nCOMMIT\n', '3:2+1 bad-chain'],
+    ['*filter\n:c DROP [0:0]\nCOMMIT\n', '2:4+4 bad-policy'],
+    [`*filter\n:${'a'.repeat(29)} - [0:0]\nCOMMIT\n`, '2:2+29 bad-chain'],
+    ['*filter\n:DROP - [0:0]\nCOMMIT\n', '2:2+4 bad-chain'],
+    ['*filter\n:INPUT DROP [1:]\nCOMMIT\n', '2:13+4 bad-counters'],
+    ['*nat\n-A PREROUTING -j DNAT\n-A PREROUTING -j DNAT\nCOMMIT\n', '2:1+21 unsupported-table'],
+    ['*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n', '2:9+4 unsupported-table'],
+    ['*filter\r\n-A INPUT -j ACCEPT\r\nCOMMIT\r\n', '1:8+1 syntax'],
+    ['*filter\n:a -\n:b -\n-A INPUT -g a\n-A a -s 1.1.1.1 -j b\n-A b -j a\nCOMMIT\n', '6:1+9 chain-loop'],
+  ])('%j', (text, finding) => {
+    expect(findings(text)).toEqual([finding]);
+  });
+
+  test('tables that hold nothing are accepted', () => {
+    expect(findings('*nat\n:OUTPUT ACCEPT [1:2]\n:x - [0:0]\nCOMMIT\n*filter\nCOMMIT\n')).toEqual([]);
+  });
+});
+
+describe('what is read', () => {
+  test('addresses are masked, and each source with each destination is a rule', () => {
+    expect(saved(table('[1:2] -A c -s 10.1.2.3/8,0/0 -d 1,2 -j RETURN')).slice(5, -1)).toEqual([
+      '[1:2] -A c -s 10.0.0.0/8 -d 1.0.0.0/32 -j RETURN',
+      '[1:2] -A c -s 10.0.0.0/8 -d 2.0.0.0/32 -j RETURN',
+      '[1:2] -A c -d 1.0.0.0/32 -j RETURN',
+      '[1:2] -A c -d 2.0.0.0/32 -j RETURN',
+    ]);
+  });
+
+  test('names come from the names given', () => {
+    expect(saved(table('-A INPUT -p 6 --dport secure'))[5]).toBe('[0:0] -A INPUT -p tcp -m tcp --dport 22');
+    expect(saved(table('-A INPUT -p 132'))[5]).toBe('[0:0] -A INPUT -p sctp');
+    expect(saved(table('-A INPUT -p 200'))[5]).toBe('[0:0] -A INPUT -p 200');
+  });
+
+  test('a chain wins over a target of its name', () => {
+    expect(saved('*filter\n:LOG - [0:0]\n-A INPUT -j LOG\nCOMMIT\n')).toContain('[0:0] -A INPUT -j LOG');
+  });
+
+  test('a rule for IPv6 alone is left out', () => {
+    expect(saved(table('-6 -A INPUT -j DROP\n-4 -A INPUT -j ACCEPT')).slice(5, -1)).toEqual([
+      '[0:0] -A INPUT -j ACCEPT',
+    ]);
+  });
+
+  test('the last of two sections of a table counts', () => {
+    expect(saved('*filter\n-A INPUT\nCOMMIT\n*filter\n-A OUTPUT\nCOMMIT\n').slice(4, -1)).toEqual(['[0:0] -A OUTPUT']);
+  });
+
+  test('spans point to the rule without the blanks around it', () => {
+    const { ruleset } = parse(table(' \t-A INPUT -j DROP '));
+    expect(ruleset.tables[0]!.chains[0]!.rules[0]!.span).toEqual({ line: 3, column: 3, length: 16 });
+  });
+});
+
+describe('what is in force', () => {
+  const existing = parse('*filter\n:INPUT DROP [7:8]\n:a - [0:0]\n[1:2] -A INPUT -j a\n[3:4] -A a\nCOMMIT\n').ruleset;
+
+  test('policies stay where the file says nothing', () => {
+    expect(saved('*filter\nCOMMIT\n', { existing })[1]).toBe(':INPUT DROP [0:0]');
+  });
+
+  test('a table that the file does not have stays', () => {
+    expect(saved('*nat\nCOMMIT\n', { existing })).toContain('[1:2] -A INPUT -j a');
+  });
+
+  test('noflush adds, and empties the user chains that are declared', () => {
+    const options = { existing, noflush: true };
+    expect(saved('*filter\n[5:6] -A a -j DROP\nCOMMIT\n', options).slice(1, -1)).toEqual([
+      ...[':INPUT DROP [7:8]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]', ':a - [0:0]'],
+      ...['[1:2] -A INPUT -j a', '[3:4] -A a', '[5:6] -A a -j DROP'],
+    ]);
+    expect(saved('*filter\n:a - [0:0]\n:INPUT ACCEPT [1:1]\nCOMMIT\n', options).slice(1, -1)).toEqual([
+      ...[':INPUT ACCEPT [1:1]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]', ':a - [0:0]', '[1:2] -A INPUT -j a'],
+    ]);
+  });
+
+  test('without counters, what the file brings is zero and what was there is kept', () => {
+    const options = { existing, noflush: true, counters: false };
+    expect(saved('*filter\n:OUTPUT DROP [5:5]\n[5:6] -A a -j DROP\nCOMMIT\n', options).slice(1, -1)).toEqual([
+      ...[':INPUT DROP [7:8]', ':FORWARD ACCEPT [0:0]', ':OUTPUT DROP [0:0]', ':a - [0:0]'],
+      ...['[1:2] -A INPUT -j a', '[3:4] -A a', '[0:0] -A a -j DROP'],
+    ]);
+  });
+});
+
+describe('whatever the text', () => {
+  const piece = fc.constantFrom(
+    ...[
+      '*filter',
+      'COMMIT',
+      ':c - [0:0]',
+      ':INPUT DROP',
+      '[1:2]',
+      '-A INPUT',
+      '-A c',
+      '-s 1.2.3.4',
+      '-s',
+      '!',
+      '-p tcp',
+    ],
+    ...[
+      '-m tcp',
+      '--dport 80',
+      '--syn',
+      '-j c',
+      '-g c',
+      '-j ACCEPT',
+      '-m comment --comment',
+      '"',
+      '\\',
+      '\n',
+      '\n',
+      '\r\n',
+    ],
+  );
+  const text = fc.array(fc.oneof({ weight: 9, arbitrary: piece }, fc.string()), { maxLength: 60 });
+
+  test('the parser does not throw', () => {
+    fc.assert(
+      fc.property(text, (pieces) => {
+        parse(pieces.join(' '));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('what is printed is read again as the same', () => {
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const rule = pieces.filter((each) => /^(-[^A]|!|--)/.test(each)).join(' ');
+        const { ruleset, diagnostics } = parse(table(`-A c ${rule}`));
+        fc.pre(diagnostics.length === 0);
+        const printed = printRuleset(ruleset, { names });
+        expect(saved(printed).join('\n')).toBe(printRuleset(ruleset, { counters: true, names }).trimEnd());
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+test('ten thousand rules take about a second', () => {
+  const rules = Array.from(
+    { length: 10_000 },
+    (_, i) => `-A INPUT -s 10.${i >> 8}.${i & 255}.1/32 -p tcp -m tcp --dport ${i} -j ACCEPT`,
+  );
+  const start = performance.now();
+  expect(parse(table(rules.join('\n'))).diagnostics).toEqual([]);
+  // Room for a busy machine; a parser that is not linear takes minutes.
+  expect(performance.now() - start).toBeLessThan(10_000);
+});
