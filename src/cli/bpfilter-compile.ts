@@ -1,0 +1,89 @@
+// `bpfilter compile FILE --dump=STAGE`: what the compiler makes of a ruleset, stage by stage. Needs no root.
+
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { HostFacts } from '../base/features.ts';
+import { classify } from '../classify/linear.ts';
+import { printClassification } from '../classify/print.ts';
+import type { Image } from '../codegen/compile.ts';
+import { compileRuleset, filterTable } from '../engine/compile.ts';
+import { hiddenFields } from '../engine/placement.ts';
+import { buildGraph } from '../graph/build.ts';
+import { printDot } from '../graph/dot.ts';
+import type { Graph } from '../graph/graph.ts';
+import { printGraph } from '../graph/print.ts';
+import { probeFeatures } from '../kernel/features.ts';
+import { PASSES, runPasses } from '../passes/pipeline.ts';
+import type { Ruleset } from '../ruleset/model.ts';
+import { printRuleset } from '../ruleset/print.ts';
+import { CommandError, EXIT } from './compat.ts';
+import type { Config } from './config.ts';
+
+const FIXED_STAGES = ['ruleset', 'graph', 'after:all', 'dot', 'classification', 'image'] as const;
+
+/** All values of --dump. */
+export const STAGES: readonly string[] = [...FIXED_STAGES, ...PASSES.map(({ name }) => `after:${name}`)];
+
+export interface DumpRequest {
+  readonly ruleset: Ruleset;
+  /** Name of the text it came from. */
+  readonly file: string;
+  readonly where: Pick<Config, 'placement' | 'allowInexact'>;
+  /** What a network namespace knows; only asked for at placement `xdp`. */
+  hostFacts(): HostFacts;
+}
+
+/** The text of a stage, or why the ruleset cannot be compiled. */
+export function dumpStage(stage: string, request: DumpRequest): string | readonly Diagnostic[] {
+  const { ruleset, where } = request;
+  const graph = () => buildGraph(filterTable(ruleset));
+  const optimized = () => runPasses(graph(), { hidden: hiddenFields(where.placement) });
+  switch (stage) {
+    case 'ruleset':
+      return printRuleset(ruleset, { counters: true });
+    case 'graph':
+      return printGraph(graph());
+    case 'after:all':
+      return printGraph(optimized());
+    case 'dot':
+      return printDot(optimized());
+    case 'classification':
+      return printClassification(classify(optimized()));
+    case 'image':
+      return ofImage(request, printImage);
+    default:
+      return printGraph(afterPass(stage, graph(), where));
+  }
+}
+
+function afterPass(stage: string, graph: Graph, where: DumpRequest['where']): Graph {
+  const wanted = stage.slice('after:'.length);
+  let found: Graph | undefined;
+  const onPass = (name: string, after: Graph) => {
+    if (name === wanted) found = after;
+  };
+  runPasses(graph, { hidden: hiddenFields(where.placement), onPass });
+  if (!stage.startsWith('after:') || found === undefined) {
+    throw new CommandError(`bpfilter: no stage ${stage}: there are ${STAGES.join(', ')}\n`, EXIT.parameter);
+  }
+  return found;
+}
+
+function ofImage({ ruleset, file, where, hostFacts }: DumpRequest, print: (image: Image) => string) {
+  const facts = where.placement === 'xdp' ? hostFacts() : { localDestinations: [] };
+  const { placement, allowInexact } = where;
+  const result = compileRuleset(ruleset, { placement, allowInexact, features: probeFeatures(), facts, file });
+  return result.ok ? print(result.image) : result.diagnostics;
+}
+
+function printImage({ programs, maps, manifest }: Image): string {
+  const summary = {
+    programs: programs.map(({ point, program: { name, type, instructions, lines } }) => ({
+      ...{ point, name, type },
+      instructions: instructions.length,
+      lines,
+    })),
+    maps: maps.map(({ contents, ...map }) => ({ ...map, contentBytes: contents?.length ?? 0 })),
+    manifest,
+  };
+  return `${JSON.stringify(summary, undefined, 2)}\n`;
+}

@@ -1,0 +1,218 @@
+// The management command: its subcommands and their options.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
+import type { ApplyRequest } from '../engine/types.ts';
+import type { Ruleset } from '../ruleset/model.ts';
+import { parseRuleset } from '../ruleset/parse.ts';
+import { dumpStage, STAGES } from './bpfilter-compile.ts';
+import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts';
+import { CommandError, EXIT } from './compat.ts';
+import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
+import type { Context } from './context.ts';
+import { enforcedTable, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
+import type { ApplyOutput, StatusOutput } from './schemas.ts';
+
+type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
+
+interface ApplyOptions extends WhereOptions {
+  readonly device?: readonly string[];
+  readonly test?: boolean;
+  readonly wait?: number;
+  readonly json?: boolean;
+}
+
+export function bpfilter(words: readonly string[], context: Context): number {
+  let exitCode: number = EXIT.ok;
+  const run =
+    <T extends unknown[]>(action: (context: Context, ...values: T) => number) =>
+    (...values: T) => {
+      exitCode = action(context, ...values);
+    };
+  const program = new Command('bpfilter')
+    .description('Enforces an iptables ruleset with eBPF, in the network namespace that it is run in.')
+    .exitOverride()
+    .configureOutput({ writeOut: context.print, writeErr: context.printError });
+
+  placementOptions(program.command('apply'))
+    .description('bring the filter table of an iptables-save file into force; counters of rules that stay are kept')
+    .argument('<file>', 'ruleset, - for the standard input')
+    .option('--device <name...>', 'devices to attach to at placement xdp (default: those of the configuration)')
+    .addOption(new Option('--mode <mode>', 'how XDP programs are attached').choices(MODES))
+    .option('--test', 'compile and have the kernel verify, change nothing')
+    .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
+    .option('--json', 'print the result as JSON')
+    .action(run(apply));
+
+  program
+    .command('status')
+    .description('show what is enforced, where, and what is wrong')
+    .option('--json', 'print JSON')
+    .action(run(status));
+
+  program
+    .command('counters')
+    .description('show the hit counters of all rules')
+    .option('--json', 'print JSON')
+    .action(run(counters));
+
+  placementOptions(program.command('compile'))
+    .description('show what the compiler makes of a ruleset; needs no root')
+    .argument('<file>', 'ruleset, - for the standard input')
+    .addOption(new Option('--dump <stage>', 'what to show').choices(STAGES).default('after:all'))
+    .action(run(compile));
+
+  program
+    .command('detach')
+    .description('accept everything again and take all that is ours out of the kernel')
+    .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
+    .action(run(detach));
+
+  try {
+    program.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.parameter;
+  }
+  return exitCode;
+}
+
+function placementOptions(command: Command): Command {
+  const list = (value: string) => value.split(',').filter((word) => word !== '');
+  return command
+    .addOption(new Option('--placement <placement>', 'where rules are enforced').choices(PLACEMENTS))
+    .addOption(
+      new Option('--allow-inexact <losses>', `what placement xdp may ignore: ${INEXACT.join(',')}`).argParser(
+        (value) => {
+          const words = list(value);
+          const unknown = words.find((word) => !(INEXACT as readonly string[]).includes(word));
+          if (unknown !== undefined) throw new InvalidArgumentError(`no such loss: ${unknown}.`);
+          return words;
+        },
+      ),
+    );
+}
+
+function seconds(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('not a number of seconds.');
+  return Number(value);
+}
+
+/** The configuration with what the command line says otherwise. */
+function configFor(context: Context, { placement, mode, allowInexact }: WhereOptions): Config {
+  const config = loadConfig(context.environment);
+  return {
+    ...config,
+    placement: placement ?? config.placement,
+    mode: mode ?? config.mode,
+    allowInexact: allowInexact ?? config.allowInexact,
+  };
+}
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+function readSource(file: string, context: Context): Source {
+  const path = file === '-' ? undefined : file;
+  try {
+    return { file: path ?? '<stdin>', text: context.readInput(path) };
+  } catch (error) {
+    throw new CommandError(`bpfilter: cannot read ${path ?? '<stdin>'}: ${(error as Error).message}\n`, EXIT.other);
+  }
+}
+
+function apply(context: Context, file: string, options: ApplyOptions): number {
+  const config = configFor(context, options);
+  const source = readSource(file, context);
+  return withEngine(config, context, (engine) =>
+    engine.withLock(options.wait ?? config.wait, () => {
+      const before = engine.current()?.ruleset;
+      const { ruleset, diagnostics } = parseRuleset(source.text, {
+        file: source.file,
+        ...(before && { existing: before }),
+      });
+      if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
+      requireTable(ruleset, before, source);
+      const where = whereToEnforce(config, context.kernel, options.device);
+      const request: ApplyRequest = { ruleset, source, counters: 'carry', ...where };
+      const result = options.test ? engine.verify(request) : engine.apply(request);
+      if (!result.ok) return refuse(result.diagnostics, source, options, context);
+      const { generation, notes } = result;
+      if (options.json) {
+        const { placement, mode, devices, allowInexact } = where;
+        printJson<ApplyOutput>(context, {
+          ...{ ok: true, generation, placement, mode },
+          devices: [...devices],
+          allowInexact: [...allowInexact],
+          diagnostics: result.diagnostics.map(diagnosticData),
+          notes: [...notes],
+        });
+      } else {
+        for (const note of notes) context.print(`${note}\n`);
+        context.print(
+          options.test ? 'The ruleset is sound; nothing was changed.\n' : `Generation ${generation} is in force.\n`,
+        );
+      }
+      return EXIT.ok;
+    }),
+  );
+}
+
+function requireTable(ruleset: Ruleset, before: Ruleset | undefined, source: Source): void {
+  if (enforcedTable(ruleset) !== enforcedTable(before)) return;
+  throw new CommandError(`bpfilter: ${source.file} has no filter table; nothing was changed\n`, EXIT.other);
+}
+
+function refuse(
+  diagnostics: readonly Diagnostic[],
+  source: Source,
+  options: { readonly json?: boolean },
+  context: Context,
+): number {
+  if (options.json) printJson<ApplyOutput>(context, { ok: false, diagnostics: diagnostics.map(diagnosticData) });
+  else context.printError(renderDiagnostics(diagnostics, source.text));
+  return EXIT.other;
+}
+
+function diagnosticData(diagnostic: Diagnostic) {
+  return { ...diagnostic, severity: severityOf(diagnostic) };
+}
+
+function status(context: Context, options: { readonly json?: boolean }): number {
+  const found = withEngine(loadConfig(context.environment), context, (engine) => engine.status());
+  if (options.json) printJson<StatusOutput>(context, found as StatusOutput);
+  else context.print(describeStatus(found, (text) => (context.colour ? `\x1b[1;31m${text}\x1b[0m` : text)));
+  return EXIT.ok;
+}
+
+function counters(context: Context, options: { readonly json?: boolean }): number {
+  const found = countersOf(withEngine(loadConfig(context.environment), context, (engine) => engine.current()));
+  if (options.json) printJson(context, found);
+  else context.print(describeCounters(found));
+  return EXIT.ok;
+}
+
+function compile(context: Context, file: string, options: WhereOptions & { readonly dump: string }): number {
+  const where = configFor(context, options);
+  const source = readSource(file, context);
+  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
+  if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
+  const hostFacts = () => context.kernel.hostFacts();
+  const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
+  if (typeof dump !== 'string') return refuse(dump, source, {}, context);
+  context.print(dump);
+  return EXIT.ok;
+}
+
+function detach(context: Context, options: { readonly wait?: number }): number {
+  const config = loadConfig(context.environment);
+  withEngine(config, context, (engine) => engine.withLock(options.wait ?? config.wait, () => engine.detach()));
+  context.print('Nothing is enforced any more.\n');
+  return EXIT.ok;
+}
+
+function printJson<T>(context: Context, value: T): void {
+  context.print(`${JSON.stringify(value, undefined, 2)}\n`);
+}

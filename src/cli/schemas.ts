@@ -1,0 +1,69 @@
+// The forms of what `bpfilter` prints with --json. Counters are decimal strings: they exceed what a JSON number holds.
+
+import { z } from 'zod';
+import { INEXACT, MODES, PLACEMENTS } from './config.ts';
+
+const decimal = z.string().regex(/^-?\d+$/);
+const counters = z.strictObject({ packets: decimal, bytes: decimal });
+const hook = z.enum(['INPUT', 'FORWARD', 'OUTPUT']);
+
+const diagnostic = z.strictObject({
+  code: z.string(),
+  severity: z.enum(['error', 'warning']),
+  message: z.string(),
+  file: z.string(),
+  span: z.strictObject({ line: z.int(), column: z.int(), length: z.int() }),
+  hint: z.string().optional(),
+});
+
+/** `bpfilter apply --json` */
+export const applyOutput = z.discriminatedUnion('ok', [
+  z.strictObject({
+    ok: z.literal(true),
+    /** 0 with --test: nothing was brought into force. */
+    generation: z.int(),
+    placement: z.enum(PLACEMENTS),
+    devices: z.array(z.string()),
+    mode: z.enum(MODES),
+    allowInexact: z.array(z.enum(INEXACT)),
+    diagnostics: z.array(diagnostic),
+    notes: z.array(z.string()),
+  }),
+  z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
+]);
+
+/** `bpfilter status --json` */
+export const statusOutput = z.strictObject({
+  namespace: z.strictObject({ cookie: z.string(), name: z.string().optional() }),
+  generation: z.int(),
+  placement: z.enum(PLACEMENTS).optional(),
+  rules: z.int(),
+  hooks: z.array(z.strictObject({ hook, attached: z.boolean(), priority: z.int().optional() })),
+  devices: z.array(
+    z.strictObject({
+      name: z.string(),
+      ifindex: z.int(),
+      mode: z.enum(['native', 'generic']).optional(),
+      note: z.string().optional(),
+    }),
+  ),
+  dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
+  warnings: z.array(z.string()),
+  others: z.array(z.strictObject({ cookie: z.string(), name: z.string().optional(), generation: z.int() })),
+});
+
+/** `bpfilter counters --json`: nothing is in force where `generation` is 0. */
+export const countersOutput = z.strictObject({
+  generation: z.int(),
+  chains: z.array(
+    z.strictObject({
+      chain: z.string(),
+      policy: z.strictObject({ verdict: z.enum(['ACCEPT', 'DROP']), ...counters.shape }).optional(),
+      rules: z.array(z.strictObject({ rule: z.string(), ...counters.shape })),
+    }),
+  ),
+});
+
+export type ApplyOutput = z.infer<typeof applyOutput>;
+export type StatusOutput = z.infer<typeof statusOutput>;
+export type CountersOutput = z.infer<typeof countersOutput>;

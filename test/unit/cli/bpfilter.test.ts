@@ -1,0 +1,143 @@
+import { beforeEach, expect, test } from 'vitest';
+import { bpfilter } from '../../../src/cli/bpfilter.ts';
+import { runCommand } from '../../../src/cli/errors.ts';
+import { applyOutput, countersOutput, statusOutput } from '../../../src/cli/schemas.ts';
+import { parseGraph } from '../../../src/graph/parse.ts';
+import { KernelError } from '../../../src/kernel/errors.ts';
+import { FakeFirewall } from './fake-engine.ts';
+
+const RULES = `*filter
+:INPUT DROP [5:400]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:web - [0:0]
+[2:120] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+[3:180] -A INPUT -j web
+COMMIT
+`;
+
+let firewall: FakeFirewall;
+
+beforeEach(() => {
+  firewall = new FakeFirewall();
+  firewall.files.set('f', RULES).set('bad', RULES.replace('tcp --dport', 'tcp --dprt'));
+});
+
+function run(line: string, environment: Record<string, string> = {}): [code: number, out: string, err: string] {
+  firewall.out = '';
+  firewall.err = '';
+  const words = line.split(' ').filter((word) => word !== '');
+  const code = runCommand('bpfilter', bpfilter, words, firewall.context(environment));
+  return [code, firewall.out, firewall.err];
+}
+
+test('apply takes its choices from the options, then from the configuration', () => {
+  expect(run('apply f')).toEqual([0, 'Generation 1 is in force.\n', '']);
+  expect(firewall.requests[0]).toMatchObject({ counters: 'carry', placement: 'netfilter', devices: [], mode: 'auto' });
+  const line = 'apply f --placement xdp --device eth0 veth1 --mode native --allow-inexact loopback,output -w 3';
+  expect(run(line, { BPFILTER_PLACEMENT: 'netfilter', BPFILTER_MODE: 'generic' })[0]).toBe(0);
+  expect(firewall.requests[1]).toMatchObject({
+    ...{ placement: 'xdp', devices: ['eth0', 'veth1'], mode: 'native', allowInexact: ['loopback', 'output'] },
+  });
+  run('apply f', { BPFILTER_PLACEMENT: 'xdp', BPFILTER_ALLOW_INEXACT: 'out-device' });
+  expect(firewall.requests[2]).toMatchObject({ devices: ['eth0', 'veth1', 'br0'], allowInexact: ['out-device'] });
+  expect(firewall.waits[1]).toBe(3);
+});
+
+test('apply --test changes nothing and says so', () => {
+  expect(run('apply f --test')).toEqual([0, 'The ruleset is sound; nothing was changed.\n', '']);
+  expect(firewall.inForce).toBeUndefined();
+});
+
+test('apply refuses a file with a mistake, and one without a filter table', () => {
+  const [code, out, err] = run('apply bad');
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toMatch(/^bad:6:\d+: error: .*--dprt/);
+  firewall.files.set('empty', '# nothing\n');
+  expect(run('apply empty')).toEqual([1, '', 'bpfilter: empty has no filter table; nothing was changed\n']);
+  expect(run('apply /nope')[2]).toMatch(/^bpfilter: cannot read \/nope: ENOENT/);
+  expect(firewall.requests).toEqual([]);
+});
+
+test('--json prints what the schemas say', () => {
+  expect(applyOutput.parse(JSON.parse(run('apply f --json')[1]))).toMatchObject({ ok: true, generation: 1 });
+  const refused = applyOutput.parse(JSON.parse(run('apply bad --json')[1]));
+  expect(refused).toMatchObject({ ok: false, diagnostics: [{ code: 'unknown-option', severity: 'error' }] });
+  firewall.hold(RULES);
+  expect(statusOutput.parse(JSON.parse(run('status --json')[1]))).toMatchObject({ generation: 1, rules: 0 });
+  const counters = countersOutput.parse(JSON.parse(run('counters --json')[1]));
+  expect(counters.chains[0]).toEqual({
+    chain: 'INPUT',
+    policy: { verdict: 'DROP', packets: '5', bytes: '400' },
+    rules: [
+      { rule: '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT', packets: '2', bytes: '120' },
+      { rule: '-A INPUT -j web', packets: '3', bytes: '180' },
+    ],
+  });
+});
+
+test('status and counters for people', () => {
+  expect(run('counters')[1]).toBe('Nothing is enforced.\n');
+  expect(run('status')[1]).toContain('enforced    nothing: every packet is accepted\n');
+  firewall.hold(RULES);
+  expect(run('status')[1].split('\n')).toEqual([
+    'namespace   blue (cookie 17)',
+    'enforced    generation 1, 0 rules, placement netfilter',
+    'hook        INPUT, priority -1',
+    'hook        FORWARD, not attached',
+    'device      eth0 (2), not attached: the device is gone',
+    'dropped     5 packets that no rule could decide, 0 for lack of rules',
+    'warning     something to look at',
+    'also in     cookie 18: generation 3',
+    '',
+  ]);
+  expect(run('counters')[1].split('\n').slice(0, 4)).toEqual([
+    '     packets           bytes  rule',
+    '           2             120  -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT',
+    '           3             180  -A INPUT -j web',
+    '           5             400  -P INPUT DROP',
+  ]);
+});
+
+test('detach takes everything away', () => {
+  firewall.hold(RULES);
+  expect(run('detach')).toEqual([0, 'Nothing is enforced any more.\n', '']);
+  expect(firewall.inForce).toBeUndefined();
+});
+
+test('compile shows every stage, without an engine', () => {
+  expect(run('compile f --dump=ruleset')[1]).toBe(RULES);
+  const [, graph] = run('compile f --dump=graph');
+  expect(parseGraph(graph).slots).toHaveLength(5);
+  expect(graph).toContain('call ');
+  expect(run('compile f --dump=after:resolve-chains')[1]).not.toContain('call ');
+  expect(run('compile f')[1]).toBe(run('compile f --dump=after:all')[1]);
+  expect(run('compile f --dump dot')[1]).toMatch(/^digraph /);
+  expect(run('compile f --dump=classification')[1]).toMatch(/test \d+: dport in 22 \? /);
+});
+
+test('compile refuses what cannot be compiled', () => {
+  expect(run('compile bad')[0]).toBe(1);
+  expect(run('compile f --dump=after:nothing')).toMatchObject([2, '', expect.stringContaining('Allowed choices are')]);
+});
+
+test.each([
+  ['', 2],
+  ['nope', 2],
+  ['apply', 2],
+  ['apply f --mode fast', 2],
+  ['apply f --allow-inexact everything', 2],
+  ['apply f -w soon', 2],
+  ['--help', 0],
+])('%s exits with %i', (line, code) => {
+  expect(run(line)[0]).toBe(code);
+});
+
+test('what the kernel refuses is one line and exit code 4', () => {
+  firewall.lockError = new KernelError('load the program', 1);
+  expect(run('apply f')).toEqual([
+    4,
+    '',
+    'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN)\n',
+  ]);
+});
