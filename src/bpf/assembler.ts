@@ -32,6 +32,8 @@ export class Label {
   readonly name: string;
   /** Index into the unexpanded items, once bound. */
   position: number | undefined;
+  /** Whether a jump names it. The kernel refuses code that nothing leads to. */
+  isUsed = false;
 
   constructor(name: string) {
     this.name = name;
@@ -246,6 +248,7 @@ export class Assembler {
     if (instruction.offset !== (instruction.offset << 16) >> 16) {
       throw new Error(`assembler: offset ${instruction.offset} does not fit into 16 bits`);
     }
+    if (target !== undefined) target.isUsed = true;
     this.items.push(target === undefined ? { instruction } : { instruction, target });
     return this;
   }

@@ -6,7 +6,8 @@
 //
 // The shape is for the verifier. It explores the branch not taken first and keeps the taken one for later, so one
 // branch per rule is pending at most, and all jumps go forward. An action list that only one edge leads to stands where
-// that edge leads; others stand in front of the test they go on with, or at the end.
+// that edge leads; others stand in front of the test they go on with, or at the end. What no jump leads to (a test
+// whose set is empty never says yes) is left out: the kernel refuses unreachable code.
 
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { ActionList, Edge, LinearSegment } from '../classify/classification.ts';
@@ -51,13 +52,15 @@ export function emitLinear(a: Assembler, segment: LinearSegment, context: Linear
     }
   };
   const emitOwnList = (edge: Edge): void => {
-    if (edge.kind === 'list' && references.get(edge.list) === 1 && !emitted.has(edge.list)) emitList(edge.list);
+    if (edge.kind !== 'list' || references.get(edge.list) !== 1 || emitted.has(edge.list)) return;
+    if (listLabels[edge.list]!.isUsed) emitList(edge.list);
   };
 
   a.goto(labelOf(segment.entry));
   emitOwnList(segment.entry);
   for (const [index, test] of segment.tests.entries()) {
-    for (const list of pending.get(index) ?? []) emitList(list);
+    for (const list of pending.get(index) ?? []) if (listLabels[list]!.isUsed) emitList(list);
+    if (!testLabels[index]!.isUsed) continue;
     a.bind(testLabels[index]!);
     context.mark(test.slot ?? 'shared test');
     emitTest(a, test.predicate, labelOf(test.yes));
@@ -65,7 +68,7 @@ export function emitLinear(a: Assembler, segment: LinearSegment, context: Linear
     emitOwnList(test.yes);
     emitOwnList(test.no);
   }
-  for (const index of references.keys()) if (!emitted.has(index)) emitList(index);
+  for (const index of references.keys()) if (!emitted.has(index) && listLabels[index]!.isUsed) emitList(index);
 }
 
 /** How many edges of the segment lead to each list, by list, in order of first use. */

@@ -48,6 +48,8 @@ export function emitXdpPrologue(
   const pass = a.label('not for iptables');
   const keyDone = a.label('key complete');
   const local = a.label('local destination');
+  const destinations = normalize(facts.localDestinations);
+  if (destinations.length === 0) throw new Error('codegen: a host has local destinations');
 
   clearKey(a, fields);
   emitDevice(a, features, fields, pass);
@@ -55,7 +57,7 @@ export function emitXdpPrologue(
   emitTransportHeader(a, keyDone);
 
   a.bind(keyDone);
-  emitTest(a, { kind: 'in', field: 'dst', set: normalize(facts.localDestinations) }, local);
+  emitTest(a, { kind: 'in', field: 'dst', set: destinations }, local);
   a.goto(entries.forward);
   a.bind(local);
   loadField(a, R1, 'fragment');

@@ -1,0 +1,24 @@
+// The field values of a packet, as src/base/predicate.ts defines them, for evaluating graphs without compiling them.
+
+import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import type { FieldValues } from '../../src/base/predicate.ts';
+
+export function fieldsOf(packet: HookPacket): FieldValues {
+  const view = new PacketView(packet);
+  const isFirst = view.fragmentOffset === 0;
+  const ports = isFirst ? view.transport(4) : undefined;
+  const flags = isFirst ? view.transport(14) : undefined;
+  return {
+    src: view.source,
+    dst: view.destination,
+    protocol: view.protocol,
+    fragment: view.fragmentOffset,
+    transportLength: Math.min(0xffff, Math.max(0, packet.bytes.length - view.headerLength)),
+    sport: ports?.getUint16(0) ?? 0,
+    dport: ports?.getUint16(2) ?? 0,
+    icmp: ports?.getUint16(0) ?? 0,
+    tcpFlags: flags?.getUint8(13) ?? 0,
+    inDevice: packet.inDevice,
+    outDevice: packet.outDevice,
+  };
+}
