@@ -2,7 +2,7 @@
 
 import type { IcmpType } from './icmp.ts';
 
-export const ICMP_TYPE_NAMES: readonly (readonly [name: string, type: number, code?: number])[] = [
+const ICMP_TYPE_NAMES: readonly (readonly [name: string, type: number, code?: number])[] = [
   ['any', 255],
   ['echo-reply', 0],
   ['pong', 0],

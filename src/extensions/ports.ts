@@ -5,7 +5,7 @@ import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { ListNames, OptionSpec, OptionUse } from './extension.ts';
 
-export interface PortCondition extends Interval {
+interface PortCondition extends Interval {
   readonly negated: boolean;
 }
 

@@ -6,7 +6,7 @@ import type { Clause } from '../base/predicate.ts';
 import { ExtensionError, type MatchExtension, type MatchResult, type OptionUse } from './extension.ts';
 import { buildPorts, listPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
 
-export interface FlagCondition {
+interface FlagCondition {
   /** Bits of the TCP flag byte that are looked at, and those of them that must be set. */
   readonly mask: number;
   readonly set: number;

@@ -22,7 +22,7 @@ export interface Loaded<E extends MatchExtension | TargetExtension = MatchExtens
   readonly forms: readonly ExtensionForm[];
 }
 
-export interface ExtensionForm extends OptionForm {
+interface ExtensionForm extends OptionForm {
   readonly owner: 'extension';
   readonly spec: OptionSpec;
   readonly loaded: Loaded;
