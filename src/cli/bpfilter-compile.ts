@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { HostFacts } from '../base/features.ts';
+import { disassemble } from '../bpf/disassemble.ts';
 import { classify } from '../classify/linear.ts';
 import { printClassification } from '../classify/print.ts';
 import type { Image } from '../codegen/compile.ts';
@@ -18,7 +19,7 @@ import { printRuleset } from '../ruleset/print.ts';
 import { CommandError, EXIT } from './compat.ts';
 import type { Config } from './config.ts';
 
-const FIXED_STAGES = ['ruleset', 'graph', 'after:all', 'dot', 'classification', 'image'] as const;
+const FIXED_STAGES = ['ruleset', 'graph', 'after:all', 'dot', 'classification', 'code', 'image'] as const;
 
 /** All values of --dump. */
 export const STAGES: readonly string[] = [...FIXED_STAGES, ...PASSES.map(({ name }) => `after:${name}`)];
@@ -48,6 +49,8 @@ export function dumpStage(stage: string, request: DumpRequest): string | readonl
       return printDot(optimized());
     case 'classification':
       return printClassification(classify(optimized()));
+    case 'code':
+      return ofImage(request, ({ programs }) => programs.map(({ program }) => disassemble(program)).join('\n'));
     case 'image':
       return ofImage(request, printImage);
     default:

@@ -2,6 +2,7 @@
 
 import { UnsupportedError } from '../base/unsupported.ts';
 import { InstallationError } from '../engine/installation.ts';
+import { PinDirectoryError } from '../kernel/bpffs.ts';
 import { KernelError, LockError, VerifierError } from '../kernel/errors.ts';
 import { StoreError } from '../store/errors.ts';
 import { CommandError, EXIT } from './compat.ts';
@@ -39,7 +40,7 @@ function explain(error: unknown, program: string): [message: string, exitCode: n
     return [say(error.message, 'this is a fault of bpfilter; nothing was changed'), EXIT.resource];
   }
   if (error instanceof KernelError) return [say(error.message), EXIT.resource];
-  if (error instanceof InstallationError) return [say(error.message), EXIT.other];
+  if (error instanceof InstallationError || error instanceof PinDirectoryError) return [say(error.message), EXIT.other];
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return [say(`internal error: ${message}`, 'set BPFILTER_DEBUG=1 to see where'), EXIT.other];
 }

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { KernelError } from './errors.ts';
 import { cString, systemCall } from './syscall.ts';
+import { lockFile } from './wait.ts';
 
 /** BPF_FS_MAGIC (include/uapi/linux/magic.h) */
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -25,8 +26,15 @@ export function openPinDirectory(runDirectory: string): string {
   const path = outer === undefined ? directory : join(`/proc/${outer}/root`, directory);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (isBpffs(path)) return path;
-  if (outer === undefined) mountHere(directory);
-  else mountThrough(outer, directory);
+  // Of two first commands one waits: a second mount would hide the pins of the first.
+  const release = lockFile(join(runDirectory, 'mount.lock'), Number.POSITIVE_INFINITY);
+  try {
+    if (isBpffs(path)) return path;
+    if (outer === undefined) mountHere(directory);
+    else mountThrough(outer, directory);
+  } finally {
+    release();
+  }
   if (!isBpffs(path)) throw new PinDirectoryError(`${directory} is still no bpffs after it was mounted`);
   return path;
 }

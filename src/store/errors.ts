@@ -21,6 +21,8 @@ export class StoreError extends Error {
 
 const REMEDIES: readonly (readonly [prefix: string, remedy: string])[] = [
   ['SQLITE_FULL', 'Free space on the file system of the state directory and repeat the command.'],
+  // The log's index is a file of its own, mapped into memory.
+  ['SQLITE_IOERR_SHMSIZE', 'Free space on the file system of the state directory and repeat the command.'],
   ['ENOSPC', 'Free space on the file system of the state directory and repeat the command.'],
   ['SQLITE_BUSY', 'Another process keeps the store locked; wait for it to end and repeat the command.'],
   ['SQLITE_LOCKED', 'Another process keeps the store locked; wait for it to end and repeat the command.'],
