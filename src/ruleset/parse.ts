@@ -42,6 +42,9 @@ export function parseRuleset(text: string, options: ParseOptions): Parsed {
 /** Names that the kernel keeps for its own verdicts. */
 const RESERVED_CHAINS = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
 
+/** Rules in a file, after address lists were multiplied out: a few lines could ask for any number. */
+const RULE_LIMIT = 1_000_000;
+
 interface ChainDraft {
   readonly name: string;
   policy: Policy | undefined;
@@ -66,6 +69,7 @@ class FileParser {
   private table: TableDraft | undefined;
   private lineNumber = 0;
   private sawReturn = false;
+  private ruleCount = 0;
 
   constructor(options: ParseOptions) {
     this.options = options;
@@ -255,9 +259,15 @@ class FileParser {
       report: (code, message, word, hint) => this.reportAt(code, message, word, hint),
     });
     if (!built) return;
-    const { counters } = this.options;
-    const rules = counters === false ? built.rules.map((rule) => ({ ...rule, counters: ZERO })) : built.rules;
-    table.chains.get(built.chain)!.rules.push(...rules);
+    const chain = table.chains.get(built.chain)!;
+    this.ruleCount += built.rules.length;
+    if (this.ruleCount > RULE_LIMIT) {
+      this.report('too-large', `the file has more than ${RULE_LIMIT} rules`, 0, line.length);
+      table.skipped = true;
+      return;
+    }
+    const asWritten = this.options.counters !== false;
+    for (const rule of built.rules) chain.rules.push(asWritten ? rule : { ...rule, counters: ZERO });
   }
 
   /** Once per table is enough. */

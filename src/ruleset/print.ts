@@ -79,16 +79,16 @@ export function sortedChains(table: Table): readonly Chain[] {
 }
 
 /** `[packets:bytes]` */
-export function printCounters({ packets, bytes }: Counters): string {
+function printCounters({ packets, bytes }: Counters): string {
   return `[${packets}:${bytes}]`;
 }
 
 /** The name of a protocol, or its number where it has none. */
-export function protocolName(protocol: number, names: Names = systemNames()): string {
+function protocolName(protocol: number, names: Names): string {
   return names.protocolName(protocol) ?? `${protocol}`;
 }
 
 /** `10.0.0.0/8`, or with the mask in dotted form where it has holes. */
-export function printAddress({ value, mask }: MaskedAddress): string {
+function printAddress({ value, mask }: MaskedAddress): string {
   return `${formatAddress(value)}/${maskPrefix(mask) ?? formatAddress(mask)}`;
 }

@@ -242,6 +242,12 @@ describe('whatever the text', () => {
   });
 });
 
+test('one line may stand for very many rules', () => {
+  const list = Array(511).fill('1').join(',');
+  const { ruleset } = parse(table(`-A INPUT -s ${list} -d ${list}`));
+  expect(ruleset.tables[0]!.chains[0]!.rules).toHaveLength(511 * 511);
+});
+
 test('ten thousand rules take about a second', () => {
   const rules = Array.from(
     { length: 10_000 },
