@@ -1,0 +1,56 @@
+// What the compiler's oracle draws from, per placement, so that the kernel's test runs can show it.
+
+import type { HostFacts } from '../../src/base/features.ts';
+import type { Placement } from '../../src/base/hooks.ts';
+import { contains, normalize } from '../../src/base/intervals.ts';
+import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import type { ScenarioOptions } from './generate.ts';
+import { EVERYTHING, type Vocabulary, XDP } from './random-rules.ts';
+
+const LOOPBACK: Pick<Vocabulary, 'inDevices' | 'outDevices'> = { inDevices: ['lo'], outDevices: ['lo'] };
+
+// Which chain a packet is for, XDP tells by its destination: half of the addresses are this host's, and groups are.
+const isOwn = (_: number, index: number): boolean => index % 2 === 0;
+const OWN = EVERYTHING.destinations.INPUT.filter(isOwn);
+const FOREIGN = EVERYTHING.destinations.FORWARD.filter((address, index) => !isOwn(address, index));
+const LOCAL = normalize([
+  { low: 0xe0000000, high: 0xefffffff },
+  ...OWN.map((address) => ({ low: address, high: address })),
+]);
+
+function chooseHook(packet: HookPacket): HookPacket {
+  return { ...packet, hook: contains(LOCAL, new PacketView(packet).destination) ? 'INPUT' : 'FORWARD' };
+}
+
+// The kernel's test run of netfilter programs takes bytes 12 and 13 of what it is given for an ethertype, also at
+// OUTPUT, where it shows the program all of it as the packet: there, only packets from 8.0.0.0/16 get through. At
+// every hook packets go out by the loopback device and come in by none.
+const TEST_RUN_SOURCES = [...EVERYTHING.sources, 0x08000000, 0x080000ff, 0x08000100, 0x0800ffff];
+
+function fitTestRun(packet: HookPacket): HookPacket {
+  const bytes = packet.bytes.slice();
+  if (packet.hook === 'OUTPUT') bytes.set([8, 0], 12);
+  return { ...packet, bytes, inDevice: '', outDevice: 'lo' };
+}
+
+export interface OraclePlacement {
+  readonly placement: Placement;
+  readonly options: Omit<ScenarioOptions, 'packets'>;
+  readonly localDestinations: HostFacts['localDestinations'];
+}
+
+export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
+  {
+    placement: 'netfilter',
+    options: { vocabulary: { ...EVERYTHING, ...LOOPBACK, sources: TEST_RUN_SOURCES }, settle: fitTestRun },
+    localDestinations: LOCAL,
+  },
+  {
+    placement: 'xdp',
+    options: {
+      vocabulary: { ...XDP, ...LOOPBACK, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } },
+      settle: chooseHook,
+    },
+    localDestinations: LOCAL,
+  },
+];
