@@ -36,7 +36,7 @@ export function decodeInstructions(bytes: Uint8Array, mapName: (descriptor: numb
       offset: view.getInt16(at + 2, true),
       imm: view.getInt32(at + 4, true),
     };
-    const isWide = !isSecondHalf && instruction.opcode === LOAD_IMM64;
+    const isWide: boolean = !isSecondHalf && instruction.opcode === LOAD_IMM64;
     const isMap = isWide && (instruction.src === PSEUDO.MAP_FD || instruction.src === PSEUDO.MAP_VALUE);
     instructions.push(isMap ? { ...instruction, imm: 0, map: mapName(instruction.imm) } : instruction);
     isSecondHalf = isWide;
