@@ -1,0 +1,21 @@
+// What programs may call outside of themselves: helpers by their fixed number, kernel functions by their BTF id.
+
+import type { KernelFunction } from '../base/features.ts';
+
+export type CallName = KernelFunction | 'bpf_get_smp_processor_id' | 'bpf_tail_call';
+
+/** Helpers by number (`enum bpf_func_id`, include/uapi/linux/bpf.h). */
+export const HELPER_NAMES: Readonly<Partial<Record<number, CallName>>> = {
+  8: 'bpf_get_smp_processor_id',
+  12: 'bpf_tail_call',
+};
+
+/** Number of arguments of each, in R1 and up. */
+export const ARGUMENT_COUNT: Readonly<Record<CallName, number>> = {
+  bpf_get_smp_processor_id: 0,
+  bpf_tail_call: 3,
+  bpf_dynptr_from_skb: 3,
+  bpf_dynptr_slice: 4,
+  bpf_cast_to_kern_ctx: 1,
+  bpf_rdonly_cast: 2,
+};

@@ -1,0 +1,135 @@
+// What a program sees of the kernel: contexts and structures laid out as the features say, with nothing in them but
+// what generated programs read. Any other member reads as "never written".
+
+import type { Features, KernelLayout } from '../base/features.ts';
+import { type MachineOptions, VirtualMachine } from './vm.ts';
+import type { Memory, Word } from './vm-memory.ts';
+import type { PreparedProgram } from './vm-prepare.ts';
+
+export interface FakeDevice {
+  readonly ifindex: number;
+  readonly name: string;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+}
+
+export interface XdpRun extends MachineOptions {
+  readonly features: Features;
+  /** From the Ethernet header on. */
+  readonly frame: Uint8Array;
+  readonly device: FakeDevice;
+}
+
+export interface NetfilterRun extends MachineOptions {
+  readonly features: Features;
+  /** From the IPv4 header on; `skb->len` is its length. */
+  readonly packet: Uint8Array;
+  /** Absent where the hook has none: a null pointer. */
+  readonly inDevice?: Pick<FakeDevice, 'name'>;
+  readonly outDevice?: Pick<FakeDevice, 'name'>;
+}
+
+/** `struct xdp_md` (include/uapi/linux/bpf.h) */
+const XDP_MD = { data: 0, dataEnd: 4, ingressIfindex: 12 } as const;
+/** IFNAMSIZ */
+const NAME_SIZE = 16;
+/** MAX_ADDR_LEN: what `net_device.dev_addr` points to. */
+const ADDRESS_SIZE = 32;
+
+/** Runs an XDP program on a frame and returns its action (`enum xdp_action`). */
+export function runXdp(program: PreparedProgram, run: XdpRun): number {
+  requireType(program, 'xdp');
+  const { features, frame, device } = run;
+  const { layout } = features;
+  const machine = new VirtualMachine(run);
+  const { memory } = machine;
+  const data = memory.add('the frame', frame, { writable: true });
+  const dev = addDevice(memory, layout, device);
+  const rxq = new Structure('xdp_rxq_info').pointer(layout.rxqDevice, dev).addTo(memory);
+  const buff = new Structure('xdp_buff').pointer(layout.xdpRxq, rxq).addTo(memory);
+  const fields = new Map<number, Word>([
+    [XDP_MD.data, { hi: data, lo: 0 }],
+    [XDP_MD.dataEnd, { hi: data, lo: frame.length }],
+    [XDP_MD.ingressIfindex, { hi: 0, lo: device.ifindex }],
+  ]);
+  const context = memory.add('xdp_md', new Uint8Array(), { fields });
+  return machine.run(program, { context, kernelContext: buff });
+}
+
+/** Runs a netfilter program on a packet and returns its verdict: 0 drop, 1 accept. */
+export function runNetfilter(program: PreparedProgram, run: NetfilterRun): number {
+  requireType(program, 'netfilter');
+  const { features, packet, inDevice, outDevice } = run;
+  const { layout } = features;
+  const machine = new VirtualMachine(run);
+  const { memory } = machine;
+  const skb = new Structure('sk_buff').word(layout.skbLen, packet.length).addTo(memory);
+  const state = new Structure('nf_hook_state')
+    .pointer(layout.hookStateIn, inDevice === undefined ? 0 : addDevice(memory, layout, inDevice))
+    .pointer(layout.hookStateOut, outDevice === undefined ? 0 : addDevice(memory, layout, outDevice))
+    .addTo(memory);
+  const context = new Structure('bpf_nf_ctx')
+    .pointer(layout.nfCtxState, state)
+    .pointer(layout.nfCtxSkb, skb)
+    .addTo(memory);
+  const verdict = machine.run(program, { context, kernelContext: context, skb: { region: skb, bytes: packet } });
+  if (verdict > 1) throw new Error(`vm: ${program.program.name} returns ${verdict}, neither drop nor accept`);
+  return verdict;
+}
+
+function addDevice(
+  memory: Memory,
+  layout: KernelLayout,
+  device: Pick<FakeDevice, 'name'> & { mac?: Uint8Array },
+): number {
+  const name = new Uint8Array(NAME_SIZE);
+  name.set(Buffer.from(device.name, 'latin1').subarray(0, NAME_SIZE - 1));
+  const structure = new Structure('net_device').bytes(layout.deviceName, name);
+  if (device.mac !== undefined) {
+    const address = new Uint8Array(ADDRESS_SIZE);
+    address.set(device.mac);
+    structure.pointer(layout.deviceAddress, memory.add('the device address', address));
+  }
+  return structure.addTo(memory);
+}
+
+function requireType({ program }: PreparedProgram, type: string): void {
+  if (program.type !== type) throw new Error(`vm: ${program.name} is no ${type} program`);
+}
+
+/** A kernel structure under construction: members by offset. */
+class Structure {
+  private readonly name: string;
+  private readonly members: { offset: number; bytes: Uint8Array }[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  bytes(offset: number, bytes: Uint8Array): this {
+    this.members.push({ offset, bytes });
+    return this;
+  }
+
+  /** 32 bits. */
+  word(offset: number, value: number): this {
+    return this.bytes(offset, new Uint8Array(new Uint32Array([value]).buffer));
+  }
+
+  /** Points to the start of a region; region 0 is NULL. */
+  pointer(offset: number, region: number): this {
+    return this.bytes(offset, new Uint8Array(new Uint32Array([0, region]).buffer));
+  }
+
+  /** Puts it into memory and returns its region. */
+  addTo(memory: Memory): number {
+    const size = Math.max(...this.members.map(({ offset, bytes }) => offset + bytes.length));
+    const content = new Uint8Array(size);
+    const known = new Uint8Array(size);
+    for (const { offset, bytes } of this.members) {
+      content.set(bytes, offset);
+      known.fill(1, offset, offset + bytes.length);
+    }
+    return memory.add(this.name, content, { known });
+  }
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { buildProgramDebug } from '../../../src/bpf/btf.ts';
+import { BtfReader } from '../../../src/bpf/btf-reader.ts';
+import type { Program } from '../../../src/bpf/image.ts';
+
+const PROGRAM: Program = {
+  name: 'r_input',
+  type: 'netfilter',
+  instructions: [],
+  lines: [
+    { instruction: 0, file: 'rules', line: 3, column: 1, text: '-A INPUT -j DROP' },
+    { instruction: 7, file: 'rules', line: 5_000_000, column: 2000, text: '-A INPUT -j DROP' },
+  ],
+};
+
+describe('debug information of a program', () => {
+  const { btf, funcInfo, lineInfo } = buildProgramDebug(PROGRAM);
+
+  it('names the function, which the reader finds', () => {
+    const reader = new BtfReader(btf);
+    expect(reader.functionId('r_input')).toBe(3);
+    expect(reader.functionId('int')).toBeUndefined();
+    expect([...new Uint32Array(funcInfo.buffer)]).toEqual([0, 3]);
+  });
+
+  it('gives each line its text and position, as far as the kernel has bits for it', () => {
+    const words = [...new Uint32Array(lineInfo.buffer)];
+    expect(words.map((w, i) => (i % 4 === 0 ? w : undefined)).filter((w) => w !== undefined)).toEqual([0, 7]);
+    expect(words[3]).toBe((3 << 10) | 1);
+    expect(words[7]).toBe(0xffffffff);
+    const strings = Buffer.from(btf).subarray(24 + new DataView(btf.buffer, btf.byteOffset).getUint32(16, true));
+    const at = (offset: number) => strings.subarray(offset, strings.indexOf(0, offset)).toString();
+    expect([at(words[1]!), at(words[2]!)]).toEqual(['rules', '-A INPUT -j DROP']);
+    expect(words[6]).toBe(words[2]); // equal strings are stored once
+  });
+});
+
+describe('the reader', () => {
+  it('refuses other bytes', () => {
+    expect(() => new BtfReader(new Uint8Array(100))).toThrow('no magic number');
+  });
+
+  // struct outer { int first; const union { int left; struct { int a; int b; } pair; struct { int x; deep; }; }; int last; }
+  it('finds members in anonymous members, behind qualifiers too', () => {
+    const blob = new Blob();
+    const int = blob.type('int', 1, 0, 4, 32);
+    const pair = blob.aggregate('', 'struct', 8, [
+      ['a', int, 0],
+      ['b', int, 32],
+    ]);
+    const inner = blob.aggregate('', 'struct', 8, [
+      ['x', int, 0],
+      ['deep', int, 32],
+    ]);
+    const union = blob.aggregate('', 'union', 8, [
+      ['left', int, 0],
+      ['pair', pair, 0],
+      ['', inner, 0],
+    ]);
+    const qualified = blob.type('', 10, 0, union);
+    const outer = blob.aggregate('outer', 'struct', 16, [
+      ['first', int, 0],
+      ['', qualified, 32],
+      ['last', int, 96],
+    ]);
+    const reader = new BtfReader(blob.bytes());
+    expect(reader.structId('outer')).toBe(outer);
+    expect(reader.memberOffset('outer', 'first')).toBe(0);
+    expect(reader.memberOffset('outer', 'left')).toBe(4);
+    expect(reader.memberOffset('outer', 'deep')).toBe(8);
+    expect(reader.memberOffset('outer', 'last')).toBe(12);
+    expect(reader.memberOffset('outer', 'b')).toBeUndefined(); // of a named member
+    expect(reader.memberOffset('inner', 'first')).toBeUndefined();
+  });
+});
+
+/** A hand-made BTF blob. */
+class Blob {
+  private readonly words: number[] = [];
+  private strings = '\0';
+  private count = 0;
+
+  /** Adds a type with the words behind its common ones, and returns its id. */
+  type(name: string, kind: number, vlen: number, sizeOrType: number, ...rest: number[]): number {
+    this.words.push(this.string(name), ((kind << 24) | vlen) >>> 0, sizeOrType, ...rest);
+    return ++this.count;
+  }
+
+  /** Members are name, type and offset in bits. */
+  aggregate(name: string, kind: 'struct' | 'union', size: number, members: [string, number, number][]): number {
+    const words = members.flatMap(([member, type, bits]) => [this.string(member), type, bits]);
+    return this.type(name, kind === 'struct' ? 4 : 5, members.length, size, ...words);
+  }
+
+  bytes(): Uint8Array {
+    const types = new Uint8Array(new Uint32Array(this.words).buffer);
+    const header = new Uint8Array(
+      new Uint32Array([0x1eb9f, 24, 0, types.length, types.length, this.strings.length]).buffer,
+    );
+    return Buffer.concat([header, types, Buffer.from(this.strings)]);
+  }
+
+  private string(text: string): number {
+    if (text === '') return 0;
+    this.strings += `${text}\0`;
+    return this.strings.length - text.length - 1;
+  }
+}
