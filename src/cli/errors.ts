@@ -20,7 +20,7 @@ export function runCommand(program: string, command: Command, words: readonly st
   }
 }
 
-export function describeError(error: unknown, program: string, debug: boolean): { text: string; exitCode: number } {
+function describeError(error: unknown, program: string, debug: boolean): { text: string; exitCode: number } {
   const [message, exitCode] = explain(error, program);
   const stack = debug && error instanceof Error ? `${error.stack}\n` : '';
   return { text: `${message}${stack}`, exitCode };
@@ -41,6 +41,10 @@ function explain(error: unknown, program: string): [message: string, exitCode: n
   }
   if (error instanceof KernelError) return [say(error.message), EXIT.resource];
   if (error instanceof InstallationError || error instanceof PinDirectoryError) return [say(error.message), EXIT.other];
+  if (error instanceof Error && 'syscall' in error) {
+    const denied = 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+    return [say(error.message, ...(denied ? ['run the command as root'] : [])), EXIT.resource];
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return [say(`internal error: ${message}`, 'set BPFILTER_DEBUG=1 to see where'), EXIT.other];
 }

@@ -10,7 +10,7 @@ export interface OptionDefinition {
   readonly argument: 'none' | 'required' | 'optional';
 }
 
-export type Problem = 'unknown' | 'ambiguous' | 'argument-missing' | 'argument-forbidden';
+type Problem = 'unknown' | 'ambiguous' | 'argument-missing' | 'argument-forbidden';
 
 export type Item =
   | { readonly kind: 'option'; readonly name: string; readonly value?: string }

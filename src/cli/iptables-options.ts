@@ -36,7 +36,7 @@ Options:
 Names of hosts and networks are not looked up: addresses are listed as numbers with and without -n.
 `;
 
-export type CommandName = 'list' | 'list-rules' | 'zero' | 'flush';
+type CommandName = 'list' | 'list-rules' | 'zero' | 'flush';
 
 export interface CommandLine {
   readonly commands: ReadonlySet<CommandName>;

@@ -89,7 +89,7 @@ function write(text: string, file: string | undefined, context: Context): void {
 }
 
 /** Local time as ctime(3) writes it: `Sat Nov  1 08:21:39 2026`. */
-export function cTime(date: Date): string {
+function cTime(date: Date): string {
   const [day, month] = [
     date.toLocaleString('en-US', { weekday: 'short' }),
     date.toLocaleString('en-US', { month: 'short' }),

@@ -17,10 +17,10 @@ import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
-export type GenerationState = 'prepared' | 'retired';
+type GenerationState = 'prepared' | 'retired';
 
 /** Where counters that a flip has not yet taken over come from. */
-export interface Carry {
+interface Carry {
   /** The generation that was in force before. */
   readonly from: number;
   /** For each slot of the new generation the slot of the old one, or −1. */

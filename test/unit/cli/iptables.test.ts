@@ -146,6 +146,18 @@ test('an error nobody foresaw is told without a stack, unless asked for', () => 
   expect(run('iptables -Z', { BPFILTER_DEBUG: '1' })[2]).toMatch(/\n {4}at /);
 });
 
+test('what only root may do is no internal error', () => {
+  firewall.lockError = Object.assign(new Error('EACCES: permission denied, mkdir'), {
+    code: 'EACCES',
+    syscall: 'mkdir',
+  });
+  const [code, , err] = run('iptables -Z');
+  expect(code).toBe(4);
+  expect(err).toBe(
+    'iptables-bpf-iptables: EACCES: permission denied, mkdir\niptables-bpf-iptables: run the command as root\n',
+  );
+});
+
 test('a configuration that cannot be used stops the command', () => {
   const [code, , err] = run('iptables -L', { BPFILTER_MODE: 'fast' });
   expect(code).toBe(2);
