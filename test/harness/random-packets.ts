@@ -31,20 +31,30 @@ export function randomPackets(
   count: number,
 ): HookPacket[] {
   const ways = new Ways(ruleset, vocabulary.hooks);
-  const aims = ruleset.chains.flatMap((chain) => chain.rules.map((_, index) => ({ chain: chain.name, index })));
-  const reachable = aims.filter((aim) => ways.reaches(aim.chain));
-  return Array.from({ length: count }, (_, i) => {
-    if (reachable.length === 0 || choice.chance(0.1)) {
+  const rules = ruleset.chains.flatMap(({ name, rules }) =>
+    rules.map((rule, i) => ({ chain: name, rule, all: rules, i })),
+  );
+  const reachable = rules.filter(({ chain }) => ways.reaches(chain));
+  const deciding = reachable.filter(({ rule }) => decides(rule));
+  return Array.from({ length: count }, (_, n) => {
+    const pool = deciding.length > 0 && choice.chance(0.5) ? deciding : reachable;
+    if (pool.length === 0 || choice.chance(0.06)) {
       return finish(choice, randomDraft(choice, vocabulary, choice.pick(vocabulary.hooks)));
     }
-    const aim = reachable[i % reachable.length]!;
-    const { hook, callers } = ways.choose(choice, aim.chain);
-    const rule = ruleset.chains.find((c) => c.name === aim.chain)!.rules[aim.index]!;
+    const aim = pool[n % pool.length]!;
+    const { hook, callers } = ways.choose(choice, aim.chain, aim.rule);
     const draft = randomDraft(choice, vocabulary, hook);
+    // A rule that lets the packet go on is met on the way to one that does not.
+    const further = aim.all.slice(aim.i + 1).filter(decides);
+    if (!decides(aim.rule) && further.length > 0) satisfy(choice, vocabulary, draft, choice.pick(further));
     for (const caller of callers) satisfy(choice, vocabulary, draft, caller);
-    satisfy(choice, vocabulary, draft, rule, choice.chance(0.15));
+    satisfy(choice, vocabulary, draft, aim.rule, choice.chance(0.1));
     return finish(choice, draft);
   });
+}
+
+function decides(rule: RuleSpec): boolean {
+  return rule.target.kind === 'ACCEPT' || rule.target.kind === 'DROP';
 }
 
 /** Who calls whom. */
@@ -70,8 +80,16 @@ class Ways {
       : this.callers.has(chain);
   }
 
-  /** A way from a hook to the chain: the rules that call, outermost first. */
-  choose(choice: Choice, chain: string): { hook: FilterChain; callers: RuleSpec[] } {
+  /** A way from a hook to the rule: the rules that call its chain, outermost first. */
+  choose(choice: Choice, chain: string, rule: RuleSpec): { hook: FilterChain; callers: RuleSpec[] } {
+    let way = this.walk(choice, chain);
+    for (let tries = 0; tries < 3 && ![...way.callers, rule].every((r) => hasDevices(r, way.hook)); tries++) {
+      way = this.walk(choice, chain);
+    }
+    return way;
+  }
+
+  private walk(choice: Choice, chain: string): { hook: FilterChain; callers: RuleSpec[] } {
     const callers: RuleSpec[] = [];
     let at = chain;
     while (!FILTER_CHAINS.includes(at as FilterChain)) {
@@ -81,6 +99,12 @@ class Ways {
     }
     return { hook: at as FilterChain, callers };
   }
+}
+
+/** Whether the hook has the devices that the rule asks for. */
+function hasDevices(rule: RuleSpec, hook: FilterChain): boolean {
+  const { inDevice, outDevice } = rule;
+  return !(hook === 'OUTPUT' && inDevice?.negated === false) && !(hook === 'INPUT' && outDevice?.negated === false);
 }
 
 function randomDraft(choice: Choice, vocabulary: Vocabulary, hook: FilterChain): Draft {

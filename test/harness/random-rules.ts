@@ -117,11 +117,23 @@ export function randomRuleset(choice: Choice, vocabulary: Vocabulary): RulesetSp
       insertCaller(choice, rules.get(caller)!, randomCaller(choice, vocabulary, caller, name));
     }
   }
+  for (const hook of hooks) if (choice.chance(0.4)) rules.get(hook)!.push(lastRule(choice, vocabulary, hook));
   const chains = names.map((name): ChainSpec => {
-    const own = rules.get(name)!.map((rule, i, all) => (i === all.length - 1 ? rule : narrowed(choice, rule)));
+    const own = rules
+      .get(name)!
+      .map((rule, i, all) => (i === all.length - 1 ? rule : narrowed(choice, vocabulary, rule)));
     return isBuiltIn(name) ? { name, policy: choice.pick(['ACCEPT', 'DROP']), rules: own } : { name, rules: own };
   });
   return { chains };
+}
+
+/** What many rulesets end with: one wide rule that decides. */
+function lastRule(choice: Choice, vocabulary: Vocabulary, hook: FilterChain): RuleSpec {
+  const { protocol, source, inDevice } = randomRule(choice, vocabulary, hook, []);
+  const target: TargetSpec = { kind: choice.pick(['ACCEPT', 'DROP']) };
+  if (protocol !== undefined && choice.chance(0.5)) return { protocol, target };
+  if (inDevice !== undefined) return { inDevice, target };
+  return source === undefined ? { target } : { source: { ...source, negated: true }, target };
 }
 
 function userChainNames(count: number): string[] {
@@ -180,8 +192,8 @@ function randomRule(choice: Choice, vocabulary: Vocabulary, chain: string, names
 
 function randomTarget(choice: Choice, callees: readonly string[]): TargetSpec {
   const kind = choice.weighted([
-    [5, 'ACCEPT'],
-    [5, 'DROP'],
+    [8, 'ACCEPT'],
+    [8, 'DROP'],
     [3, 'none'],
     [2, 'RETURN'],
     [2, 'jump'],
@@ -205,10 +217,25 @@ function isNarrow(rule: RuleSpec): boolean {
   );
 }
 
-function narrowed(choice: Choice, rule: RuleSpec): RuleSpec {
+/** Gives a rule that ends the packet's way something narrow to ask for. */
+function narrowed(choice: Choice, vocabulary: Vocabulary, rule: RuleSpec): RuleSpec {
   const goesOn = rule.target.kind === 'none' || rule.target.kind === 'jump';
-  if (goesOn || isNarrow(rule) || choice.chance(0.08)) return rule;
-  return { ...rule, target: { kind: 'none' } };
+  if (goesOn || isNarrow(rule) || choice.chance(0.06)) return rule;
+  const { protocol, match } = rule;
+  if (protocol !== undefined && !protocol.negated && (protocol.number === 6 || protocol.number === 17)) {
+    return { ...rule, match: { ...(match ?? { explicit: true }), dport: onePort(choice, PORTS) } };
+  }
+  return { ...rule, source: oneAddress(choice, vocabulary.sources) };
+}
+
+function onePort(choice: Choice, pool: readonly number[]): RangeSpec {
+  const port = choice.pick(pool);
+  return { negated: false, low: port, high: port, text: `${port}` };
+}
+
+function oneAddress(choice: Choice, pool: readonly number[]): AddressSpec {
+  const value = choice.pick(pool);
+  return { negated: false, value, mask: 0xffffffff, text: `${formatAddress(value)}/32` };
 }
 
 function randomAddress(choice: Choice, pool: readonly number[]): AddressSpec {
