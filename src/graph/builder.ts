@@ -174,13 +174,13 @@ export function children(node: Node): readonly NodeId[] {
  */
 export function rewrite(
   graph: Graph,
-  visit: (node: Node, builder: GraphBuilder, mapped: (id: NodeId) => NodeId) => NodeId,
+  visit: (node: Node, builder: GraphBuilder, mapped: (id: NodeId) => NodeId, id: NodeId) => NodeId,
 ): Graph {
   const builder = new GraphBuilder();
   const places = new Int32Array(graph.nodes.length);
   const mapped = (id: NodeId): NodeId => places[id]!;
   graph.nodes.forEach((node, id) => {
-    places[id] = visit(node, builder, mapped);
+    places[id] = visit(node, builder, mapped, id);
   });
   const chains = new Map([...graph.chains].map(([name, root]) => [name, mapped(root)]));
   return builder.finish(mapRoots(graph.roots, mapped), chains, graph.slots);

@@ -9,9 +9,18 @@ import { quantify } from './quantify.ts';
 import { removeUnreachable } from './remove-unreachable.ts';
 import { resolveChains } from './resolve-chains.ts';
 import { share } from './share.ts';
+import { skipKnown } from './skip-known.ts';
 
 /** All passes, in the order in which they run. */
-export const PASSES: readonly Pass[] = [foldConstants, removeUnreachable, resolveChains, quantify, mergeTests, share];
+export const PASSES: readonly Pass[] = [
+  foldConstants,
+  removeUnreachable,
+  resolveChains,
+  quantify,
+  mergeTests,
+  skipKnown,
+  share,
+];
 
 interface Order {
   readonly first: string;
@@ -42,7 +51,12 @@ const ORDER: readonly Order[] = [
     second: 'merge-tests',
     because: 'with a hidden test gone, the tests around it become neighbours; a union with a hidden test hides more',
   },
-  { first: 'merge-tests', second: 'share', because: 'merging leaves tests that nothing leads to' },
+  {
+    first: 'merge-tests',
+    second: 'skip-known',
+    because: 'long runs of equal tests must be one step, or the number of steps an edge is led on does not suffice',
+  },
+  { first: 'skip-known', second: 'share', because: 'tests that all edges are led past are left over' },
 ];
 
 /** How the passes are run. Everything may be left out. */

@@ -11,6 +11,7 @@ import type { Pass } from '../../../src/passes/pass.ts';
 import { removeUnreachable } from '../../../src/passes/remove-unreachable.ts';
 import { resolveChains } from '../../../src/passes/resolve-chains.ts';
 import { share } from '../../../src/passes/share.ts';
+import { skipKnown } from '../../../src/passes/skip-known.ts';
 
 const SLOTS = FILTER_CHAINS.map((chain, slot) => `slot ${slot} policy ${chain} line 1`).join('\n');
 
@@ -204,6 +205,60 @@ describe('merge-tests', () => {
   it('never joins across a counter', () => {
     const text = `${ENDS}\n2: dport in 22 ? 0 : 1\n3: count 0 -> 2\n4: dport in 22 ? 3 : 1\nhook INPUT 4`;
     expect(passed(mergeTests, text)).toHaveLength(6);
+  });
+});
+
+describe('skip-known', () => {
+  it('asks of a second rule only what the first has not answered', () => {
+    const text = `${ENDS}
+      2: count 1 -> 0
+      3: dport in 80 ? 2 : 1
+      4: transportLength in 20-65535 ? 3 : 1
+      5: protocol in 6 ? 4 : 1
+      6: count 0 -> 0
+      7: dport in 22 ? 6 : 5
+      8: transportLength in 20-65535 ? 7 : 1
+      9: protocol in 6 ? 8 : 5
+      hook INPUT 9`;
+    expect(passed(skipKnown, text)).toEqual([
+      '0: drop',
+      '1: accept',
+      '2: count 1 -> 1',
+      '3: dport in 80 ? 2 : 0',
+      '4: count 0 -> 1',
+      '5: dport in 22 ? 4 : 3',
+      '6: transportLength in 20-65535 ? 5 : 0',
+      '7: protocol in 6 ? 6 : 0',
+      'hook INPUT 7',
+    ]);
+  });
+
+  it('knows across counters, and only what every way knows', () => {
+    const text = `${ENDS}
+      2: protocol in 6 ? 0 : 1
+      3: count 0 -> 2
+      4: protocol in 6 ? 3 : 1
+      5: protocol in 17 ? 3 : 4
+      hook INPUT 4
+      hook FORWARD 5`;
+    expect(passed(skipKnown, text)).toContain('2: protocol in 6 ? 1 : 0');
+    expect(passed(skipKnown, text.replace(/\n *hook FORWARD 5/, ''))).toEqual([
+      '0: drop',
+      '1: accept',
+      '2: count 0 -> 1',
+      '3: protocol in 6 ? 2 : 0',
+      'hook INPUT 3',
+    ]);
+  });
+
+  it('joins what two ways know of a field', () => {
+    const text = `${ENDS}
+      2: dport in 1-9 ? 0 : 1
+      3: count 0 -> 2
+      4: dport in 5 ? 3 : 1
+      5: dport in 3 ? 3 : 4
+      hook INPUT 5`;
+    expect(passed(skipKnown, text)).not.toContainEqual(expect.stringContaining('1-9'));
   });
 });
 
