@@ -1,61 +1,18 @@
 // bpf(2): maps, programs, links, pins. Descriptors are plain numbers; whoever gets one closes it.
-//
-// Attribute layouts are those of `union bpf_attr` (include/uapi/linux/bpf.h); offsets are in bytes.
 
 import { buildProgramDebug } from '../bpf/btf.ts';
 import { encodeInstructions } from '../bpf/encode.ts';
-import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
+import type { MapDefinition, Program } from '../bpf/image.ts';
+import { ATTACH_TYPE, bpf, COMMAND, type EncodedProgram, objectName, pointer, tryBpf, tryLoad } from './bpf-call.ts';
 import { KernelError, VerifierError } from './errors.ts';
-import { addressOf, cString, systemCall, trySystemCall, viewOf } from './syscall.ts';
+import { missingFeature } from './probes.ts';
+import { addressOf, closeDescriptor, cString, systemCall, viewOf } from './syscall.ts';
+import { type AttachMode, XDP_MODE_FLAG, xdpRefusal } from './xdp-refusal.ts';
 
-const COMMAND = {
-  mapCreate: 0,
-  mapLookup: 1,
-  mapUpdate: 2,
-  mapDelete: 3,
-  programLoad: 5,
-  pin: 6,
-  getPin: 7,
-  testRun: 10,
-  programById: 13,
-  objectInfo: 15,
-  btfLoad: 18,
-  linkCreate: 28,
-} as const;
+export { closeDescriptor };
 
 const MAP_TYPE = { array: 2, 'program-array': 3 } as const;
-const PROGRAM_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 6, netfilter: 32 };
-/** BPF_XDP and BPF_NETFILTER of `enum bpf_attach_type`. */
-const ATTACH_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 37, netfilter: 45 };
 const BPF_F_MMAPABLE = 1 << 10;
-const NAME_PREFIX = 'ipb_';
-const LICENSE = cString('Dual MIT/GPL');
-const ATTR_SIZE = 160;
-
-/** Runs one bpf command; `fill` writes the attributes. Returns the result or the negative errno. */
-function tryBpf(command: number, fill: (attr: Buffer) => void): number {
-  const attr = Buffer.alloc(ATTR_SIZE);
-  fill(attr);
-  return trySystemCall('bpf', command, attr, attr.length);
-}
-
-function bpf(operation: string, command: number, fill: (attr: Buffer) => void): number {
-  const result = tryBpf(command, fill);
-  if (result < 0) throw new KernelError(operation, -result);
-  return result;
-}
-
-function pointer(attr: Buffer, offset: number, to: Uint8Array): void {
-  attr.writeBigUInt64LE(addressOf(to), offset);
-}
-
-function objectName(name: string): Buffer {
-  return Buffer.from(`${NAME_PREFIX}${name}`.slice(0, 15), 'latin1');
-}
-
-export function closeDescriptor(descriptor: number): void {
-  systemCall('close a descriptor', 'close', descriptor);
-}
 
 export function createMap(definition: MapDefinition): number {
   const { name, type, valueSize, maxEntries, mmapable, contents } = definition;
@@ -80,9 +37,15 @@ export function createMap(definition: MapDefinition): number {
   return map;
 }
 
+/** An unsigned 32-bit number as the kernel stores it. */
+function word(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
 function updateElement(operation: string, map: number, index: number, value: Uint8Array): void {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(index);
+  const key = word(index);
   bpf(operation, COMMAND.mapUpdate, (attr) => {
     attr.writeUInt32LE(map, 0);
     pointer(attr, 8, key);
@@ -90,17 +53,41 @@ function updateElement(operation: string, map: number, index: number, value: Uin
   });
 }
 
+/**
+ * Waits for an RCU grace period by putting a map into an array of maps: the kernel returns only after
+ * `synchronize_rcu()`, so that no program sees the map that was there before (maybe_wait_bpf_programs,
+ * kernel/bpf/syscall.c).
+ */
+export function waitByMapUpdate(): void {
+  const inner = createMap({ name: 'grace_in', type: 'array', valueSize: 4, maxEntries: 1, mmapable: false });
+  try {
+    const outer = bpf('create an array of maps', COMMAND.mapCreate, (attr) => {
+      const BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
+      attr.writeUInt32LE(BPF_MAP_TYPE_ARRAY_OF_MAPS, 0);
+      attr.writeUInt32LE(4, 4);
+      attr.writeUInt32LE(4, 8);
+      attr.writeUInt32LE(1, 12);
+      attr.writeUInt32LE(inner, 20);
+      objectName('grace').copy(attr, 28);
+    });
+    try {
+      updateElement('wait for an RCU grace period', outer, 0, word(inner));
+    } finally {
+      closeDescriptor(outer);
+    }
+  } finally {
+    closeDescriptor(inner);
+  }
+}
+
 /** Puts a program into a program array. */
 export function setSlot(array: number, index: number, program: number): void {
-  const value = Buffer.alloc(4);
-  value.writeUInt32LE(program);
-  updateElement(`fill program slot ${index}`, array, index, value);
+  updateElement(`fill program slot ${index}`, array, index, word(program));
 }
 
 /** Opens the program in a slot of a program array, or `undefined` where it is empty. */
 export function openSlot(array: number, index: number): number | undefined {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(index);
+  const key = word(index);
   const value = Buffer.alloc(4);
   const result = tryBpf(COMMAND.mapLookup, (attr) => {
     attr.writeUInt32LE(array, 0);
@@ -127,58 +114,43 @@ export function unmapMemory(bytes: Uint8Array): void {
 
 /**
  * Has the kernel verify and load a program. `maps` gives the descriptor of every map it names. Throws `VerifierError`
- * with the end of the log if the verifier refuses it.
+ * with the end of the log if the verifier refuses it, `UnsupportedError` if the kernel lacks something it needs.
  */
 export function loadProgram(program: Program, maps: ReadonlyMap<string, number>): number {
+  const { name, type, instructions } = program;
+  const code = encodeInstructions(instructions, (map) => {
+    const descriptor = maps.get(map);
+    if (descriptor === undefined) throw new Error(`program ${name} names map ${map}, which is not given`);
+    return descriptor;
+  });
   const { btf, funcInfo, lineInfo } = buildProgramDebug(program);
-  const debug = bpf(`load the debug information of ${program.name}`, COMMAND.btfLoad, (attr) => {
+  const debug = bpf(`load the debug information of ${name}`, COMMAND.btfLoad, (attr) => {
     pointer(attr, 0, btf);
     attr.writeUInt32LE(btf.length, 16);
   });
   try {
-    const code = encodeInstructions(program.instructions, (name) => {
-      const map = maps.get(name);
-      if (map === undefined) throw new Error(`program ${program.name} names map ${name}, which is not given`);
-      return map;
-    });
-    const load = (log: Buffer | undefined): number =>
-      tryBpf(COMMAND.programLoad, (attr) => {
-        attr.writeUInt32LE(PROGRAM_TYPE[program.type], 0);
-        attr.writeUInt32LE(program.instructions.length, 4);
-        pointer(attr, 8, code);
-        pointer(attr, 16, LICENSE);
-        if (log !== undefined) {
-          attr.writeUInt32LE(1, 24);
-          attr.writeUInt32LE(log.length, 28);
-          pointer(attr, 32, log);
-        }
-        objectName(program.name).copy(attr, 48);
-        attr.writeUInt32LE(ATTACH_TYPE[program.type], 68);
-        attr.writeUInt32LE(debug, 72);
-        attr.writeUInt32LE(FUNC_INFO_SIZE, 76);
-        pointer(attr, 80, funcInfo);
-        attr.writeUInt32LE(funcInfo.length / FUNC_INFO_SIZE, 88);
-        attr.writeUInt32LE(LINE_INFO_SIZE, 92);
-        pointer(attr, 96, lineInfo);
-        attr.writeUInt32LE(lineInfo.length / LINE_INFO_SIZE, 104);
-      });
-    const descriptor = load(undefined);
-    if (descriptor >= 0) return descriptor;
-    throw new VerifierError(program.name, -descriptor, verifierLog(load));
+    const encoded = { name, type, code, debug: { btf: debug, funcInfo, lineInfo } };
+    const result = tryLoad(encoded);
+    if (result >= 0) return result;
+    throw missingFeature(program) ?? refusal(encoded, -result);
   } finally {
     closeDescriptor(debug);
   }
 }
 
-const FUNC_INFO_SIZE = 8;
-const LINE_INFO_SIZE = 16;
-
-/** Loads once more for the log, with a buffer that grows until the log fits. */
-function verifierLog(load: (log: Buffer) => number): string {
+/** Loads once more for the log. There is none where the kernel refuses a program before it verifies it. */
+function refusal(program: EncodedProgram, errno: number): KernelError {
   const ENOSPC = 28;
+  // From 6.4 on the kernel keeps the log's end where the buffer is too small, before that its beginning.
   for (let size = 1 << 20; ; size *= 8) {
     const log = Buffer.alloc(size);
-    if (load(log) !== -ENOSPC || size > 1 << 28) return log.toString('utf8', 0, log.indexOf(0));
+    const result = tryLoad(program, log);
+    if (result >= 0) closeDescriptor(result);
+    if (result === -ENOSPC && size < 1 << 26) continue;
+    const text = log.toString('utf8', 0, Math.max(0, log.indexOf(0)));
+    return text === ''
+      ? new KernelError(`load program ${program.name}`, errno)
+      : new VerifierError(program.name, errno, text);
   }
 }
 
@@ -213,26 +185,21 @@ export function attachNetfilter(program: number, hook: number, priority: number)
     attr.writeInt32LE(priority, 24);
   });
   if (result === -16 /* EBUSY */) return undefined;
-  if (result < 0) throw new KernelError(`attach to netfilter hook ${hook}`, -result, netfilterHint(-result));
+  if (result < 0) throw new KernelError(`attach to netfilter hook ${hook}`, -result);
   return result;
 }
 
-function netfilterHint(errno: number): string | undefined {
-  return errno === 22 || errno === 95 ? 'netfilter programs need kernel 6.4 or later' : undefined;
-}
-
-/** XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE (include/uapi/linux/if_link.h). */
-const XDP_FLAGS = { generic: 2, native: 4 } as const;
-
-export function attachXdp(program: number, ifindex: number, mode: 'native' | 'generic'): number {
+/** Attaches an XDP program to a device of this namespace; a program already there is left in place. */
+export function attachXdp(program: number, ifindex: number, mode: AttachMode): number {
   const result = tryBpf(COMMAND.linkCreate, (attr) => {
     attr.writeUInt32LE(program, 0);
     attr.writeUInt32LE(ifindex, 4);
     attr.writeUInt32LE(ATTACH_TYPE.xdp, 8);
-    attr.writeUInt32LE(XDP_FLAGS[mode], 12);
+    attr.writeUInt32LE(XDP_MODE_FLAG[mode], 12);
   });
-  if (result < 0) throw new KernelError(`attach ${mode} XDP to device ${ifindex}`, -result, XDP_HINTS[-result]);
-  return result;
+  if (result >= 0) return result;
+  const hint = xdpRefusal(program, ifindex, mode) ?? XDP_HINTS[-result];
+  throw new KernelError(`attach ${mode} XDP to device ${ifindex}`, -result, hint);
 }
 
 const XDP_HINTS: Readonly<Record<number, string>> = {

@@ -3,8 +3,11 @@
 // A namespace's cookie is never used twice during a boot; its inode is, as soon as the namespace is gone.
 
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
-import { systemCall } from './syscall.ts';
+import { UnsupportedError } from '../base/unsupported.ts';
+import { KernelError } from './errors.ts';
+import { closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 
 const NAMED = '/run/netns';
 const AF_INET = 2;
@@ -18,20 +21,26 @@ const CLONE_NEWNET = 0x40000000;
 export function currentCookie(): string {
   const socket = systemCall('open a socket', 'socket', AF_INET, SOCK_DGRAM_CLOEXEC, 0);
   try {
-    const value = Buffer.alloc(8);
-    const size = Buffer.alloc(4);
-    size.writeUInt32LE(8);
-    const operation = "read the network namespace's cookie (needs kernel 5.14 or later)";
-    systemCall(operation, 'getsockopt', socket, SOL_SOCKET, SO_NETNS_COOKIE, value, size);
-    return value.readBigUInt64LE().toString();
+    const cookie = socketCookie(socket);
+    if (cookie === undefined) throw new UnsupportedError("the network namespace's cookie", '5.14', release());
+    return cookie;
   } finally {
-    systemCall('close a socket', 'close', socket);
+    closeDescriptor(socket);
   }
 }
 
-/** The inode of the namespace that the process is in. */
+/** The cookie of a socket's namespace, or `undefined` where it does not tell. */
+function socketCookie(socket: number): string | undefined {
+  const value = Buffer.alloc(8);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(value.length);
+  const result = trySystemCall('getsockopt', socket, SOL_SOCKET, SO_NETNS_COOKIE, value, size);
+  return result < 0 ? undefined : value.readBigUInt64LE().toString();
+}
+
+/** The inode of the namespace that this thread is in. */
 export function currentInode(): string {
-  return inodeOf('/proc/self/ns/net')!;
+  return inodeOf('/proc/thread-self/ns/net')!;
 }
 
 export function bootId(): string {
@@ -52,34 +61,83 @@ function isInitial(inode: string): boolean {
 }
 
 /**
- * Whether a process, a name, a mount or an open descriptor refers to the namespace. Looks at what is cheap first:
- * processes and names, then mounts, then all descriptors.
+ * Whether a name, a process, a mount, an open descriptor or a socket refers to the namespace. What is cheap to look at
+ * comes first; sockets, which show themselves by their cookie alone, last.
  */
 export function isInUse(cookie: string, inode: string): boolean {
   for (const path of references()) {
     if (inodeOf(path) === inode && cookieOf(path) === cookie) return true;
   }
-  return false;
+  return hasSocket(cookie);
 }
 
 /** Paths that may lead to a network namespace. */
 function* references(): Generator<string> {
   for (const name of namedNamespaces()) yield join(NAMED, name);
-  const processes = list('/proc').filter((name) => /^\d+$/.test(name));
+  const processes = processIds();
   for (const id of processes) yield `/proc/${id}/ns/net`;
-  for (const mount of namespaceMounts()) yield mount;
+  yield* namespaceMounts(processes);
   for (const id of processes) {
+    for (const thread of list(`/proc/${id}/task`)) yield `/proc/${id}/task/${thread}/ns/net`;
     for (const descriptor of list(`/proc/${id}/fd`)) yield `/proc/${id}/fd/${descriptor}`;
   }
 }
 
-/** Mount points of namespaces, as container engines make them. */
-function namespaceMounts(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter((fields) => fields[3]?.startsWith('net:['))
-    .map((fields) => fields[4]!);
+/** Mounts of namespaces, as container engines make them, in the mount namespace of every process. */
+function* namespaceMounts(processes: readonly string[]): Generator<string> {
+  const seen = new Set<string>();
+  for (const id of processes) {
+    const mountNamespace = linkTarget(`/proc/${id}/ns/mnt`);
+    if (mountNamespace !== undefined && seen.has(mountNamespace)) continue;
+    if (mountNamespace !== undefined) seen.add(mountNamespace);
+    for (const line of fileText(`/proc/${id}/mountinfo`).split('\n')) {
+      const [, , , root, mountPoint] = line.split(' ');
+      if (root?.startsWith('net:[')) yield `/proc/${id}/root${mountPoint}`;
+    }
+  }
+}
+
+/** Whether some process has a socket of the namespace, though it may have left it or never have been in it. */
+function hasSocket(cookie: string): boolean {
+  return processIds().some((id) => {
+    const sockets = list(`/proc/${id}/fd`).filter((fd) => linkTarget(`/proc/${id}/fd/${fd}`)?.startsWith('socket:['));
+    if (sockets.length === 0) return false;
+    const process = trySystemCall('pidfd_open', Number(id), 0, 0);
+    if (process < 0) return false;
+    try {
+      return sockets.some((fd) => {
+        const copy = trySystemCall('pidfd_getfd', process, Number(fd), 0);
+        if (copy < 0) return false;
+        try {
+          return socketCookie(copy) === cookie;
+        } finally {
+          closeDescriptor(copy);
+        }
+      });
+    } finally {
+      closeDescriptor(process);
+    }
+  });
+}
+
+function processIds(): string[] {
+  return list('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function namedNamespaces(): string[] {
@@ -96,8 +154,11 @@ function list(directory: string): string[] {
 
 /** The inode of a network namespace's file, or `undefined` where the path is none, or not to be read. */
 function inodeOf(path: string): string | undefined {
+  // A mount point below /proc/PID/root is a file like those under /run/netns, everything else in /proc is a link.
+  if (path.startsWith('/proc/') && !/^\/proc\/\d+\/root\//.test(path)) {
+    return /^net:\[(\d+)\]$/.exec(linkTarget(path) ?? '')?.[1];
+  }
   try {
-    if (path.startsWith('/proc/')) return /^net:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
     return String(statSync(path).ino);
   } catch {
     return undefined;
@@ -106,17 +167,22 @@ function inodeOf(path: string): string | undefined {
 
 /** The cookie of the namespace behind a path, or `undefined` where it cannot be entered. */
 function cookieOf(path: string): string | undefined {
-  let target: number;
   try {
-    target = openSync(path, 'r');
-  } catch {
-    return undefined;
+    return inNamespace(path, currentCookie);
+  } catch (error) {
+    if (error instanceof KernelError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
   }
-  const own = openSync('/proc/self/ns/net', 'r');
+}
+
+/** Runs `work` with the main thread in the network namespace of a path; synchronous work only. */
+export function inNamespace<T>(path: string, work: () => T): T {
+  const target = openSync(path, 'r');
+  const own = openSync('/proc/thread-self/ns/net', 'r');
   try {
-    systemCall('enter a network namespace', 'setns', target, CLONE_NEWNET);
+    systemCall(`enter the network namespace ${path}`, 'setns', target, CLONE_NEWNET);
     try {
-      return currentCookie();
+      return work();
     } finally {
       systemCall('return to the own network namespace', 'setns', own, CLONE_NEWNET);
     }

@@ -1,55 +1,138 @@
-// A netlink socket for dumps, and the reading of what comes back (RFC 3549, include/uapi/linux/netlink.h).
+// A netlink socket for dumps and changes, and the reading of what comes back (RFC 3549, include/uapi/linux/netlink.h).
 
 import { KernelError } from './errors.ts';
-import { systemCall } from './syscall.ts';
+import { closeDescriptor, systemCall } from './syscall.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+
 const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+/** On an answer: what is dumped changed while it was. */
+const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const HEADER = 16;
+/** `struct nlmsgerr` with NETLINK_CAP_ACK: the errno, and the header of the request. */
+const NLMSGERR = 4 + HEADER;
+const EINTR = 4;
 /** The kernel fills dumps up to this size (NLMSG_GOODSIZE and more for large requests). */
 const RECEIVE_SIZE = 1 << 17;
+/** Dumps of something that changes all the time are taken as they are after so many attempts. */
+const DUMP_ATTEMPTS = 10;
 
 /** Netlink families we speak. */
 export const FAMILY = { route: 0, netfilter: 12 } as const;
 
-/**
- * Sends one dump request and returns the payload of every answer. `operation` says what the dump is for, in errors.
- * An `unsupported` answer (EOPNOTSUPP, ENOENT, EINVAL: the kernel part is not there) gives an empty list.
- */
-export function dump(operation: string, family: number, type: number, payload: Uint8Array): Buffer[] {
-  const socket = systemCall(`${operation}: open a netlink socket`, 'socket', AF_NETLINK, SOCK_RAW_CLOEXEC, family);
-  try {
-    const request = Buffer.alloc(HEADER + payload.length);
-    request.writeUInt32LE(request.length, 0);
-    request.writeUInt16LE(type, 4);
-    request.writeUInt16LE(NLM_F_REQUEST | NLM_F_DUMP, 6);
-    request.writeUInt32LE(1, 8);
-    request.set(payload, HEADER);
-    systemCall(operation, 'sendto', socket, request, request.length, 0, 0, 0);
-    const buffer = Buffer.alloc(RECEIVE_SIZE);
-    const messages: Buffer[] = [];
+/** Why the kernel did not make a change. */
+export interface Refusal {
+  readonly errno: number;
+  /** The extended acknowledgement. */
+  readonly attributes: Buffer;
+}
+
+interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: Buffer;
+}
+
+export class NetlinkSocket {
+  private readonly operation: string;
+  private readonly descriptor: number;
+  private readonly buffer = Buffer.alloc(RECEIVE_SIZE);
+
+  /** `operation` says what the socket is for, in errors. The kernel checks requests strictly, and filters as they ask. */
+  constructor(operation: string, family: number) {
+    this.operation = operation;
+    this.descriptor = systemCall(`${operation}: open a netlink socket`, 'socket', AF_NETLINK, SOCK_RAW_CLOEXEC, family);
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) this.enable(option);
+  }
+
+  /** Sends a dump request and returns the body of every answer. */
+  dump(type: number, body: Uint8Array): Buffer[] {
+    for (let attempt = 1; ; attempt++) {
+      const { bodies, interrupted } = this.dumpOnce(type, body);
+      if (!interrupted || attempt === DUMP_ATTEMPTS) return bodies;
+    }
+  }
+
+  /** Asks for a change; returns why it was refused, or `undefined` once it is made. */
+  change(type: number, body: Uint8Array): Refusal | undefined {
+    this.send(type, NLM_F_REQUEST | NLM_F_ACK, body);
+    const answer = this.receive()[0]!;
+    const errno = errnoOf(answer);
+    return errno === 0 ? undefined : { errno, attributes: answer.body.subarray(NLMSGERR) };
+  }
+
+  close(): void {
+    closeDescriptor(this.descriptor);
+  }
+
+  private dumpOnce(type: number, body: Uint8Array): { bodies: Buffer[]; interrupted: boolean } {
+    this.send(type, NLM_F_REQUEST | NLM_F_DUMP, body);
+    const bodies: Buffer[] = [];
+    let interrupted = false;
     for (;;) {
-      const size = systemCall(operation, 'recvfrom', socket, buffer, buffer.length, 0, 0, 0);
-      for (let at = 0; at + HEADER <= size; ) {
-        const length = buffer.readUInt32LE(at);
-        const kind = buffer.readUInt16LE(at + 4);
-        const body = buffer.subarray(at + HEADER, at + length);
-        if (kind === NLMSG_DONE) return messages;
-        if (kind === NLMSG_ERROR) {
-          const errno = -body.readInt32LE(0);
-          if (errno === 0) return messages;
-          throw new KernelError(operation, errno);
+      for (const message of this.receive()) {
+        interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
+        const isEnd = message.type === NLMSG_DONE || message.type === NLMSG_ERROR;
+        if (!isEnd) {
+          bodies.push(message.body);
+          continue;
         }
-        messages.push(Buffer.from(body));
-        at += (length + 3) & ~3;
+        const errno = errnoOf(message);
+        if (errno !== 0 && !(interrupted && errno === EINTR)) throw new KernelError(this.operation, errno);
+        return { bodies, interrupted };
       }
     }
+  }
+
+  private send(type: number, flags: number, body: Uint8Array): void {
+    const request = Buffer.alloc(HEADER + body.length);
+    request.writeUInt32LE(request.length, 0);
+    request.writeUInt16LE(type, 4);
+    request.writeUInt16LE(flags, 6);
+    request.set(body, HEADER);
+    systemCall(this.operation, 'sendto', this.descriptor, request, request.length, 0, 0, 0);
+  }
+
+  private receive(): Message[] {
+    const { buffer } = this;
+    const size = systemCall(this.operation, 'recvfrom', this.descriptor, buffer, buffer.length, 0, 0, 0);
+    const messages: Message[] = [];
+    for (let at = 0; at + HEADER <= size; ) {
+      const length = buffer.readUInt32LE(at);
+      const body = Buffer.from(buffer.subarray(at + HEADER, at + length));
+      messages.push({ type: buffer.readUInt16LE(at + 4), flags: buffer.readUInt16LE(at + 6), body });
+      at += (length + 3) & ~3;
+    }
+    return messages;
+  }
+
+  private enable(option: number): void {
+    const one = Buffer.from([1, 0, 0, 0]);
+    systemCall(this.operation, 'setsockopt', this.descriptor, SOL_NETLINK, option, one, one.length);
+  }
+}
+
+/** What an error or the end of a dump says, 0 for success. */
+function errnoOf({ body }: Message): number {
+  return body.length < 4 ? 0 : -body.readInt32LE(0);
+}
+
+/** Dumps through a socket made for it. */
+export function dump(operation: string, family: number, type: number, body: Uint8Array): Buffer[] {
+  const socket = new NetlinkSocket(operation, family);
+  try {
+    return socket.dump(type, body);
   } finally {
-    systemCall('close a netlink socket', 'close', socket);
+    socket.close();
   }
 }
 

@@ -3,6 +3,7 @@
 import type { HostFacts } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
 import { prefixMask } from '../base/ipv4.ts';
+import { KernelError } from './errors.ts';
 import { attributes, dump, FAMILY, text } from './netlink.ts';
 
 const RTM_GETLINK = 18;
@@ -47,7 +48,7 @@ export function listLinks(): Link[] {
 
 /** `struct rtmsg` is 12 bytes. */
 const RTMSG = 12;
-const RTA = { dst: 1, table: 15 } as const;
+const RTA_DST = 1;
 const RT_TABLE_LOCAL = 255;
 const RTN_LOCAL = 2;
 const RTN_BROADCAST = 3;
@@ -57,16 +58,26 @@ const RTN_BROADCAST = 3;
  * limited broadcast address (RFC 919).
  */
 export function localDestinations(): HostFacts['localDestinations'] {
-  const request = Buffer.alloc(RTMSG);
-  request.writeUInt8(AF_INET, 0);
-  const local = dump('read the local routing table', FAMILY.route, RTM_GETROUTE, request).flatMap((message) => {
+  const local = localTable().flatMap((message) => {
     const found = attributes(message, RTMSG);
-    const table = found.get(RTA.table)?.readUInt32LE(0) ?? message.readUInt8(4);
     const type = message.readUInt8(7);
-    if (table !== RT_TABLE_LOCAL || (type !== RTN_LOCAL && type !== RTN_BROADCAST)) return [];
+    if (type !== RTN_LOCAL && type !== RTN_BROADCAST) return [];
     const length = message.readUInt8(1);
-    const low = found.get(RTA.dst)?.readUInt32BE(0) ?? 0;
+    const low = found.get(RTA_DST)?.readUInt32BE(0) ?? 0;
     return [{ low, high: (low | ~prefixMask(length)) >>> 0 }];
   });
   return normalize([...local, { low: 0xe0000000, high: 0xefffffff }, { low: 0xffffffff, high: 0xffffffff }]);
+}
+
+/** The routes of the local table; a namespace without any address has no such table. */
+function localTable(): Buffer[] {
+  const request = Buffer.alloc(RTMSG);
+  request.writeUInt8(AF_INET, 0);
+  request.writeUInt8(RT_TABLE_LOCAL, 4);
+  try {
+    return dump('read the local routing table', FAMILY.route, RTM_GETROUTE, request);
+  } catch (error) {
+    if (error instanceof KernelError && error.errnoName === 'ENOENT') return [];
+    throw error;
+  }
 }

@@ -3,7 +3,8 @@
 import koffi from 'koffi';
 import { KernelError } from './errors.ts';
 
-const libc = koffi.load('libc.so.6');
+/** The C library that the process already has. */
+const libc = koffi.load(null);
 const call2 = libc.func('long syscall(long number, intptr_t a, intptr_t b)');
 const call3 = libc.func('long syscall(long number, intptr_t a, intptr_t b, intptr_t c)');
 const call6 = libc.func(
@@ -23,6 +24,9 @@ const NUMBERS = {
     membarrier: 324,
     socket: 41,
     getsockopt: 55,
+    setsockopt: 54,
+    pidfd_open: 434,
+    pidfd_getfd: 438,
     sendto: 44,
     recvfrom: 45,
     close: 3,
@@ -38,6 +42,9 @@ const NUMBERS = {
     membarrier: 283,
     socket: 198,
     getsockopt: 209,
+    setsockopt: 208,
+    pidfd_open: 434,
+    pidfd_getfd: 438,
     sendto: 206,
     recvfrom: 207,
     close: 57,
@@ -52,8 +59,12 @@ function numberOf(name: SystemCall): number {
   return numbers[name];
 }
 
-/** Address of a buffer's first byte. The buffer must stay referenced while the kernel uses it. */
+/** Buffers whose address was asked for: the garbage collector must not take them before the kernel has used them. */
+const held: Uint8Array[] = [];
+
+/** Address of a buffer's first byte, good until the next system call has returned. */
 export function addressOf(buffer: Uint8Array): bigint {
+  held.push(buffer);
   return koffi.address(buffer) as bigint;
 }
 
@@ -77,7 +88,9 @@ export function trySystemCall(name: SystemCall, ...args: readonly Argument[]): n
   if (values.length <= 2) result = call2(number, values[0] ?? 0, values[1] ?? 0);
   else if (values.length === 3) result = call3(number, ...values);
   else result = call6(number, ...values, ...new Array(6 - values.length).fill(0));
-  return Number(result) === -1 ? -koffi.errno() : Number(result);
+  const outcome = Number(result) === -1 ? -koffi.errno() : Number(result);
+  held.length = 0;
+  return outcome;
 }
 
 /** As `trySystemCall`; throws `KernelError` saying what `operation` failed. */
@@ -85,4 +98,8 @@ export function systemCall(operation: string, name: SystemCall, ...args: readonl
   const result = trySystemCall(name, ...args);
   if (result < 0) throw new KernelError(operation, -result);
   return result;
+}
+
+export function closeDescriptor(descriptor: number): void {
+  systemCall('close a descriptor', 'close', descriptor);
 }

@@ -2,8 +2,9 @@
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { waitByMapUpdate } from './bpf.ts';
 import { KernelError, LockError } from './errors.ts';
-import { systemCall, trySystemCall } from './syscall.ts';
+import { trySystemCall } from './syscall.ts';
 
 export function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
@@ -11,11 +12,11 @@ export function sleep(milliseconds: number): void {
 
 /**
  * Returns once all BPF programs that ran when it was called have ended: `membarrier(MEMBARRIER_CMD_GLOBAL)` is
- * `synchronize_rcu()` (kernel/sched/membarrier.c).
+ * `synchronize_rcu()` (kernel/sched/membarrier.c). Kernels booted with `nohz_full` refuse it.
  */
 export function waitForGracePeriod(): void {
   const MEMBARRIER_CMD_GLOBAL = 1;
-  systemCall('wait for an RCU grace period', 'membarrier', MEMBARRIER_CMD_GLOBAL, 0, 0);
+  if (trySystemCall('membarrier', MEMBARRIER_CMD_GLOBAL, 0, 0) < 0) waitByMapUpdate();
 }
 
 const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
