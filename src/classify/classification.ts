@@ -21,7 +21,7 @@ export interface ActionList {
       };
 }
 
-export interface Verdict {
+interface Verdict {
   readonly kind: 'accept' | 'drop' | 'undecided';
 }
 
@@ -40,7 +40,7 @@ export interface LinearSegment {
   readonly entry: Edge;
 }
 
-export type Segment = LinearSegment;
+type Segment = LinearSegment;
 
 export interface Classification {
   readonly segments: readonly Segment[];

@@ -6,7 +6,7 @@ import { children } from './builder.ts';
 import type { Graph, NodeId, Slot } from './graph.ts';
 
 /** A chain in use reaches itself. */
-export class ChainLoopError extends Error {
+class ChainLoopError extends Error {
   override readonly name = 'ChainLoopError';
   /** The chains of the loop; each enters the next, the last enters the first. */
   readonly chains: readonly string[];
@@ -40,14 +40,14 @@ function follow(graph: Graph, start: NodeId, seen: Uint32Array, mark: number): N
   return found;
 }
 
+/** A chain, or the way from a hook. */
 interface Part {
   readonly name: string;
-  /** All nodes of the chain, or of the way from a hook. */
   readonly nodes: readonly NodeId[];
   readonly entered: readonly string[];
 }
 
-/** The chains that packets can enter from any hook and then the hooks, each after all chains that it enters itself. */
+/** The hooks and the chains that they reach, each after all chains that it enters itself. Throws `ChainLoopError`. */
 function partsInOrder(graph: Graph): Part[] {
   const seen = new Uint32Array(graph.nodes.length);
   let mark = 0;
@@ -84,13 +84,6 @@ function partsInOrder(graph: Graph): Part[] {
     }
   }
   return order;
-}
-
-/** The chains in use, each after all chains that it enters itself. Throws `ChainLoopError`. */
-export function chainOrder(graph: Graph): string[] {
-  return partsInOrder(graph)
-    .map((part) => part.name)
-    .filter((name) => graph.chains.has(name));
 }
 
 /** For each node a packet may get to, 1 where it may still end in a `return` of the chain it is in. */

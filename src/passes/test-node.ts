@@ -6,7 +6,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { NodeId, Slot } from '../graph/graph.ts';
 
 /** The answer of a predicate that has only one. */
-export function constantAnswer(predicate: Predicate): boolean | undefined {
+function constantAnswer(predicate: Predicate): boolean | undefined {
   switch (predicate.kind) {
     case 'in':
       if (predicate.set.length === 0) return false;

@@ -46,7 +46,7 @@ const device = (field: 'inDevice' | 'outDevice'): fc.Arbitrary<Predicate> =>
     prefix: fc.boolean(),
   });
 
-export const arbitraryPredicate: fc.Arbitrary<Predicate> = fc.oneof(
+const arbitraryPredicate: fc.Arbitrary<Predicate> = fc.oneof(
   setOf('dport'),
   setOf('dport'),
   setOf('protocol'),
