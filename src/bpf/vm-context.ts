@@ -1,5 +1,5 @@
 // What a program sees of the kernel: contexts and structures laid out as the features say, with nothing in them but
-// what generated programs read. Any other member reads as "never written".
+// what generated programs read. A load of any other member is an error.
 
 import type { Features, KernelLayout } from '../base/features.ts';
 import { type MachineOptions, VirtualMachine } from './vm.ts';
@@ -52,7 +52,7 @@ export function runXdp(program: PreparedProgram, run: XdpRun): number {
     [XDP_MD.dataEnd, { hi: data, lo: frame.length }],
     [XDP_MD.ingressIfindex, { hi: 0, lo: device.ifindex }],
   ]);
-  const context = memory.add('xdp_md', new Uint8Array(), { fields });
+  const context = memory.addStructure('xdp_md', fields);
   return machine.run(program, { context, kernelContext: buff });
 }
 
@@ -82,9 +82,7 @@ function addDevice(
   layout: KernelLayout,
   device: Pick<FakeDevice, 'name'> & { mac?: Uint8Array },
 ): number {
-  const name = new Uint8Array(NAME_SIZE);
-  name.set(Buffer.from(device.name, 'latin1').subarray(0, NAME_SIZE - 1));
-  const structure = new Structure('net_device').bytes(layout.deviceName, name);
+  const structure = new Structure('net_device').text(layout.deviceName, device.name);
   if (device.mac !== undefined) {
     const address = new Uint8Array(ADDRESS_SIZE);
     address.set(device.mac);
@@ -99,37 +97,34 @@ function requireType({ program }: PreparedProgram, type: string): void {
 
 /** A kernel structure under construction: members by offset. */
 class Structure {
-  private readonly name: string;
-  private readonly members: { offset: number; bytes: Uint8Array }[] = [];
+  readonly name: string;
+  readonly fields = new Map<number, Word>();
 
   constructor(name: string) {
     this.name = name;
   }
 
-  bytes(offset: number, bytes: Uint8Array): this {
-    this.members.push({ offset, bytes });
-    return this;
-  }
-
   /** 32 bits. */
   word(offset: number, value: number): this {
-    return this.bytes(offset, new Uint8Array(new Uint32Array([value]).buffer));
+    this.fields.set(offset, { hi: 0, lo: value });
+    return this;
   }
 
   /** Points to the start of a region; region 0 is NULL. */
   pointer(offset: number, region: number): this {
-    return this.bytes(offset, new Uint8Array(new Uint32Array([0, region]).buffer));
+    return this.word(offset, 0).word(offset + 4, region);
+  }
+
+  /** A device's name, padded with zeros. */
+  text(offset: number, text: string): this {
+    const bytes = Buffer.alloc(NAME_SIZE);
+    bytes.write(text.slice(0, NAME_SIZE - 1), 'latin1');
+    for (let at = 0; at < NAME_SIZE; at += 4) this.word(offset + at, bytes.readUInt32LE(at));
+    return this;
   }
 
   /** Puts it into memory and returns its region. */
   addTo(memory: Memory): number {
-    const size = Math.max(...this.members.map(({ offset, bytes }) => offset + bytes.length));
-    const content = new Uint8Array(size);
-    const known = new Uint8Array(size);
-    for (const { offset, bytes } of this.members) {
-      content.set(bytes, offset);
-      known.fill(1, offset, offset + bytes.length);
-    }
-    return memory.add(this.name, content, { known });
+    return memory.addStructure(this.name, this.fields);
   }
 }

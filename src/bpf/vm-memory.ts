@@ -12,39 +12,52 @@ export interface Word {
   readonly lo: number;
 }
 
-export interface RegionOptions {
-  readonly writable?: boolean;
-  /** One byte per byte of the region, 1 once it holds something. Others cannot be read; accesses must be aligned. */
-  readonly known?: Uint8Array;
-  /** The region is a context that the verifier translates: only these 4-byte loads exist, by offset. */
-  readonly fields?: ReadonlyMap<number, Word>;
-}
+/**
+ * A structure by the offsets of its 32-bit words, for aligned loads of 4 and 8 bytes. A word with an upper half is a
+ * pointer that the verifier makes of a 4-byte load from a context.
+ */
+export type Fields = ReadonlyMap<number, Word>;
 
-interface Region extends RegionOptions {
+interface Region {
   readonly name: string;
   readonly size: number;
   readonly view: DataView;
+  readonly writable: boolean;
+  /** One byte per byte of the region, 1 once it holds something; others cannot be read. Accesses must be aligned. */
+  readonly known: Uint8Array | undefined;
+  readonly fields: Fields | undefined;
 }
 
 const NULL_PAGE = 4096;
+const NO_BYTES = new DataView(new ArrayBuffer(0));
 
 export class Memory {
   /** The halves of what the last `load` read, zero-extended. */
   hi = 0;
   lo = 0;
-  private readonly regions: Region[] = [regionOf('NULL', new Uint8Array(), {})];
+  private readonly regions: Region[] = [];
+
+  constructor() {
+    this.addStructure('NULL', new Map());
+  }
 
   /** Adds a region over these bytes, which it shares, and returns its number. */
-  add(name: string, bytes: Uint8Array, options: RegionOptions = {}): number {
-    this.regions.push(regionOf(name, bytes, options));
-    return this.regions.length - 1;
+  add(name: string, bytes: Uint8Array, options: { writable?: boolean; known?: Uint8Array } = {}): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { writable = false, known } = options;
+    return this.regions.push({ name, size: bytes.length, view, writable, known, fields: undefined }) - 1;
+  }
+
+  /** Adds a region that consists of nothing but these fields, read-only, and returns its number. */
+  addStructure(name: string, fields: Fields): number {
+    return this.regions.push({ name, size: 0, view: NO_BYTES, writable: false, known: undefined, fields }) - 1;
   }
 
   /** Reads `size` bytes into `hi` and `lo`; throws where the program must not. */
   load(size: number, hi: number, lo: number): void {
     const region = this.regions[hi];
     if (region === undefined || lo + size > region.size) {
-      this.loadSpecial(region, size, hi, lo);
+      this.loadField(region, size, hi, lo);
       return;
     }
     if (region.known !== undefined) requireKnown(region, region.known, size, lo);
@@ -75,33 +88,32 @@ export class Memory {
     if (region.writable !== true) throw new Error(`store to ${region.name}, which is read-only`);
   }
 
-  /** What a translated context holds, and the null page. */
-  private loadSpecial(region: Region | undefined, size: number, hi: number, lo: number): void {
-    const field = size === 4 ? region?.fields?.get(lo) : undefined;
-    if (field === undefined && (hi !== 0 || lo + size > NULL_PAGE)) throw this.outside('load', size, hi, lo);
-    this.hi = field?.hi ?? 0;
-    this.lo = field?.lo ?? 0;
+  /** Reads from a structure, or from the null page. */
+  private loadField(region: Region | undefined, size: number, hi: number, lo: number): void {
+    const low = size >= 4 ? region?.fields?.get(lo) : undefined;
+    const high = size === 8 ? region?.fields?.get(lo + 4) : undefined;
+    if (size === 4 && low !== undefined) {
+      this.hi = low.hi;
+      this.lo = low.lo;
+    } else if (low?.hi === 0 && high?.hi === 0) {
+      this.hi = high.lo;
+      this.lo = low.lo;
+    } else if (hi === 0 && lo + size <= NULL_PAGE) {
+      this.hi = 0;
+      this.lo = 0;
+    } else {
+      throw this.outside('load', size, hi, lo);
+    }
   }
 
   private outside(what: string, size: number, hi: number, lo: number): Error {
     // An address just below a region is a large offset in the one before.
     const offset = lo | 0;
     const region = this.regions[offset < 0 ? hi + 1 : hi];
-    const place = region === undefined ? 'at no address' : `outside of ${region.name} (${region.size} bytes)`;
+    const extent = region?.fields === undefined ? `${region?.size} bytes` : 'its known members';
+    const place = region === undefined ? 'at no address' : `outside of ${region.name} (${extent})`;
     return new Error(`${what} of ${size} bytes ${place}, offset ${offset}`);
   }
-}
-
-function regionOf(name: string, bytes: Uint8Array, options: RegionOptions): Region {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return {
-    name,
-    size: bytes.length,
-    view,
-    writable: options.writable ?? false,
-    ...(options.known === undefined ? {} : { known: options.known }),
-    ...(options.fields === undefined ? {} : { fields: options.fields }),
-  };
 }
 
 function requireKnown(region: Region, known: Uint8Array, size: number, lo: number): void {

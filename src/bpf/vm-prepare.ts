@@ -19,9 +19,12 @@ export interface PreparedProgram {
   /** Bit n: register n must hold something before, and does after. */
   readonly reads: Uint16Array;
   readonly writes: Uint16Array;
-  /** The register file: R0–R10, then constants. So two runs of one prepared program cannot overlap. */
+  /** The register file: R0–R10, then constants. */
   readonly hi: Uint32Array;
   readonly lo: Uint32Array;
+  /** The stack, and which of its bytes were written. With the registers: runs of one program cannot overlap. */
+  readonly stack: Uint8Array;
+  readonly stackKnown: Uint8Array;
   readonly maps: readonly { readonly name: string; readonly offset: number }[];
   readonly calls: readonly CallName[];
 }
@@ -31,6 +34,7 @@ export const LOAD_MAP = 0x20;
 /** Operation of the second half of a 64-bit immediate load, which cannot be run. */
 const SECOND_HALF = 0xff;
 
+const STACK_SIZE = 512;
 const REGISTERS = 11;
 const FRAME_POINTER = 10;
 const ADD_ATOMIC = [CLASS.STX | MODE.ATOMIC | 0x00, CLASS.STX | MODE.ATOMIC | 0x18];
@@ -106,7 +110,9 @@ class Decoder {
     const { program, operations, dst, src, offsets, reads, writes, maps, calls } = this;
     const hi = new Uint32Array(this.hi);
     const lo = new Uint32Array(this.lo);
-    return { program, operations, dst, src, offsets, reads, writes, hi, lo, maps, calls };
+    const stack = new Uint8Array(STACK_SIZE);
+    const stackKnown = new Uint8Array(STACK_SIZE);
+    return { program, operations, dst, src, offsets, reads, writes, hi, lo, stack, stackKnown, maps, calls };
   }
 
   private wideLoad(index: number, { opcode, dst, src, imm, map }: Instruction): number {

@@ -3,9 +3,9 @@
 //   const prepared = prepare(program);                      once
 //   const action = runXdp(prepared, { maps, frame, … });    per packet; see vm-context.ts
 //
-// Registers are pairs of unsigned 32-bit halves. What was never written (registers, stack bytes, members of the fake
-// kernel structures) cannot be read; what lies outside of a region cannot be reached (vm-memory.ts). An error names
-// the instruction and the source line it belongs to. A machine is made for one packet.
+// Registers are pairs of unsigned 32-bit halves. Registers and stack bytes that were never written cannot be read; what
+// lies outside of a region, or is no known member of a kernel structure, cannot be reached (vm-memory.ts). An error
+// names the instruction and the source line it belongs to. A machine is made for one packet.
 //
 // The cases below are opcodes as literals, so that the engine makes a jump table of them: x7 ALU64, x4 ALU, x5 JMP,
 // x6 JMP32, x1 loads, x3 stores (RFC 9669, section 5).
@@ -36,7 +36,6 @@ export interface Context {
   readonly skb?: { readonly region: number; readonly bytes: Uint8Array };
 }
 
-const STACK_SIZE = 512;
 const MAXIMUM_TAIL_CALLS = 33;
 const DEFAULT_BUDGET = 1_000_000;
 const R1_AND_R10 = (1 << 1) | (1 << 10);
@@ -50,8 +49,6 @@ export class VirtualMachine {
   executed = 0;
   private readonly options: MachineOptions;
   private readonly budget: number;
-  private readonly stackKnown = new Uint8Array(STACK_SIZE);
-  private readonly stack: number;
   private readonly mapRegions = new Map<string, number>();
   private readonly arrays = new Map<number, readonly (PreparedProgram | undefined)[]>();
   /** Set by a tail call that succeeds. */
@@ -62,8 +59,6 @@ export class VirtualMachine {
     this.options = options;
     this.cpu = options.cpu ?? 0;
     this.budget = options.budget ?? DEFAULT_BUDGET;
-    const bytes = new Uint8Array(STACK_SIZE);
-    this.stack = this.memory.add('the stack', bytes, { writable: true, known: this.stackKnown });
   }
 
   /** Runs a program and those it tail-calls; returns the lower half of R0 as an unsigned number. */
@@ -71,7 +66,6 @@ export class VirtualMachine {
     let current = program;
     for (;;) {
       this.next = undefined;
-      this.stackKnown.fill(0);
       const result = this.runOne(current, context);
       if (this.next === undefined) return result;
       current = this.next;
@@ -90,14 +84,14 @@ export class VirtualMachine {
   }
 
   private runOne(program: PreparedProgram, context: Context): number {
-    const { hi, lo, operations, dst, src, offsets, reads, writes, maps, calls } = program;
+    const { hi, lo, stack, stackKnown, operations, dst, src, offsets, reads, writes, maps, calls } = program;
     const { memory } = this;
     const size = operations.length;
-    hi.fill(0, 0, 11);
-    lo.fill(0, 0, 11);
+    stackKnown.fill(0);
     hi[1] = context.context;
-    hi[10] = this.stack;
-    lo[10] = STACK_SIZE;
+    lo[1] = 0;
+    hi[10] = memory.add('the stack', stack, { writable: true, known: stackKnown });
+    lo[10] = stack.length;
     let known = R1_AND_R10;
     let pc = 0;
     let at = 0;
