@@ -123,10 +123,8 @@ class NamespaceEngine implements Engine {
 
   detach(): void {
     this.requireLock();
-    const installation = this.installation();
-    installation?.setGeneration(0);
-    removeInstallation(this.pins);
-    installation?.close();
+    removeInstallation(this.kernel, this.pins);
+    this.openInstallation?.close();
     this.openInstallation = undefined;
     const store = this.store(false);
     for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);

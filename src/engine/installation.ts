@@ -88,10 +88,9 @@ export class Installation {
     return new DataView(this.state.buffer, this.state.byteOffset).getUint32(STATE.generation, true);
   }
 
-  /** The flip: one aligned 32-bit store. */
+  /** The flip. */
   setGeneration(generation: number): void {
-    const words = new Int32Array(this.state.buffer, this.state.byteOffset, STATE.size / 4);
-    Atomics.store(words, STATE.generation / 4, generation | 0);
+    storeGeneration(this.state, generation);
   }
 
   /** Packets dropped because a slot was empty. */
@@ -256,13 +255,29 @@ export class Installation {
   }
 }
 
-/** Takes everything pinned in the directory out of the kernel, links first, and removes the directory. */
-export function removeInstallation(directory: string): void {
+/**
+ * Accepts everything again, takes what is pinned in the directory out of the kernel, links first, and removes the
+ * directory. Works on what is left of an installation, too.
+ */
+export function removeInstallation(kernel: Kernel, directory: string): void {
   if (!existsSync(directory)) return;
+  const state = kernel.openPin(join(directory, STATE_MAP));
+  if (state !== undefined) {
+    const bytes = kernel.mapBytes(state, STATE.size);
+    storeGeneration(bytes, 0);
+    kernel.unmap(bytes);
+    kernel.close(state);
+  }
   const pins = readdirSync(directory);
   const links = pins.filter((pin) => pin.startsWith('link_'));
   for (const pin of [...links, ...pins.filter((p) => !links.includes(p))]) unlinkIfThere(join(directory, pin));
   rmdirSync(directory);
+}
+
+/** One aligned 32-bit store. */
+function storeGeneration(state: Uint8Array, generation: number): void {
+  const words = new Int32Array(state.buffer, state.byteOffset, STATE.size / 4);
+  Atomics.store(words, STATE.generation / 4, generation | 0);
 }
 
 function unlinkIfThere(path: string): void {

@@ -73,7 +73,7 @@ export function releaseUnused(directories: Directories, kernel: Kernel, root: st
   for (const cookie of others) {
     const state = states.find((s) => s.cookie === cookie);
     if (state === undefined || kernel.isNamespaceInUse(cookie, state.inode)) continue;
-    removeInstallation(join(root, cookie));
+    removeInstallation(kernel, join(root, cookie));
     rmSync(join(directories.state, stateKey(state.bootId, cookie)), { recursive: true, force: true });
   }
 }

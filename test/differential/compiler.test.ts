@@ -1,4 +1,4 @@
-// Random rulesets and packets: interpreter = graph = optimized graph = classification = kernel, verdicts and counters.
+// Random rulesets and packets: interpreter = graph = optimized graph = classification = VM = kernel, verdicts, counters.
 //
 // BPFILTER_RUNS sets how many rulesets (250 for each placement), BPFILTER_SEED the seed (fixed in CI; `random` for a
 // new one). A failure is shrunk and printed as a case file.
@@ -9,6 +9,7 @@ import { ORACLE_PLACEMENTS } from '../harness/compiler-scenarios.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
 import { kernelRunner } from '../harness/kernel-runner.ts';
 import { disagreements, failureCase } from '../harness/oracle.ts';
+import { vmRunner } from '../harness/vm-runner.ts';
 
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 250);
 const PACKETS = 200;
@@ -16,7 +17,7 @@ const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(proces
 
 describe('compiled programs do what the interpreter says', () => {
   it.each(ORACLE_PLACEMENTS)('at placement $placement', ({ placement, options, localDestinations }) => {
-    const runners = [kernelRunner()];
+    const runners = [vmRunner(), kernelRunner()];
     fc.assert(
       fc.property(scenarios({ ...options, packets: PACKETS }), ({ ruleset, packets }) => {
         const text = rulesetText({ ruleset, packets });

@@ -5,11 +5,9 @@
 
 import { HOOK_NUMBER } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
-import { NETFILTER_ABI } from '../../src/codegen/netfilter.ts';
-import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
 import { probeFeatures } from '../../src/kernel/features.ts';
-import type { Runner } from './oracle.ts';
+import { type Runner, verdictOf } from './oracle.ts';
 
 /** Size of `struct nf_hook_state`'s part that may be set: hook and protocol family. */
 const HOOK_STATE = 56;
@@ -27,7 +25,7 @@ export function kernelRunner(): Runner {
         run(packet: HookPacket, frame) {
           if (image.manifest.placement === 'xdp') {
             const { result } = testRun(programs.get('XDP')!, frame);
-            return verdict(result, XDP_ABI);
+            return verdictOf(result, 'xdp');
           }
           const state = Buffer.alloc(HOOK_STATE);
           state.writeUInt8(HOOK_NUMBER[packet.hook], 0);
@@ -35,7 +33,7 @@ export function kernelRunner(): Runner {
           // The kernel takes a frame, and removes its link header for a packet that comes in; at OUTPUT it leaves it on.
           const data = packet.hook === 'OUTPUT' ? packet.bytes : frame.subarray(0, 14 + packet.bytes.length);
           const { result } = testRun(programs.get(packet.hook)!, data, state);
-          return verdict(result, NETFILTER_ABI);
+          return verdictOf(result, 'netfilter');
         },
         counters: (map) => memory.get(map)!,
         stop() {
@@ -45,10 +43,4 @@ export function kernelRunner(): Runner {
       };
     },
   };
-}
-
-function verdict(result: number, abi: { accept: number; drop: number }): 'accept' | 'drop' {
-  if (result === abi.accept) return 'accept';
-  if (result === abi.drop) return 'drop';
-  throw new Error(`the program returned ${result}, which is no verdict`);
 }

@@ -8,9 +8,10 @@ import { ORACLE_PLACEMENTS } from './compiler-scenarios.ts';
 import { rulesetText, scenarios } from './generate.ts';
 import { kernelRunner } from './kernel-runner.ts';
 import { disagreements } from './oracle.ts';
+import { vmRunner } from './vm-runner.ts';
 
 const [seed, rulesets, packets] = process.argv.slice(2).map(Number) as [number, number, number];
-const runners = [kernelRunner()];
+const runners = [vmRunner(), kernelRunner()];
 const samples = ORACLE_PLACEMENTS.map(({ placement, options, localDestinations }) => ({
   options: { placement, runners, localDestinations },
   scenarios: fc.sample(scenarios({ ...options, packets }), { seed, numRuns: rulesets }),

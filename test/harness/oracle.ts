@@ -8,6 +8,8 @@ import type { Placement } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import type { Image } from '../../src/codegen/compile.ts';
+import { NETFILTER_ABI } from '../../src/codegen/netfilter.ts';
+import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { compileRuleset, filterTable } from '../../src/engine/compile.ts';
 import { readSlots } from '../../src/engine/counters.ts';
 import { buildGraph } from '../../src/graph/build.ts';
@@ -32,6 +34,14 @@ export interface Runner {
     counters(map: string): Uint8Array;
     stop(): void;
   };
+}
+
+/** What a program's return value says; throws where it says nothing. */
+export function verdictOf(result: number, placement: Placement): 'accept' | 'drop' {
+  const abi = placement === 'xdp' ? XDP_ABI : NETFILTER_ABI;
+  if (result === abi.accept) return 'accept';
+  if (result === abi.drop) return 'drop';
+  throw new Error(`the program returned ${result}, which is no verdict`);
 }
 
 export interface OracleOptions {

@@ -1,0 +1,40 @@
+// Runs programs in the virtual machine: no root, any device at any hook, and every access checked.
+
+import type { HookPacket } from '../../src/base/packet.ts';
+import { runNetfilter, runXdp } from '../../src/bpf/vm-context.ts';
+import { prepare } from '../../src/bpf/vm-prepare.ts';
+import { FEATURES } from './fake-kernel.ts';
+import { type Runner, verdictOf } from './oracle.ts';
+
+/** As the oracle's frames are addressed. */
+const MAC = new Uint8Array(6);
+
+export function vmRunner(): Runner {
+  return {
+    name: 'the virtual machine',
+    features: FEATURES,
+    start(image) {
+      const programs = new Map(image.programs.map(({ point, program }) => [point, prepare(program)]));
+      const maps = new Map(image.maps.map(({ name, valueSize }) => [name, new Uint8Array(valueSize)]));
+      let cpu = 0;
+      return {
+        run(packet: HookPacket, frame) {
+          const { hook, inDevice, outDevice, bytes } = packet;
+          cpu = (cpu + 1) % FEATURES.possibleCpus;
+          const common = { features: FEATURES, maps, cpu };
+          if (image.manifest.placement === 'xdp') {
+            const device = { ifindex: 1, name: inDevice, mac: MAC };
+            return verdictOf(runXdp(programs.get('XDP')!, { ...common, frame, device }), placement);
+          }
+          const devices = {
+            ...(inDevice === '' ? {} : { inDevice: { name: inDevice } }),
+            ...(outDevice === '' ? {} : { outDevice: { name: outDevice } }),
+          };
+          return verdictOf(runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }), placement);
+        },
+        counters: (map) => maps.get(map)!,
+        stop() {},
+      };
+    },
+  };
+}
