@@ -24,13 +24,13 @@ export function vmRunner(): Runner {
           const common = { features: FEATURES, maps, cpu };
           if (image.manifest.placement === 'xdp') {
             const device = { ifindex: 1, name: inDevice, mac: MAC };
-            return verdictOf(runXdp(programs.get('XDP')!, { ...common, frame, device }), placement);
+            return verdictOf(runXdp(programs.get('XDP')!, { ...common, frame, device }), image.manifest.placement);
           }
           const devices = {
             ...(inDevice === '' ? {} : { inDevice: { name: inDevice } }),
             ...(outDevice === '' ? {} : { outDevice: { name: outDevice } }),
           };
-          return verdictOf(runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }), placement);
+          return verdictOf(runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }), image.manifest.placement);
         },
         counters: (map) => maps.get(map)!,
         stop() {},
