@@ -1,0 +1,170 @@
+// The differential test's world made of network namespaces: a router under test and the outside on the other ends of
+// its wires. One lab serves any number of rulesets; lab-world.ts says what it looks like and why.
+
+import type { HookPacket } from '../../src/base/packet.ts';
+import { FrameReceiver, FrameSender, PacketSender } from './inject.ts';
+import { DEVICES, LOCAL_PREFIX, malformed, piecesOf, ROUTES } from './lab-world.ts';
+import { connect, type Namespace, withNamespaces } from './namespace.ts';
+import { buildFrame } from './packet-builder.ts';
+import type { TableCounters } from './table-counters.ts';
+
+/** An ethertype for experiments (IEEE 802, local experimental): tells that all frames before have been handled. */
+const MARKER = 0x88b5;
+const IPV4 = 0x0800;
+const VLAN = 0x8100;
+/** Firewall mark of what the test sends from the router, and the routing table it leads to. */
+const MARK = 1;
+const OWN_TABLE = 200;
+const FORWARD_TABLE = 100;
+
+/** Whoever enforces the filter table in a namespace. */
+export interface Subject {
+  readonly name: string;
+  /** Puts the ruleset into force with all counters at zero. */
+  load(namespace: Namespace, rules: string): void;
+  counters(namespace: Namespace): TableCounters;
+  /** Accepts everything again. */
+  unload(namespace: Namespace): void;
+}
+
+/** What became of a batch of packets. */
+export interface Observed {
+  readonly counters: TableCounters;
+  /** Packets that left the router by a wire. */
+  readonly left: number;
+}
+
+interface Wire {
+  readonly toRouter: { readonly index: number; readonly destination: Uint8Array; readonly source: Uint8Array };
+  readonly toOutside: { readonly index: number; readonly destination: Uint8Array; readonly source: Uint8Array };
+}
+
+export class Lab {
+  readonly router: Namespace;
+  private readonly outside: Namespace;
+  private readonly wires = new Map<string, Wire>();
+  private readonly closers: (() => void)[] = [];
+  private readonly outsideSender: FrameSender;
+  private readonly routerSender: FrameSender;
+  private readonly outsideMarkers: FrameReceiver;
+  private readonly routerMarkers: FrameReceiver;
+  private readonly received: FrameReceiver;
+  private readonly senders: ReadonlyMap<string, PacketSender>;
+
+  constructor(router: Namespace, outside: Namespace) {
+    this.router = router;
+    this.outside = outside;
+    this.build();
+    const keep = <T extends { close(): void }>(opened: T): T => {
+      this.closers.push(() => opened.close());
+      return opened;
+    };
+    [this.outsideSender, this.outsideMarkers, this.received] = outside.enter(() => [
+      keep(new FrameSender()),
+      keep(new FrameReceiver(MARKER, 5)),
+      keep(new FrameReceiver(IPV4, 5)),
+    ]);
+    [this.routerSender, this.routerMarkers, this.senders] = router.enter(() => [
+      keep(new FrameSender()),
+      keep(new FrameReceiver(MARKER, 5)),
+      new Map(['lo', ...DEVICES].map((device) => [device, keep(new PacketSender(device, MARK))])),
+    ]);
+  }
+
+  /** Loads the ruleset, sends the packets, and says what was counted and what got through. */
+  runScenario(subject: Subject, rules: string, packets: readonly HookPacket[]): Observed {
+    subject.load(this.router, rules);
+    this.received.drain();
+    for (const packet of packets) this.send(packet);
+    this.settle();
+    return { counters: subject.counters(this.router), left: this.received.drain().length };
+  }
+
+  /** Sends frames that the router's stack throws away before any hook. */
+  sendMalformed(good: HookPacket): void {
+    for (const { bytes } of malformed(good.bytes)) this.sendFrame('eth0', bytes, IPV4);
+    const { index, source } = this.wires.get('eth0')!.toRouter;
+    const foreign = Uint8Array.of(2, 0, 0, 0, 0, 99);
+    this.outsideSender.send(buildFrame(good.bytes, { destination: foreign, source }), index);
+    const tag = Uint8Array.of(0, 5, 8, 0);
+    this.sendFrame('eth0', Uint8Array.from([...tag, ...good.bytes]), VLAN);
+    this.settle();
+  }
+
+  close(): void {
+    for (const close of this.closers) close();
+  }
+
+  private send(packet: HookPacket): void {
+    if (packet.hook === 'OUTPUT') this.senders.get(packet.outDevice)!.send(packet.bytes);
+    else for (const bytes of piecesOf(packet)) this.sendFrame(packet.inDevice, bytes, IPV4);
+  }
+
+  /** Short frames are padded to Ethernet's least length, with bytes that are not zero. */
+  private sendFrame(device: string, bytes: Uint8Array, etherType: number): void {
+    const { index, ...addresses } = this.wires.get(device)!.toRouter;
+    const trailer = new Uint8Array(Math.max(0, 46 - bytes.length)).fill(0x55);
+    this.outsideSender.send(buildFrame(bytes, { ...addresses, etherType, trailer }), index);
+  }
+
+  /** Waits until the router has handled all frames, and the outside all that the router let out. */
+  private settle(): void {
+    for (const { toRouter } of this.wires.values()) {
+      this.outsideSender.send(markerFrame(toRouter), toRouter.index);
+      this.routerMarkers.wait();
+    }
+    for (const { toOutside } of this.wires.values()) {
+      this.routerSender.send(markerFrame(toOutside), toOutside.index);
+      this.outsideMarkers.wait();
+    }
+  }
+
+  private build(): void {
+    const { router, outside } = this;
+    for (const [key, value] of [
+      ['net.ipv4.ip_forward', 1],
+      ['net.ipv4.conf.all.accept_local', 1],
+      ['net.ipv4.conf.all.rp_filter', 0],
+      ['net.ipv4.conf.default.rp_filter', 0],
+      ['net.ipv4.conf.all.send_redirects', 0],
+      ['net.ipv4.conf.default.send_redirects', 0],
+      // Lone fragments must not fill the reassembly queue.
+      ['net.ipv4.ipfrag_time', 1],
+    ] as const) {
+      router.sysctl(key, value);
+    }
+    for (const device of DEVICES) {
+      connect(router, device, outside, device);
+      // No ARP: there is one neighbour behind each device, and whoever is behind it takes every frame.
+      router.ip(`link set ${device} arp off`);
+      const [inside, beyond] = [router.device(device), outside.device(device)];
+      this.wires.set(device, {
+        toRouter: { index: beyond.index, destination: inside.mac, source: beyond.mac },
+        toOutside: { index: inside.index, destination: beyond.mac, source: inside.mac },
+      });
+      router.ip(`rule add iif ${device} lookup ${FORWARD_TABLE}`);
+      router.ip(`route add default via 169.254.0.1 dev ${device} onlink table ${OWN_TABLE} metric ${inside.index}`);
+    }
+    for (const { prefix, device } of ROUTES) {
+      router.ip(`route add ${prefix} via 169.254.0.1 dev ${device} onlink table ${FORWARD_TABLE}`);
+    }
+    router.ip(`rule add fwmark ${MARK} lookup ${OWN_TABLE}`);
+    router.ip(`route add local ${LOCAL_PREFIX} dev lo table local`);
+  }
+}
+
+function markerFrame(addresses: { readonly destination: Uint8Array; readonly source: Uint8Array }): Uint8Array {
+  return buildFrame(new Uint8Array(46), { ...addresses, etherType: MARKER });
+}
+
+/** Makes a lab, runs `work` in it, and removes it. */
+export async function withLab<T>(work: (lab: Lab) => T | Promise<T>): Promise<T> {
+  return withNamespaces(['router', 'outside'], async ([router, outside]) => {
+    const lab = new Lab(router!, outside!);
+    try {
+      return await work(lab);
+    } finally {
+      lab.close();
+    }
+  });
+}
