@@ -6,7 +6,7 @@ import { type MachineOptions, VirtualMachine } from './vm.ts';
 import type { Memory, Word } from './vm-memory.ts';
 import type { PreparedProgram } from './vm-prepare.ts';
 
-export interface FakeDevice {
+interface FakeDevice {
   readonly ifindex: number;
   readonly name: string;
   /** 6 bytes. */

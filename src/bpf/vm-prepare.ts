@@ -30,7 +30,7 @@ export interface PreparedProgram {
 }
 
 /** Operation of a map reference: a class LD opcode that we never emit. */
-export const LOAD_MAP = 0x20;
+const LOAD_MAP = 0x20;
 /** Operation of the second half of a 64-bit immediate load, which cannot be run. */
 const SECOND_HALF = 0xff;
 
