@@ -1,5 +1,6 @@
 // bpf(2): maps, programs, links, pins. Descriptors are plain numbers; whoever gets one closes it.
 
+import { constants } from 'node:os';
 import { buildProgramDebug } from '../bpf/btf.ts';
 import { encodeInstructions } from '../bpf/encode.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
@@ -13,6 +14,7 @@ export { closeDescriptor };
 
 const MAP_TYPE = { array: 2, 'program-array': 3 } as const;
 const BPF_F_MMAPABLE = 1 << 10;
+const { EBUSY, EEXIST, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 
 export function createMap(definition: MapDefinition): number {
   const { name, type, valueSize, maxEntries, mmapable, contents } = definition;
@@ -94,7 +96,7 @@ export function openSlot(array: number, index: number): number | undefined {
     pointer(attr, 8, key);
     pointer(attr, 16, value);
   });
-  if (result === -2 /* ENOENT */) return undefined;
+  if (result === -ENOENT) return undefined;
   if (result < 0) throw new KernelError(`read program slot ${index}`, -result);
   return bpf('open a program', COMMAND.programById, (attr) => attr.writeUInt32LE(value.readUInt32LE(), 0));
 }
@@ -140,7 +142,6 @@ export function loadProgram(program: Program, maps: ReadonlyMap<string, number>)
 
 /** Loads once more for the log. There is none where the kernel refuses a program before it verifies it. */
 function refusal(program: EncodedProgram, errno: number): KernelError {
-  const ENOSPC = 28;
   // From 6.4 on the kernel keeps the log's end where the buffer is too small, before that its beginning.
   for (let size = 1 << 20; ; size *= 8) {
     const log = Buffer.alloc(size);
@@ -166,7 +167,7 @@ export function pin(object: number, path: string): void {
 export function openPin(path: string): number | undefined {
   const name = cString(path);
   const result = tryBpf(COMMAND.getPin, (attr) => pointer(attr, 0, name));
-  if (result === -2 /* ENOENT */) return undefined;
+  if (result === -ENOENT) return undefined;
   if (result < 0) throw new KernelError(`open the pin ${path}`, -result);
   return result;
 }
@@ -184,7 +185,7 @@ export function attachNetfilter(program: number, hook: number, priority: number)
     attr.writeUInt32LE(hook, 20);
     attr.writeInt32LE(priority, 24);
   });
-  if (result === -16 /* EBUSY */) return undefined;
+  if (result === -EBUSY) return undefined;
   if (result < 0) throw new KernelError(`attach to netfilter hook ${hook}`, -result);
   return result;
 }
@@ -198,16 +199,15 @@ export function attachXdp(program: number, ifindex: number, mode: AttachMode): n
     attr.writeUInt32LE(XDP_MODE_FLAG[mode], 12);
   });
   if (result >= 0) return result;
-  const hint = xdpRefusal(program, ifindex, mode) ?? XDP_HINTS[-result];
-  throw new KernelError(`attach ${mode} XDP to device ${ifindex}`, -result, hint);
+  const operation = `attach ${mode} XDP to device ${ifindex}`;
+  if (result === -EBUSY || result === -EEXIST) throw new KernelError(operation, -result, XDP_OCCUPIED);
+  const refusal = xdpRefusal(program, ifindex, mode);
+  const advice = result === -EOPNOTSUPP ? 'generic XDP is asked for with --mode generic' : undefined;
+  const hints = [refusal, advice].filter((hint) => hint !== undefined);
+  throw new KernelError(operation, -result, hints.length === 0 ? undefined : hints.join('; '));
 }
 
-const XDP_HINTS: Readonly<Record<number, string>> = {
-  16: 'another XDP program is attached to the device; it is left in place',
-  17: 'another XDP program is attached to the device or to one above it; it is left in place',
-  22: "the device's driver does not take this program",
-  95: 'the driver of the device has no native XDP; generic XDP is asked for with --mode generic',
-};
+const XDP_OCCUPIED = 'another XDP program is attached to the device or to one above it; it is left in place';
 
 /** Information about a link (`struct bpf_link_info`). */
 function linkInfo(link: number): Buffer {

@@ -6,7 +6,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { KernelError } from './errors.ts';
 import { cString, systemCall } from './syscall.ts';
 import { lockFile } from './wait.ts';
@@ -27,7 +27,7 @@ export function openPinDirectory(runDirectory: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (isBpffs(path)) return path;
   // Of two first commands one waits: a second mount would hide the pins of the first.
-  const release = lockFile(join(runDirectory, 'mount.lock'), Number.POSITIVE_INFINITY);
+  const release = lockFile(join(dirname(path), 'mount.lock'), Number.POSITIVE_INFINITY);
   try {
     if (isBpffs(path)) return path;
     if (outer === undefined) mountHere(directory);

@@ -1,33 +1,86 @@
 // Other packet filters in force in this network namespace.
+//
+// A table or chain that exists but has no rules and accepts everything changes no verdict: a mere `iptables -L` makes
+// such a table. It is not reported.
 
 import { readFileSync } from 'node:fs';
 import { KernelError } from './errors.ts';
 import { attributes, dump, FAMILY, text } from './netlink.ts';
-
-/** NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN */
-const GET_CHAIN = (10 << 8) | 4;
-/** `struct nfgenmsg` */
-const NFGENMSG = 4;
-const NFTA_CHAIN = { table: 1, name: 3, hook: 4, hooknum: 1 } as const;
-const HOOKS: Readonly<Record<number, string>> = { 1: 'input', 2: 'forward', 3: 'output' };
-const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip' };
+import { closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 
 /** One sentence for each filter of iptables or nftables that also judges IPv4 packets. */
 export function foreignFilters(): string[] {
-  const legacy = readNames().includes('filter')
+  const legacy = legacyFilterJudges()
     ? ["iptables-legacy's filter table is in force too: a packet needs both to accept it"]
     : [];
   return [...legacy, ...nftChains()];
 }
 
-/** Tables of iptables-legacy that exist in this namespace. */
-function readNames(): string[] {
+/** The filter table's hooks as netfilter numbers them, for tables of iptables-legacy and chains of nftables alike. */
+const HOOKS: Readonly<Record<number, string>> = { 1: 'input', 2: 'forward', 3: 'output' };
+
+/** Layouts and numbers of include/uapi/linux/netfilter_ipv4/ip_tables.h. */
+const IPT_SO_GET_INFO = 64;
+const IPT_SO_GET_ENTRIES = 65;
+const GETINFO = { hookEntry: 36, underflow: 56, size: 80, length: 84 } as const;
+const GET_ENTRIES = { size: 32, entries: 40 } as const;
+/** From a policy's entry to its verdict: `struct ipt_entry`, and the header of its target. */
+const POLICY_VERDICT = 112 + 32;
+/** NF_ACCEPT as a standard target stores it. */
+const VERDICT_ACCEPT = -2;
+
+/** Whether iptables-legacy's filter table has a rule, or a policy other than ACCEPT. */
+function legacyFilterJudges(): boolean {
+  // Asking for the table itself would make it.
+  if (!legacyTables().includes('filter')) return false;
+  const operation = "read iptables-legacy's filter table";
+  const [AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW] = [2, 3 | 0o2000000, 255];
+  const socket = systemCall(operation, 'socket', AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
   try {
-    return readFileSync('/proc/net/ip_tables_names', 'utf8').trim().split('\n');
+    const info = ask(socket, IPT_SO_GET_INFO, Buffer.alloc(GETINFO.length));
+    if (info === undefined) return true; // it cannot be read, but it is there
+    const word = (base: number, hook: number): number => info.readUInt32LE(base + 4 * hook);
+    const hooks = Object.keys(HOOKS).map(Number);
+    if (hooks.some((hook) => word(GETINFO.hookEntry, hook) !== word(GETINFO.underflow, hook))) return true;
+    const size = info.readUInt32LE(GETINFO.size);
+    const request = Buffer.alloc(GET_ENTRIES.entries + size);
+    request.writeUInt32LE(size, GET_ENTRIES.size);
+    const table = ask(socket, IPT_SO_GET_ENTRIES, request);
+    if (table === undefined) return true;
+    return hooks.some((hook) => {
+      const policy = GET_ENTRIES.entries + word(GETINFO.underflow, hook);
+      return table.readInt32LE(policy + POLICY_VERDICT) !== VERDICT_ACCEPT;
+    });
+  } finally {
+    closeDescriptor(socket);
+  }
+}
+
+/** Has the kernel fill a request about the filter table; `undefined` where it does not, as while the table changes. */
+function ask(socket: number, option: number, request: Buffer): Buffer | undefined {
+  request.write('filter', 0, 'latin1');
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(request.length);
+  const SOL_IP = 0;
+  return trySystemCall('getsockopt', socket, SOL_IP, option, request, length) < 0 ? undefined : request;
+}
+
+/** Tables of iptables-legacy that exist in this namespace. */
+function legacyTables(): string[] {
+  try {
+    return readFileSync('/proc/thread-self/net/ip_tables_names', 'utf8').trim().split('\n');
   } catch {
     return []; // the kernel has no iptables, or none was ever used
   }
 }
+
+/** NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN */
+const GET_CHAIN = (10 << 8) | 4;
+/** `struct nfgenmsg` */
+const NFGENMSG = 4;
+const NFTA_CHAIN = { table: 1, name: 3, hook: 4, policy: 5, use: 6, type: 7, hooknum: 1 } as const;
+const NF_ACCEPT = 1;
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip' };
 
 function nftChains(): string[] {
   let chains: Buffer[];
@@ -42,7 +95,10 @@ function nftChains(): string[] {
     const found = attributes(message, NFGENMSG);
     const number = attributes(found.get(NFTA_CHAIN.hook) ?? Buffer.alloc(0), 0).get(NFTA_CHAIN.hooknum);
     const hook = number === undefined ? undefined : HOOKS[number.readUInt32BE(0)];
-    if (family === undefined || hook === undefined) return [];
+    if (family === undefined || hook === undefined || text(found.get(NFTA_CHAIN.type)) === 'nat') return [];
+    const rules = found.get(NFTA_CHAIN.use)?.readUInt32BE(0) ?? 0;
+    const policy = found.get(NFTA_CHAIN.policy)?.readUInt32BE(0) ?? NF_ACCEPT;
+    if (rules === 0 && policy === NF_ACCEPT) return [];
     const chain = `${text(found.get(NFTA_CHAIN.table))} ${text(found.get(NFTA_CHAIN.name))}`;
     return [`nftables chain ${family} ${chain} (${hook}) is in force too: a packet needs both to accept it`];
   });

@@ -1,0 +1,121 @@
+// Attaching: priorities, modes, what a device refuses and how that is told, devices that vanish.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Assembler } from '../../../src/bpf/assembler.ts';
+import type { ProgramType } from '../../../src/bpf/image.ts';
+import { R0 } from '../../../src/bpf/instruction.ts';
+import {
+  attachNetfilter,
+  attachXdp,
+  closeDescriptor,
+  loadProgram,
+  netfilterPriority,
+  xdpLinkDevice,
+} from '../../../src/kernel/bpf.ts';
+import { TestNamespace } from './test-namespace.ts';
+
+const LOCAL_IN = 1;
+
+let namespace: TestNamespace;
+let opened: number[];
+
+beforeEach(() => {
+  opened = [];
+  namespace = new TestNamespace();
+});
+
+afterEach(() => {
+  for (const descriptor of opened) closeDescriptor(descriptor);
+  namespace.remove();
+});
+
+function kept(descriptor: number): number {
+  opened.push(descriptor);
+  return descriptor;
+}
+
+function returning(type: ProgramType, verdict: number): number {
+  return kept(loadProgram({ name: 'test', type, ...new Assembler().mov(R0, verdict).exit().finish() }, new Map()));
+}
+
+/** Attaches a program that passes everything to a device of the namespace. */
+function attach(device: string, mode: 'native' | 'generic'): number {
+  const { ifindex } = namespace.link(device);
+  return namespace.inside(() => kept(attachXdp(returning('xdp', 2), ifindex, mode)));
+}
+
+describe('netfilter links', () => {
+  /** What happens to a connection to a port of loopback that nobody listens at. */
+  const connect = () =>
+    namespace.exec(
+      process.execPath,
+      '-e',
+      `const say = (text) => { console.log(text); process.exit(); };
+       require('node:net').connect(9, '127.0.0.1').on('error', (e) => say(e.code)).setTimeout(300, () => say('lost'));`,
+    );
+
+  it('enforce in their namespace until they are closed', () => {
+    namespace.ip('link set lo up');
+    expect(connect()).toBe('ECONNREFUSED\n');
+    const link = namespace.inside(() => attachNetfilter(returning('netfilter', 0), LOCAL_IN, -1)!);
+    expect(connect()).toBe('lost\n');
+    closeDescriptor(link);
+    expect(connect()).toBe('ECONNREFUSED\n');
+  });
+
+  it('leave a priority to whoever has it', () => {
+    const program = returning('netfilter', 1);
+    const [first, second, other] = namespace.inside(() => [
+      attachNetfilter(program, LOCAL_IN, -1),
+      attachNetfilter(program, LOCAL_IN, -1),
+      attachNetfilter(program, LOCAL_IN, -2),
+    ]);
+    expect(second).toBeUndefined();
+    expect([kept(first!), kept(other!)].map(netfilterPriority)).toEqual([-1, -2]);
+  });
+
+  it('find the priority of the kernel filter taken as soon as that table is there', () => {
+    namespace.exec('iptables-legacy', '-L', '-n');
+    const program = returning('netfilter', 1);
+    expect(namespace.inside(() => attachNetfilter(program, LOCAL_IN, 0))).toBeUndefined();
+    expect(kept(namespace.inside(() => attachNetfilter(program, LOCAL_IN, -1))!)).toBeGreaterThan(0);
+  });
+});
+
+describe('XDP links', () => {
+  it.each(['native', 'generic'] as const)('%s on a veth', (mode) => {
+    namespace.ip('link add v0 type veth peer name v1');
+    const link = attach('v0', mode);
+    expect(xdpLinkDevice(link)).toBe(namespace.link('v0').ifindex);
+    expect(namespace.link('v0').xdp).toBe(mode);
+    expect(namespace.link('v1').xdp).toBeUndefined();
+  });
+
+  it('leave a program of somebody else in place', () => {
+    namespace.ip('link add v0 type veth peer name v1');
+    const first = attach('v0', 'generic');
+    expect(() => attach('v0', 'generic')).toThrow(/cannot attach generic XDP to device \d+: EBUSY \(.*attached/);
+    expect(() => attach('v0', 'native')).toThrow(/cannot attach native XDP to device \d+: EEXIST/);
+    expect(xdpLinkDevice(first)).toBe(namespace.link('v0').ifindex);
+  });
+
+  it("tell the driver's reason", () => {
+    namespace.ip('link add v0 mtu 9000 type veth peer name v1 mtu 9000');
+    expect(() => attach('v0', 'native')).toThrow(/ERANGE \(.*MTU.*\)/);
+    expect(namespace.link('v0').xdp).toBeUndefined();
+  });
+
+  it('are refused natively where the driver has no XDP', () => {
+    namespace.ip('link add b0 type bridge');
+    expect(() => attach('b0', 'native')).toThrow(/EOPNOTSUPP \(.+\)/);
+    attach('b0', 'generic');
+    expect(namespace.link('b0').xdp).toBe('generic');
+  });
+
+  it('outlive their device, and say so', () => {
+    namespace.ip('link add v0 type veth peer name v1');
+    const link = attach('v0', 'generic');
+    namespace.ip('link del v0');
+    expect(xdpLinkDevice(link)).toBe(0);
+  });
+});

@@ -1,0 +1,75 @@
+// What rtnetlink and nfnetlink say of a namespace.
+
+import { expect, it } from 'vitest';
+import { foreignFilters } from '../../../src/kernel/foreign.ts';
+import { localDestinations } from '../../../src/kernel/rtnetlink.ts';
+import { withNamespace } from './test-namespace.ts';
+
+const MULTICAST = { low: 0xe0000000, high: 0xefffffff };
+const BROADCAST = { low: 0xffffffff, high: 0xffffffff };
+
+it('devices, with kind and master', () =>
+  withNamespace((namespace) => {
+    for (const line of ['br0 type bridge', 'v0 type veth peer name v1']) namespace.ip(`link add ${line}`);
+    namespace.ip('link set v0 master br0');
+    const { ifindex, ...bridge } = namespace.link('br0');
+    expect(bridge).toEqual({ name: 'br0', kind: 'bridge', loopback: false });
+    expect(namespace.link('v0')).toMatchObject({ kind: 'veth', master: ifindex });
+    expect(namespace.link('lo')).toEqual({ ifindex: 1, name: 'lo', loopback: true });
+  }));
+
+it('more devices than one answer holds', () =>
+  withNamespace((namespace) => {
+    for (let i = 0; i < 60; i++) namespace.ip(`link add b${i} type bridge`);
+    expect(namespace.link('b59')).toMatchObject({ kind: 'bridge' });
+    expect(namespace.link('b0')).toMatchObject({ kind: 'bridge' });
+  }));
+
+it('local destinations: nothing but groups in a new namespace, then what its addresses bring', () =>
+  withNamespace((namespace) => {
+    const local = () => namespace.inside(localDestinations);
+    expect(local()).toEqual([MULTICAST, BROADCAST]);
+    namespace.ip('link add v0 type veth peer name v1');
+    namespace.ip('addr add 10.1.2.3/24 brd + dev v0');
+    for (const device of ['lo', 'v0', 'v1']) namespace.ip(`link set ${device} up`);
+    namespace.ip('route add 192.0.2.0/24 via 10.1.2.4'); // not local
+    namespace.ip('route add local 198.51.100.0/28 dev lo');
+    expect(local()).toEqual([
+      { low: 0x0a010203, high: 0x0a010203 },
+      { low: 0x0a0102ff, high: 0x0a0102ff },
+      { low: 0x7f000000, high: 0x7fffffff },
+      { low: 0xc6336400, high: 0xc633640f },
+      MULTICAST,
+      BROADCAST,
+    ]);
+  }));
+
+it.each([
+  ['a rule', '-A INPUT -p tcp -j DROP'],
+  ['a policy', '-P FORWARD DROP'],
+])('the filter table of iptables-legacy is reported for %s, not for being there', (_, command) =>
+  withNamespace((namespace) => {
+    const found = () => namespace.inside(foreignFilters);
+    expect(found()).toEqual([]);
+    namespace.exec('iptables-legacy', '-N', 'UNUSED');
+    expect(found()).toEqual([]);
+    namespace.exec('iptables-legacy', ...command.split(' '));
+    expect(found()).toEqual([expect.stringContaining("iptables-legacy's filter table")]);
+  }),
+);
+
+it('nftables chains are reported where they judge IPv4 packets', () =>
+  withNamespace((namespace) => {
+    const nft = (line: string) => namespace.exec('nft', line);
+    const found = () => namespace.inside(foreignFilters);
+    nft('table ip a { chain empty { type filter hook input priority 0; }; }');
+    nft('table ip6 b { chain six { type filter hook input priority 0; policy drop; }; }');
+    nft('table inet c { chain later { type filter hook prerouting priority 0; policy drop; }; }');
+    expect(found()).toEqual([]);
+    nft('add chain inet c strict { type filter hook output priority 5; policy drop; }');
+    nft('add rule ip a empty udp dport 9 drop');
+    expect(found()).toEqual([
+      expect.stringContaining('nftables chain ip a empty (input)'),
+      expect.stringContaining('nftables chain inet c strict (output)'),
+    ]);
+  }));
