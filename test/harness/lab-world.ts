@@ -90,9 +90,9 @@ export function piecesOf(packet: HookPacket): Uint8Array[] {
   const view = new PacketView(packet);
   const { bytes } = packet;
   const id = new DataView(bytes.buffer, bytes.byteOffset).getUint16(4);
-  const whole = packet.hook === 'OUTPUT' || isFragment(packet) || (bytes[6]! & 0x40) !== 0 || id % 8 !== 0;
+  const whole = packet.hook === 'OUTPUT' || isFragment(packet) || (bytes[6]! & 0x40) !== 0 || id % 16 !== 0;
   if (whole || bytes.length - view.headerLength <= 24) return [bytes];
-  return fragmentPacket(bytes, id % 16 === 0 ? 8 : 24);
+  return fragmentPacket(bytes, id % 32 === 0 ? 8 : 24);
 }
 
 function isFragment(packet: HookPacket): boolean {
@@ -132,7 +132,7 @@ export function malformed(good: Uint8Array): { readonly name: string; readonly b
     change('bad header checksum', (bytes) => bytes.set([bytes[10]! ^ 1], 10), false),
     change('version 6', (bytes) => bytes.set([0x60 | (bytes[0]! & 15)], 0)),
     change('header length 16', (bytes) => bytes.set([0x44], 0)),
-    change('header longer than the packet', (bytes) => bytes.set([0, 20, 0x4f], 2 - 2), false),
+    change('header longer than the packet', (bytes) => bytes.set([0x4f], 0), false),
     change('length beyond the frame', (bytes) => bytes.set([0x7f, 0xff], 2)),
     change('length within the header', (bytes) => bytes.set([0, 19], 2)),
     change('loopback source', (bytes) => bytes.set([127, 0, 0, 1], 12)),

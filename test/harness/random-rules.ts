@@ -302,7 +302,7 @@ function randomTransportMatch(choice: Choice, protocol: ProtocolSpec): Transport
   if (choice.chance(0.1)) return undefined;
   return {
     explicit: choice.chance(0.6),
-    ...(choice.chance(0.3) && { sport: randomRange(choice) }),
+    ...(choice.chance(0.4) && { sport: randomRange(choice) }),
     ...(choice.chance(0.55) && { dport: randomRange(choice) }),
     ...(protocol.number === 6 && choice.chance(0.3) && { flags: randomFlags(choice) }),
   };
@@ -313,7 +313,7 @@ function randomRange(choice: Choice): RangeSpec {
   const a = pool();
   const b = choice.chance(0.6) ? Math.min(65535, a + choice.integer(0, 10)) : pool();
   const [low, high] = a < b ? [a, b] : [b, a];
-  const negated = choice.chance(0.2);
+  const negated = choice.chance(0.25);
   switch (
     choice.weighted([
       [10, 'one'],
