@@ -39,8 +39,6 @@ function emitMember(a: Assembler, set: readonly Interval[], yes: Label): void {
   for (const { low, high } of set) {
     if (low === high) {
       a.jump32('eq', R1, low, yes);
-    } else if (low === 0) {
-      a.jump32('le', R1, high, yes);
     } else {
       // One unsigned compare: below `low` the difference wraps to a large number.
       a.mov32(R2, R1)

@@ -33,24 +33,50 @@ function fitTestRun(packet: HookPacket): HookPacket {
   return { ...packet, bytes, inDevice: '', outDevice: 'lo' };
 }
 
+/** One device's name is the beginning of another's. */
+const DEVICES: Pick<Vocabulary, 'inDevices' | 'outDevices'> = {
+  inDevices: ['lo', 'eth0', 'eth00', 'veth0', 'a2345678901234'],
+  outDevices: ['lo', 'eth0', 'eth00', 'veth0', 'a2345678901234'],
+};
+
 export interface OraclePlacement {
+  readonly name: string;
+  /** Whether the kernel's test runs can show these packets; our own machine can always. */
+  readonly inKernel: boolean;
   readonly placement: Placement;
   readonly options: Omit<ScenarioOptions, 'packets'>;
   readonly localDestinations: HostFacts['localDestinations'];
 }
 
+const AT_XDP: Vocabulary = { ...XDP, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } };
+
 export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
   {
+    name: 'netfilter',
+    inKernel: true,
     placement: 'netfilter',
     options: { vocabulary: { ...EVERYTHING, ...LOOPBACK, sources: TEST_RUN_SOURCES }, settle: fitTestRun },
     localDestinations: LOCAL,
   },
   {
+    name: 'xdp',
+    inKernel: true,
     placement: 'xdp',
-    options: {
-      vocabulary: { ...XDP, ...LOOPBACK, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } },
-      settle: chooseHook,
-    },
+    options: { vocabulary: { ...AT_XDP, ...LOOPBACK }, settle: chooseHook },
+    localDestinations: LOCAL,
+  },
+  {
+    name: 'netfilter, any device',
+    inKernel: false,
+    placement: 'netfilter',
+    options: { vocabulary: { ...EVERYTHING, ...DEVICES } },
+    localDestinations: LOCAL,
+  },
+  {
+    name: 'xdp, any device',
+    inKernel: false,
+    placement: 'xdp',
+    options: { vocabulary: { ...AT_XDP, ...DEVICES }, settle: chooseHook },
     localDestinations: LOCAL,
   },
 ];
