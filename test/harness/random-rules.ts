@@ -300,10 +300,11 @@ function randomTransportMatch(choice: Choice, protocol: ProtocolSpec): Transport
   }
   if (protocol.number !== 6 && protocol.number !== 17) return undefined;
   if (choice.chance(0.1)) return undefined;
+  const hasSource = choice.chance(0.4);
   return {
     explicit: choice.chance(0.6),
-    ...(choice.chance(0.4) && { sport: randomRange(choice) }),
-    ...(choice.chance(0.55) && { dport: randomRange(choice) }),
+    ...(hasSource && { sport: randomRange(choice) }),
+    ...(choice.chance(hasSource ? 0.3 : 0.7) && { dport: randomRange(choice) }),
     ...(protocol.number === 6 && choice.chance(0.3) && { flags: randomFlags(choice) }),
   };
 }

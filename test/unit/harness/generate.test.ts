@@ -20,7 +20,7 @@ function cover(vocabulary: Vocabulary, coverage: Coverage): void {
         coverage.packet(table, packet, interpret(table, packet, coverage.rule));
       }
     }),
-    { numRuns: 80, seed: 1 },
+    { numRuns: 120, seed: 1 },
   );
 }
 
@@ -57,7 +57,8 @@ it('repeats itself from a seed', () => {
 });
 
 it('shrinks to one rule and one packet', () => {
-  const isTcp22 = (scenario: Scenario): boolean => {
+  const vocabulary = { ...EVERYTHING, userChains: { min: 0, max: 0 } };
+  const isDecidedByTcp = (scenario: Scenario): boolean => {
     const table = tableOf(scenario);
     return scenario.packets.some((packet) =>
       interpret(table, packet).counted.some(({ chain, rule }) => {
@@ -67,7 +68,7 @@ it('shrinks to one rule and one packet', () => {
     );
   };
   const run = fc.check(
-    fc.property(scenarios({ packets: 100 }), (scenario) => !isTcp22(scenario)),
+    fc.property(scenarios({ vocabulary, packets: 100 }), (scenario) => !isDecidedByTcp(scenario)),
     { seed: 1 },
   );
   const smallest = run.counterexample![0];
