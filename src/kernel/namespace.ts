@@ -6,7 +6,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync 
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { UnsupportedError } from '../base/unsupported.ts';
-import { KernelError } from './errors.ts';
+import { errnoName, KernelError } from './errors.ts';
 import { closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 
 const NAMED = '/run/netns';
@@ -65,21 +65,25 @@ function isInitial(inode: string): boolean {
  * comes first; sockets, which show themselves by their cookie alone, last.
  */
 export function isInUse(cookie: string, inode: string): boolean {
-  for (const path of references()) {
+  for (const path of references(inode)) {
     if (inodeOf(path) === inode && cookieOf(path) === cookie) return true;
   }
   return hasSocket(cookie);
 }
 
-/** Paths that may lead to a network namespace. */
-function* references(): Generator<string> {
+/** Paths that may lead to the network namespace with an inode. */
+function* references(inode: string): Generator<string> {
   for (const name of namedNamespaces()) yield join(NAMED, name);
   const processes = processIds();
   for (const id of processes) yield `/proc/${id}/ns/net`;
   yield* namespaceMounts(processes);
   for (const id of processes) {
     for (const thread of list(`/proc/${id}/task`)) yield `/proc/${id}/task/${thread}/ns/net`;
-    for (const descriptor of list(`/proc/${id}/fd`)) yield `/proc/${id}/fd/${descriptor}`;
+    for (const descriptor of list(`/proc/${id}/fdinfo`)) {
+      // Files are not touched before they have the right number: to look at one may block.
+      const info = fileText(`/proc/${id}/fdinfo/${descriptor}`);
+      if (/^ino:\s+(\d+)$/m.exec(info)?.[1] === inode) yield `/proc/${id}/fd/${descriptor}`;
+    }
   }
 }
 
@@ -152,14 +156,11 @@ function list(directory: string): string[] {
   }
 }
 
-/** The inode of a network namespace's file, or `undefined` where the path is none, or not to be read. */
+/** The inode of a namespace's file, or `undefined` where the path is none, or not to be read. */
 function inodeOf(path: string): string | undefined {
-  // A mount point below /proc/PID/root is a file like those under /run/netns, everything else in /proc is a link.
-  if (path.startsWith('/proc/') && !/^\/proc\/\d+\/root\//.test(path)) {
-    return /^net:\[(\d+)\]$/.exec(linkTarget(path) ?? '')?.[1];
-  }
   try {
-    return String(statSync(path).ino);
+    const { dev, ino } = statSync(path);
+    return dev === statSync('/proc/thread-self/ns/net').dev ? String(ino) : undefined;
   } catch {
     return undefined;
   }
@@ -184,10 +185,16 @@ export function inNamespace<T>(path: string, work: () => T): T {
     try {
       return work();
     } finally {
-      systemCall('return to the own network namespace', 'setns', own, CLONE_NEWNET);
+      returnTo(own);
     }
   } finally {
     closeSync(target);
     closeSync(own);
   }
+}
+
+/** Throws no `KernelError`: that a caller may take for a namespace that cannot be entered, and go on. */
+function returnTo(own: number): void {
+  const result = trySystemCall('setns', own, CLONE_NEWNET);
+  if (result < 0) throw new Error(`cannot return to the own network namespace: ${errnoName(-result)}`);
 }
