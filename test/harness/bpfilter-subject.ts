@@ -1,0 +1,67 @@
+// Ourselves as the subject of a differential test: the engine, in this process, in the namespace under test.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Placement, XdpMode } from '../../src/base/hooks.ts';
+import { openEngine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/types.ts';
+import { parseRuleset } from '../../src/ruleset/parse.ts';
+import type { Subject } from './lab.ts';
+import { DEVICES } from './lab-world.ts';
+import type { Namespace } from './namespace.ts';
+
+export class BpfilterSubject implements Subject {
+  readonly name: string;
+  private readonly placement: Placement;
+  private readonly mode: XdpMode;
+  /** Below /run, as the pins need. */
+  private readonly directory = mkdtempSync('/run/ipb-lab-');
+  private engine: Engine | undefined;
+
+  constructor(placement: Placement, mode: XdpMode = 'auto') {
+    this.name = placement === 'xdp' ? `bpfilter at XDP (${mode})` : 'bpfilter at netfilter';
+    this.placement = placement;
+    this.mode = mode;
+  }
+
+  load(namespace: Namespace, rules: string): void {
+    const { ruleset } = parseRuleset(rules, { file: 'random.rules' });
+    const result = this.within(namespace, (engine) =>
+      engine.apply({
+        ruleset,
+        source: { file: 'random.rules', text: rules },
+        counters: 'ruleset',
+        placement: this.placement,
+        devices: this.placement === 'xdp' ? DEVICES : [],
+        mode: this.mode,
+        allowInexact: this.placement === 'xdp' ? ['loopback', 'output', 'out-device'] : [],
+      }),
+    );
+    if (!result.ok) throw new Error(`refused: ${result.diagnostics.map((d) => d.message).join('; ')}`);
+  }
+
+  counters(namespace: Namespace) {
+    return this.within(namespace, (engine) => engine.counters());
+  }
+
+  unload(namespace: Namespace): void {
+    this.within(namespace, (engine) => engine.detach());
+  }
+
+  /** To be called before the namespace is removed, behind `unload`. */
+  close(): void {
+    this.engine?.close();
+    spawnSync('umount', [join(this.directory, 'run', 'bpf')]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private within<T>(namespace: Namespace, work: (engine: Engine) => T): T {
+    return namespace.enter(() => {
+      const directories = { run: join(this.directory, 'run'), state: join(this.directory, 'state') };
+      this.engine ??= openEngine(directories);
+      const engine = this.engine;
+      return engine.withLock(10, () => work(engine));
+    });
+  }
+}
