@@ -64,17 +64,40 @@ export class FrameReceiver {
 
   /** What has come until now. */
   drain(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    for (;;) {
-      const size = trySystemCall('recvfrom', this.socket, this.buffer, this.buffer.length, MSG_DONTWAIT, 0, 0);
-      if (size === -EAGAIN) return frames;
-      if (size < 0) throw new Error(`recvfrom: errno ${-size}`);
-      frames.push(Uint8Array.from(this.buffer.subarray(0, size)));
-    }
+    return drain(this.socket, this.buffer);
   }
 
   close(): void {
     systemCall('close a socket', 'close', this.socket);
+  }
+}
+
+/** Receives the IPv4 packets of one protocol that INPUT lets in: raw sockets come behind it. */
+export class PacketReceiver {
+  private readonly socket: number;
+  private readonly buffer = Buffer.alloc(65536);
+
+  constructor(protocol: number) {
+    this.socket = systemCall('open a raw socket', 'socket', AF_INET, SOCK_RAW_CLOEXEC, protocol);
+  }
+
+  /** What has come until now, from the IPv4 header on. */
+  drain(): Uint8Array[] {
+    return drain(this.socket, this.buffer);
+  }
+
+  close(): void {
+    systemCall('close a socket', 'close', this.socket);
+  }
+}
+
+function drain(socket: number, buffer: Buffer): Uint8Array[] {
+  const received: Uint8Array[] = [];
+  for (;;) {
+    const size = trySystemCall('recvfrom', socket, buffer, buffer.length, MSG_DONTWAIT, 0, 0);
+    if (size === -EAGAIN) return received;
+    if (size < 0) throw new Error(`recvfrom: errno ${-size}`);
+    received.push(Uint8Array.from(buffer.subarray(0, size)));
   }
 }
 

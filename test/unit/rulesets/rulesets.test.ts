@@ -5,7 +5,7 @@ import { exampleRulesets } from '../../harness/rulesets.ts';
 
 const examples = exampleRulesets();
 
-describe.each(examples)('rulesets/$name', ({ table, packets }) => {
+describe.each(examples)('$name', ({ table, packets }) => {
   it('does with every packet what its .packets file says', () => {
     const wrong = packets.flatMap(({ packet, expected, line }) => {
       if (expected === undefined) return [`${line}: says nothing`];
