@@ -5,6 +5,7 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { ApplyRequest, Engine } from '../engine/types.ts';
+import type { Ruleset } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { CommandError, EXIT, exitCodeOf, parseSeconds, versionLine } from './compat.ts';
 import { loadConfig } from './config.ts';
@@ -71,11 +72,17 @@ export function restore(words: readonly string[], context: Context): number {
       if (enforcedTable(ruleset) === enforcedTable(before)) return EXIT.ok;
       const where = whereToEnforce(config, context.kernel);
       const source = { file, text: whole };
-      const request: ApplyRequest = { ruleset, source, counters: noflush ? 'carry' : 'ruleset', ...where };
+      const request: ApplyRequest = { ruleset, source, ...counting(noflush, before), ...where };
       return hand(request, engine, options, context);
     };
     return engine.withLock(options.wait ?? config.wait, enforce);
   });
+}
+
+/** A restore begins with the counters that it sets; with -n, the rules that were there before go on counting. */
+function counting(noflush: boolean, before: Ruleset | undefined): Pick<ApplyRequest, 'counters' | 'kept'> {
+  if (!noflush) return { counters: 'ruleset' };
+  return { counters: 'carry', kept: new Set(enforcedTable(before)?.chains.flatMap((chain) => chain.rules)) };
 }
 
 function hand(request: ApplyRequest, engine: Engine, options: Options, context: Context): number {

@@ -57,9 +57,14 @@ export function baseFor(counted: readonly Counters[], wanted: readonly Counters[
 
 /**
  * For each slot of the new generation the slot of the same rule in the old one, or −1. A rule stays the same if its
- * chain and its text do; of several equal rules of a chain the first answers to the first, and so on.
+ * chain and its text do; of several equal rules of a chain the first answers to the first, and so on. Slots that
+ * `isNew` stay out of it.
  */
-export function matchSlots(before: readonly SlotOwner[], after: readonly SlotOwner[]): number[] {
+export function matchSlots(
+  before: readonly SlotOwner[],
+  after: readonly SlotOwner[],
+  isNew: (slot: number) => boolean = () => false,
+): number[] {
   const free = new Map<string, number[]>();
   for (const [slot, owner] of before.entries()) {
     const key = identity(owner);
@@ -68,7 +73,7 @@ export function matchSlots(before: readonly SlotOwner[], after: readonly SlotOwn
     else slots.push(slot);
   }
   for (const slots of free.values()) slots.reverse();
-  return after.map((owner) => free.get(identity(owner))?.pop() ?? -1);
+  return after.map((owner, slot) => (isNew(slot) ? -1 : (free.get(identity(owner))?.pop() ?? -1)));
 }
 
 function identity(owner: SlotOwner): string {

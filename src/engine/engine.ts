@@ -6,7 +6,7 @@ import { type Counters, ZERO } from '../base/counters.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Manifest } from '../codegen/manifest.ts';
-import type { Chain, Ruleset } from '../ruleset/model.ts';
+import type { Chain, Rule, Ruleset } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleset } from '../ruleset/print.ts';
 import { type Generation, Store } from '../store/store.ts';
@@ -175,10 +175,12 @@ class NamespaceEngine implements Engine {
   private rowFor(request: ApplyRequest, image: Image, before: Generation | undefined) {
     const { ruleset, source, placement, devices, mode, allowInexact } = request;
     const { slots } = image.manifest;
+    const rules = rulesBySlot(ruleset, image.manifest);
+    const isNew = (slot: number) => rules[slot] !== undefined && request.kept?.has(rules[slot]) === false;
     const stored: StoredRequest = { placement, devices, mode, allowInexact };
     const carry =
       request.counters === 'carry' && before !== undefined
-        ? { from: before.id, slots: [...matchSlots((before.manifest as Manifest).slots, slots), -1] }
+        ? { from: before.id, slots: [...matchSlots((before.manifest as Manifest).slots, slots, isNew), -1] }
         : undefined;
     const written = writtenCounters(ruleset, image.manifest);
     const wanted = written.map((c, slot) => ((carry?.slots[slot] ?? -1) < 0 ? c : ZERO));
@@ -291,11 +293,15 @@ function withCounters(ruleset: Ruleset, counters: ReadonlyMap<string, ChainCount
   return { ...ruleset, tables };
 }
 
-/** The counters written in the ruleset, by slot. */
-function writtenCounters(ruleset: Ruleset, { slots }: Manifest): Counters[] {
+/** The rule that owns each slot; policies own theirs without one. */
+function rulesBySlot(ruleset: Ruleset, { slots }: Manifest): (Rule | undefined)[] {
   const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
-  return slots.map((owner) => {
-    const chain = chains.get(owner.chain);
-    return (owner.kind === 'policy' ? chain?.counters : chain?.rules[owner.index]?.counters) ?? ZERO;
-  });
+  return slots.map((owner) => (owner.kind === 'rule' ? chains.get(owner.chain)?.rules[owner.index] : undefined));
+}
+
+/** The counters written in the ruleset, by slot. */
+function writtenCounters(ruleset: Ruleset, manifest: Manifest): Counters[] {
+  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
+  const rules = rulesBySlot(ruleset, manifest);
+  return manifest.slots.map((owner, slot) => (rules[slot] ?? chains.get(owner.chain))?.counters ?? ZERO);
 }

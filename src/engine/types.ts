@@ -3,7 +3,7 @@
 import type { Counters } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { FilterChain, Placement, XdpMode } from '../base/hooks.ts';
-import type { Ruleset } from '../ruleset/model.ts';
+import type { Rule, Ruleset } from '../ruleset/model.ts';
 
 /** A loss of exactness that the `xdp` placement may be told to accept, by what it cannot see. */
 export type Inexact = 'loopback' | 'output' | 'out-device';
@@ -18,6 +18,8 @@ export interface ApplyRequest {
    * those written in the ruleset (a restore: zero unless `-c`).
    */
   readonly counters: 'carry' | 'ruleset';
+  /** With `carry`: the rules that were in force before. Another rule of equal text begins anew. Absent for all. */
+  readonly kept?: ReadonlySet<Rule>;
   readonly placement: Placement;
   /** Only for placement `xdp`: names of the devices to attach to. */
   readonly devices: readonly string[];

@@ -117,6 +117,15 @@ test('restore -n adds, and keeps the counters of what was there', () => {
   expect(saved('-c')).toBe(RULES.replace('[1:2] -A count', `${added}[1:2] -A count`));
 });
 
+test('restore -n: a chain that the file empties and fills anew begins to count anew', () => {
+  succeed('restore', RULES);
+  namespace.sendUdp(7001, 3);
+  succeed('restore -n', '*filter\n:count - [0:0]\n-A count -s 127.0.0.0/8 -i lo\nCOMMIT\n');
+  const lines = saved('-c').split('\n');
+  expect(lines).toContain(`[3:${3 * PACKET}] -A INPUT -p udp -m udp --dport 7001 -j count`);
+  expect(lines).toContain('[0:0] -A count -s 127.0.0.0/8 -i lo');
+});
+
 test('exit codes of the command line', () => {
   for (const [line, code] of [
     ['restore /nope', 1],

@@ -81,11 +81,6 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'const no = skip(builder, mapped(node.no), predicate, true);',
   },
   { file: 'src/passes/merge-tests.ts', from: 'id = next ? node.yes : node.no;', to: 'id = next ? node.no : node.yes;' },
-  {
-    file: 'src/passes/implied.ts',
-    from: 'if (((asked.value ^ known.value) & common) !== 0) return false;',
-    to: 'if (((asked.value ^ known.value) & common) !== 0) return true;',
-  },
   // src/classify
   {
     file: 'src/classify/linear.ts',
