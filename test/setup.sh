@@ -49,7 +49,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
   fail "Node.js 20.19 or later is needed; this is $(node --version)"
 has npm || fail "npm is needed; it comes with Node.js, on Debian also as the package npm"
 
-packages=$(missing ip iproute2 iptables-legacy iptables nft nftables)
+packages=$(missing ip iproute2 iptables-legacy iptables nft nftables sysctl procps umount mount nsenter util-linux)
 # shellcheck disable=SC2086 # a list of words
 [ -z "$packages" ] || install "network namespaces, and iptables to compare with" $packages
 
