@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
+import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { Coverage } from '../harness/coverage.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
 import { legacyIptables } from '../harness/iptables.ts';
@@ -20,6 +21,9 @@ import { differences, flatten, Tally } from '../harness/table-counters.ts';
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 500);
 const PACKETS = 200;
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
+
+/** Well formed, but from a source that no packet can have. */
+const MARTIANS = ['loopback source', 'multicast source'];
 
 /** What differs between the subject and the interpreter, in sentences. */
 function disagreements(lab: Lab, subject: Subject, text: string, packets: readonly HookPacket[], coverage: Coverage) {
@@ -55,18 +59,33 @@ it('the interpreter counts what iptables-legacy counts', async () => {
       { numRuns: RUNS, seed },
     );
     console.log(coverage.report());
-    coverage.assertFloors();
+    // A handful of rulesets cannot hold everything.
+    if (RUNS >= 200) coverage.assertFloors();
   });
 });
 
-it('malformed frames reach no hook', async () => {
+it.each([
+  ['iptables-legacy', () => legacyIptables],
+  ['bpfilter at netfilter', () => new BpfilterSubject('netfilter')],
+  ['bpfilter at XDP, native', () => new BpfilterSubject('xdp', 'native')],
+  ['bpfilter at XDP, generic', () => new BpfilterSubject('xdp', 'generic')],
+] as const)('malformed frames are not counted: %s', async (_, make) => {
+  const subject: Subject & { close?(): void } = make();
   await withLab((lab) => {
-    const good = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:22 syn payload=20');
-    const rules = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT\nCOMMIT\n';
-    const { counters } = lab.runScenario(legacyIptables, rules, [good]);
-    lab.sendMalformed(good);
-    const after = legacyIptables.counters(lab.router);
-    expect(flatten(counters).find(([place]) => place === 'INPUT:1')?.[1]).toEqual({ packets: 1n, bytes: 60n });
-    expect(differences(counters, after)).toEqual([]);
+    try {
+      const good = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:22 syn payload=20 df');
+      const rules = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT\nCOMMIT\n';
+      const { counters } = lab.runScenario(subject, rules, [good]);
+      expect(flatten(counters).find(([place]) => place === 'INPUT:1')?.[1]).toEqual({ packets: 1n, bytes: 60n });
+      for (const name of lab.malformedFrames(good)) {
+        // XDP knows no routes: what comes from an impossible source is judged before the stack throws it away.
+        if (subject.name.includes('XDP') && MARTIANS.includes(name)) continue;
+        lab.sendMalformed(good, name);
+        expect(differences(counters, subject.counters(lab.router)), name).toEqual([]);
+      }
+      subject.unload(lab.router);
+    } finally {
+      subject.close?.();
+    }
   });
 });

@@ -80,15 +80,27 @@ export class Lab {
     return { counters: subject.counters(this.router), left: this.received.drain().length };
   }
 
-  /** Sends frames that the router's stack throws away before any hook. */
-  sendMalformed(good: HookPacket): void {
-    for (const { bytes } of malformed(good.bytes)) this.sendFrame('eth0', bytes, IPV4);
-    const { index, source } = this.wires.get('eth0')!.toRouter;
-    const foreign = Uint8Array.of(2, 0, 0, 0, 0, 99);
-    this.outsideSender.send(buildFrame(good.bytes, { destination: foreign, source }), index);
-    const tag = Uint8Array.of(0, 5, 8, 0);
-    this.sendFrame('eth0', Uint8Array.from([...tag, ...good.bytes]), VLAN);
+  /** Names of the frames that the router's stack throws away before any hook. */
+  malformedFrames(good: HookPacket): string[] {
+    return [...this.malformed(good).keys()];
+  }
+
+  /** Sends one of them, made of a packet that INPUT would see. */
+  sendMalformed(good: HookPacket, name: string): void {
+    this.outsideSender.send(this.malformed(good).get(name)!, this.wires.get(good.inDevice)!.toRouter.index);
     this.settle();
+  }
+
+  private malformed({ inDevice, bytes }: HookPacket): Map<string, Uint8Array> {
+    const { toRouter } = this.wires.get(inDevice)!;
+    const trailer = new Uint8Array(32).fill(0x55);
+    const frames = malformed(bytes).map(({ name, bytes }) => [name, buildFrame(bytes, toRouter)] as const);
+    const tag = Uint8Array.of(0, 5, IPV4 >> 8, IPV4 & 255);
+    return new Map([
+      ...frames,
+      ['another host’s MAC address', buildFrame(bytes, { ...toRouter, destination: Uint8Array.of(2, 0, 0, 0, 0, 99) })],
+      ['a VLAN', buildFrame(Uint8Array.from([...tag, ...bytes]), { ...toRouter, etherType: VLAN, trailer })],
+    ]);
   }
 
   close(): void {
