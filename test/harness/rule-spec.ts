@@ -98,11 +98,6 @@ export function formatRuleset(ruleset: RulesetSpec): string {
   return [...lines, 'COMMIT', ''].join('\n');
 }
 
-/** The chain a hook enters. */
-export function builtInChain(ruleset: RulesetSpec, hook: FilterChain): ChainSpec {
-  return ruleset.chains.find((c) => c.name === hook)!;
-}
-
 function formatRule(rule: RuleSpec): string {
   const { match, protocol, target } = rule;
   const words: string[] = [];
