@@ -2,7 +2,7 @@
 
 import { type Instruction, LOAD_IMM64, PSEUDO } from './instruction.ts';
 
-export const INSTRUCTION_SIZE = 8;
+const INSTRUCTION_SIZE = 8;
 
 /** Encodes a program; `resolveMap` gives the descriptor of each map that it names. */
 export function encodeInstructions(

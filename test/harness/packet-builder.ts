@@ -77,7 +77,7 @@ export function fixHeaderChecksum(packet: Uint8Array): void {
 }
 
 /** The protocol number of a transport. */
-export function protocolOf(transport: Transport): number {
+function protocolOf(transport: Transport): number {
   return transport.kind === 'other' ? transport.protocol : { icmp: 1, tcp: 6, udp: 17 }[transport.kind];
 }
 
