@@ -1,7 +1,6 @@
 // Rulesets as the generators make them: a model apart from the parser's, with all that is needed to write the rule down
 // and to aim a packet at it. Printing it exercises the parser; shrinking it stays within what iptables accepts.
 
-
 export interface AddressSpec {
   readonly negated: boolean;
   /** Already masked. */
