@@ -2,6 +2,8 @@
 //
 // Addresses are unsigned 32-bit numbers in host order: 10.0.0.1 is 0x0a000001. Masks need not be contiguous.
 
+import type { IntervalSet } from './intervals.ts';
+
 /** A value with the bits that count: an address matches when `(address & mask) === value`. */
 export interface MaskedAddress {
   /** Already masked, unsigned 32 bits. */
@@ -9,6 +11,12 @@ export interface MaskedAddress {
   /** Unsigned 32 bits, not necessarily contiguous. */
   readonly mask: number;
 }
+
+/** The addresses of more than one host: multicast (RFC 1112) and the limited broadcast address (RFC 919). */
+export const GROUP_ADDRESSES: IntervalSet = [
+  { low: 0xe0000000, high: 0xefffffff },
+  { low: 0xffffffff, high: 0xffffffff },
+];
 
 /** Prints an address in dotted form: `0x0a000001` is `10.0.0.1`. */
 export function formatAddress(address: number): string {

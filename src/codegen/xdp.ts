@@ -2,7 +2,9 @@
 //
 // A frame that iptables would never be shown is passed on uncounted, for the stack to do with as it always does: what
 // is not IPv4, or is for another host's MAC address (`PACKET_OTHERHOST`), or is thrown out by `ip_rcv_core`
-// (net/ipv4/ip_input.c): version, header length, total length beyond the frame, header checksum. The packet ends where
+// (net/ipv4/ip_input.c): version, header length, total length beyond the frame, header checksum; or comes from a group
+// address, which no sysctl makes a source (`ip_route_input_slow`, net/ipv4/route.c). Other martians depend on routes and
+// sysctls that XDP does not see: they are judged, and counted, before the stack throws them away. The packet ends where
 // its total length says: Ethernet padding completes no header, and bytes are counted by it as iptables counts them.
 // Later fragments to a local destination pass uncounted: iptables' INPUT is shown the reassembled packet, and without
 // its first fragment, which is judged here, it never comes about.
@@ -11,6 +13,7 @@
 
 import { type Features, type HostFacts, requireFunction } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
+import { GROUP_ADDRESSES } from '../base/ipv4.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10 } from '../bpf/instruction.ts';
@@ -57,6 +60,7 @@ export function emitXdpPrologue(
   emitTransportHeader(a, keyDone);
 
   a.bind(keyDone);
+  emitTest(a, { kind: 'in', field: 'src', set: GROUP_ADDRESSES }, pass);
   emitTest(a, { kind: 'in', field: 'dst', set: destinations }, local);
   a.goto(entries.forward);
   a.bind(local);

@@ -2,7 +2,7 @@
 
 import type { HostFacts } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
-import { prefixMask } from '../base/ipv4.ts';
+import { GROUP_ADDRESSES, prefixMask } from '../base/ipv4.ts';
 import { KernelError } from './errors.ts';
 import { attributes, dump, FAMILY, text } from './netlink.ts';
 
@@ -66,7 +66,7 @@ export function localDestinations(): HostFacts['localDestinations'] {
     const low = found.get(RTA_DST)?.readUInt32BE(0) ?? 0;
     return [{ low, high: (low | ~prefixMask(length)) >>> 0 }];
   });
-  return normalize([...local, { low: 0xe0000000, high: 0xefffffff }, { low: 0xffffffff, high: 0xffffffff }]);
+  return normalize([...local, ...GROUP_ADDRESSES]);
 }
 
 /** The routes of the local table; a namespace without any address has no such table. */

@@ -3,6 +3,7 @@
 import type { HostFacts } from '../../src/base/features.ts';
 import type { Placement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
+import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import { type HookPacket, PacketView } from '../../src/base/packet.ts';
 import type { ScenarioOptions } from './generate.ts';
 import { EVERYTHING, type Vocabulary, XDP } from './random-rules.ts';
@@ -13,10 +14,7 @@ const LOOPBACK: Pick<Vocabulary, 'inDevices' | 'outDevices'> = { inDevices: ['lo
 const isOwn = (_: number, index: number): boolean => index % 2 === 0;
 const OWN = EVERYTHING.destinations.INPUT.filter(isOwn);
 const FOREIGN = EVERYTHING.destinations.FORWARD.filter((address, index) => !isOwn(address, index));
-const LOCAL = normalize([
-  { low: 0xe0000000, high: 0xefffffff },
-  ...OWN.map((address) => ({ low: address, high: address })),
-]);
+const LOCAL = normalize([...GROUP_ADDRESSES, ...OWN.map((address) => ({ low: address, high: address }))]);
 
 function chooseHook(packet: HookPacket): HookPacket {
   return { ...packet, hook: contains(LOCAL, new PacketView(packet).destination) ? 'INPUT' : 'FORWARD' };

@@ -5,6 +5,8 @@
 
 import type { Features, HostFacts } from '../../src/base/features.ts';
 import type { Placement } from '../../src/base/hooks.ts';
+import { contains } from '../../src/base/intervals.ts';
+import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import type { Image } from '../../src/codegen/compile.ts';
@@ -77,9 +79,16 @@ export function failureCase(title: string, text: string, packets: readonly HookP
   return formatCase(makeCase(title, text, packets, outcomes, sum.counters));
 }
 
-/** What must happen to a packet at the placement: at XDP, later fragments to this host go on unseen. */
+/** Packets that XDP leaves to the stack: later fragments to this host, and what comes from a group address. */
+function isPassedOn(packet: HookPacket, placement: Placement): boolean {
+  if (placement !== 'xdp') return false;
+  const { fragment, src } = fieldsOf(packet);
+  return (packet.hook === 'INPUT' && fragment !== 0) || contains(GROUP_ADDRESSES, src);
+}
+
+/** What must happen to a packet at the placement. */
 function expectedOutcome(table: Table, packet: HookPacket, { placement, observe }: OracleOptions): Outcome {
-  if (placement === 'xdp' && packet.hook === 'INPUT' && fieldsOf(packet).fragment !== 0) {
+  if (isPassedOn(packet, placement)) {
     return { verdict: 'accept', counted: [], hotdrop: false };
   }
   const outcome = interpret(table, packet, observe?.rule);
@@ -106,7 +115,7 @@ function graphDisagreements(
   ];
   return packets.flatMap((packet, index) => {
     const outcome = expected[index]!;
-    if (placement === 'xdp' && packet.hook === 'INPUT' && fieldsOf(packet).fragment !== 0) return [];
+    if (isPassedOn(packet, placement)) return [];
     const places = outcome.counted.map(({ chain, rule }) => `${chain}:${rule}`);
     return stages.flatMap(({ name, run }) => {
       const found = run(packet);

@@ -30,7 +30,10 @@ export function vmRunner(): Runner {
             ...(inDevice === '' ? {} : { inDevice: { name: inDevice } }),
             ...(outDevice === '' ? {} : { outDevice: { name: outDevice } }),
           };
-          return verdictOf(runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }), image.manifest.placement);
+          return verdictOf(
+            runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }),
+            image.manifest.placement,
+          );
         },
         counters: (map) => maps.get(map)!,
         stop() {},
