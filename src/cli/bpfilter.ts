@@ -128,7 +128,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
   const source = readSource(file, context);
   return withEngine(config, context, (engine) =>
     engine.withLock(options.wait ?? config.wait, () => {
-      const before = engine.current()?.ruleset;
+      const before = engine.current('nothing')?.ruleset;
       const { ruleset, diagnostics } = parseRuleset(source.text, {
         file: source.file,
         ...(before && { existing: before }),

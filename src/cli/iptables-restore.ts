@@ -63,8 +63,8 @@ export function restore(words: readonly string[], context: Context): number {
   const text = options.table === undefined ? whole : onlyTable(whole, options.table);
   return withEngine(config, context, (engine) => {
     const enforce = () => {
-      const before = engine.current()?.ruleset;
       const { counters, noflush } = options;
+      const before = engine.current(noflush ? 'throw' : 'nothing')?.ruleset;
       const file = options.file ?? '<stdin>';
       const existing = before && { existing: before };
       const { ruleset, diagnostics } = parseRuleset(text, { file, noflush, counters, ...existing });

@@ -24,10 +24,20 @@ export function iptables(words: readonly string[], context: Context): number {
   checkTable(line.table);
   const config = loadConfig(context.environment);
   return withEngine(config, context, (engine) => {
-    if (line.commands.has('list')) context.print(list(engine, line.selection, line.list));
-    if (line.commands.has('list-rules')) context.print(listCommands(engine, line.selection, line.list.verbose));
-    if (!line.commands.has('zero') && !line.commands.has('flush')) return EXIT.ok;
-    return engine.withLock(line.wait ?? config.wait, () => change(engine, line, context));
+    const show = (current: Current | undefined): void => {
+      const table = tableOf(current);
+      if (line.commands.has('list')) context.print(list(table, line.selection, line.list));
+      if (line.commands.has('list-rules')) context.print(listCommands(table, line.selection, line.list.verbose));
+    };
+    if (!line.commands.has('zero') && !line.commands.has('flush')) {
+      show(engine.current());
+      return EXIT.ok;
+    }
+    return engine.withLock(line.wait ?? config.wait, () => {
+      const current = engine.current();
+      show(current);
+      return change(engine, current, line, context);
+    });
   });
 }
 
@@ -43,20 +53,17 @@ function checkTable(name: string): void {
   );
 }
 
-function list(engine: Engine, selection: Selection, options: ListOptions): string {
-  const table = tableOf(engine.current());
+function list(table: Table, selection: Selection, options: ListOptions): string {
   requireChain(table, selection);
   return listTable(table, selection, options, systemNames());
 }
 
-function listCommands(engine: Engine, selection: Selection, verbose: boolean): string {
-  const table = tableOf(engine.current());
+function listCommands(table: Table, selection: Selection, verbose: boolean): string {
   requireChain(table, selection);
   return listRules(table, selection, verbose, systemNames());
 }
 
-function change(engine: Engine, line: CommandLine, context: Context): number {
-  const current = engine.current();
+function change(engine: Engine, current: Current | undefined, line: CommandLine, context: Context): number {
   const table = tableOf(current);
   const { selection } = line;
   const rules = requireChain(table, selection);
@@ -68,7 +75,7 @@ function change(engine: Engine, line: CommandLine, context: Context): number {
   }
   if (current === undefined) return EXIT.ok;
   if (verb === 'Zeroing') {
-    engine.zero(selection);
+    engine.zero(selection, countersOf(table));
     return EXIT.ok;
   }
   const { ruleset: before, placement, devices, mode, allowInexact } = current;
@@ -78,6 +85,16 @@ function change(engine: Engine, line: CommandLine, context: Context): number {
   if (result.ok) return EXIT.ok;
   context.printError(renderDiagnostics(result.diagnostics, source.text));
   return exitCodeOf(result.diagnostics);
+}
+
+/** What a listing of the table has shown. */
+function countersOf(table: Table): ReturnType<Engine['counters']> {
+  return new Map(
+    table.chains.map(({ name, policy, counters, rules }) => [
+      name,
+      { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
+    ]),
+  );
 }
 
 /** The table in force; where nothing is, what iptables shows of a table that nobody has touched. */

@@ -37,7 +37,9 @@ export function whereToEnforce(config: Config, kernel: Kernel, names?: readonly 
 }
 
 function presentDevices(config: Config, kernel: Kernel): string[] {
-  const candidates = kernel.devices().filter((device) => !device.loopback && device.master === undefined);
+  const candidates = kernel
+    .devices()
+    .filter(({ loopback, ethernet, master }) => !loopback && ethernet && master === undefined);
   return selectDevices(
     candidates.map(({ name }) => name),
     config.devices,

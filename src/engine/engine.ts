@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Counters, ZERO } from '../base/counters.ts';
+import { addCounters, type Counters, ZERO } from '../base/counters.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Manifest } from '../codegen/manifest.ts';
@@ -12,11 +12,11 @@ import { printRuleset } from '../ruleset/print.ts';
 import { type Generation, Store } from '../store/store.ts';
 import { compileRuleset, filterTable } from './compile.ts';
 import { baseFor, matchSlots, readSlots, shownCounters } from './counters.ts';
-import { chooseMode } from './devices.ts';
+import { chooseMode, unfitness } from './devices.ts';
 import { finish, flip, mapReader, type StoredRequest } from './flip.ts';
 import { Installation, InstallationError, removeInstallation } from './installation.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
-import { type Directories, lockPath, storePath } from './layout.ts';
+import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
 import { describeStatus } from './status.ts';
 import { systemKernel } from './system-kernel.ts';
@@ -31,6 +31,8 @@ class NamespaceEngine implements Engine {
   private readonly directories: Directories;
   private readonly kernel: Kernel;
   private readonly identity: NamespaceIdentity;
+  /** The directory of all pins, by the way that leads there from here. */
+  private readonly root: string;
   /** Where this namespace's pins are. */
   private readonly pins: string;
   private openStore: Store | undefined;
@@ -41,13 +43,13 @@ class NamespaceEngine implements Engine {
     this.directories = directories;
     this.kernel = kernel;
     this.identity = kernel.namespace();
-    const root = kernel.openPinDirectory(directories.run);
-    releaseUnused(directories, kernel, root, this.identity);
-    this.pins = join(root, this.identity.cookie);
+    this.root = kernel.openPinDirectory(directories.run);
+    releaseUnused(directories, kernel, this.root, this.identity);
+    this.pins = join(this.root, pinDirectoryName(this.identity.cookie, this.identity.inode));
   }
 
   withLock<T>(seconds: number, work: () => T): T {
-    const release = this.kernel.lock(lockPath(this.directories, this.identity.cookie), seconds);
+    const release = this.kernel.lock(lockPath(this.root, this.identity.cookie), seconds);
     this.locked = true;
     try {
       return work();
@@ -69,9 +71,11 @@ class NamespaceEngine implements Engine {
       this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
       const context = { kernel: this.kernel, store, installation: this.openInstallation };
       finish(context);
-      const row = this.rowFor(request, image, store.generation(context.installation.generation));
-      const generation = flip(context, { programs, counterMaps, devices: devices.chosen, row });
-      return { ok: true, generation, diagnostics: [], notes: devices.notes };
+      const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
+      const row = this.rowFor(request, ifindexes, image, store.generation(context.installation.generation));
+      const { generation, unfinished } = flip(context, { programs, counterMaps, devices: devices.chosen, row });
+      const notes = unfinished === undefined ? devices.notes : [...devices.notes, unfinished];
+      return { ok: true, generation, diagnostics: [], notes };
     });
   }
 
@@ -82,9 +86,12 @@ class NamespaceEngine implements Engine {
     return this.withImage(compiled.image, () => ({ ok: true, generation: 0, diagnostics: [], notes }));
   }
 
-  current(): Current | undefined {
+  current(ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
+    if (ifLost === 'nothing' && this.lost() !== undefined) return undefined;
     return this.inForce((row, shown) => {
-      const { placement, devices, mode, allowInexact } = row.request as StoredRequest;
+      const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
+      // By what they are called now, those that are still there.
+      const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
       const { ruleset } = parseRuleset(row.text, { file: row.sourceFile });
       return {
         generation: row.id,
@@ -101,7 +108,7 @@ class NamespaceEngine implements Engine {
     return this.inForce(perChain) ?? new Map();
   }
 
-  zero({ chain, rule }: ZeroSelection): void {
+  zero({ chain, rule }: ZeroSelection, shown?: ReadonlyMap<string, ChainCounters>): void {
     this.requireLock();
     const installation = this.installation();
     const store = this.store(false);
@@ -112,11 +119,15 @@ class NamespaceEngine implements Engine {
     const manifest = row.manifest as Manifest;
     const counted = readSlots(row.id, manifest, mapReader(installation));
     const base = counted.map((c, slot) => {
+      const before = row.counterBase[slot] ?? ZERO;
       const owner = manifest.slots[slot];
       const selected =
         chain === undefined ||
         (owner?.chain === chain && (rule === undefined || (owner.kind === 'rule' && owner.index === rule - 1)));
-      return selected ? c : (row.counterBase[slot] ?? ZERO);
+      if (!selected) return before;
+      if (shown === undefined || owner === undefined) return c;
+      const { policy, rules = [] } = shown.get(owner.chain) ?? {};
+      return addCounters(before, (owner.kind === 'policy' ? policy : rules[owner.index]) ?? ZERO);
     });
     store.setCounterBase(row.id, base, { foldCarry: false });
   }
@@ -137,8 +148,9 @@ class NamespaceEngine implements Engine {
       identity: this.identity,
       pins: this.pins,
       installation: this.installation(),
-      row: this.inForce((row) => row),
-      undecided: this.inForce((_, shown) => shown.at(-1)) ?? ZERO,
+      lost: this.lost(),
+      row: this.lost() === undefined ? this.inForce((row) => row) : undefined,
+      undecided: (this.lost() === undefined ? this.inForce((_, shown) => shown.at(-1)) : undefined) ?? ZERO,
     });
   }
 
@@ -172,12 +184,12 @@ class NamespaceEngine implements Engine {
   }
 
   /** The store's row of a new generation, with the counters it starts from. */
-  private rowFor(request: ApplyRequest, image: Image, before: Generation | undefined) {
+  private rowFor(request: ApplyRequest, ifindexes: readonly number[], image: Image, before: Generation | undefined) {
     const { ruleset, source, placement, devices, mode, allowInexact } = request;
     const { slots } = image.manifest;
     const rules = rulesBySlot(ruleset, image.manifest);
     const isNew = (slot: number) => rules[slot] !== undefined && request.kept?.has(rules[slot]) === false;
-    const stored: StoredRequest = { placement, devices, mode, allowInexact };
+    const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
     const carry =
       request.counters === 'carry' && before !== undefined
         ? { from: before.id, slots: [...matchSlots((before.manifest as Manifest).slots, slots, isNew), -1] }
@@ -195,30 +207,28 @@ class NamespaceEngine implements Engine {
     };
   }
 
-  private chooseDevices(request: ApplyRequest): {
-    chosen: { device: Device; mode: 'native' | 'generic' }[];
-    notes: string[];
-  } {
+  private chooseDevices(request: ApplyRequest): { chosen: ChosenDevice[]; notes: string[] } {
     if (request.placement !== 'xdp') return { chosen: [], notes: [] };
     const present = this.kernel.devices();
-    const chosen: { device: Device; mode: 'native' | 'generic' }[] = [];
-    const notes: string[] = [];
-    for (const name of request.devices) {
+    const attached = this.installation()?.attachedDevices() ?? [];
+    const choices = request.devices.map((name) => {
       const device = present.find((d) => d.name === name);
       if (device === undefined) throw new InstallationError(`there is no device ${name} in this network namespace`);
-      const master = present.find((d) => d.ifindex === device.master);
-      if (device.loopback) throw new InstallationError(`${name} is the loopback device, which XDP does not serve`);
-      if (device.master !== undefined) {
-        const upper = master?.name ?? `device ${device.master}`;
-        throw new InstallationError(`${name} belongs to ${upper}: iptables' -i names ${upper}, attach there`);
+      const unfit = unfitness(device, present, request.mode);
+      if (unfit !== undefined) throw new InstallationError(unfit);
+      const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
+      const obtained = isAttached ? this.kernel.deviceMode(device.ifindex) : undefined;
+      if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
+        throw new InstallationError(
+          `${name} has ${obtained} XDP; another mode would leave it without rules for a moment: run \`bpfilter detach\` first`,
+        );
       }
-      const { mode, why } = chooseMode(device, request.mode);
-      chosen.push({ device, mode });
-      notes.push(`${name}: ${mode} XDP, ${why}`);
-    }
-    if (chosen.length === 0)
+      const choice = obtained === undefined ? chooseMode(device, request.mode) : { mode: obtained, why: 'as before' };
+      return { device, ...choice };
+    });
+    if (choices.length === 0)
       throw new InstallationError('placement xdp needs at least one device; name it with --device');
-    return { chosen, notes };
+    return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
   }
 
   /** Calls `work` with the generation in force and its counters of this moment. */
@@ -227,18 +237,29 @@ class NamespaceEngine implements Engine {
     if (installation === undefined) return undefined;
     for (;;) {
       const word = installation.generation;
-      const store = word === 0 ? undefined : this.store(false);
-      if (store === undefined) return undefined;
-      const named = store.generation(word);
-      if (named === undefined) {
-        throw new InstallationError(
-          `the kernel enforces generation ${word}, of which ${store.path} knows nothing; apply the ruleset again`,
-        );
+      if (word === 0) return undefined;
+      const store = this.store(false);
+      const named = store?.generation(word);
+      if (store === undefined || named === undefined) {
+        throw new InstallationError(this.lost() ?? 'the rules in force changed while they were read');
       }
       const row = store.generation((named.request as StoredRequest).transitionTo ?? word) ?? named;
       const shown = shownCounters(row, mapReader(installation), (id) => store.generation(id));
-      if (installation.generation === word) return work(row, shown);
+      // A writer may have carried counters over while they were read.
+      const isSame = store.generation(row.id)?.carry === undefined || row.carry !== undefined;
+      const wasWhole = row.carry === undefined || store.generation(row.id)?.carry !== undefined;
+      if (installation.generation === word && isSame && wasWhole) return work(row, shown);
     }
+  }
+
+  /** What to say where the kernel enforces rules that the store knows nothing of. */
+  private lost(): string | undefined {
+    const word = this.installation()?.generation ?? 0;
+    if (word === 0 || this.store(false)?.generation(word) !== undefined) return undefined;
+    return (
+      `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
+      'apply the ruleset again'
+    );
   }
 
   private installation(): Installation | undefined {
@@ -255,6 +276,11 @@ class NamespaceEngine implements Engine {
   private requireLock(): void {
     if (!this.locked) throw new Error('engine: a change was asked for without the lock');
   }
+}
+
+interface ChosenDevice {
+  readonly device: Device;
+  readonly mode: 'native' | 'generic';
 }
 
 interface ChainCounters {

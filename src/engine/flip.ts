@@ -31,7 +31,10 @@ const HISTORY = 16;
 /** How a generation was asked for, as the store keeps it. */
 export interface StoredRequest {
   readonly placement: Placement;
+  /** As they were called when the rules were applied. */
   readonly devices: readonly string[];
+  /** Of the devices: a device keeps its rules when it is renamed. */
+  readonly ifindexes: readonly number[];
   readonly mode: 'auto' | 'native' | 'generic';
   readonly allowInexact: readonly ('loopback' | 'output' | 'out-device')[];
   /** Of a generation between two placements: the one it leads to. */
@@ -51,13 +54,20 @@ export interface FlipContext {
   readonly installation: Installation;
 }
 
-/** Brings the plan into force and returns its generation. */
-export function flip(context: FlipContext, plan: FlipPlan): number {
+export interface FlipResult {
+  readonly generation: number;
+  /** What went wrong once the new rules were in force, and is left for the next command. */
+  readonly unfinished?: string;
+}
+
+/** Brings the plan into force. Throws where it cannot; then everything is as it was. */
+export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   const { kernel, store, installation } = context;
   const before = installation.generation;
   const request = plan.row.request as StoredRequest;
   const old = before === 0 ? undefined : (store.generation(before)?.request as StoredRequest | undefined);
-  const between = old !== undefined && old.placement !== request.placement;
+  // Without its row nobody knows where the old generation is enforced.
+  const between = before !== 0 && old?.placement !== request.placement;
 
   const first = store.nextGenerationId(before);
   const last = between ? store.nextGenerationId(first) : first;
@@ -85,9 +95,14 @@ export function flip(context: FlipContext, plan: FlipPlan): number {
     throw error;
   }
   installation.setGeneration(first);
-  if (between) leaveTransition(kernel, installation, last, plan.programs);
-  finish(context);
-  return last;
+  try {
+    if (between) leaveTransition(kernel, installation, last, plan.programs);
+    finish(context);
+    return { generation: last };
+  } catch (error) {
+    const unfinished = `the new rules are in force, but cleaning up after the old ones failed: ${(error as Error).message}`;
+    return { generation: last, unfinished };
+  }
 }
 
 /** Fills the slots of a generation with its programs, and those of `between`'s points that it does not have itself. */
@@ -114,6 +129,7 @@ function leaveTransition(kernel: Kernel, installation: Installation, last: numbe
 export function finish({ kernel, store, installation }: FlipContext): void {
   const word = installation.generation;
   const row = word === 0 ? undefined : store.generation(word);
+  if (word !== 0 && row === undefined) return; // the store is lost: what the kernel enforces must stay as it is
   const request = row?.request as StoredRequest | undefined;
   if (request?.transitionTo !== undefined) {
     const points = pointsOf(request.placement);
@@ -130,7 +146,7 @@ export function finish({ kernel, store, installation }: FlipContext): void {
   if (installation.pinsOfOthers(word).length > 0 || row?.carry !== undefined) kernel.waitForGracePeriod();
   if (row !== undefined) carryOver(store, installation, row);
   installation.keepOnly(word);
-  removeUnusedLinks(kernel, installation, request);
+  removeUnusedLinks(installation, request);
   store.transaction(() => {
     for (const { id, state } of store.generations()) if (id !== word && state === 'prepared') store.retire(id);
     store.prune(HISTORY, word);
@@ -151,12 +167,12 @@ function carryOver(store: Store, installation: Installation, row: Generation): v
   store.setCounterBase(row.id, base, { foldCarry: true });
 }
 
-function removeUnusedLinks(kernel: Kernel, installation: Installation, request: StoredRequest | undefined): void {
+function removeUnusedLinks(installation: Installation, request: StoredRequest | undefined): void {
   const hooks = request === undefined ? [] : hooksOf(request.placement);
   for (const { hook } of installation.attachedHooks()) if (!hooks.includes(hook)) installation.detachHook(hook);
-  const wanted = kernel.devices().filter(({ name }) => request?.placement === 'xdp' && request.devices.includes(name));
+  const wanted = request?.placement === 'xdp' ? request.ifindexes : [];
   for (const { ifindex, gone } of installation.attachedDevices()) {
-    if (gone || !wanted.some((device) => device.ifindex === ifindex)) installation.detachDevice(ifindex);
+    if (gone || !wanted.includes(ifindex)) installation.detachDevice(ifindex);
   }
 }
 

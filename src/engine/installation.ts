@@ -56,10 +56,7 @@ export class Installation {
       const map = kernel.openPin(join(directory, name));
       if (map === undefined) {
         for (const open of maps.values()) kernel.close(open);
-        throw new InstallationError(
-          `the pin ${join(directory, name)} is missing, so the rules in force cannot be replaced; ` +
-            'run `bpfilter detach` and apply the ruleset again',
-        );
+        throw missingPin(join(directory, name));
       }
       maps.set(name, map);
     }
@@ -71,6 +68,7 @@ export class Installation {
     const present = Installation.open(kernel, directory);
     if (present !== undefined) return present;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (readdirSync(directory).some((pin) => pin.startsWith('link_'))) throw missingPin(join(directory, STATE_MAP));
     const maps = new Map<string, Descriptor>();
     const definitions = dispatcherMaps().sort((a, b) => Number(a.name === STATE_MAP) - Number(b.name === STATE_MAP));
     for (const definition of definitions) {
@@ -158,7 +156,7 @@ export class Installation {
     }
     const program = this.kernel.loadProgram(dispatcherProgram('XDP'), this.maps);
     try {
-      this.pinAndClose(this.kernel.attachDevice(program, device.ifindex, mode), path);
+      this.pinAndClose(this.kernel.attachDevice(program, device, mode), path);
       return true;
     } finally {
       this.kernel.close(program);
@@ -271,7 +269,18 @@ export function removeInstallation(kernel: Kernel, directory: string): void {
   const pins = readdirSync(directory);
   const links = pins.filter((pin) => pin.startsWith('link_'));
   for (const pin of [...links, ...pins.filter((p) => !links.includes(p))]) unlinkIfThere(join(directory, pin));
-  rmdirSync(directory);
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function missingPin(path: string): InstallationError {
+  return new InstallationError(
+    `the pin ${path} is missing, so the rules in force cannot be replaced; ` +
+      'run `bpfilter detach` and apply the ruleset again',
+  );
 }
 
 /** One aligned 32-bit store. */

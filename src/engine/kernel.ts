@@ -16,7 +16,11 @@ export interface Device {
   readonly kind?: string;
   /** Index of the bridge or bond it belongs to. */
   readonly master?: number;
+  /** Index of the device below it, in the namespace of that device: of a VLAN, a macvlan, and of a veth's peer. */
+  readonly lower?: number;
   readonly loopback: boolean;
+  /** Whether its frames begin with an Ethernet header. */
+  readonly ethernet: boolean;
 }
 
 export interface NamespaceIdentity {
@@ -57,7 +61,7 @@ export interface Kernel {
 
   /** Attaches at a priority; `undefined` where another hook already has it. */
   attachHook(program: Descriptor, hook: FilterChain, priority: number): Descriptor | undefined;
-  attachDevice(program: Descriptor, ifindex: number, mode: 'native' | 'generic'): Descriptor;
+  attachDevice(program: Descriptor, device: Device, mode: 'native' | 'generic'): Descriptor;
   hookLinkPriority(link: Descriptor): number;
   /** The device of an XDP link; `undefined` once it is gone. */
   deviceLinkIfindex(link: Descriptor): number | undefined;

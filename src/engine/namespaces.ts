@@ -6,10 +6,11 @@
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { StoreError } from '../store/errors.ts';
 import { Store } from '../store/store.ts';
 import { removeInstallation } from './installation.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
-import { type Directories, stateKey, storePath } from './layout.ts';
+import { type Directories, lockPath, ownerOfPins, stateKey, storePath } from './layout.ts';
 
 /** Makes sure that the store of a namespace exists and says whose it is. */
 export function adoptState(directories: Directories, identity: NamespaceIdentity): void {
@@ -30,50 +31,84 @@ export function adoptState(directories: Directories, identity: NamespaceIdentity
   }
 }
 
-/** Moves the state that a namespace of the same name left before the last boot to where this one's belongs. */
+/**
+ * Moves the state that a namespace of the same name left before the last boot to where this one's belongs, and removes
+ * what nameless ones left: they do not come back.
+ */
 function takeOver(directories: Directories, identity: NamespaceIdentity, path: string): void {
-  if (identity.name === undefined) return;
-  const old = listStates(directories).find((state) => state.name === identity.name && state.bootId !== identity.bootId);
-  if (old !== undefined) renameSync(join(directories.state, old.key), dirname(path));
+  const earlier = listStates(directories).filter((state) => state.bootId !== identity.bootId);
+  const own = earlier.find((state) => identity.name !== undefined && state.name === identity.name);
+  if (own !== undefined) renameSync(join(directories.state, own.key), dirname(path));
+  for (const { key, name } of earlier) if (name === undefined) removeState(directories, key);
 }
 
 export interface NamespaceState {
   /** Name of its directory. */
   readonly key: string;
   readonly cookie: string;
-  readonly inode: string;
   readonly bootId: string;
   readonly name?: string;
 }
 
-/** Everything in the state directory that belongs to a namespace. */
+/** Everything readable in the state directory that belongs to a namespace. */
 export function listStates(directories: Directories): NamespaceState[] {
   if (!existsSync(directories.state)) return [];
   return readdirSync(directories.state).flatMap((key) => {
     const path = join(directories.state, key, 'store.sqlite');
     if (!existsSync(path)) return [];
-    const store = Store.open(path);
     try {
-      const name = store.meta('name');
-      const [cookie, inode, bootId] = [store.meta('cookie'), store.meta('inode'), store.meta('bootId')];
-      if (cookie === undefined || inode === undefined || bootId === undefined) return [];
-      return [{ key, cookie, inode, bootId, ...(name === undefined ? {} : { name }) }];
-    } finally {
-      store.close();
+      return [readState(key, path)].filter((state) => state !== undefined);
+    } catch (error) {
+      if (error instanceof StoreError) return []; // another namespace's damage is not this one's
+      throw error;
     }
   });
 }
 
-/** Removes pins and state of namespaces of this boot that nothing but our pins refers to. */
+function readState(key: string, path: string): NamespaceState | undefined {
+  const store = Store.open(path);
+  try {
+    const [cookie, bootId, name] = [store.meta('cookie'), store.meta('bootId'), store.meta('name')];
+    if (cookie === undefined || bootId === undefined) return undefined;
+    return { key, cookie, bootId, ...(name === undefined ? {} : { name }) };
+  } finally {
+    store.close();
+  }
+}
+
+function removeState(directories: Directories, key: string): void {
+  rmSync(join(directories.state, key), { recursive: true, force: true });
+}
+
+/**
+ * Removes pins and state of namespaces that nothing but our pins refers to. One command does it at a time; others need
+ * not wait for it.
+ */
 export function releaseUnused(directories: Directories, kernel: Kernel, root: string, own: NamespaceIdentity): void {
-  if (!existsSync(root)) return;
-  const others = readdirSync(root).filter((cookie) => cookie !== own.cookie);
+  const others = readdirSync(root)
+    .map((name) => ({ name, owner: ownerOfPins(name) }))
+    .filter(({ owner }) => owner !== undefined && owner.cookie !== own.cookie);
   if (others.length === 0) return;
-  const states = listStates(directories).filter((state) => state.bootId === own.bootId);
-  for (const cookie of others) {
-    const state = states.find((s) => s.cookie === cookie);
-    if (state === undefined || kernel.isNamespaceInUse(cookie, state.inode)) continue;
-    removeInstallation(kernel, join(root, cookie));
-    rmSync(join(directories.state, stateKey(state.bootId, cookie)), { recursive: true, force: true });
+  const release = tryLock(kernel, lockPath(root, 'release'));
+  if (release === undefined) return;
+  try {
+    for (const { name, owner } of others) {
+      const { cookie, inode } = owner!;
+      if (kernel.isNamespaceInUse(cookie, inode)) continue;
+      removeInstallation(kernel, join(root, name));
+      removeState(directories, stateKey(own.bootId, cookie));
+      rmSync(lockPath(root, cookie), { force: true });
+    }
+  } finally {
+    release();
+  }
+}
+
+function tryLock(kernel: Kernel, path: string): (() => void) | undefined {
+  try {
+    return kernel.lock(path, 0);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'LockError') return undefined;
+    throw error;
   }
 }

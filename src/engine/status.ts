@@ -9,7 +9,7 @@ import type { Generation } from '../store/store.ts';
 import type { StoredRequest } from './flip.ts';
 import { Installation } from './installation.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
-import type { Directories } from './layout.ts';
+import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
 import type { DeviceStatus, HookStatus, Status } from './types.ts';
 
@@ -19,6 +19,8 @@ export interface StatusFacts {
   readonly identity: NamespaceIdentity;
   readonly pins: string;
   readonly installation: Installation | undefined;
+  /** What to say where the store has lost the rules in force. */
+  readonly lost: string | undefined;
   readonly row: Generation | undefined;
   readonly undecided: Counters;
 }
@@ -29,7 +31,7 @@ export function describeStatus(facts: StatusFacts): Status {
   const hooks = hookStatus(installation, request);
   const devices = request?.placement === 'xdp' ? deviceStatus(kernel, installation!, request) : [];
   const emptySlot = installation?.emptySlotDrops ?? 0n;
-  const warnings = [...kernel.foreignFilters()];
+  const warnings = [...(facts.lost === undefined ? [] : [facts.lost]), ...kernel.foreignFilters()];
   if (request?.transitionTo !== undefined)
     warnings.push('a change of placement was interrupted; the next change ends it');
   for (const { hook, attached } of hooks)
@@ -61,9 +63,11 @@ function hookStatus(installation: Installation | undefined, request: StoredReque
 function deviceStatus(kernel: Kernel, installation: Installation, request: StoredRequest): DeviceStatus[] {
   const present = kernel.devices();
   const links = installation.attachedDevices();
-  return request.devices.map((name) => {
-    const device = present.find((d) => d.name === name);
-    if (device === undefined) return { name, ifindex: 0, note: 'the device is gone' };
+  return request.devices.map((appliedName, index) => {
+    const ifindex = request.ifindexes[index]!;
+    const device = present.find((d) => d.ifindex === ifindex);
+    if (device === undefined) return { name: appliedName, ifindex, note: 'the device is gone' };
+    const { name } = device;
     const link = links.find((l) => l.ifindex === device.ifindex && !l.gone);
     const mode = link === undefined ? undefined : kernel.deviceMode(device.ifindex);
     if (mode === undefined) return { name, ifindex: device.ifindex, note: 'no rules are attached to this device' };
@@ -74,13 +78,14 @@ function deviceStatus(kernel: Kernel, installation: Installation, request: Store
 /** Other namespaces of this boot with pins of ours; what nobody uses any more has been released before. */
 function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts): Status['others'] {
   const root = dirname(pins);
-  const pinned = new Set(readdirSync(root));
-  return listStates(directories)
-    .filter((s) => s.bootId === identity.bootId && s.cookie !== identity.cookie && pinned.has(s.cookie))
-    .map(({ cookie, name }) => {
-      const other = Installation.open(kernel, join(root, cookie));
-      const generation = other?.generation ?? 0;
-      other?.close();
-      return { cookie, ...(name === undefined ? {} : { name }), generation };
-    });
+  const states = listStates(directories).filter((state) => state.bootId === identity.bootId);
+  return readdirSync(root).flatMap((directory) => {
+    const owner = ownerOfPins(directory);
+    if (owner === undefined || owner.cookie === identity.cookie) return [];
+    const other = Installation.open(kernel, join(root, directory));
+    const generation = other?.generation ?? 0;
+    other?.close();
+    const name = states.find(({ cookie }) => cookie === owner.cookie)?.name;
+    return [{ cookie: owner.cookie, ...(name === undefined ? {} : { name }), generation }];
+  });
 }

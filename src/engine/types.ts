@@ -90,14 +90,16 @@ export interface ZeroSelection {
 export interface Engine {
   /** Runs `work` as the only writer of this namespace. Waits up to `seconds` (`Infinity`: for ever); throws `LockError`. */
   withLock<T>(seconds: number, work: () => T): T;
-  current(): Current | undefined;
+  /** Throws where the store has lost what the kernel enforces, unless told to take that for nothing. */
+  current(ifLost?: 'throw' | 'nothing'): Current | undefined;
   /** Makes the ruleset the one in force, or leaves everything as it was and says why. */
   apply(request: ApplyRequest): ApplyResult;
   /** Compiles and has the kernel verify; attaches nothing. */
   verify(request: ApplyRequest): ApplyResult;
   /** The counters of this moment, per chain: of the policy (built-in chains), and of each rule in order. */
   counters(): ReadonlyMap<string, { readonly policy?: Counters; readonly rules: readonly Counters[] }>;
-  zero(selection: ZeroSelection): void;
+  /** Sets counters to zero; with `shown`, takes off just what was shown, so that nothing counted since is lost. */
+  zero(selection: ZeroSelection, shown?: ReturnType<Engine['counters']>): void;
   /** Accepts everything again and takes all that is ours out of the kernel. */
   detach(): void;
   status(): Status;

@@ -191,7 +191,11 @@ export function attachNetfilter(program: number, hook: number, priority: number)
 }
 
 /** Attaches an XDP program to a device of this namespace; a program already there is left in place. */
-export function attachXdp(program: number, ifindex: number, mode: AttachMode): number {
+export function attachXdp(
+  program: number,
+  { ifindex, name }: { readonly ifindex: number; readonly name: string },
+  mode: AttachMode,
+): number {
   const result = tryBpf(COMMAND.linkCreate, (attr) => {
     attr.writeUInt32LE(program, 0);
     attr.writeUInt32LE(ifindex, 4);
@@ -199,7 +203,7 @@ export function attachXdp(program: number, ifindex: number, mode: AttachMode): n
     attr.writeUInt32LE(XDP_MODE_FLAG[mode], 12);
   });
   if (result >= 0) return result;
-  const operation = `attach ${mode} XDP to device ${ifindex}`;
+  const operation = `attach ${mode} XDP to ${name}`;
   if (result === -EBUSY || result === -EEXIST) throw new KernelError(operation, -result, XDP_OCCUPIED);
   const refusal = xdpRefusal(program, ifindex, mode);
   const advice = result === -EOPNOTSUPP ? 'generic XDP is asked for with --mode generic' : undefined;

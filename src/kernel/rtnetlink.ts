@@ -16,15 +16,20 @@ export interface Link {
   /** Driver kind of a virtual device (`veth`, `bridge`); absent for hardware. */
   readonly kind?: string;
   readonly master?: number;
+  /** Index of the device below it, in the namespace of that device: of a VLAN, a macvlan, and of a veth's peer. */
+  readonly lower?: number;
   readonly loopback: boolean;
+  /** Whether its frames begin with an Ethernet header. */
+  readonly ethernet: boolean;
   /** Mode of an attached XDP program, whosever it is. */
   readonly xdp?: 'native' | 'generic' | 'offload';
 }
 
 /** `struct ifinfomsg` is 16 bytes; attribute numbers are those of if_link.h. */
 const IFINFOMSG = 16;
-const IFLA = { ifname: 3, master: 10, linkinfo: 18, xdp: 43, infoKind: 1, xdpAttached: 2 } as const;
+const IFLA = { ifname: 3, link: 5, master: 10, linkinfo: 18, xdp: 43, infoKind: 1, xdpAttached: 2 } as const;
 const IFF_LOOPBACK = 8;
+const ARPHRD_ETHER = 1;
 /** XDP_ATTACHED_DRV, _SKB, _HW */
 const XDP_ATTACHED: Readonly<Record<number, Link['xdp']>> = { 1: 'native', 2: 'generic', 3: 'offload' };
 
@@ -34,13 +39,16 @@ export function listLinks(): Link[] {
     const nested = (type: number): Map<number, Buffer> => attributes(found.get(type) ?? Buffer.alloc(0), 0);
     const kind = text(nested(IFLA.linkinfo).get(IFLA.infoKind));
     const master = found.get(IFLA.master)?.readUInt32LE(0);
+    const lower = found.get(IFLA.link)?.readUInt32LE(0);
     const xdp = XDP_ATTACHED[nested(IFLA.xdp).get(IFLA.xdpAttached)?.readUInt8(0) ?? 0];
     return {
       ifindex: message.readInt32LE(4),
       name: text(found.get(IFLA.ifname)) ?? '',
       loopback: (message.readUInt32LE(8) & IFF_LOOPBACK) !== 0,
+      ethernet: message.readUInt16LE(2) === ARPHRD_ETHER,
       ...(kind === undefined ? {} : { kind }),
       ...(master === undefined ? {} : { master }),
+      ...(lower === undefined ? {} : { lower }),
       ...(xdp === undefined ? {} : { xdp }),
     };
   });

@@ -49,7 +49,7 @@ export class FakeKernel implements Kernel {
   readonly objects: KernelObject[] = [];
   /** Names of all calls that change something, in order. */
   readonly calls: string[] = [];
-  presentDevices: Device[] = [{ ifindex: 2, name: 'eth0', loopback: false }];
+  presentDevices: Device[] = [{ ifindex: 2, name: 'eth0', loopback: false, ethernet: true }];
   identity: NamespaceIdentity = { cookie: '7', inode: '4026531840', bootId: 'boot', name: 'init' };
   inUse = true;
   failAt = Number.POSITIVE_INFINITY;
@@ -127,7 +127,7 @@ export class FakeKernel implements Kernel {
     return this.add({ kind: 'hook link', hook, priority });
   }
 
-  attachDevice(_program: Descriptor, ifindex: number, mode: 'native' | 'generic'): Descriptor {
+  attachDevice(_program: Descriptor, { ifindex }: Device, mode: 'native' | 'generic'): Descriptor {
     this.step(`attach device ${ifindex}`);
     return this.add({ kind: 'device link', ifindex, mode });
   }

@@ -5,7 +5,7 @@ import { attachXdp, closeDescriptor, loadProgram } from '../../src/kernel/bpf.ts
 import { listLinks } from '../../src/kernel/rtnetlink.ts';
 
 const device = listLinks().find(({ name }) => name === process.argv[2])!;
-const link = attachXdp(loadProgram(passProgram('xdp'), new Map()), device.ifindex, 'generic');
+const link = attachXdp(loadProgram(passProgram('xdp'), new Map()), device, 'generic');
 process.stdin.resume();
 process.stdin.on('end', () => {
   closeDescriptor(link);

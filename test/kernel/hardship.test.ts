@@ -138,7 +138,7 @@ describe('a change of placement', () => {
 
 describe('other filters', () => {
   it('on the wanted priority are stepped aside for, and reported', async () => {
-    const nft = 'add table ip t; add chain ip t c { type filter hook input priority -1; }';
+    const nft = 'add table ip t; add chain ip t c { type filter hook input priority -1; }; add rule ip t c accept';
     expect(network.exec('router', 'nft', [nft]).err).toBe('');
     network.exec('router', 'iptables-legacy', ['-A', 'INPUT', '-j', 'ACCEPT']);
     network.bpfilter('apply', rules);
@@ -162,13 +162,13 @@ describe('namespaces', () => {
 
   it('that are deleted go away with their devices at the next command', async () => {
     network.bpfilter('apply', rules);
-    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+$/.test(name))).toHaveLength(1);
+    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name))).toHaveLength(1);
     network.exec('left', 'ip', ['netns', 'del', network.name('router')]);
     // Our pinned links still keep it, and the peer of its device, alive.
     expect(network.exec('left', 'ip', ['link', 'show', 'eth0']).code).toBe(0);
     const { out } = network.exec('left', process.execPath, [DIST, 'status', '--json']);
     expect((JSON.parse(out) as StatusOutput).others).toEqual([]);
-    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+$/.test(name))).toEqual([]);
+    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name))).toEqual([]);
     await expect.poll(() => network.exec('left', 'ip', ['link', 'show', 'eth0']).code, { timeout: 5000 }).not.toBe(0);
   });
 
@@ -178,7 +178,7 @@ describe('namespaces', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     network.exec('left', 'ip', ['netns', 'del', network.name('router')]);
     network.exec('left', process.execPath, [DIST, 'status']);
-    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+$/.test(name))).toHaveLength(1);
+    expect(readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name))).toHaveLength(1);
     expect(network.exec('left', 'ip', ['link', 'show', 'eth0']).code).toBe(0);
     receiver.stop();
     await receiver.ended;
@@ -188,7 +188,7 @@ describe('namespaces', () => {
 describe('pins', () => {
   it('made inside `ip netns exec` are there outside, in the same bpffs', () => {
     network.bpfilter('apply', rules);
-    const [cookie] = readdirSync(network.pinDirectory).filter((name) => /^\d+$/.test(name));
+    const [cookie] = readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name));
     expect(existsSync(join(network.pinDirectory, cookie!, 'link_INPUT'))).toBe(true);
     const own = readlinkSync('/proc/self/ns/mnt');
     expect(network.exec('router', 'readlink', ['/proc/self/ns/mnt']).out.trim()).not.toBe(own);
@@ -196,7 +196,7 @@ describe('pins', () => {
 
   it('that are missing are told, and detach with a new apply mends it', () => {
     network.bpfilter('apply', rules);
-    const [cookie] = readdirSync(network.pinDirectory).filter((name) => /^\d+$/.test(name));
+    const [cookie] = readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name));
     network.exec('left', 'rm', [join(network.pinDirectory, cookie!, 'slots_nf')]);
     const { code, err } = network.tryBpfilter('apply', rules);
     expect(code).not.toBe(0);

@@ -41,7 +41,7 @@ function returning(type: ProgramType, verdict: number): number {
 /** Attaches a program that passes everything to a device of the namespace. */
 function attach(device: string, mode: 'native' | 'generic'): number {
   const { ifindex } = namespace.link(device);
-  return namespace.inside(() => kept(attachXdp(returning('xdp', 2), ifindex, mode)));
+  return namespace.inside(() => kept(attachXdp(returning('xdp', 2), { ifindex, name: 'the device' }, mode)));
 }
 
 describe('netfilter links', () => {
@@ -94,8 +94,8 @@ describe('XDP links', () => {
   it('leave a program of somebody else in place', () => {
     namespace.ip('link add v0 type veth peer name v1');
     const first = attach('v0', 'generic');
-    expect(() => attach('v0', 'generic')).toThrow(/cannot attach generic XDP to device \d+: EBUSY \(.*attached/);
-    expect(() => attach('v0', 'native')).toThrow(/cannot attach native XDP to device \d+: EEXIST/);
+    expect(() => attach('v0', 'generic')).toThrow(/cannot attach generic XDP to the device: EBUSY \(.*attached/);
+    expect(() => attach('v0', 'native')).toThrow(/cannot attach native XDP to the device: EEXIST/);
     expect(xdpLinkDevice(first)).toBe(namespace.link('v0').ifindex);
   });
 

@@ -7,11 +7,11 @@ import { zeroCounters } from '../../../src/ruleset/edit.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 
 const DEVICES: readonly Device[] = [
-  { ifindex: 1, name: 'lo', loopback: true },
-  { ifindex: 2, name: 'eth0', loopback: false },
-  { ifindex: 3, name: 'veth1', kind: 'veth', loopback: false },
-  { ifindex: 4, name: 'br0', kind: 'bridge', loopback: false },
-  { ifindex: 5, name: 'eth1', master: 4, loopback: false },
+  { ifindex: 1, name: 'lo', loopback: true, ethernet: true },
+  { ifindex: 2, name: 'eth0', loopback: false, ethernet: true },
+  { ifindex: 3, name: 'veth1', kind: 'veth', loopback: false, ethernet: true },
+  { ifindex: 4, name: 'br0', kind: 'bridge', loopback: false, ethernet: true },
+  { ifindex: 5, name: 'eth1', master: 4, loopback: false, ethernet: true },
 ];
 
 export class FakeFirewall {
