@@ -4,24 +4,13 @@
 import type { Features, HostFacts } from '../base/features.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
+import type { Link } from '../kernel/rtnetlink.ts';
 
 /** An open object of the kernel: a map, a program or a link. */
 export type Descriptor = number;
 
 /** A device as rtnetlink shows it. */
-export interface Device {
-  readonly ifindex: number;
-  readonly name: string;
-  /** Driver kind of a virtual device (`veth`, `bridge`); absent for hardware. */
-  readonly kind?: string;
-  /** Index of the bridge or bond it belongs to. */
-  readonly master?: number;
-  /** Index of the device below it, in the namespace of that device: of a VLAN, a macvlan, and of a veth's peer. */
-  readonly lower?: number;
-  readonly loopback: boolean;
-  /** Whether its frames begin with an Ethernet header. */
-  readonly ethernet: boolean;
-}
+export type Device = Omit<Link, 'xdp'>;
 
 export interface NamespaceIdentity {
   /** `SO_NETNS_COOKIE`, decimal. */
