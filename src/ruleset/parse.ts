@@ -16,6 +16,9 @@ import { notYet, RuleScope } from './scope.ts';
 import { BUILTIN_CHAINS, ENFORCED_TABLE, emptyTable } from './tables.ts';
 import { evaluateCounters, ValueError } from './values.ts';
 
+/** A rule for ip6tables in a file that serves both: iptables leaves the line out, whatever else it says. */
+const IPV6_LINE = /^[ \t]*(\[\d+:\d+\][ \t]*)?(-6|--ipv6)[ \t]/;
+
 export interface ParseOptions {
   /** Name of the text, for diagnostics. */
   readonly file: string;
@@ -117,6 +120,7 @@ class FileParser {
     else if (line === 'COMMIT') this.commit(this.table);
     else if (this.table.skipped) return;
     else if (line.startsWith(':')) this.readChain(line, this.table);
+    else if (IPV6_LINE.test(line)) return;
     else this.readRule(line, this.table);
   }
 

@@ -457,6 +457,7 @@ export const OTHER_PRINT: readonly (readonly [rule: string, printed: string])[] 
 const filter = (body: string, ...options: string[]): FileCase => ({ text: `*filter\n${body}COMMIT\n`, options });
 
 export const FILES: readonly FileCase[] = [
+  filter('-6 -A INPUT -s ::1 -p ipv6-icmp -j ACCEPT\n  -6 -A INPUT -d fe80::1\n-4 -A INPUT -s 10.0.0.1 -j DROP\n'),
   filter(':b - [0:0]\n:a - [0:0]\n:C - [0:0]\n:A - [0:0]\n-A b -j a\n'),
   filter(':INPUT - [0:0]\n'),
   filter(':INPUT DROP [5:6]\n'),
