@@ -84,7 +84,7 @@ function xdpProgram(request: CompileRequest): Program {
   context.mark('prologue XDP');
   a.mov(R6, R1);
   emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, slots.length);
-  emitXdpPrologue(a, features, facts, fieldsOf(classification, [input, forward]), entries);
+  emitXdpPrologue(a, features, facts, fieldsOf(classification, [input, forward]), entries, slots.length);
   a.bind(entries.input);
   emitLinear(a, classification.segments[input]!, context);
   a.bind(entries.forward);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Placement, XdpMode } from '../../src/base/hooks.ts';
 import { openEngine } from '../../src/engine/engine.ts';
-import type { Engine } from '../../src/engine/types.ts';
+import type { Engine, Status } from '../../src/engine/types.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import type { Subject } from './lab.ts';
 import { DEVICES } from './lab-world.ts';
@@ -43,6 +43,10 @@ export class BpfilterSubject implements Subject {
 
   counters(namespace: Namespace) {
     return this.within(namespace, (engine) => engine.counters());
+  }
+
+  status(namespace: Namespace): Status {
+    return this.within(namespace, (engine) => engine.status());
   }
 
   unload(namespace: Namespace): void {
