@@ -13,6 +13,9 @@ export interface KernelLayout {
   /** `struct net_device` */
   readonly deviceName: number;
   readonly deviceAddress: number;
+  readonly deviceNet: number;
+  /** `net.ipv4.dev_addr_genid`: bumped whenever an IPv4 address of the namespace comes or goes (net/ipv4/fib_frontend.c). */
+  readonly netAddressGeneration: number;
   /** `struct sk_buff` */
   readonly skbLen: number;
   /** `struct xdp_buff`, `struct xdp_rxq_info` */
@@ -38,6 +41,11 @@ export interface Features {
 export interface HostFacts {
   /** Destinations that are delivered locally, from the kernel's local routing table: host, broadcast and subnets. */
   readonly localDestinations: readonly { readonly low: number; readonly high: number }[];
+  /**
+   * What `net.ipv4.dev_addr_genid` was just before they were read: programs compare it, and take no other destination
+   * for another host's once it has changed. Absent where nobody will run the program.
+   */
+  readonly addressGeneration?: number;
 }
 
 /** The first kernel that has each function. */

@@ -11,6 +11,8 @@ interface FakeDevice {
   readonly name: string;
   /** 6 bytes. */
   readonly mac: Uint8Array;
+  /** Of its namespace; 0 if absent. */
+  readonly addressGeneration?: number;
 }
 
 export interface XdpRun extends MachineOptions {
@@ -80,13 +82,15 @@ export function runNetfilter(program: PreparedProgram, run: NetfilterRun): numbe
 function addDevice(
   memory: Memory,
   layout: KernelLayout,
-  device: Pick<FakeDevice, 'name'> & { mac?: Uint8Array },
+  device: Pick<FakeDevice, 'name'> & Partial<FakeDevice>,
 ): number {
   const structure = new Structure('net_device').text(layout.deviceName, device.name);
   if (device.mac !== undefined) {
     const address = new Uint8Array(ADDRESS_SIZE);
     address.set(device.mac);
     structure.pointer(layout.deviceAddress, memory.add('the device address', address));
+    const net = new Structure('net').word(layout.netAddressGeneration, device.addressGeneration ?? 0).addTo(memory);
+    structure.pointer(layout.deviceNet, net);
   }
   return structure.addTo(memory);
 }

@@ -199,7 +199,7 @@ function compile(context: Context, file: string, options: WhereOptions & { reado
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
-  const hostFacts = () => context.kernel.hostFacts();
+  const hostFacts = () => context.kernel.hostFacts(false);
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);

@@ -53,6 +53,7 @@ export function compileImage(request: CompileRequest): Image {
   const manifest: Manifest = {
     placement,
     slots,
+    ...(request.facts.addressGeneration === undefined ? {} : { addressGeneration: request.facts.addressGeneration }),
     possibleCpus: features.possibleCpus,
     banks: [{ type, map: counters.name }],
     tests: classification.segments.reduce((sum, segment) => sum + segment.tests.length, 0),

@@ -20,6 +20,8 @@ export interface Manifest {
   readonly possibleCpus: number;
   /** Counter maps by the program type that writes to them. */
   readonly banks: readonly { readonly type: ProgramType; readonly map: string }[];
+  /** `net.ipv4.dev_addr_genid` that the programs compare; see `HostFacts`. */
+  readonly addressGeneration?: number;
   /** Which finish each hook's classifier chose, and its size. */
   readonly tests: number;
   readonly lists: number;

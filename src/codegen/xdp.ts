@@ -43,6 +43,7 @@ const VLAN_ID = 0x0fff;
 const MAX_TAGS = 2;
 const IPV4_HEADER = 20;
 const TRANSPORT_POINTER = KEY_OFFSET - 8;
+const GENERATION = TRANSPORT_POINTER - 8;
 const TRANSPORT_HEADER = 14;
 const PORTS = 4;
 
@@ -68,7 +69,7 @@ export function emitXdpPrologue(
   if (destinations.length === 0) throw new Error('codegen: a host has local destinations');
 
   clearKey(a, fields);
-  emitDevice(a, features, fields, pass);
+  emitDevice(a, features, fields, pass, facts.addressGeneration !== undefined);
   emitTags(a, pass, undecided);
   emitIpHeader(a, pass);
   emitTransportHeader(a, keyDone);
@@ -76,6 +77,11 @@ export function emitXdpPrologue(
   a.bind(keyDone);
   emitTest(a, { kind: 'in', field: 'src', set: GROUP_ADDRESSES }, pass);
   emitTest(a, { kind: 'in', field: 'dst', set: destinations }, local);
+  if (facts.addressGeneration !== undefined) {
+    // Addresses have changed since: what is none of those known may be this host's now. Those that are gone still lead to
+    // INPUT, and the stack sees to them.
+    a.load(4, R1, R10, GENERATION).mov32(R2, facts.addressGeneration).jump32('ne', R1, R2, undecided);
+  }
   a.goto(entries.forward);
   a.bind(local);
   loadField(a, R1, 'fragment');
@@ -88,12 +94,16 @@ export function emitXdpPrologue(
 }
 
 /** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */
-function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label): void {
+function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label, guarded: boolean): void {
   const { layout } = features;
   const ours = a.label('our MAC address, or a group');
   a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
   a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice);
   if (fields.has('inDevice')) copyDeviceName(a, 'inDevice', layout.deviceName);
+  if (guarded) {
+    a.load(8, R1, R4, layout.deviceNet).load(4, R1, R1, layout.netAddressGeneration);
+    a.store(8, R10, GENERATION, R1);
+  }
   a.load(8, R1, R4, layout.deviceAddress).mov(R2, features.wordPairType);
   a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
   a.load(8, R4, R0, 0);
@@ -139,6 +149,9 @@ function emitIpHeader(a: Assembler, pass: Label): void {
   a.mov(R4, R2).alu('add', R4, R9).jump('gt', R4, R3, pass);
   a.store(8, R10, TRANSPORT_POINTER, R4);
   a.load(2, R8, R2, 2).bigEndian(R8, 16);
+  // Length 0 is one too large for the field: of TCP in one piece, as long as the buffer (`iph_totlen`, linux/ip.h).
+  const sized = a.label('total length is known');
+  a.jump('ne', R8, 0, sized).mov(R8, R5).bind(sized);
   a.jump('lt', R8, R9, pass).jump('gt', R8, R5, pass);
   emitChecksum(a, pass);
 

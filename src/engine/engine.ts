@@ -6,6 +6,7 @@ import { addCounters, type Counters, ZERO } from '../base/counters.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Manifest } from '../codegen/manifest.ts';
+import { VerifierError } from '../kernel/errors.ts';
 import type { Chain, Rule, Ruleset } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleset } from '../ruleset/print.ts';
@@ -65,7 +66,7 @@ class NamespaceEngine implements Engine {
     const compiled = this.compile(request);
     if (!compiled.ok) return compiled;
     const { image } = compiled;
-    return this.withImage(image, (programs, counterMaps) => {
+    return this.withImage(request, image, (programs, counterMaps) => {
       adoptState(this.directories, this.identity);
       const store = this.store(true)!;
       this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
@@ -83,7 +84,7 @@ class NamespaceEngine implements Engine {
     const { notes } = this.chooseDevices(request);
     const compiled = this.compile(request);
     if (!compiled.ok) return compiled;
-    return this.withImage(compiled.image, () => ({ ok: true, generation: 0, diagnostics: [], notes }));
+    return this.withImage(request, compiled.image, () => ({ ok: true, generation: 0, diagnostics: [], notes }));
   }
 
   current(ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
@@ -162,22 +163,26 @@ class NamespaceEngine implements Engine {
   private compile(request: ApplyRequest) {
     const { placement, allowInexact, source } = request;
     const { kernel } = this;
-    const facts = placement === 'xdp' ? kernel.hostFacts() : { localDestinations: [] };
+    const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
     const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
     return compileRuleset(request.ruleset, options);
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
-  private withImage<T>(
+  private withImage(
+    request: ApplyRequest,
     image: Image,
-    work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, maps: ReadonlyMap<string, Descriptor>) => T,
-  ): T {
+    work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, maps: ReadonlyMap<string, Descriptor>) => ApplyResult,
+  ): ApplyResult {
     const maps = new Map<string, Descriptor>();
     const programs = new Map<DispatchPoint, Descriptor>();
     try {
       for (const definition of image.maps) maps.set(definition.name, this.kernel.createMap(definition));
       for (const { point, program } of image.programs) programs.set(point, this.kernel.loadProgram(program, maps));
       return work(programs, maps);
+    } catch (error) {
+      if (error instanceof VerifierError && error.isTooLarge) return tooLarge(error, request.source.file);
+      throw error;
     } finally {
       for (const object of [...programs.values(), ...maps.values()]) this.kernel.close(object);
     }
@@ -276,6 +281,19 @@ class NamespaceEngine implements Engine {
   private requireLock(): void {
     if (!this.locked) throw new Error('engine: a change was asked for without the lock');
   }
+}
+
+/** The verifier's limits as a diagnostic, at the rule that it had come to. */
+function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
+  const line = Number(/:(\d+)(?::\d+)?$/.exec(rule ?? '')?.[1] ?? 1);
+  const diagnostic = {
+    code: 'too-large' as const,
+    file,
+    span: { line, column: 1, length: 1 },
+    message: `the kernel's verifier follows at most 8192 open branches, and got as far as this rule in ${program}`,
+    hint: 'let a packet meet fewer rules in a row: put rules that share an address or a port into chains of their own',
+  };
+  return { ok: false, diagnostics: [diagnostic] };
 }
 
 interface ChosenDevice {

@@ -24,7 +24,8 @@ export interface NamespaceIdentity {
 /** All calls are synchronous and throw a typed error that says what failed. */
 export interface Kernel {
   features(): Features;
-  hostFacts(): HostFacts;
+  /** `guarded` adds the word that tells when they are out of date; reading it needs root. */
+  hostFacts(guarded: boolean): HostFacts;
   devices(): readonly Device[];
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */

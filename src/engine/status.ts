@@ -34,6 +34,13 @@ export function describeStatus(facts: StatusFacts): Status {
   const warnings = [...(facts.lost === undefined ? [] : [facts.lost]), ...kernel.foreignFilters()];
   if (request?.transitionTo !== undefined)
     warnings.push('a change of placement was interrupted; the next change ends it');
+  const { addressGeneration } = (row?.manifest ?? {}) as Partial<Manifest>;
+  if (addressGeneration !== undefined && kernel.hostFacts(true).addressGeneration !== addressGeneration) {
+    warnings.push(
+      'IPv4 addresses have changed since the rules were applied: packets to others than those known then are dropped ' +
+        'as undecided; apply the rules again',
+    );
+  }
   for (const { hook, attached } of hooks)
     if (!attached) warnings.push(`${hook} is not attached: its rules are not enforced`);
   for (const { name, note } of devices) if (note !== undefined) warnings.push(`${name}: ${note}`);

@@ -1,6 +1,7 @@
 // The kernel that the process runs on, as the engine sees it.
 
 import { HOOK_NUMBER } from '../base/hooks.ts';
+import { addressGenerationProgram } from '../codegen/address-generation.ts';
 import {
   attachNetfilter,
   attachXdp,
@@ -13,6 +14,7 @@ import {
   openSlot,
   pin,
   setSlot,
+  testRun,
   unmapMemory,
   xdpLinkDevice,
 } from '../kernel/bpf.ts';
@@ -24,9 +26,23 @@ import { listLinks, localDestinations } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import type { Kernel } from './kernel.ts';
 
+/** The address generation of this namespace, by a test run: its device is the loopback device. */
+export function readAddressGeneration(): number {
+  const program = loadProgram(addressGenerationProgram(probeFeatures()), new Map());
+  try {
+    return testRun(program, new Uint8Array(64)).result;
+  } finally {
+    closeDescriptor(program);
+  }
+}
+
 export const systemKernel: Kernel = {
   features: probeFeatures,
-  hostFacts: () => ({ localDestinations: localDestinations() }),
+  hostFacts: (guarded) =>
+    // The generation first: a change between the two makes the facts out of date, never wrong unnoticed.
+    guarded
+      ? { addressGeneration: readAddressGeneration(), localDestinations: localDestinations() }
+      : { localDestinations: localDestinations() },
   devices: listLinks,
   namespace: () => {
     const name = nameOfCurrent();

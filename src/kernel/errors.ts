@@ -41,6 +41,8 @@ export class VerifierError extends KernelError {
   readonly rule?: string;
   /** The whole log. */
   readonly log: string;
+  /** The program may be right, but there is too much of it for the verifier. */
+  readonly isTooLarge: boolean;
 
   constructor(program: string, errno: number, log: string) {
     const lines = log
@@ -60,6 +62,7 @@ export class VerifierError extends KernelError {
     );
     this.program = program;
     this.log = log;
+    this.isTooLarge = this.errnoName === 'E2BIG' || /too (complex|large)/.test(shown.join());
     if (rule !== undefined) this.rule = rule;
   }
 }

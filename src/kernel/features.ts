@@ -8,16 +8,23 @@ import { BtfReader } from '../bpf/btf-reader.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
-const MEMBERS: Readonly<Record<keyof KernelLayout, readonly [struct: string, member: string]>> = {
-  nfCtxState: ['bpf_nf_ctx', 'state'],
-  nfCtxSkb: ['bpf_nf_ctx', 'skb'],
-  hookStateIn: ['nf_hook_state', 'in'],
-  hookStateOut: ['nf_hook_state', 'out'],
-  deviceName: ['net_device', 'name'],
-  deviceAddress: ['net_device', 'dev_addr'],
-  skbLen: ['sk_buff', 'len'],
-  xdpRxq: ['xdp_buff', 'rxq'],
-  rxqDevice: ['xdp_rxq_info', 'dev'],
+/** Where each is found: a member of a structure, and on through members that are structures themselves. */
+const MEMBERS: Readonly<Record<keyof KernelLayout, readonly (readonly [struct: string, member: string])[]>> = {
+  nfCtxState: [['bpf_nf_ctx', 'state']],
+  nfCtxSkb: [['bpf_nf_ctx', 'skb']],
+  hookStateIn: [['nf_hook_state', 'in']],
+  hookStateOut: [['nf_hook_state', 'out']],
+  deviceName: [['net_device', 'name']],
+  deviceAddress: [['net_device', 'dev_addr']],
+  // A `possible_net_t`, whose only member is the pointer.
+  deviceNet: [['net_device', 'nd_net']],
+  netAddressGeneration: [
+    ['net', 'ipv4'],
+    ['netns_ipv4', 'dev_addr_genid'],
+  ],
+  skbLen: [['sk_buff', 'len']],
+  xdpRxq: [['xdp_buff', 'rxq']],
+  rxqDevice: [['xdp_rxq_info', 'dev']],
 };
 
 const FUNCTIONS: readonly KernelFunction[] = [
@@ -31,11 +38,15 @@ const FUNCTIONS: readonly KernelFunction[] = [
 export function probeFeatures(): Features {
   const btf = readVmlinux();
   const layout = Object.fromEntries(
-    Object.entries(MEMBERS).map(([key, [struct, member]]) => {
-      const offset = btf.memberOffset(struct, member);
-      if (offset === undefined) throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.4', release());
-      return [key, offset];
-    }),
+    Object.entries(MEMBERS).map(([key, path]) => [
+      key,
+      path.reduce((sum, [struct, member]) => {
+        const offset = btf.memberOffset(struct, member);
+        if (offset === undefined)
+          throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.4', release());
+        return sum + offset;
+      }, 0),
+    ]),
   ) as unknown as KernelLayout;
   const functions = Object.fromEntries(
     FUNCTIONS.flatMap((name) => {

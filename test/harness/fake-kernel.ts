@@ -22,6 +22,8 @@ export const FEATURES: Features = {
     hookStateOut: 16,
     deviceName: 280,
     deviceAddress: 968,
+    deviceNet: 1040,
+    netAddressGeneration: 700,
     skbLen: 112,
     xdpRxq: 32,
     rxqDevice: 0,
@@ -59,8 +61,11 @@ export class FakeKernel implements Kernel {
     return FEATURES;
   }
 
+  /** As the kernel's word. */
+  addressGeneration = 5;
+
   hostFacts() {
-    return { localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }] };
+    return { addressGeneration: this.addressGeneration, localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }] };
   }
 
   devices(): readonly Device[] {

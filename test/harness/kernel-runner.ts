@@ -5,6 +5,7 @@
 
 import { HOOK_NUMBER } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
 import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
 import { probeFeatures } from '../../src/kernel/features.ts';
 import { type Runner, verdictOf } from './oracle.ts';
@@ -17,6 +18,7 @@ export function kernelRunner(): Runner {
   return {
     name: 'the kernel',
     features: probeFeatures(),
+    addressGeneration: readAddressGeneration(),
     start(image) {
       const maps = new Map(image.maps.map((definition) => [definition.name, createMap(definition)]));
       const programs = new Map(image.programs.map(({ point, program }) => [point, loadProgram(program, maps)]));

@@ -30,6 +30,8 @@ import { Tally } from './table-counters.ts';
 export interface Runner {
   readonly name: string;
   readonly features: Features;
+  /** Of the namespace that it shows programs. */
+  readonly addressGeneration: number;
   /** Prepares an image; `run` gives what the program returned, `counters` the bytes of the image's counter map. */
   start(image: Image): {
     run(packet: HookPacket, frame: Uint8Array): 'accept' | 'drop';
@@ -136,7 +138,7 @@ function runnerDisagreements(
   options: OracleOptions,
   runner: Runner,
 ): string[] {
-  const { image } = compileFor(table, options, runner.features);
+  const { image } = compileFor(table, options, runner);
   const run = runner.start(image);
   try {
     const found: string[] = [];
@@ -160,14 +162,14 @@ function runnerDisagreements(
   }
 }
 
-function compileFor(table: Table, { placement, localDestinations = [] }: OracleOptions, features: Features = FEATURES) {
+function compileFor(table: Table, { placement, localDestinations = [] }: OracleOptions, runner?: Runner) {
   const result = compileRuleset(
     { family: 'ipv4', tables: [table] },
     {
       placement,
       allowInexact: ['loopback', 'output', 'out-device'],
-      features,
-      facts: { localDestinations },
+      features: runner?.features ?? FEATURES,
+      facts: { localDestinations, addressGeneration: runner?.addressGeneration ?? 0 },
       file: 'random.rules',
     },
   );

@@ -13,6 +13,7 @@ export function vmRunner(): Runner {
   return {
     name: 'the virtual machine',
     features: FEATURES,
+    addressGeneration: 0,
     start(image) {
       const programs = new Map(image.programs.map(({ point, program }) => [point, prepare(program)]));
       const maps = new Map(image.maps.map(({ name, valueSize }) => [name, new Uint8Array(valueSize)]));

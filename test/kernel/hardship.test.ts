@@ -115,6 +115,32 @@ describe('devices', () => {
   });
 });
 
+describe('addresses', () => {
+  it('that come after the rules get no packet past INPUT at XDP', async () => {
+    const apply = () => network.bpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', ...INEXACT);
+    const sendTo = async (address: string): Promise<number> => {
+      const sender = network.start('left', 'node', [UDP, 'send', address, '1001']);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      sender.stop();
+      return JSON.parse(await sender.ended)[1001];
+    };
+    apply();
+    network.exec('router', 'ip', ['addr', 'add', '10.1.0.77/24', 'dev', 'in0']);
+    const receiver = network.start('router', 'node', [UDP, 'receive', '1001']);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const early = await sendTo('10.1.0.77');
+    expect(status()).toMatchObject({ dropped: { undecided: String(early) } });
+    expect(status().warnings.join()).toMatch(/addresses have changed/);
+    expect(dropped()).toBe(0);
+    apply();
+    expect(status().warnings).toEqual([]);
+    const late = await sendTo('10.1.0.77');
+    expect(dropped()).toBe(late);
+    receiver.stop();
+    expect(JSON.parse(await receiver.ended)[1001]).toBe(0);
+  });
+});
+
 describe('a change of placement', () => {
   it('keeps rules and counters, and loses no packet, there and back', async () => {
     network.bpfilter('apply', rules);

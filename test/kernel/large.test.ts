@@ -27,3 +27,20 @@ it(`loads ${RULES} different rules in one chain`, async () => {
     }
   });
 });
+
+it('says so where the verifier cannot follow, and leaves the old rules in force', async () => {
+  await withNamespaces(['large'], ([namespace]) => {
+    const commands = new Commands(namespace!, DIST);
+    try {
+      commands.run('restore', [], '*filter\n-A INPUT -p udp -j DROP\nCOMMIT\n');
+      const before = commands.run('save', ['-c']).replaceAll(/^#.*$/gm, '');
+      const addresses = Array.from({ length: 9000 }, (_, i) => `10.${i >> 8}.${i & 255}.1`);
+      const rules = addresses.map((address) => `-A INPUT -s ${address} -j DROP\n`).join('');
+      const attempt = () => commands.run('restore', [], `*filter\n${rules}COMMIT\n`);
+      expect(attempt).toThrow(/^.*<stdin>:8\d\d\d:1: error: .*\[too-large\]\n {2}-A INPUT -s 10\./ms);
+      expect(commands.run('save', ['-c']).replaceAll(/^#.*$/gm, '')).toBe(before);
+    } finally {
+      commands.remove();
+    }
+  });
+});

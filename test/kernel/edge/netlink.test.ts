@@ -13,9 +13,9 @@ it('devices, with kind and master', () =>
     for (const line of ['br0 type bridge', 'v0 type veth peer name v1']) namespace.ip(`link add ${line}`);
     namespace.ip('link set v0 master br0');
     const { ifindex, ...bridge } = namespace.link('br0');
-    expect(bridge).toEqual({ name: 'br0', kind: 'bridge', loopback: false });
+    expect(bridge).toEqual({ name: 'br0', kind: 'bridge', loopback: false, ethernet: true });
     expect(namespace.link('v0')).toMatchObject({ kind: 'veth', master: ifindex });
-    expect(namespace.link('lo')).toEqual({ ifindex: 1, name: 'lo', loopback: true });
+    expect(namespace.link('lo')).toEqual({ ifindex: 1, name: 'lo', loopback: true, ethernet: false });
   }));
 
 it('more devices than one answer holds', () =>

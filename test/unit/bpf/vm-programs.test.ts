@@ -197,6 +197,35 @@ describe('the XDP program', () => {
     }
     expect(loaded.counted(0)).toEqual([`0:11:${11 * 40 + 4 * 55}`]);
   });
+
+  /** The packet behind so many priority tags, for a frame of type 802.1Q. */
+  const tagged = (packet: Uint8Array, tags: number, id = 0): Uint8Array => {
+    const between = new Array(tags - 1).fill([0xe0, 0, 0x81, 0]).flat();
+    return Uint8Array.from([...between, 0xe0 | (id >> 8), id & 255, 8, 0, ...packet]);
+  };
+
+  it('looks behind two tags of VLAN 0, with options too', () => {
+    const loaded = new Loaded(compile('xdp'));
+    const withOptions = tcp(22, { options: new Uint8Array(40).fill(1) });
+    for (const etherType of [0x8100, 0x88a8]) {
+      for (const tags of [1, 2]) {
+        expect(run(loaded, tagged(tcp(22), tags), MAC, ETH0, etherType)).toBe(XDP_DROP);
+        expect(run(loaded, tagged(withOptions, tags), MAC, ETH0, etherType)).toBe(XDP_DROP);
+      }
+    }
+    expect(loaded.counted(0)).toEqual([`0:8:${4 * 40 + 4 * 80}`]);
+    // The length is checked against the frame behind the tags, here with its trailer of six bytes.
+    expect(run(loaded, tagged(tcp(22).subarray(0, 33), 2), MAC, ETH0, 0x8100)).toBe(XDP_PASS);
+    expect(run(loaded, tagged(tcp(22).subarray(0, 34), 2), MAC, ETH0, 0x8100)).toBe(XDP_DROP);
+  });
+
+  it('drops what has a third tag of VLAN 0, and passes other VLANs uncounted', () => {
+    const loaded = new Loaded(compile('xdp'));
+    for (const tags of [1, 2, 3]) expect(run(loaded, tagged(tcp(22), tags, 5), MAC, ETH0, 0x8100)).toBe(XDP_PASS);
+    expect(loaded.counted(0)).toEqual([]);
+    expect(run(loaded, tagged(tcp(22), 3), MAC, ETH0, 0x8100)).toBe(XDP_DROP);
+    expect(loaded.counted(0)).toEqual([`${SLOTS.length}:1:50`]);
+  });
 });
 
 describe('the dispatchers', () => {

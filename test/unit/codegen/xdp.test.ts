@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { runXdp } from '../../../src/bpf/vm-context.ts';
+import { prepare } from '../../../src/bpf/vm-prepare.ts';
+import { XDP_ABI } from '../../../src/codegen/xdp.ts';
+import { compileRuleset } from '../../../src/engine/compile.ts';
+import { readSlots } from '../../../src/engine/counters.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { FEATURES } from '../../harness/fake-kernel.ts';
+import { buildFrame, fixHeaderChecksum } from '../../harness/packet-builder.ts';
+import { parsePacket } from '../../harness/packet-notation.ts';
+
+const RULES = `*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -p tcp -m tcp --dport 80 -j DROP
+COMMIT
+`;
+const GENERATION = 7;
+
+/** Runs the ruleset on a frame and says what happened, and what was counted: rule, policies, undecided. */
+function judge(bytes: Uint8Array, addressGeneration: number) {
+  const { ruleset } = parseRuleset(RULES, { file: 'test.rules' });
+  const compiled = compileRuleset(ruleset, {
+    placement: 'xdp',
+    allowInexact: ['loopback', 'output', 'out-device'],
+    features: FEATURES,
+    facts: { localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }], addressGeneration: GENERATION },
+    file: 'test.rules',
+  });
+  if (!compiled.ok) throw new Error('not compiled');
+  const { image } = compiled;
+  const maps = new Map(image.maps.map(({ name, valueSize }) => [name, new Uint8Array(valueSize)]));
+  const mac = new Uint8Array(6);
+  const frame = buildFrame(bytes, { destination: mac, source: mac });
+  const device = { ifindex: 2, name: 'eth0', mac, addressGeneration };
+  const result = runXdp(prepare(image.programs[0]!.program), { frame, device, maps, features: FEATURES });
+  const counted = readSlots(1, image.manifest, (_, map) => maps.get(map));
+  return {
+    verdict: result === XDP_ABI.drop ? 'drop' : 'accept',
+    counted: counted.flatMap(({ packets, bytes: size }, slot) => (packets === 0n ? [] : [[slot, Number(size)]])),
+  };
+}
+
+const INPUT_RULE = 0;
+const FORWARD_POLICY = 2;
+const UNDECIDED = 4;
+
+describe('at XDP', () => {
+  it('a packet whose total length is 0 is as long as the frame', () => {
+    const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn payload=100');
+    const whole = judge(bytes, GENERATION);
+    bytes.set([0, 0], 2);
+    fixHeaderChecksum(bytes);
+    expect(judge(bytes, GENERATION)).toEqual(whole);
+    expect(whole).toEqual({ verdict: 'drop', counted: [[INPUT_RULE, 140]] });
+  });
+
+  it('nothing is taken for another host’s once addresses have changed', () => {
+    const forwarded = parsePacket('FORWARD in=eth0 out=eth1 tcp 11.0.0.1:1234 > 10.0.0.9:80 syn');
+    expect(judge(forwarded.bytes, GENERATION)).toEqual({ verdict: 'accept', counted: [[FORWARD_POLICY, 40]] });
+    expect(judge(forwarded.bytes, GENERATION + 1)).toEqual({ verdict: 'drop', counted: [[UNDECIDED, 40]] });
+  });
+
+  it('what was local when the rules were applied is judged as that', () => {
+    const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn');
+    expect(judge(bytes, GENERATION + 1)).toEqual({ verdict: 'drop', counted: [[INPUT_RULE, 40]] });
+  });
+});
