@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Placement } from '../../../src/base/hooks.ts';
 import { DISPATCH_POINTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
-import type { Device } from '../../../src/engine/kernel.ts';
+import type { Device, NamespaceIdentity } from '../../../src/engine/kernel.ts';
 import type { ApplyRequest, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
@@ -247,6 +247,35 @@ describe('a lost store', () => {
     expect(inForce()).toBe(B);
     expect(links()).toBe(3);
     expect(running()).toEqual(AT_NETFILTER);
+  });
+});
+
+describe('a reboot', () => {
+  const states = () => readdirSync(join(directory, 'state'));
+  const reboot = (identity: Partial<NamespaceIdentity>): void => {
+    for (const engine of opened.splice(0)) engine.close();
+    rmSync(join(directory, 'run'), { recursive: true });
+    kernel.identity = { ...kernel.identity, bootId: 'next', ...identity };
+  };
+
+  it('leaves nothing in force; the next apply takes over the state of the namespace of that name', () => {
+    const before = apply(A);
+    expect(states()).toEqual(['boot-7']);
+    reboot({ cookie: '9', inode: '99' });
+    expect(open().current()).toBeUndefined();
+    expect(open().status().generation).toBe(0);
+    expect(apply(B)).toBeGreaterThan(before);
+    expect(states()).toEqual(['next-9']);
+    expect(inForce()).toBe(B);
+  });
+
+  it('ends what belonged to a namespace without a name', () => {
+    const { name: _, ...nameless } = kernel.identity;
+    kernel.identity = nameless;
+    apply(A);
+    reboot({ cookie: '9', inode: '99' });
+    expect(apply(B)).toBe(1);
+    expect(states()).toEqual(['next-9']);
   });
 });
 
