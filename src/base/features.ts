@@ -31,6 +31,8 @@ export interface Features {
   readonly release: string;
   /** Number of CPUs that may ever come online: per-CPU areas have one part for each. */
   readonly possibleCpus: number;
+  /** Whether a CPU may leave an XDP program for another one in between (PREEMPT_RT). */
+  readonly preemptRt: boolean;
   readonly layout: KernelLayout;
   readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
   /** BTF id of a structure whose first two members are 64-bit words (`struct timespec64`), used to read raw memory. */

@@ -14,7 +14,7 @@ import type { DispatchPoint } from './dispatcher.ts';
 import { emitLinear, type LinearContext } from './linear.ts';
 import { areaSize, type Manifest } from './manifest.ts';
 import { emitNetfilterPrologue, NETFILTER_ABI } from './netfilter.ts';
-import { emitXdpPrologue, XDP_ABI } from './xdp.ts';
+import { emitXdpPrologue, xdpAbi } from './xdp.ts';
 
 export interface Image {
   readonly programs: readonly { readonly point: DispatchPoint; readonly program: Program }[];
@@ -80,7 +80,7 @@ function xdpProgram(request: CompileRequest): Program {
   const input = entryOf(classification, 'INPUT');
   const forward = entryOf(classification, 'FORWARD');
   const a = new Assembler();
-  const context = contextOf(a, request, XDP_ABI);
+  const context = contextOf(a, request, xdpAbi(features));
   const entries = { input: a.label('INPUT'), forward: a.label('FORWARD') };
   context.mark('prologue XDP');
   a.mov(R6, R1);

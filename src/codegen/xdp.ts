@@ -27,6 +27,11 @@ import { emitTest } from './tests.ts';
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false };
 
+/** How XDP programs count on this kernel: where softirqs can be preempted, as netfilter programs do. */
+export function xdpAbi({ preemptRt }: Features): HookAbi {
+  return { ...XDP_ABI, atomic: preemptRt };
+}
+
 /** `struct xdp_md` */
 const DATA = 0;
 const DATA_END = 4;
@@ -89,7 +94,7 @@ export function emitXdpPrologue(
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
   a.bind(undecided);
-  emitCount(a, XDP_ABI, undecidedSlot);
+  emitCount(a, xdpAbi(features), undecidedSlot);
   emitVerdict(a, XDP_ABI, 'drop');
 }
 

@@ -1,7 +1,7 @@
 // What the running kernel is and can, from its BTF and from /sys.
 
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
+import { release, version } from 'node:os';
 import type { Features, KernelFunction, KernelLayout } from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { BtfReader } from '../bpf/btf-reader.ts';
@@ -56,7 +56,14 @@ export function probeFeatures(): Features {
   );
   const wordPairType = btf.structId('timespec64');
   if (wordPairType === undefined) throw new UnsupportedError("struct timespec64 in the kernel's BTF", '5.8', release());
-  return { release: release(), possibleCpus: possibleCpus(), layout, functions, wordPairType };
+  return {
+    release: release(),
+    possibleCpus: possibleCpus(),
+    preemptRt: version().includes('PREEMPT_RT'),
+    layout,
+    functions,
+    wordPairType,
+  };
 }
 
 function readVmlinux(): BtfReader {

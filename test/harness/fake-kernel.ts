@@ -15,6 +15,7 @@ import type { Descriptor, Device, Kernel, NamespaceIdentity } from '../../src/en
 export const FEATURES: Features = {
   release: '6.18.0',
   possibleCpus: 2,
+  preemptRt: false,
   layout: {
     nfCtxState: 0,
     nfCtxSkb: 8,

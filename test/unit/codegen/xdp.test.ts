@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Features } from '../../../src/base/features.ts';
+import { disassemble } from '../../../src/bpf/disassemble.ts';
 import { runXdp } from '../../../src/bpf/vm-context.ts';
 import { prepare } from '../../../src/bpf/vm-prepare.ts';
 import { XDP_ABI } from '../../../src/codegen/xdp.ts';
@@ -19,12 +21,12 @@ COMMIT
 const GENERATION = 7;
 
 /** Runs the ruleset on a frame and says what happened, and what was counted: rule, policies, undecided. */
-function judge(bytes: Uint8Array, addressGeneration: number) {
+function judge(bytes: Uint8Array, addressGeneration: number, features: Features = FEATURES) {
   const { ruleset } = parseRuleset(RULES, { file: 'test.rules' });
   const compiled = compileRuleset(ruleset, {
     placement: 'xdp',
     allowInexact: ['loopback', 'output', 'out-device'],
-    features: FEATURES,
+    features,
     facts: { localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }], addressGeneration: GENERATION },
     file: 'test.rules',
   });
@@ -34,9 +36,10 @@ function judge(bytes: Uint8Array, addressGeneration: number) {
   const mac = new Uint8Array(6);
   const frame = buildFrame(bytes, { destination: mac, source: mac });
   const device = { ifindex: 2, name: 'eth0', mac, addressGeneration };
-  const result = runXdp(prepare(image.programs[0]!.program), { frame, device, maps, features: FEATURES });
+  const result = runXdp(prepare(image.programs[0]!.program), { frame, device, maps, features });
   const counted = readSlots(1, image.manifest, (_, map) => maps.get(map));
   return {
+    code: disassemble(image.programs[0]!.program),
     verdict: result === XDP_ABI.drop ? 'drop' : 'accept',
     counted: counted.flatMap(({ packets, bytes: size }, slot) => (packets === 0n ? [] : [[slot, Number(size)]])),
   };
@@ -53,17 +56,26 @@ describe('at XDP', () => {
     bytes.set([0, 0], 2);
     fixHeaderChecksum(bytes);
     expect(judge(bytes, GENERATION)).toEqual(whole);
-    expect(whole).toEqual({ verdict: 'drop', counted: [[INPUT_RULE, 140]] });
+    expect(whole).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 140]] });
   });
 
   it('nothing is taken for another host’s once addresses have changed', () => {
     const forwarded = parsePacket('FORWARD in=eth0 out=eth1 tcp 11.0.0.1:1234 > 10.0.0.9:80 syn');
-    expect(judge(forwarded.bytes, GENERATION)).toEqual({ verdict: 'accept', counted: [[FORWARD_POLICY, 40]] });
-    expect(judge(forwarded.bytes, GENERATION + 1)).toEqual({ verdict: 'drop', counted: [[UNDECIDED, 40]] });
+    expect(judge(forwarded.bytes, GENERATION)).toMatchObject({ verdict: 'accept', counted: [[FORWARD_POLICY, 40]] });
+    expect(judge(forwarded.bytes, GENERATION + 1)).toMatchObject({ verdict: 'drop', counted: [[UNDECIDED, 40]] });
+  });
+
+  it('counters are added to atomically where softirqs can be preempted, and only there', () => {
+    const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn');
+    const plain = judge(bytes, GENERATION);
+    const atomic = judge(bytes, GENERATION, { ...FEATURES, preemptRt: true });
+    expect(plain.code).not.toContain('lock ');
+    expect(atomic.code).toContain('lock ');
+    expect(atomic.counted).toEqual(plain.counted);
   });
 
   it('what was local when the rules were applied is judged as that', () => {
     const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn');
-    expect(judge(bytes, GENERATION + 1)).toEqual({ verdict: 'drop', counted: [[INPUT_RULE, 40]] });
+    expect(judge(bytes, GENERATION + 1)).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 40]] });
   });
 });
