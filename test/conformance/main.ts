@@ -1,0 +1,118 @@
+// The conformance run: iptables' own tests against our commands, with iptables-legacy beside, and a corpus of rulesets.
+//
+//   npm run conformance [-- --part vectors|shell|corpus --only TEXT --workers N --source DIRECTORY --corpus DIRECTORY]
+//
+// `--only` narrows to files whose name holds TEXT. IPTABLES_SOURCE and BPFILTER_CORPUS stand for the last two options;
+// without them the source package is fetched (source.ts), and the corpus is left out. Needs root, python3 and a build.
+// Rules are kept but not enforced (placement `none`), so that all of the language counts.
+//
+// It fails if a vector fails that expected.json does not have, or one passes that it has; if fewer vectors pass than with
+// iptables-legacy; if a shell test fails; or if a ruleset of the corpus prints otherwise than its twin.
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { compareWithExpected, type Expected } from './expected.ts';
+import { makeRunDirectory, removeRunDirectory } from './isolate.ts';
+import { bpfilterSubject, legacySubject, type Subject } from './multi.ts';
+import { runShellTests, shellTests } from './shell.ts';
+import { sourceDirectory } from './source.ts';
+import { runVectors, vectorFiles } from './vectors.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+const { values: options } = parseArgs({
+  options: {
+    part: { type: 'string', multiple: true, default: ['vectors', 'shell', 'corpus'] },
+    only: { type: 'string', default: '' },
+    workers: { type: 'string', default: String(availableParallelism()) },
+    source: { type: 'string' },
+    corpus: { type: 'string' },
+  },
+});
+const workers = Number(options.workers);
+
+interface Bench {
+  readonly ours: Subject;
+  readonly legacy: Subject | undefined;
+  readonly source: string;
+  /** From `makeRunDirectory`. */
+  readonly directory: string;
+}
+
+const problems: string[] = [];
+try {
+  await main();
+} catch (error) {
+  problems.push(error instanceof Error ? error.message : String(error));
+}
+for (const problem of problems) console.log(`FAILED: ${problem}`);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+async function main(): Promise<void> {
+  const has = (part: string) => options.part.includes(part);
+  if (has('vectors') || has('shell')) {
+    const directory = makeRunDirectory();
+    try {
+      const source = sourceDirectory(options.source ?? process.env.IPTABLES_SOURCE);
+      const bench: Bench = { ours: bpfilterSubject(ROOT, directory), legacy: legacySubject(), source, directory };
+      if (bench.legacy === undefined)
+        console.log('iptables-legacy of this version is not here: nothing to compare with');
+      if (has('vectors')) await vectors(bench);
+      if (has('shell')) await shell(bench);
+    } finally {
+      removeRunDirectory(directory);
+    }
+  }
+  if (has('corpus')) await corpus(options.corpus ?? process.env.BPFILTER_CORPUS);
+}
+
+async function vectors({ ours, legacy, source, directory }: Bench): Promise<void> {
+  const files = vectorFiles(source, options.only);
+  const result = await runVectors(ours, source, files, directory, workers);
+  const baseline = legacy && (await runVectors(legacy, source, files, directory, workers));
+  console.log(`vectors, bpfilter: ${result.passed} of ${result.tests} pass, in ${files.length} files`);
+  if (baseline) console.log(`vectors, legacy:   ${baseline.passed} of ${baseline.tests} pass`);
+
+  for (const { file, line, vector, complaint } of result.failed) {
+    const alsoLegacy = baseline?.failed.some((other) => other.file === file && other.line === line);
+    const beside = baseline === undefined ? '' : alsoLegacy ? ' (so with legacy)' : ' (passes with legacy)';
+    console.log(`  ${file}:${line}: ${vector}\n    ${complaint}${beside}`);
+  }
+
+  const expected = JSON.parse(readFileSync(join(import.meta.dirname, 'expected.json'), 'utf8')) as Expected[];
+  const { unexpected, stale } = compareWithExpected(result.failed, expected, files);
+  if (unexpected.length > 0) problems.push(`${unexpected.length} vectors fail that expected.json does not have`);
+  for (const { file, line } of stale) problems.push(`${file}:${line} is in expected.json, but passes or is not there`);
+  problems.push(...result.trouble, ...(baseline?.trouble ?? []).map((trouble) => `legacy: ${trouble}`));
+  if (baseline && result.passed < baseline.passed) problems.push('fewer vectors pass than with iptables-legacy');
+}
+
+async function shell({ ours, legacy, source, directory }: Bench): Promise<void> {
+  const tests = shellTests(source, options.only);
+  for (const subject of legacy ? [legacy, ours] : [ours]) {
+    const results = await runShellTests(subject, source, tests, directory, workers);
+    const count = (wanted: string) => results.filter(({ outcome }) => outcome === wanted).length;
+    console.log(
+      `shell tests, ${subject.name}: ${count('passed')} of ${tests.length} pass, ${count('left out by itself')} leave themselves out`,
+    );
+    for (const { test, output } of results.filter(({ outcome }) => outcome === 'failed')) {
+      console.log(`  ${test}\n${output.replace(/^/gm, '    ')}`);
+    }
+    if (subject === ours && count('failed') > 0) problems.push(`${count('failed')} shell tests`);
+  }
+}
+
+async function corpus(directory: string | undefined): Promise<void> {
+  const { checkCorpusFile, corpusFiles } = await import('./corpus.ts');
+  if (directory === undefined) {
+    console.log('corpus: left out, BPFILTER_CORPUS names none');
+    return;
+  }
+  const files = corpusFiles(directory, options.only);
+  const differences = files.flatMap((file) => checkCorpusFile(directory, file) ?? []);
+  console.log(`corpus: ${files.length - differences.length} of ${files.length} rulesets print as their twins`);
+  for (const { name, difference } of differences) console.log(`  ${name}\n${difference.replace(/^(?=.)/gm, '    ')}`);
+  if (differences.length > 0) problems.push(`${differences.length} rulesets of the corpus`);
+}
