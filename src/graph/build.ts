@@ -5,10 +5,11 @@
 // drops uncounted. A rule without target counts and goes on. The end of a built-in chain, and RETURN in it, count the
 // policy; the end of a user chain returns to the caller. Chains are built from their last rule back, in a loop.
 
+import { ipv4Only, type MaskedAny } from '../base/address.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import { interval } from '../base/intervals.ts';
-import { type MaskedAddress, maskPrefix } from '../base/ipv4.ts';
+import { maskPrefix } from '../base/ipv4.ts';
 import type { Clause, DeviceField, Predicate } from '../base/predicate.ts';
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
@@ -23,7 +24,7 @@ export interface Extensions {
   findTarget(name: string): TargetExtension | undefined;
 }
 
-/** The graph of a filter table. The ruleset is one that the parser accepted: what it names exists. */
+/** The graph of a filter table of IPv4, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws otherwise. */
 export function buildGraph(table: Table, extensions: Extensions = { findMatch, findTarget }): Graph {
   const builder = new GraphBuilder();
   const slots = numberSlots(table);
@@ -81,8 +82,9 @@ function makeTarget(builder: GraphBuilder, rule: Rule, end: NodeId, next: NodeId
       return makeGoto(builder, target.chain, end);
     case 'extension': {
       const extension = extensions.findTarget(target.extension);
-      if (extension === undefined) throw new Error(`line ${rule.span.line}: no target ${target.extension}`);
-      switch (extension.verdict) {
+      if (extension?.meaning === undefined)
+        throw new Error(`line ${rule.span.line}: target ${target.extension} has no meaning`);
+      switch (extension.meaning.verdict) {
         case 'accept':
           return builder.makeAccept();
         case 'drop':
@@ -112,6 +114,7 @@ function makeClauses(builder: GraphBuilder, clauses: readonly Clause[], yes: Nod
 }
 
 function ruleClauses(rule: Rule, extensions: Extensions): Clause[] {
+  if (rule.fragment !== undefined) throw new Error(`line ${rule.span.line}: -f has no meaning`);
   const clauses: Clause[] = [];
   const require = <T>(part: Negatable<T> | undefined, predicate: (value: T) => Predicate): void => {
     if (part !== undefined) {
@@ -125,14 +128,16 @@ function ruleClauses(rule: Rule, extensions: Extensions): Clause[] {
   require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
   for (const match of rule.matches) {
     const extension = extensions.findMatch(match.extension);
-    if (extension === undefined) throw new Error(`line ${rule.span.line}: no match ${match.extension}`);
-    clauses.push(...extension.clauses(match.data));
+    if (extension?.meaning === undefined)
+      throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
+    clauses.push(...extension.meaning.clauses(match.data));
   }
   return clauses;
 }
 
 /** A prefix is a range; only a mask with holes needs to be asked bit by bit. */
-function addressPredicate(field: 'src' | 'dst', { value, mask }: MaskedAddress): Predicate {
+function addressPredicate(field: 'src' | 'dst', address: MaskedAny): Predicate {
+  const { value, mask } = ipv4Only(address);
   if (maskPrefix(mask) === undefined) return { kind: 'masked', field, mask, value };
   return { kind: 'in', field, set: interval(value, (value | ~mask) >>> 0) };
 }

@@ -7,6 +7,7 @@
 // not; RETURN, and the end of a user chain, go on behind the last jump, and where there is none, with the policy, which
 // counts like a rule; a match may drop the packet, and then nobody counts it.
 
+import { ipv4Only, type MaskedAny } from '../base/address.ts';
 import { type HookPacket, PacketView } from '../base/packet.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Table } from '../ruleset/model.ts';
@@ -77,8 +78,9 @@ export function interpret(table: Table, packet: HookPacket, observe?: Observer):
         break;
       case 'extension': {
         const extension = findTarget(target.extension);
-        if (extension === undefined) throw new Error(`no target ${target.extension}`);
-        if (extension.verdict !== 'return') return { verdict: extension.verdict, counted, hotdrop: false };
+        if (extension?.meaning === undefined) throw new Error(`target ${target.extension} has no meaning`);
+        const { verdict } = extension.meaning;
+        if (verdict !== 'return') return { verdict, counted, hotdrop: false };
         at = back();
       }
     }
@@ -94,17 +96,18 @@ function chainOf(table: Table, name: string): Chain {
 /** Asks the rule's own fields first, then its matches in order, and stops at the first that does not hold. */
 function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 'drop' {
   const { inDevice, outDevice } = view.packet;
+  if (rule.fragment !== undefined) throw new Error('-f has no meaning');
   const fieldsHold =
-    fieldHolds('-s', rule.source, (a) => (view.source & a.mask) >>> 0 === a.value) &&
-    fieldHolds('-d', rule.destination, (a) => (view.destination & a.mask) >>> 0 === a.value) &&
+    fieldHolds('-s', rule.source, (a) => addressMatches(a, view.source)) &&
+    fieldHolds('-d', rule.destination, (a) => addressMatches(a, view.destination)) &&
     fieldHolds('-i', rule.inInterface, (pattern) => deviceMatches(pattern, inDevice)) &&
     fieldHolds('-o', rule.outInterface, (pattern) => deviceMatches(pattern, outDevice)) &&
     fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol);
   if (!fieldsHold) return false;
   for (const [i, use] of rule.matches.entries()) {
     const extension = findMatch(use.extension);
-    if (extension === undefined) throw new Error(`no match ${use.extension}`);
-    const result = extension.matches(use.data, view);
+    if (extension?.meaning === undefined) throw new Error(`match ${use.extension} has no meaning`);
+    const result = extension.meaning.matches(use.data, view);
     observe?.(rule, i, result);
     if (result !== true) return result;
   }
@@ -116,6 +119,11 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
     observe?.(rule, field, holds);
     return holds;
   }
+}
+
+function addressMatches(asked: MaskedAny, address: number): boolean {
+  const { value, mask } = ipv4Only(asked);
+  return (address & mask) >>> 0 === value;
 }
 
 /** iptables(8), `-i`: a name that ends in `+` stands for all that begin with it. A device that is not there is ''. */

@@ -5,6 +5,7 @@ import { type HookPacket, PacketView } from '../../src/base/packet.ts';
 import { findMatch } from '../../src/extensions/registry.ts';
 import type { Observer, Outcome } from '../../src/reference/interpret.ts';
 import type { Rule, Table } from '../../src/ruleset/model.ts';
+import { systemNames } from '../../src/ruleset/names.ts';
 
 /** Every kind of predicate that rules can hold: the rule's own fields, and the options of its matches. */
 export const PREDICATE_KINDS = [
@@ -69,7 +70,8 @@ export class Coverage {
       return;
     }
     const use = rule.matches[asked]!;
-    const options = optionsOf(findMatch(use.extension)!.print(use.data));
+    const context = { family: 'ipv4' as const, names: systemNames(), protocol: rule.protocol?.value ?? 0 };
+    const options = optionsOf(findMatch(use.extension)!.print(use.data, context));
     // A match that fails says not which of its options did.
     if (holds === 'drop' || (!holds && options.length > 1)) return;
     for (const { name, negated } of options) this.answer(`${use.extension} ${name}`, negated, holds);
