@@ -1,10 +1,14 @@
 // The conformance run: iptables' own tests against our commands, with iptables-legacy beside, and a corpus of rulesets.
 //
-//   npm run conformance [-- --part vectors|shell|corpus --only TEXT --workers N --source DIRECTORY --corpus DIRECTORY]
+//   npm run conformance [-- OPTION…]
+//     --part vectors|shell|corpus|texts   only these; `texts` (texts.ts) only if asked for
+//     --only TEXT                         only files whose name holds TEXT
+//     --explain                           with what the commands said where a vector fails
+//     --workers N                         so many processes at a time
+//     --source DIRECTORY                  the unpacked source package; default: IPTABLES_SOURCE, or it is fetched
+//     --corpus DIRECTORY                  rulesets as corpus.ts says; default: BPFILTER_CORPUS, or this part is left out
 //
-// `--only` narrows to files whose name holds TEXT. IPTABLES_SOURCE and BPFILTER_CORPUS stand for the last two options;
-// without them the source package is fetched (source.ts), and the corpus is left out. Needs root, python3 and a build.
-// Rules are kept but not enforced (placement `none`), so that all of the language counts.
+// Needs root, python3 and a build. Rules are kept but not enforced (placement `none`), so that all of the language counts.
 //
 // It fails if a vector fails that expected.json does not have, or one passes that it has; if fewer vectors pass than with
 // iptables-legacy; if a shell test fails; or if a ruleset of the corpus prints otherwise than its twin.
@@ -18,7 +22,7 @@ import { makeRunDirectory, removeRunDirectory } from './isolate.ts';
 import { bpfilterSubject, legacySubject, type Subject } from './multi.ts';
 import { runShellTests, shellTests } from './shell.ts';
 import { sourceDirectory } from './source.ts';
-import { runVectors, vectorFiles } from './vectors.ts';
+import { type FailedVector, runVectors, vectorFiles } from './vectors.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -29,6 +33,7 @@ const { values: options } = parseArgs({
     workers: { type: 'string', default: String(availableParallelism()) },
     source: { type: 'string' },
     corpus: { type: 'string' },
+    explain: { type: 'boolean', default: false },
   },
 });
 const workers = Number(options.workers);
@@ -50,6 +55,7 @@ try {
 for (const problem of problems) console.log(`FAILED: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
+/** What parses in this process is loaded only if asked for: the other parts test what was built. */
 async function main(): Promise<void> {
   const has = (part: string) => options.part.includes(part);
   if (has('vectors') || has('shell')) {
@@ -65,20 +71,21 @@ async function main(): Promise<void> {
       removeRunDirectory(directory);
     }
   }
+  if (has('texts')) await texts(sourceDirectory(options.source ?? process.env.IPTABLES_SOURCE));
   if (has('corpus')) await corpus(options.corpus ?? process.env.BPFILTER_CORPUS);
 }
 
 async function vectors({ ours, legacy, source, directory }: Bench): Promise<void> {
   const files = vectorFiles(source, options.only);
-  const result = await runVectors(ours, source, files, directory, workers);
-  const baseline = legacy && (await runVectors(legacy, source, files, directory, workers));
+  const run = { parent: directory, workers, explain: options.explain };
+  const result = await runVectors(ours, source, files, run);
+  const baseline = legacy && (await runVectors(legacy, source, files, { ...run, explain: false }));
   console.log(`vectors, bpfilter: ${result.passed} of ${result.tests} pass, in ${files.length} files`);
   if (baseline) console.log(`vectors, legacy:   ${baseline.passed} of ${baseline.tests} pass`);
 
-  for (const { file, line, vector, complaint } of result.failed) {
-    const alsoLegacy = baseline?.failed.some((other) => other.file === file && other.line === line);
-    const beside = baseline === undefined ? '' : alsoLegacy ? ' (so with legacy)' : ' (passes with legacy)';
-    console.log(`  ${file}:${line}: ${vector}\n    ${complaint}${beside}`);
+  for (const failure of result.failed) {
+    const alsoLegacy = baseline?.failed.some(({ file, line }) => file === failure.file && line === failure.line);
+    printFailure(failure, baseline === undefined ? '' : alsoLegacy ? ' (so with legacy)' : ' (passes with legacy)');
   }
 
   const expected = JSON.parse(readFileSync(join(import.meta.dirname, 'expected.json'), 'utf8')) as Expected[];
@@ -115,4 +122,19 @@ async function corpus(directory: string | undefined): Promise<void> {
   console.log(`corpus: ${files.length - differences.length} of ${files.length} rulesets print as their twins`);
   for (const { name, difference } of differences) console.log(`  ${name}\n${difference.replace(/^(?=.)/gm, '    ')}`);
   if (differences.length > 0) problems.push(`${differences.length} rulesets of the corpus`);
+}
+
+async function texts(source: string): Promise<void> {
+  const { checkVectorTexts } = await import('./texts.ts');
+  const results = vectorFiles(source, options.only).map((file) => {
+    return checkVectorTexts(file, readFileSync(join(source, 'extensions', file), 'utf8'));
+  });
+  const failed = results.flatMap(({ failed }) => failed);
+  const tests = results.reduce((total, { tests }) => total + tests, 0);
+  console.log(`texts of vectors: ${tests - failed.length} of ${tests} pass`);
+  for (const failure of failed) printFailure(failure, '');
+}
+
+function printFailure({ file, line, vector, complaint }: FailedVector, remark: string): void {
+  console.log(`  ${file}:${line}: ${vector}${remark}\n${complaint.replace(/^/gm, '    ')}`);
 }

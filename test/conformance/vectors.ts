@@ -32,6 +32,14 @@ export interface VectorResult {
   readonly trouble: readonly string[];
 }
 
+export interface VectorRun {
+  /** From `makeRunDirectory`. */
+  readonly parent: string;
+  readonly workers: number;
+  /** Complaints go on with what the command printed. */
+  readonly explain: boolean;
+}
+
 /** The files that serve iptables and ip6tables, narrowed to names that hold `filter`. */
 export function vectorFiles(source: string, filter: string): string[] {
   return readdirSync(join(source, 'extensions'))
@@ -43,19 +51,14 @@ export async function runVectors(
   subject: Subject,
   source: string,
   files: readonly string[],
-  parent: string,
-  workers: number,
+  { parent, workers, explain }: VectorRun,
 ): Promise<VectorResult> {
   const results = await inParallel(files, workers, async (file) => {
     const finished = await runIsolated(subject, parent, {
       // With -H and -l it runs the xtables-legacy-multi in PATH. It is in a namespace of its own already.
       command: [
-        'sh',
-        '-c',
-        'exec python3 -B "$0" "$1" "$TMPDIR/log" -H -l --no-netns "$2"',
-        SHIM,
-        join(source, 'iptables-test.py'),
-        join('extensions', file),
+        ...['python3', '-B', SHIM, join(source, 'iptables-test.py'), ...(explain ? ['--explain'] : [])],
+        ...['-H', '-l', '--no-netns', join('extensions', file)],
       ],
       workingDirectory: source,
     });
@@ -74,8 +77,8 @@ export function readReport(file: string, text: string, { status, stdout, stderr 
   const lines = text.split('\n');
   // A rule that fails in the script's fast mode is tried, and complained about, once more by itself.
   const complaints = new Map<number, string>();
-  for (const [, line, complaint] of stderr.matchAll(/: ERROR: line (\d+) \((.*)\)$/gm)) {
-    complaints.set(Number(line), complaint!);
+  for (const [, line, complaint, explanation] of stderr.matchAll(/: ERROR: line (\d+) \((.*)\)\n((?: {2}\| .*\n)*)/g)) {
+    complaints.set(Number(line), `${complaint}\n${explanation}`.trimEnd());
   }
   const failed = [...complaints].map(([line, complaint]) => ({ file, line, vector: lines[line - 1] ?? '', complaint }));
   const counts = /(\d+) unit tests, (\d+) passed/.exec(stdout);

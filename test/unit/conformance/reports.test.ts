@@ -22,6 +22,12 @@ describe('the report of one file', () => {
     });
   });
 
+  it('takes over what the command printed', () => {
+    const stderr = [2, 3].map((line) => `x.t: ERROR: line ${line} (cannot load: y)\n  | one\n  | two\n`);
+    const result = report('legacy: 1 test files, 3 unit tests, 1 passed\n', stderr.join(''));
+    expect(result.failed.map(({ complaint }) => complaint)).toEqual(Array(2).fill('cannot load: y\n  | one\n  | two'));
+  });
+
   it('counts a line once that failed in both modes of the script', () => {
     const stderr = ['-t filter ', ''].map(
       (table) => `extensions/libxt_a.t: ERROR: line 4 (should fail: iptables -A INPUT ${table}-j NOPE)\n`,
