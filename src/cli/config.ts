@@ -15,8 +15,8 @@
 // Lists in the environment are separated by commas or blanks.
 
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { DEFAULT_RUN_DIRECTORY, DEFAULT_STATE_DIRECTORY } from '../engine/layout.ts';
+import { listOf, objectOf, oneOf, problem, type Reader } from './config-check.ts';
 import type { DevicePatterns } from './devices.ts';
 
 const DEFAULT_PATH = '/etc/bpfilter/config.json';
@@ -25,27 +25,41 @@ export const PLACEMENTS = ['netfilter', 'xdp'] as const;
 export const MODES = ['auto', 'native', 'generic'] as const;
 export const INEXACT = ['loopback', 'output', 'out-device'] as const;
 
-const directory = z.string().regex(/^\//, 'must be an absolute path');
-const patterns = z.array(z.string().min(1));
-const seconds = z.union([z.number().nonnegative(), z.literal('forever')], {
-  error: 'must be a number of seconds or "forever"',
-});
-
-const configSchema = z.strictObject({
-  placement: z.enum(PLACEMENTS).default('netfilter'),
-  mode: z.enum(MODES).default('auto'),
-  devices: z.strictObject({ include: patterns.default(['*']), exclude: patterns.default([]) }).prefault({}),
-  allowInexact: z.array(z.enum(INEXACT)).default([]),
-  runDirectory: directory.default(DEFAULT_RUN_DIRECTORY),
-  stateDirectory: directory.default(DEFAULT_STATE_DIRECTORY),
-  wait: seconds.default('forever'),
-});
-
-export interface Config extends Omit<z.infer<typeof configSchema>, 'wait' | 'devices'> {
+export interface Config {
+  readonly placement: (typeof PLACEMENTS)[number];
+  readonly mode: (typeof MODES)[number];
   readonly devices: DevicePatterns;
+  readonly allowInexact: readonly (typeof INEXACT)[number][];
+  readonly runDirectory: string;
+  readonly stateDirectory: string;
   /** Seconds, `Infinity` for ever: what iptables 1.8.9 does without -w. */
   readonly wait: number;
 }
+
+const pattern: Reader<string> = (value, key, problems) =>
+  typeof value === 'string' && value !== '' ? value : problem(problems, key, 'must be a string that is not empty');
+
+const directory: Reader<string> = (value, key, problems) =>
+  typeof value === 'string' && value.startsWith('/') ? value : problem(problems, key, 'must be an absolute path');
+
+const seconds: Reader<number> = (value, key, problems) => {
+  if (value === 'forever') return Number.POSITIVE_INFINITY;
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  return problem(problems, key, 'must be a number of seconds or "forever"');
+};
+
+const readConfig = objectOf<Config>({
+  placement: [oneOf(PLACEMENTS), 'netfilter'],
+  mode: [oneOf(MODES), 'auto'],
+  devices: [
+    objectOf<DevicePatterns>({ include: [listOf(pattern), ['*']], exclude: [listOf(pattern), []] }),
+    { include: ['*'], exclude: [] },
+  ],
+  allowInexact: [listOf(oneOf(INEXACT)), []],
+  runDirectory: [directory, DEFAULT_RUN_DIRECTORY],
+  stateDirectory: [directory, DEFAULT_STATE_DIRECTORY],
+  wait: [seconds, Number.POSITIVE_INFINITY],
+});
 
 /** The configuration cannot be used; each problem names the key or the variable. */
 export class ConfigError extends Error {
@@ -62,17 +76,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function loadConfig(environment: Environment): Config {
   const named = environment.BPFILTER_CONFIG;
   const path = named ?? DEFAULT_PATH;
-  const file = parse(path, readJson(path, named !== undefined));
+  const file = readJson(path, named !== undefined);
+  check(path, file);
   const overrides: Record<string, unknown> = {};
   for (const [name, key, read] of VARIABLES) {
     const value = environment[name];
     if (value === undefined || value === '') continue;
     overrides[key] = read(value);
     // Checked one by one, so that the message can name the variable.
-    parse(name, { [key]: overrides[key] });
+    check(name, { [key]: overrides[key] });
   }
-  const config = parse(path, { ...file, ...overrides });
-  return { ...config, wait: config.wait === 'forever' ? Number.POSITIVE_INFINITY : config.wait };
+  return check(path, { ...(file as object), ...overrides });
 }
 
 const VARIABLES: readonly (readonly [name: string, key: string, read: (value: string) => unknown])[] = [
@@ -89,7 +103,7 @@ function readList(value: string): string[] {
   return value.split(/[\s,]+/).filter((word) => word !== '');
 }
 
-function readPatterns(value: string): z.input<typeof configSchema>['devices'] {
+function readPatterns(value: string): Partial<DevicePatterns> {
   const words = readList(value);
   const include = words.filter((word) => !word.startsWith('!'));
   const exclude = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1));
@@ -112,12 +126,9 @@ function readJson(path: string, mustExist: boolean): unknown {
   }
 }
 
-function parse(where: string, value: unknown): z.infer<typeof configSchema> {
-  const result = configSchema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const key = issue.path.join('.');
-    return key === '' ? issue.message : `\`${key}\`: ${issue.message}`;
-  });
-  throw new ConfigError(where, problems);
+function check(where: string, value: unknown): Config {
+  const problems: string[] = [];
+  const config = readConfig(value, '', problems);
+  if (config === undefined || problems.length > 0) throw new ConfigError(where, problems);
+  return config;
 }

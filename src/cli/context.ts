@@ -24,19 +24,28 @@ export interface Context {
 export type Command = (words: readonly string[], context: Context) => number;
 
 export function processContext(): Context {
-  // A reader that has seen enough (`| head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
   return {
     environment: process.env,
-    colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    get colour() {
+      return process.stdout.isTTY === true && !process.env.NO_COLOR;
+    },
     readInput: (path) => readFileSync(path ?? 0, 'utf8'),
-    print: (text) => void process.stdout.write(text),
+    print: (text) => void standardOutput().write(text),
     printError: (text) => void process.stderr.write(text),
     now: () => new Date(),
     kernel: systemKernel,
     openEngine: (directories) => openEngine(directories, systemKernel),
   };
+}
+
+let output: NodeJS.WriteStream | undefined;
+
+/** Made by the first use: Node loads its sockets for it, and a restore prints nothing. */
+function standardOutput(): NodeJS.WriteStream {
+  // A reader that has seen enough (`| head`) is no error.
+  output ??= process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  return output;
 }

@@ -4,7 +4,6 @@
 // /proc/PID/root lead into the mount namespace of that process, so pins are made through the outermost ancestor that
 // has another one.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KernelError } from './errors.ts';
@@ -44,8 +43,10 @@ function mountHere(directory: string): void {
   systemCall(`mount a bpffs at ${directory}`, 'mount', type, cString(directory), type, 0, 0);
 }
 
-function mountThrough(process: number, directory: string): void {
-  const args = [`--mount=/proc/${process}/ns/mnt`, 'mount', '-t', 'bpf', 'bpf', directory];
+function mountThrough(pid: number, directory: string): void {
+  const args = [`--mount=/proc/${pid}/ns/mnt`, 'mount', '-t', 'bpf', 'bpf', directory];
+  // Loaded here: it brings Node's sockets with it, milliseconds that hardly any command needs.
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { status, stderr, error } = spawnSync('nsenter', args, { encoding: 'utf8' });
   if (status === 0) return;
   throw new PinDirectoryError(

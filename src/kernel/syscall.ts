@@ -1,15 +1,33 @@
 // The way into the kernel: libc's `syscall` through koffi, errors as typed values.
+//
+// koffi is loaded by the first use: what makes no system call (-V, --help, a mistake in the file) need not wait for it.
 
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
+import type Koffi from 'koffi';
 import { KernelError } from './errors.ts';
 
-/** The C library that the process already has. */
-const libc = koffi.load(null);
-const call2 = libc.func('long syscall(long number, intptr_t a, intptr_t b)');
-const call3 = libc.func('long syscall(long number, intptr_t a, intptr_t b, intptr_t c)');
-const call6 = libc.func(
-  'long syscall(long number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)',
-);
+const require = createRequire(import.meta.url);
+
+function loadNative() {
+  const koffi = require('koffi') as typeof Koffi;
+  /** The C library that the process already has. */
+  const libc = koffi.load(null);
+  return {
+    koffi,
+    call2: libc.func('long syscall(long number, intptr_t a, intptr_t b)'),
+    call3: libc.func('long syscall(long number, intptr_t a, intptr_t b, intptr_t c)'),
+    call6: libc.func(
+      'long syscall(long number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)',
+    ),
+  };
+}
+
+let loaded: ReturnType<typeof loadNative> | undefined;
+
+function native(): ReturnType<typeof loadNative> {
+  loaded ??= loadNative();
+  return loaded;
+}
 
 /** System call numbers (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). */
 const NUMBERS = {
@@ -65,12 +83,12 @@ const held: Uint8Array[] = [];
 /** Address of a buffer's first byte, good until the next system call has returned. */
 export function addressOf(buffer: Uint8Array): bigint {
   held.push(buffer);
-  return koffi.address(buffer) as bigint;
+  return native().koffi.address(buffer) as bigint;
 }
 
 /** An `ArrayBuffer` over memory of the kernel's making. */
 export function viewOf(address: number | bigint, size: number): ArrayBuffer {
-  return koffi.view(address, size);
+  return native().koffi.view(address, size);
 }
 
 /** A NUL-terminated string for the kernel. */
@@ -84,6 +102,7 @@ type Argument = number | bigint | Uint8Array;
 export function trySystemCall(name: SystemCall, ...args: readonly Argument[]): number {
   const values = args.map((arg) => (arg instanceof Uint8Array ? addressOf(arg) : arg));
   const number = numberOf(name);
+  const { koffi, call2, call3, call6 } = native();
   let result: number | bigint;
   if (values.length <= 2) result = call2(number, values[0] ?? 0, values[1] ?? 0);
   else if (values.length === 3) result = call3(number, ...values);

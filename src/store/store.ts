@@ -10,9 +10,10 @@
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { Counters } from '../base/counters.ts';
 import { decodeCounters, decodeSlots, encodeCounters, encodeSlots } from './blobs.ts';
+import { isSqliteError, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 
@@ -88,7 +89,7 @@ export class Store {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // SQLite gives its log files the mode of the file they belong to.
       closeSync(openSync(path, 'a', 0o600));
-      const db = new Database(path, { timeout: (options.busySeconds ?? 5) * 1000 });
+      const db = openDatabase(path, { timeout: (options.busySeconds ?? 5) * 1000 });
       try {
         db.pragma('journal_mode = WAL');
         db.pragma('synchronous = FULL');
@@ -254,7 +255,7 @@ function attempt<T>(operation: string, path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Database.SqliteError) {
+    if (isSqliteError(error)) {
       throw new StoreError(operation, path, error.code, error.message, error);
     }
     if (error instanceof Error && 'syscall' in error && 'code' in error) {

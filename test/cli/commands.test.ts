@@ -144,7 +144,7 @@ test('exit codes of the command line', () => {
 
 test('called by a link of that name, the program is that command', () => {
   const link = join(namespace.directory, 'iptables-bpf-save');
-  symlinkSync(new URL('../../dist/iptables-bpf.js', import.meta.url).pathname, link);
+  symlinkSync(new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname, link);
   expect(namespace.exec(process.execPath, [link, '-V'])).toEqual({
     code: 0,
     out: 'iptables-save v1.8.9 (bpf)\n',
@@ -195,7 +195,7 @@ test('the configuration file says where rules are enforced', () => {
 test('a full state directory is told, and the old rules stay', () => {
   succeed('restore -c', RULES);
   const state = namespace.environment.BPFILTER_STATE_DIR!;
-  const full = `mount -t tmpfs -o size=16k none ${state} && exec ${process.execPath} dist/iptables-bpf.js restore`;
+  const full = `mount -t tmpfs -o size=16k none ${state} && exec ${process.execPath} dist/iptables-bpf.cjs restore`;
   const { code, err } = namespace.exec('sh', ['-c', full], { input: RULES });
   expect(code).toBe(4);
   expect(err).toMatch(/cannot .* in .*store\.sqlite: .*\n.*Free space/);

@@ -24,7 +24,7 @@ export class TestNamespace {
   };
 
   constructor() {
-    for (const bundle of ['bpfilter.js', 'iptables-bpf.js']) {
+    for (const bundle of ['bpfilter.js', 'iptables-bpf.cjs']) {
       if (!existsSync(join(DIST, bundle))) throw new Error(`dist/${bundle} is missing: npm run build`);
     }
     execFileSync('ip', ['netns', 'add', this.name]);
@@ -85,6 +85,6 @@ export class TestNamespace {
 
 function commandOf(line: string): { command: string; words: readonly string[] } {
   const [name, ...words] = line.split(' ').filter((word) => word !== '');
-  const bundle = name === 'bpfilter' ? [join(DIST, 'bpfilter.js')] : [join(DIST, 'iptables-bpf.js'), name!];
+  const bundle = name === 'bpfilter' ? [join(DIST, 'bpfilter.js')] : [join(DIST, 'iptables-bpf.cjs'), name!];
   return { command: process.execPath, words: [...bundle, ...words] };
 }

@@ -28,7 +28,7 @@ export class Commands {
 
   /** Runs `bpfilter WORD…`, or one of `iptables`, `restore` and `save`; throws what it said unless it succeeds. */
   run(command: 'bpfilter' | 'iptables' | 'restore' | 'save', words: readonly string[], input = ''): string {
-    const bundle = command === 'bpfilter' ? ['bpfilter.js'] : ['iptables-bpf.js', command];
+    const bundle = command === 'bpfilter' ? ['bpfilter.js'] : ['iptables-bpf.cjs', command];
     const env = {
       ...process.env,
       BPFILTER_CONFIG: join(this.directory, 'config.json'),

@@ -88,7 +88,7 @@ test('no packet gets a verdict that neither ruleset gives, and none is lost to t
   }
 }, 240_000);
 
-const IPTABLES = new URL('../../dist/iptables-bpf.js', import.meta.url).pathname;
+const IPTABLES = new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname;
 
 async function collect<K extends string>(
   processes: Record<K, { ended: Promise<string> }>,

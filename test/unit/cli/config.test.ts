@@ -64,6 +64,30 @@ test('a problem names the key, the file or the variable', () => {
   expect(problemsOf({}, { BPFILTER_CONFIG: '/nonexistent/x' })).toMatch(/^\/nonexistent\/x: cannot be read: ENOENT/);
 });
 
+test('all problems are told, each with its place', () => {
+  const all = { mode: 'offload', devices: { include: ['eth0', ''], exlude: [] }, allowInexact: ['loss'], wait: -1 };
+  expect(problemsOf(all).split('\n')).toEqual([
+    'FILE: `mode`: must be one of "auto", "native", "generic"',
+    'FILE: `devices.exlude`: is no key of the configuration',
+    'FILE: `devices.include.1`: must be a string that is not empty',
+    'FILE: `allowInexact.0`: must be one of "loopback", "output", "out-device"',
+    'FILE: `wait`: must be a number of seconds or "forever"',
+  ]);
+});
+
+test.each([
+  ['[]', 'must be an object'],
+  ['null', 'must be an object'],
+  ['{ "devices": [] }', '`devices`: must be an object'],
+  ['{ "__proto__": {} }', '`__proto__`: is no key of the configuration'],
+  ['{ "toString": 1 }', '`toString`: is no key of the configuration'],
+  ['{ "allowInexact": "output" }', '`allowInexact`: must be a list'],
+  ['{ "wait": 1e999 }', '`wait`: must be a number of seconds or "forever"'],
+  ['{ "mode": null }', '`mode`: must be one of "auto", "native", "generic"'],
+])('%s: %s', (content, message) => {
+  expect(problemsOf(content)).toBe(`FILE: ${message}`);
+});
+
 test.each([
   [['*'], [], 'eth0 eth1 wlan0 br-lan eth0.5'],
   [['eth*'], ['eth1'], 'eth0 eth0.5'],

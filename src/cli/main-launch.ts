@@ -1,0 +1,35 @@
+// What the file dist/iptables-bpf.cjs does: runs the bundle of the compatible commands that lies beside it.
+//
+// Node reads and compiles a main module anew in every process. V8 can be given what it made of a text before, its code
+// cache; the build writes one beside the bundle. V8 takes it only in the same version with the same flags; in any other
+// the bundle is compiled as usual, some milliseconds later.
+//
+// Of the text V8 compares the length only. So the bundle begins with its own digest in a comment and the cache with the
+// same digest: a cache of another build is left alone. The bundle is the text of one function and holds ASCII only, so
+// that it is read without decoding.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+
+const COMMENT = '/*';
+/** SHA-256 in hexadecimal digits. */
+const DIGEST = 64;
+
+const filename = join(import.meta.dirname, 'iptables-bpf.bundle.js');
+const text = readFileSync(filename, 'latin1');
+const cachedData = readCache(text.slice(COMMENT.length, COMMENT.length + DIGEST));
+const script = new Script(text, { filename, ...(cachedData && { cachedData }) });
+const run = script.runInThisContext() as (require: NodeJS.Require, filename: string) => void;
+run(createRequire(filename), filename);
+
+function readCache(digest: string): Buffer | undefined {
+  let content: Buffer;
+  try {
+    content = readFileSync(join(import.meta.dirname, 'iptables-bpf.cache'));
+  } catch {
+    return undefined;
+  }
+  return content.toString('latin1', 0, DIGEST) === digest ? content.subarray(DIGEST) : undefined;
+}
