@@ -22,14 +22,18 @@ export interface Word {
 
 /** What the grammar needs to know of an option; scopes add what they need. */
 export interface OptionForm {
-  /** Long name with its dashes. */
+  /** Long name with its dashes, as it is spelled here. */
   readonly name: string;
-  /** One entry for each word it takes. */
-  readonly values: readonly string[];
+  /** Words it takes, whatever they look like but for the later ones, which are no options. */
+  readonly arity: number;
+  /** Further words it takes if they are there and neither options nor `!`; the first may be attached. */
+  readonly optional?: number;
+  /** What to say where a word is missing. */
+  readonly missing?: string;
 }
 
 export interface Failure {
-  readonly code: 'syntax' | 'unknown-option' | 'missing-value' | 'bad-negation' | 'bad-counters';
+  readonly code: 'syntax' | 'bad-argument' | 'unknown-option' | 'missing-value' | 'bad-negation';
   readonly message: string;
   readonly word: Word;
 }
@@ -58,32 +62,32 @@ export type SettingToken =
   | { readonly type: 'option'; readonly word: Word; readonly form: OptionForm };
 
 export class RuleLexer {
+  /** What ended the reading early. */
   failure: Failure | undefined;
+  /** What stands behind the last option and belongs to nothing: `!`, or words behind `--`. */
+  leftOver: Failure | undefined;
   private readonly scope: OptionScope;
+  private readonly words: readonly Word[];
   private tokens: SettingToken[] = [];
-  private words: Word[] = [];
   private nextWord = 0;
+  private negation: Word | undefined;
 
-  constructor(scope: OptionScope) {
+  constructor(scope: OptionScope, words: readonly Word[], counters: Word | undefined) {
     this.scope = scope;
-  }
-
-  // ----- what nearley asks of a lexer -----
-
-  reset(line: string): void {
-    const counters = line.startsWith('[') ? line.indexOf(']') + 1 || line.length : 0;
-    if (counters > 0) {
-      this.tokens.push({ type: 'counters', word: { text: line.slice(0, counters), offset: 0, length: counters } });
-    }
-    this.words = splitWords(line, counters);
+    this.words = words;
+    if (counters !== undefined) this.tokens.push({ type: 'counters', word: counters });
     const extra = this.words[WORD_COUNT_LIMIT];
     const long = this.words.find((word) => Buffer.byteLength(word.text) > WORD_LENGTH_LIMIT);
-    if (extra) this.fail('syntax', `a rule has at most ${WORD_COUNT_LIMIT} words`, extra);
-    else if (long) this.fail('syntax', `Parameter too long (${WORD_LENGTH_LIMIT} bytes max)`, long);
+    if (extra) this.fail('syntax', 'Parser cannot handle more arguments', extra);
+    else if (long) this.fail('syntax', 'Parameter too long!', long);
   }
 
+  // ----- what nearley asks of a lexer; the text it is fed says nothing, the words are here -----
+
+  reset(): void {}
+
   next(): SettingToken | undefined {
-    if (this.tokens.length === 0) this.read();
+    while (this.tokens.length === 0 && this.failure === undefined && this.nextWord < this.words.length) this.read();
     return this.tokens.shift();
   }
 
@@ -103,71 +107,83 @@ export class RuleLexer {
 
   /** Reads `!`, or one word of options with the values that belong to them. */
   private read(): void {
-    const word = this.words[this.nextWord];
-    if (word === undefined || this.failure !== undefined) return;
-    this.nextWord++;
+    const word = this.words[this.nextWord++]!;
     const { text } = word;
     if (text === '!') this.readNegation(word);
-    else if (text === '--') this.readEnd();
+    else if (text === '--') this.readEnd(word);
     else if (text.startsWith('--')) this.readLong(word);
     else if (text.startsWith('-') && text.length > 1) this.readShort(word);
-    else this.fail('syntax', `Bad argument \`${text}'`, word);
+    else this.fail('bad-argument', `Bad argument \`${text}'`, word);
   }
 
   private readNegation(word: Word): void {
-    const following = this.words[this.nextWord];
-    if (following === undefined || following.text === '--')
-      this.fail('bad-negation', 'nothing appropriate following !', word);
-    else if (following.text === '!') this.fail('bad-negation', 'multiple consecutive ! not allowed', following);
-    else this.tokens.push({ type: 'negation', word });
+    if (this.negation !== undefined) this.fail('bad-negation', 'multiple consecutive ! not allowed', word);
+    this.negation = word;
+    if (this.nextWord === this.words.length) {
+      this.leftOver = { code: 'bad-negation', message: 'nothing appropriate following !', word };
+    }
   }
 
   /** `--` ends the options; nothing may follow it. */
-  private readEnd(): void {
-    const following = this.words[this.nextWord];
-    if (following !== undefined) this.fail('syntax', 'unknown arguments after `--`', following);
+  private readEnd(end: Word): void {
+    const word = this.words[this.nextWord];
+    if (word !== undefined) {
+      this.leftOver = { code: 'syntax', message: 'unknown arguments found on commandline', word };
+    } else if (this.negation !== undefined) {
+      this.leftOver = { code: 'bad-negation', message: 'nothing appropriate following !', word: end };
+    }
+    this.nextWord = this.words.length;
   }
 
   private readLong(word: Word): void {
     const equals = word.text.indexOf('=');
-    const name = equals < 0 ? word.text : word.text.slice(0, equals);
-    const form = this.scope.long(name);
-    if (form === undefined) this.fail('unknown-option', `unknown option "${name}"`, word);
-    else if (equals < 0) this.readValues(form, word, []);
-    else if (form.values.length === 0) this.fail('syntax', `option "${name}" takes no value`, word);
-    else this.readValues(form, word, [part(word, equals + 1)]);
+    const form = this.scope.long(equals < 0 ? word.text : word.text.slice(0, equals));
+    const takesNone = form !== undefined && form.arity === 0 && form.optional === undefined;
+    if (form === undefined || (equals >= 0 && takesNone)) {
+      this.fail('unknown-option', `unknown option "${word.text}"`, word);
+    } else {
+      this.readValues(form, word, equals < 0 ? [] : [part(word, equals + 1)]);
+    }
   }
 
   /** One or more letters: flags, and at the end perhaps an option with its value attached or following. */
   private readShort(word: Word): void {
-    for (let i = 1; i < word.text.length; i++) {
-      const letter = word.text[i]!;
-      const form = this.scope.short(letter);
+    for (let i = 1; i < word.text.length && this.failure === undefined; i++) {
+      const form = this.scope.short(word.text[i]!);
       if (form === undefined) {
-        this.fail('unknown-option', `unknown option "-${letter}"`, word);
-        return;
-      }
-      if (form.values.length > 0) {
+        // getopt has not left the bundle yet, so iptables names the word in front of it.
+        const named = i + 1 < word.text.length ? (this.words[this.nextWord - 2] ?? word) : word;
+        this.fail('unknown-option', `unknown option "${named.text}"`, word);
+      } else if (form.arity > 0 || form.optional !== undefined) {
         this.readValues(form, word, i + 1 < word.text.length ? [part(word, i + 1)] : []);
         return;
+      } else {
+        this.readValues(form, word, []);
       }
-      this.readValues(form, word, []);
-      if (this.failure !== undefined) return;
     }
   }
 
   private readValues(form: OptionForm, option: Word, values: Word[]): void {
-    while (values.length < form.values.length) {
+    const isFree = (word: Word | undefined): word is Word => word !== undefined && !/^[-!]/.test(word.text);
+    while (values.length < form.arity) {
       const word = this.words[this.nextWord];
-      const isLater = values.length > 0;
-      if (word === undefined || (isLater && /^[-!]/.test(word.text))) {
-        const wanted = form.values.length === 1 ? 'an argument' : `${form.values.length} arguments`;
-        this.fail('missing-value', `option "${option.text}" requires ${wanted}`, option);
+      if (word === undefined || (values.length > 0 && !isFree(word))) {
+        const last = this.words[this.nextWord - 1] ?? option;
+        this.fail('missing-value', form.missing ?? `option "${last.text}" requires an argument`, option);
         return;
       }
       this.nextWord++;
       values.push(word);
     }
+    const most = form.arity + (form.optional ?? 0);
+    while (values.length < most) {
+      const word = this.words[this.nextWord];
+      if (!isFree(word)) break;
+      this.nextWord++;
+      values.push(word);
+    }
+    if (this.negation !== undefined) this.tokens.push({ type: 'negation', word: this.negation });
+    this.negation = undefined;
     this.tokens.push({ type: 'option', word: option, form });
     for (const word of values) this.tokens.push({ type: 'value', word });
     if (!this.scope.seen(form, values, option)) this.nextWord = this.words.length;
@@ -176,6 +192,13 @@ export class RuleLexer {
   private fail(code: Failure['code'], message: string, word: Word): void {
     this.failure = { code, message, word };
   }
+}
+
+/** Splits a rule line as iptables-restore does; what `[packets:bytes]` it begins with is apart. */
+export function splitLine(line: string): { readonly words: Word[]; readonly counters?: Word } {
+  if (!line.startsWith('[')) return { words: splitWords(line, 0) };
+  const end = line.indexOf(']') + 1 || line.length;
+  return { words: splitWords(line, end), counters: { text: line.slice(0, end), offset: 0, length: end } };
 }
 
 function splitWords(line: string, start: number): Word[] {

@@ -5,9 +5,9 @@
 // @ts-ignore
 function id(d: any[]): any { return d[0]; }
 declare var star: any;
+declare var colon: any;
 declare var blank: any;
 declare var word: any;
-declare var colon: any;
 declare var counters: any;
 declare var negation: any;
 declare var option: any;
@@ -15,11 +15,14 @@ declare var value: any;
 declare var open: any;
 declare var number: any;
 declare var close: any;
-declare var comma: any;
 declare var slash: any;
-declare var dotted: any;
+declare var decimal: any;
 declare var name: any;
+declare var comma: any;
+declare var dotted: any;
+declare var dash: any;
 declare var plus: any;
+declare var hex: any;
 
 import { lexer } from './lexer.ts';
 import * as node from './nodes.ts';
@@ -54,19 +57,16 @@ interface Grammar {
 const grammar: Grammar = {
   Lexer: lexer,
   ParserRules: [
-    {"name": "table$ebnf$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
-    {"name": "table$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "table$ebnf$2", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
-    {"name": "table$ebnf$2", "symbols": [], "postprocess": () => null},
-    {"name": "table", "symbols": [(lexer.has("star") ? {type: "star"} : star), "table$ebnf$1", (lexer.has("word") ? {type: "word"} : word), "table$ebnf$2"], "postprocess": node.tableLine},
-    {"name": "chain$ebnf$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
-    {"name": "chain$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "chain$ebnf$2$subexpression$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank), (lexer.has("word") ? {type: "word"} : word)]},
-    {"name": "chain$ebnf$2", "symbols": ["chain$ebnf$2$subexpression$1"], "postprocess": id},
-    {"name": "chain$ebnf$2", "symbols": [], "postprocess": () => null},
-    {"name": "chain$ebnf$3", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
-    {"name": "chain$ebnf$3", "symbols": [], "postprocess": () => null},
-    {"name": "chain", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "chain$ebnf$1", (lexer.has("word") ? {type: "word"} : word), (lexer.has("blank") ? {type: "blank"} : blank), (lexer.has("word") ? {type: "word"} : word), "chain$ebnf$2", "chain$ebnf$3"], "postprocess": node.chainLine},
+    {"name": "table", "symbols": [(lexer.has("star") ? {type: "star"} : star), "lineWords"], "postprocess": node.lineOf},
+    {"name": "chain", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "lineWords"], "postprocess": node.lineOf},
+    {"name": "lineWords$ebnf$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
+    {"name": "lineWords$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "lineWords$ebnf$2", "symbols": []},
+    {"name": "lineWords$ebnf$2$subexpression$1$ebnf$1", "symbols": [(lexer.has("blank") ? {type: "blank"} : blank)], "postprocess": id},
+    {"name": "lineWords$ebnf$2$subexpression$1$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "lineWords$ebnf$2$subexpression$1", "symbols": [(lexer.has("word") ? {type: "word"} : word), "lineWords$ebnf$2$subexpression$1$ebnf$1"]},
+    {"name": "lineWords$ebnf$2", "symbols": ["lineWords$ebnf$2", "lineWords$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
+    {"name": "lineWords", "symbols": ["lineWords$ebnf$1", "lineWords$ebnf$2"], "postprocess": node.lineWords},
     {"name": "rule$ebnf$1", "symbols": [(lexer.has("counters") ? {type: "counters"} : counters)], "postprocess": id},
     {"name": "rule$ebnf$1", "symbols": [], "postprocess": () => null},
     {"name": "rule$ebnf$2", "symbols": []},
@@ -78,6 +78,28 @@ const grammar: Grammar = {
     {"name": "setting$ebnf$2", "symbols": ["setting$ebnf$2", (lexer.has("value") ? {type: "value"} : value)], "postprocess": (d) => d[0].concat([d[1]])},
     {"name": "setting", "symbols": ["setting$ebnf$1", (lexer.has("option") ? {type: "option"} : option), "setting$ebnf$2"], "postprocess": node.setting},
     {"name": "counters", "symbols": [(lexer.has("open") ? {type: "open"} : open), (lexer.has("number") ? {type: "number"} : number), (lexer.has("colon") ? {type: "colon"} : colon), (lexer.has("number") ? {type: "number"} : number), (lexer.has("close") ? {type: "close"} : close)], "postprocess": node.counters},
+    {"name": "integer", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": node.integer},
+    {"name": "integers$ebnf$1", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": id},
+    {"name": "integers$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "integers$ebnf$2", "symbols": []},
+    {"name": "integers$ebnf$2$subexpression$1$ebnf$1", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": id},
+    {"name": "integers$ebnf$2$subexpression$1$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "integers$ebnf$2$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "integers$ebnf$2$subexpression$1$ebnf$1"]},
+    {"name": "integers$ebnf$2", "symbols": ["integers$ebnf$2", "integers$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
+    {"name": "integers", "symbols": ["integers$ebnf$1", "integers$ebnf$2"], "postprocess": node.integers},
+    {"name": "maskedInteger$ebnf$1$subexpression$1", "symbols": [(lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("number") ? {type: "number"} : number)]},
+    {"name": "maskedInteger$ebnf$1", "symbols": ["maskedInteger$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "maskedInteger$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "maskedInteger", "symbols": [(lexer.has("number") ? {type: "number"} : number), "maskedInteger$ebnf$1"], "postprocess": node.maskedInteger},
+    {"name": "decimal", "symbols": [(lexer.has("decimal") ? {type: "decimal"} : decimal)], "postprocess": node.decimal},
+    {"name": "words$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
+    {"name": "words$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "words$ebnf$2", "symbols": []},
+    {"name": "words$ebnf$2$subexpression$1$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
+    {"name": "words$ebnf$2$subexpression$1$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "words$ebnf$2$subexpression$1", "symbols": [(lexer.has("comma") ? {type: "comma"} : comma), "words$ebnf$2$subexpression$1$ebnf$1"]},
+    {"name": "words$ebnf$2", "symbols": ["words$ebnf$2", "words$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
+    {"name": "words", "symbols": ["words$ebnf$1", "words$ebnf$2"], "postprocess": node.words},
     {"name": "addressList$ebnf$1", "symbols": []},
     {"name": "addressList$ebnf$1$subexpression$1", "symbols": [(lexer.has("comma") ? {type: "comma"} : comma), "address"]},
     {"name": "addressList$ebnf$1", "symbols": ["addressList$ebnf$1", "addressList$ebnf$1$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
@@ -90,27 +112,44 @@ const grammar: Grammar = {
     {"name": "address", "symbols": ["address$ebnf$1", "host", "address$ebnf$2"], "postprocess": node.address},
     {"name": "host", "symbols": [(lexer.has("dotted") ? {type: "dotted"} : dotted)], "postprocess": node.dotted},
     {"name": "host", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.hostName},
+    {"name": "addressRange$ebnf$1$subexpression$1", "symbols": [(lexer.has("dash") ? {type: "dash"} : dash), (lexer.has("name") ? {type: "name"} : name)]},
+    {"name": "addressRange$ebnf$1", "symbols": ["addressRange$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "addressRange$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "addressRange", "symbols": [(lexer.has("name") ? {type: "name"} : name), "addressRange$ebnf$1"], "postprocess": node.range},
     {"name": "interface", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.interfaceName},
     {"name": "interface$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
     {"name": "interface$ebnf$1", "symbols": [], "postprocess": () => null},
     {"name": "interface", "symbols": ["interface$ebnf$1", (lexer.has("plus") ? {type: "plus"} : plus)], "postprocess": node.interfacePrefix},
     {"name": "protocol", "symbols": ["numberOrName"], "postprocess": id},
+    {"name": "port", "symbols": ["numberOrName"], "postprocess": id},
     {"name": "portRange", "symbols": ["numberOrName"], "postprocess": node.onePort},
     {"name": "portRange$ebnf$1", "symbols": ["numberOrName"], "postprocess": id},
     {"name": "portRange$ebnf$1", "symbols": [], "postprocess": () => null},
     {"name": "portRange$ebnf$2", "symbols": ["numberOrName"], "postprocess": id},
     {"name": "portRange$ebnf$2", "symbols": [], "postprocess": () => null},
     {"name": "portRange", "symbols": ["portRange$ebnf$1", (lexer.has("colon") ? {type: "colon"} : colon), "portRange$ebnf$2"], "postprocess": node.portRange},
-    {"name": "tcpFlags$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
-    {"name": "tcpFlags$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "tcpFlags$ebnf$2", "symbols": []},
-    {"name": "tcpFlags$ebnf$2$subexpression$1$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
-    {"name": "tcpFlags$ebnf$2$subexpression$1$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "tcpFlags$ebnf$2$subexpression$1", "symbols": [(lexer.has("comma") ? {type: "comma"} : comma), "tcpFlags$ebnf$2$subexpression$1$ebnf$1"]},
-    {"name": "tcpFlags$ebnf$2", "symbols": ["tcpFlags$ebnf$2", "tcpFlags$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
-    {"name": "tcpFlags", "symbols": ["tcpFlags$ebnf$1", "tcpFlags$ebnf$2"], "postprocess": node.flagNames},
+    {"name": "portList$ebnf$1", "symbols": []},
+    {"name": "portList$ebnf$1$subexpression$1", "symbols": [(lexer.has("comma") ? {type: "comma"} : comma), "portItem"]},
+    {"name": "portList$ebnf$1", "symbols": ["portList$ebnf$1", "portList$ebnf$1$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
+    {"name": "portList", "symbols": ["portItem", "portList$ebnf$1"], "postprocess": node.list},
+    {"name": "portItem$ebnf$1$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "numberOrName"]},
+    {"name": "portItem$ebnf$1", "symbols": ["portItem$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "portItem$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "portItem", "symbols": ["numberOrName", "portItem$ebnf$1"], "postprocess": node.portItem},
     {"name": "icmpType", "symbols": ["numberOrName"], "postprocess": node.icmpType},
     {"name": "icmpType", "symbols": [(lexer.has("number") ? {type: "number"} : number), (lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("number") ? {type: "number"} : number)], "postprocess": node.icmpTypeCode},
+    {"name": "rate$ebnf$1$subexpression$1", "symbols": [(lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("name") ? {type: "name"} : name)]},
+    {"name": "rate$ebnf$1", "symbols": ["rate$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "rate$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "rate", "symbols": [(lexer.has("number") ? {type: "number"} : number), "rate$ebnf$1"], "postprocess": node.rate},
+    {"name": "hardwareAddress$ebnf$1", "symbols": []},
+    {"name": "hardwareAddress$ebnf$1$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), (lexer.has("hex") ? {type: "hex"} : hex)]},
+    {"name": "hardwareAddress$ebnf$1", "symbols": ["hardwareAddress$ebnf$1", "hardwareAddress$ebnf$1$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
+    {"name": "hardwareAddress", "symbols": [(lexer.has("hex") ? {type: "hex"} : hex), "hardwareAddress$ebnf$1"], "postprocess": node.octets},
+    {"name": "clock$ebnf$1$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), (lexer.has("number") ? {type: "number"} : number)]},
+    {"name": "clock$ebnf$1", "symbols": ["clock$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "clock$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "clock", "symbols": [(lexer.has("number") ? {type: "number"} : number), (lexer.has("colon") ? {type: "colon"} : colon), (lexer.has("number") ? {type: "number"} : number), "clock$ebnf$1"], "postprocess": node.clock},
     {"name": "numberOrName", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": node.number},
     {"name": "numberOrName", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.name}
   ],

@@ -14,9 +14,11 @@ import * as node from './nodes.ts';
 
 # ----- lines -----
 
-table -> %star %blank:? %word %blank:?                                   {% node.tableLine %}
+table -> %star lineWords                                                 {% node.lineOf %}
 
-chain -> %colon %blank:? %word %blank %word (%blank %word):? %blank:?    {% node.chainLine %}
+chain -> %colon lineWords                                                {% node.lineOf %}
+
+lineWords -> %blank:? (%word %blank:?):*                                 {% node.lineWords %}
 
 rule -> %counters:? setting:*                                            {% node.ruleLine %}
 
@@ -26,6 +28,16 @@ setting -> %negation:? %option %value:*                                  {% node
 
 counters -> %open %number %colon %number %close                          {% node.counters %}
 
+integer -> %number                                                       {% node.integer %}
+
+integers -> %number:? (%colon %number:?):*                               {% node.integers %}
+
+maskedInteger -> %number (%slash %number):?                              {% node.maskedInteger %}
+
+decimal -> %decimal                                                      {% node.decimal %}
+
+words -> %name:? (%comma %name:?):*                                      {% node.words %}
+
 addressList -> address (%comma address):*                                {% node.list %}
 
 address -> %blank:? host (%slash host):?                                 {% node.address %}
@@ -33,18 +45,30 @@ address -> %blank:? host (%slash host):?                                 {% node
 host -> %dotted                                                          {% node.dotted %}
       | %name                                                            {% node.hostName %}
 
+addressRange -> %name (%dash %name):?                                    {% node.range %}
+
 interface -> %name                                                       {% node.interfaceName %}
            | %name:? %plus                                               {% node.interfacePrefix %}
 
 protocol -> numberOrName                                                 {% id %}
 
+port -> numberOrName                                                     {% id %}
+
 portRange -> numberOrName                                                {% node.onePort %}
            | numberOrName:? %colon numberOrName:?                        {% node.portRange %}
 
-tcpFlags -> %name:? (%comma %name:?):*                                   {% node.flagNames %}
+portList -> portItem (%comma portItem):*                                 {% node.list %}
+
+portItem -> numberOrName (%colon numberOrName):?                         {% node.portItem %}
 
 icmpType -> numberOrName                                                 {% node.icmpType %}
           | %number %slash %number                                       {% node.icmpTypeCode %}
+
+rate -> %number (%slash %name):?                                         {% node.rate %}
+
+hardwareAddress -> %hex (%colon %hex):*                                  {% node.octets %}
+
+clock -> %number %colon %number (%colon %number):?                       {% node.clock %}
 
 numberOrName -> %number                                                  {% node.number %}
               | %name                                                    {% node.name %}

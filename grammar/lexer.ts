@@ -16,15 +16,25 @@ function numbersBefore(next: string, count = 1): RegExp {
 
 export const lexer = moo.states({
   // `*table` and `:chain policy [packets:bytes]`
-  line: { star: { match: '*', next: 'words' }, colon: { match: ':', next: 'words' }, word: rest },
-  words: { blank, word: /[^ \t\n]+/ },
+  line: { star: { match: '*', next: 'afterSign' }, colon: { match: ':', next: 'afterSign' }, word: rest },
+  afterSign: { blank, word: /[^ \t\n]+/ },
   // A rule's words. Double quotes only; an escape counts only between them; a closing quote ends the word.
   rule: { blank, word: /[^ \t"\n]*"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?![\s\S]))|[^ \t"\n]+/ },
   counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
+  integer: { number: numbersBefore('\\n'), name: rest },
+  integers: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
+  maskedInteger: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
+  decimal: { decimal: /[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\s\S])/, name: rest },
+  words: { comma: ',', name: /[^,\n]+/ },
   addressList: { comma: ',', slash: '/', blank: / +/, dotted: numbersBefore(',/', 4), name: /[^,/\n ][^,/\n]*/ },
+  addressRange: { dash: '-', name: /[^-\n]+/ },
   interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
   protocol: { number: numbersBefore('\\n'), name: rest },
+  port: { number: numbersBefore('\\n'), name: rest },
   portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
-  tcpFlags: { comma: ',', name: /[^,\n]+/ },
+  portList: { comma: ',', colon: ':', number: numbersBefore(',:'), name: /[^,:\n]+/ },
   icmpType: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
+  rate: { slash: '/', number: /[0-9]+(?=\/|(?![\s\S]))/, name: /[^/\n]+/ },
+  hardwareAddress: { colon: ':', hex: /[0-9a-fA-F]{1,2}(?=:|(?![\s\S]))/, name: /[^:\n]+/ },
+  clock: { colon: ':', number: /[0-9]+(?=:|(?![\s\S]))/, name: /[^:\n]+/ },
 });

@@ -6,15 +6,8 @@ import type { Setting, SettingToken, Word } from './getopt.ts';
 /** A word or a part of one: a number, or anything else by name. */
 export type NumberOrName = { readonly number: number } | { readonly name: string };
 
-export interface TableLine {
-  readonly name: Piece;
-}
-
-export interface ChainLine {
-  readonly name: Piece;
-  readonly policy: Piece;
-  readonly counters?: Piece;
-}
+/** The words behind the sign of a line `*table` or `:chain policy [packets:bytes]`. */
+export type LineWords = readonly Piece[];
 
 /** A text and where in its line it begins, counted from 0. */
 export interface Piece {
@@ -56,6 +49,30 @@ export interface PortRangeNode {
   readonly high?: NumberOrName;
 }
 
+export interface MaskedIntegerNode {
+  readonly value: bigint;
+  readonly mask?: bigint;
+}
+
+export interface RangeNode {
+  readonly low: string;
+  readonly high?: string;
+}
+
+/** One port, or a range of which both ends are given. */
+export interface PortItemNode {
+  readonly low: NumberOrName;
+  readonly high?: NumberOrName;
+}
+
+export interface RateNode {
+  readonly count: bigint;
+  readonly unit?: string;
+}
+
+/** Hours, minutes and seconds as written. */
+export type ClockNode = readonly [hours: number, minutes: number, seconds: number];
+
 export interface IcmpTypeNode {
   readonly type: NumberOrName;
   readonly code?: number;
@@ -65,12 +82,9 @@ type Optional<T> = T | null;
 
 const piece = (token: Token): Piece => ({ text: token.value, offset: token.offset });
 
-export const tableLine = ([, , name]: [Token, unknown, Token]): TableLine => ({ name: piece(name) });
+export const lineOf = ([, words]: [Token, LineWords]): LineWords => words;
 
-export function chainLine(d: [Token, unknown, Token, Token, Token, Optional<[Token, Token]>]): ChainLine {
-  const line = { name: piece(d[2]), policy: piece(d[4]) };
-  return d[5] === null ? line : { ...line, counters: piece(d[5][1]) };
-}
+export const lineWords = ([, words]: [unknown, [Token, unknown][]]): LineWords => words.map(([word]) => piece(word));
 
 export function ruleLine([counters, settings]: [Optional<SettingToken>, Setting[]]): RuleLine {
   return counters?.type === 'counters' ? { counters: counters.word, settings } : { settings };
@@ -118,9 +132,42 @@ export const portRange = ([low, , high]: [Optional<NumberOrName>, Token, Optiona
   ...(high !== null && { high }),
 });
 
-/** Empty names between commas say nothing. */
-export function flagNames([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly string[] {
-  return [first, ...more.map((pair) => pair[1])].flatMap((token) => (token === null ? [] : [token.value]));
+export const integer = ([token]: [Token]): bigint => parseInteger(token.value);
+
+/** Numbers between colons; an empty place has none. */
+export const integers = ([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly (
+  | bigint
+  | undefined
+)[] => [first, ...more.map((pair) => pair[1])].map((token) => (token === null ? undefined : parseInteger(token.value)));
+
+export function maskedInteger([value, mask]: [Token, Optional<[Token, Token]>]): MaskedIntegerNode {
+  const node = { value: parseInteger(value.value) };
+  return mask === null ? node : { ...node, mask: parseInteger(mask[1].value) };
+}
+
+export const decimal = ([token]: [Token]): number => Number(token.value);
+
+/** Words between commas; an empty place is an empty word. */
+export function words([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly string[] {
+  return [first, ...more.map((pair) => pair[1])].map((token) => token?.value ?? '');
+}
+
+export const range = ([low, high]: [Token, Optional<[Token, Token]>]): RangeNode =>
+  high === null ? { low: low.value } : { low: low.value, high: high[1].value };
+
+export const portItem = ([low, high]: [NumberOrName, Optional<[Token, NumberOrName]>]): PortItemNode =>
+  high === null ? { low } : { low, high: high[1] };
+
+export function rate([count, unit]: [Token, Optional<[Token, Optional<Token>]>]): RateNode {
+  const node = { count: BigInt(count.value) };
+  return unit === null ? node : { ...node, unit: unit[1]?.value ?? '' };
+}
+
+export const octets = ([first, more]: [Token, [Token, Token][]]): readonly number[] =>
+  [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token.value, 16));
+
+export function clock([h, , m, s]: [Token, Token, Token, Optional<[Token, Token]>]): ClockNode {
+  return [Number(h.value), Number(m.value), s === null ? 0 : Number(s[1].value)];
 }
 
 export const icmpType = ([type]: [NumberOrName]): IcmpTypeNode => ({ type });
@@ -131,7 +178,9 @@ export const icmpTypeCode = ([type, , code]: [Token, Token, Token]): IcmpTypeNod
 });
 
 /** As C's strtoul with base 0: hexadecimal after `0x`, octal after `0`. */
-function parseNumber(digits: string): number {
+function parseInteger(digits: string): bigint {
   const plain = digits.replace(/^[ \t]*\+?/, '');
-  return /^0[0-7]+$/.test(plain) ? Number.parseInt(plain, 8) : Number(plain);
+  return /^0[0-7]+$/.test(plain) ? BigInt(`0o${plain.slice(1)}`) : BigInt(plain);
 }
+
+const parseNumber = (digits: string): number => Number(parseInteger(digits));

@@ -3,29 +3,43 @@
 // Values repeat (ports, interfaces, names), so parsed values are kept by kind and text.
 
 import nearley from 'nearley';
-import { type OptionScope, RuleLexer } from './getopt.ts';
+import { type Failure, type OptionScope, RuleLexer, type Word } from './getopt.ts';
 import compiled from './iptables-save.generated.ts';
 import type {
   AddressNode,
-  ChainLine,
+  ClockNode,
   CountersNode,
   IcmpTypeNode,
   InterfaceNode,
+  LineWords,
+  MaskedIntegerNode,
   NumberOrName,
+  PortItemNode,
   PortRangeNode,
+  RangeNode,
+  RateNode,
   RuleLine,
-  TableLine,
 } from './nodes.ts';
 
 /** The kinds of value, and what each is parsed to. */
 export interface ValueNodes {
   counters: CountersNode;
+  integer: bigint;
+  integers: readonly (bigint | undefined)[];
+  maskedInteger: MaskedIntegerNode;
+  decimal: number;
+  words: readonly string[];
   addressList: readonly AddressNode[];
+  addressRange: RangeNode;
   interface: InterfaceNode;
   protocol: NumberOrName;
+  port: NumberOrName;
   portRange: PortRangeNode;
-  tcpFlags: readonly string[];
+  portList: readonly PortItemNode[];
   icmpType: IcmpTypeNode;
+  rate: RateNode;
+  hardwareAddress: readonly number[];
+  clock: ClockNode;
 }
 
 export type Parsed<T> =
@@ -33,29 +47,28 @@ export type Parsed<T> =
   /** Offset of the first character that does not fit; the text's length if it ends too early. */
   | { readonly ok: false; readonly offset: number };
 
-/** `*table` */
-export function parseTableLine(line: string): Parsed<TableLine> {
-  return parseOne('table', 'line', line) as Parsed<TableLine>;
+/** `*table`, `:chain policy [packets:bytes]`: the words behind the sign. */
+export function parseLine(kind: 'table' | 'chain', line: string): LineWords {
+  const parsed = parseOne(kind, 'line', line) as Parsed<LineWords>;
+  if (!parsed.ok) throw new Error(`not a ${kind} line: ${line}`);
+  return parsed.node;
 }
 
-/** `:chain policy [packets:bytes]` */
-export function parseChainLine(line: string): Parsed<ChainLine> {
-  return parseOne('chain', 'line', line) as Parsed<ChainLine>;
+/** The settings of a rule in order, up to where the words cannot be read on, and why. */
+export interface ParsedRule {
+  readonly line: RuleLine;
+  readonly failure?: Failure;
+  readonly leftOver?: Failure;
 }
 
-/** A rule. Where it cannot be read, either the lexer's failure or the scope says why. */
-export function parseRuleLine(line: string, scope: OptionScope): RuleLine | NonNullable<RuleLexer['failure']> {
-  const lexer = new RuleLexer(scope);
+/** A rule or another command, as words. */
+export function parseRule(words: readonly Word[], counters: Word | undefined, scope: OptionScope): ParsedRule {
+  const lexer = new RuleLexer(scope, words, counters);
   // nearley's types ask for a lexer that gives positions in its tokens; it never looks at them.
   const parser = new nearley.Parser(grammarOf('rule'), { lexer: lexer as unknown as nearley.Lexer });
-  let results: unknown[];
-  try {
-    results = parser.feed(line).results;
-  } catch (error) {
-    if (lexer.failure === undefined) throw error;
-    return lexer.failure;
-  }
-  return lexer.failure ?? (only(results) as RuleLine);
+  const line = only(parser.feed('').results) as RuleLine;
+  const { failure, leftOver } = lexer;
+  return { line, ...(failure && { failure }), ...(leftOver && { leftOver }) };
 }
 
 const CACHE_LIMIT = 100_000;

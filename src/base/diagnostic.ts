@@ -8,31 +8,48 @@ export interface Span {
   readonly length: number;
 }
 
-/** Every diagnostic there is, with its severity and one sentence for the manual. A test checks that each is documented. */
+/**
+ * How the iptables commands end on a mistake. `parameter`: exit 2, the message and the line. `argument`: the same without
+ * the version in front. `other`: exit 1 and the message. `failed`: exit 1, only that the line failed. `commit`: the same
+ * for a table that is not closed. `version`: exit 3, the kernel lacks something.
+ */
+export type Form = 'parameter' | 'argument' | 'other' | 'failed' | 'commit' | 'version';
+
+const error = (form: Form, about: string) => ({ severity: 'error', form, about }) as const;
+
+/** Every diagnostic there is, with one sentence for the manual. A test checks that each is documented. */
 export const DIAGNOSTICS = {
-  syntax: { severity: 'error', about: 'The line is not in the form of iptables-save.' },
-  'missing-commit': { severity: 'error', about: 'A table is not closed by COMMIT.' },
-  'unknown-table': { severity: 'error', about: 'No such table.' },
-  'unknown-option': { severity: 'error', about: 'No match, target or command that the rule uses has this option.' },
-  'unknown-match': { severity: 'error', about: 'No such match extension.' },
-  'unknown-target': { severity: 'error', about: 'Neither a target nor a chain of this table.' },
-  'unknown-chain': { severity: 'error', about: 'The rule is for a chain that the table does not have.' },
-  'unsupported-option': { severity: 'error', about: 'iptables knows this, bpfilter does not enforce it yet.' },
-  'unsupported-table': { severity: 'error', about: 'Only the filter table is enforced; another table holds rules.' },
-  'missing-option': { severity: 'error', about: 'The match cannot do without an option that the rule does not give.' },
-  'missing-value': { severity: 'error', about: 'The option needs a value.' },
-  'bad-value': { severity: 'error', about: 'The value is not of the kind that the option takes.' },
-  'bad-negation': { severity: 'error', about: 'The `!` stands where nothing can be negated.' },
-  'repeated-option': { severity: 'error', about: 'The option may be given only once.' },
-  'wrong-chain': { severity: 'error', about: 'The option has no meaning in this built-in chain.' },
-  'wrong-protocol': { severity: 'error', about: 'The match needs another -p than the rule has.' },
-  'bad-chain': { severity: 'error', about: 'The chain line or chain name is not one that iptables accepts.' },
-  'bad-policy': { severity: 'error', about: 'The policy is not ACCEPT or DROP, or the chain cannot have one.' },
-  'bad-counters': { severity: 'error', about: 'The counters are not of the form [packets:bytes].' },
-  'chain-loop': { severity: 'error', about: 'A chain that is in use reaches itself.' },
-  'too-large': { severity: 'error', about: 'The ruleset exceeds a limit of the compiler; the message says which.' },
-  'not-at-placement': { severity: 'error', about: 'The placement asked for cannot enforce this exactly.' },
-} as const satisfies Record<string, { severity: 'error' | 'warning'; about: string }>;
+  syntax: error('parameter', 'The line is not in the form of iptables-save.'),
+  'bad-argument': error('argument', 'A word is neither an option nor the value of one.'),
+  'outside-table': error('failed', 'The line stands in no table.'),
+  'missing-commit': error('commit', 'A table is not closed by COMMIT.'),
+  'unknown-table': error('parameter', 'No such table.'),
+  'unknown-option': error('parameter', 'No match, target or command that the rule uses has this option.'),
+  'unknown-match': error('parameter', 'No such match extension.'),
+  'unknown-target': error('parameter', 'Neither a target nor a chain of this table.'),
+  'unknown-chain': error('failed', 'The table does not have the chain.'),
+  'unknown-rule': error('failed', 'The chain has no such rule, by what it says or by its number.'),
+  'unsupported-option': error('other', 'The language has this, bpfilter does not enforce it yet.'),
+  'unsupported-table': error('other', 'Only the filter table of IPv4 is enforced; another table holds rules.'),
+  'missing-option': error('parameter', 'The extension cannot do without an option that the rule does not give.'),
+  'excluded-option': error('parameter', 'Two options exclude each other.'),
+  'missing-value': error('parameter', 'The option needs a value.'),
+  'bad-value': error('parameter', 'The value is not of the kind that the option takes.'),
+  'bad-negation': error('parameter', 'The `!` stands where nothing can be negated.'),
+  'repeated-option': error('parameter', 'The option may be given only once.'),
+  'wrong-chain': error('parameter', 'The option has no meaning in this built-in chain.'),
+  'wrong-protocol': error('parameter', 'The extension needs another -p than the rule has.'),
+  'wrong-table': error('parameter', 'The table is not for this.'),
+  'wrong-family': error('parameter', 'The command is for the other family of addresses.'),
+  'refused-rule': error('failed', 'The kernel does not take the rule where it stands: the message says why.'),
+  'bad-chain': error('parameter', 'The chain line or chain name is not one that iptables accepts.'),
+  'chain-in-use': error('failed', 'The chain exists already, or cannot be removed or renamed.'),
+  'bad-policy': error('other', 'The policy is not ACCEPT or DROP, or the chain cannot have one.'),
+  'bad-counters': error('parameter', 'The counters are not of the form [packets:bytes].'),
+  'chain-loop': error('failed', 'A chain that is in use reaches itself.'),
+  'too-large': error('other', 'The ruleset exceeds a limit of the compiler; the message says which.'),
+  'not-at-placement': error('other', 'The placement asked for cannot enforce this exactly.'),
+} as const satisfies Record<string, { severity: 'error' | 'warning'; form: Form; about: string }>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;
 
@@ -44,6 +61,10 @@ export interface Diagnostic {
   readonly span: Span;
   /** What to do instead. */
   readonly hint?: string;
+  /** The line at which iptables notices, where that is a later one: the COMMIT of the table. */
+  readonly noticedAt?: number;
+  /** What iptables says of it on a command line, where it is the kernel or its library that refuses. */
+  readonly reason?: string;
 }
 
 export function severityOf(diagnostic: Diagnostic): 'error' | 'warning' {

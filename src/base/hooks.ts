@@ -10,7 +10,17 @@ export const FILTER_CHAINS: readonly FilterChain[] = ['INPUT', 'FORWARD', 'OUTPU
 export const HOOK_NUMBER: Readonly<Record<FilterChain, number>> = { INPUT: 1, FORWARD: 2, OUTPUT: 3 };
 
 /** Where rules are enforced: all at netfilter, or INPUT and FORWARD at XDP alone. */
-export type Placement = 'netfilter' | 'xdp';
+export type EnforcingPlacement = 'netfilter' | 'xdp';
+
+/** `none` keeps rules and enforces nothing. */
+export type Placement = EnforcingPlacement | 'none';
 
 /** How an XDP program is attached; `auto` lets the device decide. */
 export type XdpMode = 'auto' | 'native' | 'generic';
+
+/** The tables of iptables, in the order in which a packet may meet them. */
+export const TABLE_NAMES = ['raw', 'mangle', 'nat', 'filter', 'security'] as const;
+export type TableName = (typeof TABLE_NAMES)[number];
+
+/** A built-in chain of any table: one per netfilter hook. */
+export type BuiltinChain = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';

@@ -2,6 +2,7 @@
 
 import type { MatchExtension } from './extension.ts';
 import { quoteText } from './quote.ts';
+import { anyText } from './values/text.ts';
 
 /** What iptables keeps of a comment, in bytes (include/uapi/linux/netfilter/xt_comment.h, less the final zero). */
 const LIMIT = 255;
@@ -13,12 +14,12 @@ export interface CommentData {
 export const comment: MatchExtension<CommentData> = {
   kind: 'match',
   name: 'comment',
-  options: [{ name: '--comment', values: ['text'], negatable: false, required: true }],
+  about: 'carries a text of up to 255 bytes; matches every packet',
+  options: [{ name: '--comment', values: [anyText], required: true, about: 'the text' }],
   build: (options) => ({ text: truncate(options[0]!.values[0] as string) }),
   print: (data) => ['--comment', quoteText(data.text)],
   list: (data) => `/* ${data.text} */`,
-  clauses: () => [],
-  matches: () => true,
+  meaning: { clauses: () => [], matches: () => true },
 };
 
 /** Cuts what is too long, as iptables does, but never inside a character. */

@@ -1,83 +1,175 @@
 // What an extension is: one file per match and per target holds everything about it. `registry.ts` lists them.
 //
-// Its two meanings are written apart on purpose: `clauses` feeds the compiler, `matches` the reference interpreter, and
-// the tests hold one against the other. They share no code.
+// Language and meaning are apart. The language (options, checks, canonical print, listing) is complete for every
+// extension; the meaning is there for those that can be enforced. It is written twice on purpose: `clauses` feeds the
+// compiler, `matches` the reference interpreter, and the tests hold one against the other. They share no code.
 
 import type { DiagnosticCode } from '../base/diagnostic.ts';
-import type { FilterChain } from '../base/hooks.ts';
+import type { Family } from '../base/family.ts';
+import type { BuiltinChain, TableName } from '../base/hooks.ts';
+import type { Names } from '../base/names.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 
-/** The value productions of the grammar (`grammar/`) that options may name; `text` is any word as it is. */
-export type ValueKind = 'portRange' | 'tcpFlags' | 'icmpType' | 'text';
+/** What is known of a rule at the point where a value is read. */
+export interface ValueContext {
+  readonly family: Family;
+  readonly names: Names;
+  /** Name of the extension, and of the option as in the table (`--dport`), for messages. */
+  readonly extension: string;
+  readonly option: string;
+  /** What `-p` in front of this option names, 0 for nothing or all. */
+  readonly protocol: number;
+  readonly protocolNegated: boolean;
+  /** The `!` in front of this option. */
+  readonly negated: boolean;
+}
+
+/** A kind of value: how one word of an option is read. `values/` has them; throws `ValueError`. */
+export interface ValueType<T = unknown> {
+  /** What stands for it in help and manual: `port[:port]`. */
+  readonly placeholder: string;
+  parse(text: string, context: ValueContext): T;
+}
 
 export interface OptionSpec {
-  /** Long name with its dashes; further spellings in `aliases`. */
+  /** Long name with its dashes; further spellings, which mean the same, in `aliases`. */
   readonly name: string;
   readonly aliases?: readonly string[];
   /** The kind of each word the option takes, in order; empty for a flag. */
-  readonly values: readonly ValueKind[];
-  readonly negatable: boolean;
-  /** The match cannot do without it. */
+  readonly values: readonly ValueType[];
+  /** The kind of one more word, taken if it is there and neither an option nor `!`. */
+  readonly optional?: ValueType;
+  /** Whether `!` may stand in front. */
+  readonly negatable?: boolean;
+  /** The extension cannot do without it. */
   readonly required?: boolean;
-  /** iptables has it, bpfilter does not enforce it yet. */
-  readonly unsupported?: boolean;
+  /** May be given more than once; all uses reach `build`. */
+  readonly repeatable?: boolean;
+  /** What iptables says where it differs from its usual words: a word missing, given twice, not negatable. */
+  readonly messages?: { readonly missing?: string; readonly repeated?: string; readonly negated?: string };
+  /** Names of options that it cannot go with, and of options that must be there too. */
+  readonly excludes?: readonly string[];
+  readonly also?: readonly string[];
+  /** One line for help and manual. */
+  readonly about: string;
 }
 
-/** One option as found in a rule, each at most once; the values are of the kinds that its specification names. */
+/** One option as found in a rule; the values are what the specification's value types returned. */
 export interface OptionUse {
+  /** The specification's name, however it was spelled. */
   readonly name: string;
   readonly negated: boolean;
   readonly values: readonly unknown[];
 }
 
-/** The names that -L without -n shows for numbers. */
-export interface ListNames {
-  serviceName(port: number, protocol: string): string | undefined;
+/** What is known of a rule when all of it is read. */
+export interface BuildContext {
+  readonly family: Family;
+  readonly names: Names;
+  /** What `-p` names, 0 for nothing or all. */
+  readonly protocol: number;
+  readonly protocolNegated: boolean;
+  readonly table: TableName;
+}
+
+export interface PrintContext {
+  readonly family: Family;
+  readonly names: Names;
+  /** What `-p` names, 0 for nothing or all. */
+  readonly protocol: number;
+}
+
+export interface ListContext extends PrintContext {
+  /** With -n: numbers where there are names. */
+  readonly numeric: boolean;
+}
+
+/** The rule that the kernel checks when it is committed (`checkentry` and the fields of `struct xt_match`). */
+export interface CheckContext {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly protocol: number;
+  readonly protocolNegated: boolean;
+  /** The built-in chains from which the rule can be reached. */
+  readonly chains: readonly BuiltinChain[];
+}
+
+interface Extension<Data> {
+  readonly name: string;
+  /** Other names that load it; rules are printed with `name`. */
+  readonly aliases?: readonly string[];
+  /** Absent for both. */
+  readonly families?: readonly Family[];
+  /** One line for help and manual. */
+  readonly about: string;
+  readonly options: readonly OptionSpec[];
+  /** What the kernel demands of the rule around it; absent for anything. `protocols`: one of these, not negated. */
+  readonly tables?: readonly TableName[];
+  readonly chains?: readonly BuiltinChain[];
+  readonly protocols?: readonly number[];
+  /** What iptables asks before it looks at `required`, `also` and `excludes`; throws `ExtensionError`. */
+  precheck?(options: readonly OptionUse[], context: BuildContext): void;
+  /** Turns the options found in a rule, in order, into data; throws `ExtensionError` for what cannot be combined. */
+  build(options: readonly OptionUse[], context: BuildContext): Data;
+  /** What the kernel refuses besides, as a sentence. */
+  check?(data: Data, rule: CheckContext): string | undefined;
+  /** The option words as iptables-save prints them, without `-m name`; texts already quoted (`quoteText`). */
+  print(data: Data, context: PrintContext): readonly string[];
+  /** What -L shows of it; empty for nothing. */
+  list(data: Data, context: ListContext): string;
 }
 
 /** What the match says of one packet: true, false, or "drop it here, uncounted" (hotdrop). */
 export type MatchResult = boolean | 'drop';
 
-export interface MatchExtension<Data = unknown> {
-  readonly kind: 'match';
-  readonly name: string;
-  /** The protocol that `-p` must name, where the match needs one; `-p` loads it without `-m` too. */
-  readonly protocol?: number;
-  readonly options: readonly OptionSpec[];
-  /** Turns the options found in a rule into data; throws `ExtensionError` for what cannot be combined. */
-  build(options: readonly OptionUse[]): Data;
-  /** The option words as iptables-save prints them, without `-m name`; texts already quoted (`quoteText`). */
-  print(data: Data): readonly string[];
-  /** What -L shows of it; numbers where there are no names (-n). */
-  list(data: Data, names: ListNames | undefined): string;
-  /** The meaning for the compiler. */
+/** How a match is enforced; absent while bpfilter cannot do it. */
+export interface MatchMeaning<Data = unknown> {
+  /** For the compiler. */
   clauses(data: Data): readonly Clause[];
-  /** The meaning for the reference interpreter, written from the man page. */
+  /** For the reference interpreter, written from the man page. */
   matches(data: Data, packet: PacketView): MatchResult;
+  /** The option in use that cannot be enforced, if there is one. */
+  unsupported?(data: Data): string | undefined;
+}
+
+export interface MatchExtension<Data = unknown> extends Extension<Data> {
+  readonly kind: 'match';
+  /** The protocol whose `-p` loads it without `-m`. */
+  readonly protocol?: number;
+  readonly meaning?: MatchMeaning<Data>;
 }
 
 /** What a terminating or returning target does. */
 export type TargetVerdict = 'accept' | 'drop' | 'return';
 
-export interface TargetExtension<Data = unknown> {
+export interface TargetExtension<Data = unknown> extends Extension<Data> {
   readonly kind: 'target';
-  readonly name: string;
-  readonly options: readonly OptionSpec[];
-  /** The built-in chains it may be reached from; absent for all. */
-  readonly chains?: readonly FilterChain[];
-  build(options: readonly OptionUse[]): Data;
-  print(data: Data): readonly string[];
-  readonly verdict: TargetVerdict;
+  /** How it is enforced; absent while bpfilter cannot do it. */
+  readonly meaning?: { readonly verdict: TargetVerdict };
 }
 
 /** A combination of options that the extension refuses; the parser adds where. */
 export class ExtensionError extends Error {
   override readonly name = 'ExtensionError';
   readonly code: DiagnosticCode;
+  /** The option it is about; absent for the extension as a whole. */
+  readonly option: string | undefined;
 
-  constructor(code: DiagnosticCode, message: string) {
+  constructor(code: DiagnosticCode, message: string, option?: string) {
     super(message);
     this.code = code;
+    this.option = option;
+  }
+}
+
+/** Says what is wrong with a value, in iptables' words; the parser adds where. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError';
+  readonly hint?: string;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    if (hint !== undefined) this.hint = hint;
   }
 }

@@ -1,6 +1,14 @@
 // The names of ICMP types and codes that iptables knows (`iptables -m icmp -h`), with their numbers (RFC 792, RFC 1812).
 
-import type { IcmpType } from './icmp.ts';
+import { parseValue } from '../../grammar/parse.ts';
+import { ValueError, type ValueType } from './extension.ts';
+
+/** What a value of `--icmp-type` means. */
+export interface IcmpType {
+  readonly type: number;
+  /** Absent for any code. */
+  readonly code?: number;
+}
 
 const ICMP_TYPE_NAMES: readonly (readonly [name: string, type: number, code?: number])[] = [
   ['any', 255],
@@ -46,7 +54,7 @@ const ICMP_TYPE_NAMES: readonly (readonly [name: string, type: number, code?: nu
 ];
 
 /** All names that begin so, in any case of letters: one is meant by it, more make it ambiguous. */
-export function icmpTypesNamed(beginning: string): readonly { readonly name: string; readonly value: IcmpType }[] {
+function icmpTypesNamed(beginning: string): readonly { readonly name: string; readonly value: IcmpType }[] {
   const lower = beginning.toLowerCase();
   return ICMP_TYPE_NAMES.filter(([name]) => name.toLowerCase().startsWith(lower)).map(([name, type, code]) => ({
     name,
@@ -57,4 +65,27 @@ export function icmpTypesNamed(beginning: string): readonly { readonly name: str
 /** The name that iptables shows for a type, or for a type with a code. */
 export function icmpTypeName(of: IcmpType): string | undefined {
   return ICMP_TYPE_NAMES.find(([, type, code]) => type === of.type && code === of.code)?.[0];
+}
+
+/** `8`, `3/1`, `echo-request` or an unambiguous beginning of a name. */
+export const icmpType: ValueType<IcmpType> = {
+  placeholder: 'type[/code]|name',
+  parse(text) {
+    const parsed = parseValue('icmpType', text);
+    if (!parsed.ok) throw new ValueError(`Unknown ICMP type \`${text}'`);
+    const { type, code } = parsed.node;
+    if ('name' in type) return typeNamed(type.name);
+    if (type.number > 255) throw new ValueError(`Unknown ICMP type \`${text}'`);
+    if (code !== undefined && code > 255) throw new ValueError(`Unknown ICMP code \`${text}'`);
+    return code === undefined ? { type: type.number } : { type: type.number, code };
+  },
+};
+
+function typeNamed(name: string): IcmpType {
+  const [first, second] = icmpTypesNamed(name);
+  if (first === undefined) throw new ValueError(`Invalid ICMP type \`${name}'`);
+  if (second === undefined) return first.value;
+  const exact = icmpTypesNamed(name).find((each) => each.name.toLowerCase() === name.toLowerCase());
+  if (exact !== undefined) return exact.value;
+  throw new ValueError(`Ambiguous ICMP type \`${name}': \`${first.name}' or \`${second.name}'?`);
 }

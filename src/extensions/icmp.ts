@@ -4,7 +4,7 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
-import { icmpTypeName } from './icmp-types.ts';
+import { type IcmpType, icmpType, icmpTypeName } from './icmp-types.ts';
 
 export interface IcmpData {
   /** 255 stands for any type, whatever the code. */
@@ -14,9 +14,6 @@ export interface IcmpData {
   readonly negated: boolean;
 }
 
-/** What a value of `--icmp-type` means. */
-export type IcmpType = Pick<IcmpData, 'type' | 'code'>;
-
 const ANY = 255;
 
 /** ICMP header with the word behind the checksum, in bytes (RFC 792). */
@@ -25,8 +22,12 @@ const HEADER = 8;
 export const icmp: MatchExtension<IcmpData> = {
   kind: 'match',
   name: 'icmp',
-  protocol: 1,
-  options: [{ name: '--icmp-type', values: ['icmpType'], negatable: true, required: true }],
+  families: ['ipv4'],
+  about: 'type and code of ICMP',
+  protocols: [1],
+  options: [
+    { name: '--icmp-type', values: [icmpType], negatable: true, required: true, about: 'the type, by number or name' },
+  ],
 
   build(options) {
     const { negated, values } = options[0]!;
@@ -38,34 +39,33 @@ export const icmp: MatchExtension<IcmpData> = {
     return [...(negated ? ['!'] : []), '--icmp-type', value];
   },
 
-  list({ type, code, negated }, names) {
-    const name = names && icmpTypeName({ type, ...(code !== undefined && { code }) });
+  list({ type, code, negated }, { numeric }) {
+    const name = numeric ? undefined : icmpTypeName({ type, ...(code !== undefined && { code }) });
     if (name !== undefined) return `icmp ${negated ? '!' : ''}${name}`;
     const words = negated ? `icmp !type ${type}` : `icmptype ${type}`;
     return code === undefined ? words : `${words} code ${code}`;
   },
 
-  clauses({ type, code, negated }) {
-    const [low, high] =
-      type === ANY
-        ? [0, 0xffff]
-        : code === undefined
-          ? [type * 256, type * 256 + 255]
-          : [type * 256 + code, type * 256 + code];
-    const clauses: Clause[] = [
-      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-      {
-        kind: 'dropIf',
-        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-        negated: false,
-      },
-      { kind: 'require', predicate: { kind: 'in', field: 'icmp', set: interval(low!, high) }, negated },
-    ];
-    return clauses;
-  },
-
-  matches: matchIcmp,
+  meaning: { clauses: icmpClauses, matches: matchIcmp },
 };
+
+function icmpClauses({ type, code, negated }: IcmpData): Clause[] {
+  const [low, high] =
+    type === ANY
+      ? [0, 0xffff]
+      : code === undefined
+        ? [type * 256, type * 256 + 255]
+        : [type * 256 + code, type * 256 + code];
+  return [
+    { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+    {
+      kind: 'dropIf',
+      predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
+      negated: false,
+    },
+    { kind: 'require', predicate: { kind: 'in', field: 'icmp', set: interval(low!, high) }, negated },
+  ];
+}
 
 /** Later fragments have no ICMP header and do not match; a header that is cut off makes the packet dropped. */
 function matchIcmp(data: IcmpData, packet: PacketView): MatchResult {

@@ -3,7 +3,8 @@
 import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
-import type { ListNames, OptionSpec, OptionUse } from './extension.ts';
+import type { ListContext, OptionSpec, OptionUse } from './extension.ts';
+import { portRange } from './values/port.ts';
 
 interface PortCondition extends Interval {
   readonly negated: boolean;
@@ -14,10 +15,13 @@ export interface PortData {
   readonly destination?: PortCondition;
 }
 
-export const PORT_OPTIONS: readonly OptionSpec[] = [
-  { name: '--source-port', aliases: ['--sport'], values: ['portRange'], negatable: true },
-  { name: '--destination-port', aliases: ['--dport'], values: ['portRange'], negatable: true },
-];
+export function portOptions(protocol: string): readonly OptionSpec[] {
+  const values = [portRange(protocol)];
+  return [
+    { name: '--source-port', aliases: ['--sport'], values, negatable: true, about: 'source port or range' },
+    { name: '--destination-port', aliases: ['--dport'], values, negatable: true, about: 'destination port or range' },
+  ];
+}
 
 export function buildPorts(options: readonly OptionUse[]): PortData {
   const source = portCondition(options.find((use) => use.name === '--source-port'));
@@ -44,10 +48,12 @@ function printPort(option: string, port: PortCondition | undefined): string[] {
 }
 
 /** `tcp spt:22 dpts:!1024:65535`, as -L shows it; the match's name alone where all ports will do. */
-export function listPorts(data: PortData, protocol: string, names: ListNames | undefined): string {
+export function listPorts(data: PortData, protocol: string, { names, numeric }: ListContext): string {
   const show = (label: string, port: PortCondition | undefined) => {
     if (port === undefined) return '';
-    const [low, high] = [port.low, port.high].map((p) => names?.serviceName(p, protocol) ?? `${p}`);
+    const [low, high] = [port.low, port.high].map(
+      (p) => (numeric ? undefined : names.serviceName(p, protocol)) ?? `${p}`,
+    );
     const range = port.low === port.high ? low : `${low}:${high}`;
     return ` ${label}${port.low === port.high ? '' : 's'}:${port.negated ? '!' : ''}${range}`;
   };

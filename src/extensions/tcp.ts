@@ -1,10 +1,18 @@
 // `-m tcp`: ports and flags. Kernel: net/netfilter/xt_tcpudp.c, tcp_mt.
 
+import { parseValue } from '../../grammar/parse.ts';
 import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
-import { ExtensionError, type MatchExtension, type MatchResult, type OptionUse } from './extension.ts';
-import { buildPorts, listPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
+import {
+  ExtensionError,
+  type MatchExtension,
+  type MatchResult,
+  type OptionUse,
+  ValueError,
+  type ValueType,
+} from './extension.ts';
+import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
 
 interface FlagCondition {
   /** Bits of the TCP flag byte that are looked at, and those of them that must be set. */
@@ -15,6 +23,7 @@ interface FlagCondition {
 
 export interface TcpData extends PortData {
   readonly flags?: FlagCondition;
+  readonly option?: { readonly number: number; readonly negated: boolean };
 }
 
 /** The flags that iptables has names for, in the order in which it prints them, with their bits (RFC 9293). */
@@ -33,63 +42,117 @@ const SYN = { mask: 0x17, set: 0x02 };
 /** Smallest TCP header, in bytes (RFC 9293). */
 const HEADER = 20;
 
+const flags: ValueType<number> = {
+  placeholder: 'flags',
+  parse(text) {
+    const parsed = parseValue('words', text);
+    const given = (parsed.ok ? parsed.node : [text]).filter((name) => name !== '');
+    return given.reduce((bits, name) => bits | flagBit(name), 0);
+  },
+};
+
+function flagBit(name: string): number {
+  const upper = name.toUpperCase();
+  if (upper === 'ALL') return TCP_FLAGS.reduce((bits, [, bit]) => bits | bit, 0);
+  if (upper === 'NONE') return 0;
+  const flag = TCP_FLAGS.find(([known]) => known === upper);
+  if (flag === undefined) throw new ValueError(`Unknown TCP flag \`${name}'`);
+  return flag[1];
+}
+
+const option: ValueType<number> = {
+  placeholder: 'number',
+  parse(text) {
+    const parsed = parseValue('integer', text);
+    if (parsed.ok && parsed.node <= 255n) return Number(parsed.node);
+    throw new ValueError(`Bad TCP option \`${text}'`);
+  },
+};
+
 export const tcp: MatchExtension<TcpData> = {
   kind: 'match',
   name: 'tcp',
-  protocol: 6,
+  about: 'ports and flags of TCP',
+  protocols: [6],
   options: [
-    ...PORT_OPTIONS,
-    { name: '--tcp-flags', values: ['tcpFlags', 'tcpFlags'], negatable: true },
-    { name: '--syn', values: [], negatable: true },
-    { name: '--tcp-option', values: ['text'], negatable: true, unsupported: true },
+    ...portOptions('tcp'),
+    {
+      name: '--tcp-flags',
+      values: [flags, flags],
+      negatable: true,
+      messages: {
+        missing: '--tcp-flags requires two args.',
+        repeated: "Only one of `--syn' or `--tcp-flags'  allowed",
+      },
+      about: 'of the flags in the first list, just those in the second are set',
+    },
+    { name: '--syn', values: [], negatable: true, about: 'SYN is set, and FIN, RST and ACK are not' },
+    {
+      name: '--tcp-option',
+      values: [option],
+      negatable: true,
+      messages: { repeated: "Only one `--tcp-option' allowed" },
+      about: 'the option of that number is there',
+    },
   ],
 
   build(options) {
     const flags = buildFlags(options);
-    return { ...buildPorts(options), ...(flags && { flags }) };
+    const use = options.find(({ name }) => name === '--tcp-option');
+    const option = use && { number: use.values[0] as number, negated: use.negated };
+    // Option 0 ends the list: iptables takes it for no condition.
+    const asked = option !== undefined && (option.number !== 0 || option.negated);
+    return { ...buildPorts(options), ...(flags && { flags }), ...(asked && { option }) };
   },
 
   print(data) {
     const words = printPorts(data);
+    if (data.option?.negated) words.push('!');
+    if (data.option) words.push('--tcp-option', `${data.option.number}`);
     if (data.flags?.negated) words.push('!');
     if (data.flags) words.push('--tcp-flags', flagNames(data.flags.mask), flagNames(data.flags.set));
     return words;
   },
 
-  list(data, names) {
-    const ports = listPorts(data, 'tcp', names);
+  list(data, context) {
+    const option = data.option && ` option=${data.option.negated ? '!' : ''}${data.option.number}`;
+    const ports = `${listPorts(data, 'tcp', context)}${option ?? ''}`;
     if (data.flags === undefined) return ports;
     const { mask, set, negated } = data.flags;
-    const show = names === undefined ? flagBits : flagNames;
+    const show = context.numeric ? flagBits : flagNames;
     return `${ports} flags:${negated ? '!' : ''}${show(mask)}/${show(set)}`;
   },
 
-  clauses(data) {
-    const clauses: Clause[] = [
-      { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
-      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-      {
-        kind: 'dropIf',
-        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-        negated: false,
-      },
-      ...portClauses(data),
-    ];
-    if (data.flags) {
-      const { mask, set, negated } = data.flags;
-      clauses.push({ kind: 'require', predicate: { kind: 'masked', field: 'tcpFlags', mask, value: set }, negated });
-    }
-    return clauses;
+  meaning: {
+    clauses: tcpClauses,
+    matches: matchTcp,
+    unsupported: ({ option }) => option && '--tcp-option',
   },
-
-  matches: matchTcp,
 };
+
+function tcpClauses(data: TcpData): Clause[] {
+  const clauses: Clause[] = [
+    { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
+    { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+    {
+      kind: 'dropIf',
+      predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
+      negated: false,
+    },
+    ...portClauses(data),
+  ];
+  if (data.flags) {
+    const { mask, set, negated } = data.flags;
+    clauses.push({ kind: 'require', predicate: { kind: 'masked', field: 'tcpFlags', mask, value: set }, negated });
+  }
+  return clauses;
+}
 
 function buildFlags(options: readonly OptionUse[]): FlagCondition | undefined {
   const uses = options.filter((use) => use.name === '--tcp-flags' || use.name === '--syn');
   const [use, second] = uses;
   if (use === undefined) return undefined;
-  if (second) throw new ExtensionError('repeated-option', 'Only one of `--syn` or `--tcp-flags` allowed');
+  if (second) throw new ExtensionError('repeated-option', "Only one of `--syn' or `--tcp-flags'  allowed");
   if (use.name === '--syn') return { ...SYN, negated: use.negated };
   const [mask, set] = use.values as [number, number];
   return mask === 0 && set === 0 && !use.negated ? undefined : { mask, set, negated: use.negated };

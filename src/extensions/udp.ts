@@ -3,7 +3,7 @@
 import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
-import { buildPorts, listPorts, PORT_OPTIONS, type PortData, portClauses, printPorts } from './ports.ts';
+import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
 
 /** UDP header, in bytes (RFC 768). */
 const HEADER = 8;
@@ -11,23 +11,25 @@ const HEADER = 8;
 export const udp: MatchExtension<PortData> = {
   kind: 'match',
   name: 'udp',
-  protocol: 17,
-  options: PORT_OPTIONS,
+  about: 'ports of UDP',
+  protocols: [17],
+  options: portOptions('udp'),
   build: buildPorts,
   print: printPorts,
-  list: (data, names) => listPorts(data, 'udp', names),
+  list: (data, context) => listPorts(data, 'udp', context),
 
-  clauses: (data) => [
-    { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-    {
-      kind: 'dropIf',
-      predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-      negated: false,
-    },
-    ...portClauses(data),
-  ],
-
-  matches: matchUdp,
+  meaning: {
+    clauses: (data) => [
+      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+      {
+        kind: 'dropIf',
+        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
+        negated: false,
+      },
+      ...portClauses(data),
+    ],
+    matches: matchUdp,
+  },
 };
 
 /** Later fragments have no UDP header and do not match; a header that is cut off makes the packet dropped. */

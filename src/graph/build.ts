@@ -56,7 +56,7 @@ function numberSlots(table: Table): SlotOwner[] {
         kind: 'rule',
         chain: chain.name,
         index,
-        text: printRuleLine(chain.name, rule),
+        text: printRuleLine(chain.name, rule, 'ipv4'),
         line: rule.span.line,
       });
     });

@@ -4,14 +4,16 @@
 // stay numbers, because a firewall's listing must not wait for DNS; protocols, services, ICMP types and `anywhere` get
 // their names.
 
+import { formatAny, type MaskedAny, prefixLength } from '../base/address.ts';
 import type { Counters } from '../base/counters.ts';
-import { formatAddress, type MaskedAddress, maskPrefix } from '../base/ipv4.ts';
-import { findMatch } from '../extensions/registry.ts';
+import { ADDRESS_BITS, type Family } from '../base/family.ts';
+import type { Names } from '../base/names.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Table, TargetUse } from './model.ts';
-import type { Names } from './names.ts';
 import { printRule, sortedChains } from './print.ts';
 
 export interface ListOptions {
+  readonly family: Family;
   /** -n */
   readonly numeric: boolean;
   /** -v: counters and devices too. */
@@ -44,7 +46,12 @@ export function listTable(table: Table, selection: Selection, options: ListOptio
 }
 
 /** `-S`. */
-export function listRules(table: Table, selection: Selection, verbose: boolean, names: Names): string {
+export function listRules(
+  table: Table,
+  selection: Selection,
+  { verbose, family }: Pick<ListOptions, 'verbose' | 'family'>,
+  names: Names,
+): string {
   const chains = selectedChains(table, selection);
   const lines: string[] = [];
   if (selection.rule === undefined) {
@@ -54,8 +61,8 @@ export function listRules(table: Table, selection: Selection, verbose: boolean, 
     }
   }
   for (const { chain, rule } of selectedRules(chains, selection)) {
-    const conditions = printRule({ ...rule, target: { kind: 'none' } }, names);
-    const whole = printRule(rule, names);
+    const conditions = printRule({ ...rule, target: { kind: 'none' } }, family, names);
+    const whole = printRule(rule, family, names);
     const counters = verbose ? countersOption(rule.counters) : '';
     // The counters stand between the conditions and the target.
     const rest = whole.slice(conditions.length).trimStart();
@@ -107,7 +114,7 @@ function head({ verbose, exact, lineNumbers }: ListOptions): string {
 // ----- rows -----
 
 function row(rule: Rule, number: number, options: ListOptions, names: Names): string {
-  const { numeric, verbose, exact, lineNumbers } = options;
+  const { numeric, verbose, exact, lineNumbers, family } = options;
   const width = exact ? 8 : 5;
   const parts: string[] = [];
   if (lineNumbers) parts.push(`${String(number).padEnd(4)} `);
@@ -115,16 +122,43 @@ function row(rule: Rule, number: number, options: ListOptions, names: Names): st
     parts.push(`${amount(rule.counters.packets, options, width)} ${amount(rule.counters.bytes, options, width)} `);
   }
   parts.push(`${targetName(rule.target).padEnd(9)} `);
-  parts.push(`${mark(rule.protocol)}${protocol(rule, options, names).padEnd(4)} -- `);
+  parts.push(`${mark(rule.protocol)}${protocol(rule, options, names).padEnd(4)} ${fragment(rule)} `);
   if (verbose) parts.push(` ${device(rule.inInterface, numeric)} ${device(rule.outInterface, numeric)} `);
   for (const address of [rule.source, rule.destination]) {
-    parts.push(`${mark(address)}${addressText(address?.value, numeric).padEnd(19)} `);
+    parts.push(`${mark(address)}${addressText(address?.value, family, numeric).padEnd(19)} `);
   }
-  if (rule.target.kind === 'goto') parts.push('[goto] ');
-  for (const { extension, data } of rule.matches) {
-    parts.push(` ${findMatch(extension)!.list(data, numeric ? undefined : names)}`);
-  }
+  parts.push(...details(rule, options, names));
   return `${parts.join('')}\n`;
+}
+
+/** What -v prints of a rule that a command is about, on one line without columns. */
+export function describeRule(rule: Rule, family: Family, names: Names): string {
+  const parts = [
+    `${targetName(rule.target)} ${mark(rule.protocol)}${protocolText(rule, names)} opt ${fragment(rule)} `,
+  ];
+  for (const [side, condition] of [
+    ['in', rule.inInterface],
+    ['out', rule.outInterface],
+  ] as const) {
+    parts.push(`${side} ${mark(condition).trim()}${condition?.value ?? '*'} `);
+  }
+  const [source, destination] = [rule.source, rule.destination].map((each) => addressText(each?.value, family, true));
+  parts.push(`${mark(rule.source)}${source} ${mark(rule.destination)}-> ${destination}  `);
+  parts.push(...details(rule, { family, numeric: true }, names));
+  return `${parts.join('')}\n`;
+}
+
+/** Behind the columns: what the matches and the target show of themselves. */
+function details(rule: Rule, { family, numeric }: Pick<ListOptions, 'family' | 'numeric'>, names: Names): string[] {
+  const context = { family, names, numeric, protocol: rule.protocol?.value ?? 0 };
+  const { target } = rule;
+  const shown = rule.matches.map(({ extension, data }) => findMatch(extension, family)!.list(data, context));
+  if (target.kind === 'extension') shown.push(findTarget(target.extension, family)!.list(target.data, context));
+  return [target.kind === 'goto' ? '[goto] ' : '', ...shown.filter((text) => text !== '').map((text) => ` ${text}`)];
+}
+
+function fragment({ fragment: asked }: Rule): string {
+  return asked === undefined ? '--' : asked.negated ? '!f' : '-f';
 }
 
 function mark(condition: Negatable<unknown> | undefined): string {
@@ -143,8 +177,11 @@ function targetName(target: TargetUse): string {
 }
 
 function protocol(rule: Rule, { numeric }: ListOptions, names: Names): string {
+  return numeric ? String(rule.protocol?.value ?? 0) : protocolText(rule, names);
+}
+
+function protocolText(rule: Rule, names: Names): string {
   const number = rule.protocol?.value ?? 0;
-  if (numeric) return String(number);
   return number === 0 ? 'all' : (names.protocolName(number) ?? String(number));
 }
 
@@ -153,19 +190,19 @@ function device(condition: Negatable<string> | undefined, numeric: boolean): str
   return `${condition?.negated ? '!' : ''}${name}`.padEnd(6);
 }
 
-function addressText(address: MaskedAddress | undefined, numeric: boolean): string {
-  const { value, mask } = address ?? { value: 0, mask: 0 };
-  if (mask === 0 && !numeric) return 'anywhere';
-  const length = maskPrefix(mask);
-  if (length === 32) return formatAddress(value);
-  return `${formatAddress(value)}/${length ?? formatAddress(mask)}`;
+function addressText(address: MaskedAny | undefined, family: Family, numeric: boolean): string {
+  const length = address === undefined ? 0 : prefixLength(address.mask);
+  if (length === 0 && !numeric) return 'anywhere';
+  if (address === undefined) return family === 'ipv4' ? '0.0.0.0/0' : '::/0';
+  const text = formatAny(address.value);
+  return length === ADDRESS_BITS[family] ? text : `${text}/${length ?? formatAny(address.mask)}`;
 }
 
 /**
  * A number of packets or bytes. From 100 000 on it is shown in thousands, and so on each time it exceeds four digits,
  * always rounded; with `exact` in full.
  */
-function amount(count: bigint, { exact }: ListOptions, width: number): string {
+function amount(count: bigint, { exact }: Pick<ListOptions, 'exact'>, width: number): string {
   if (exact || count <= 99_999n) return String(count).padStart(width);
   let number = (count + 500n) / 1000n;
   let unit = 0;

@@ -1,8 +1,10 @@
 // A ruleset as written: what iptables-save prints, before anyone asks what it means. All of it is immutable data.
 
+import type { MaskedAny } from '../base/address.ts';
 import type { Counters } from '../base/counters.ts';
 import type { Span } from '../base/diagnostic.ts';
-import type { MaskedAddress } from '../base/ipv4.ts';
+import type { Family } from '../base/family.ts';
+import type { TableName } from '../base/hooks.ts';
 
 /** Something that `!` may stand in front of. */
 export interface Negatable<T> {
@@ -25,13 +27,15 @@ export type TargetUse =
   | { readonly kind: 'extension'; readonly extension: string; readonly data: unknown };
 
 export interface Rule {
-  readonly source?: Negatable<MaskedAddress>;
-  readonly destination?: Negatable<MaskedAddress>;
+  readonly source?: Negatable<MaskedAny>;
+  readonly destination?: Negatable<MaskedAny>;
   /** As written, with a trailing `+` for a prefix. */
   readonly inInterface?: Negatable<string>;
   readonly outInterface?: Negatable<string>;
   /** 1–255; a rule for all protocols has none. */
   readonly protocol?: Negatable<number>;
+  /** `-f`: later fragments only, or with `!` all else. IPv4 alone has it. */
+  readonly fragment?: { readonly negated: boolean };
   /** In the order given, implicit ones (`-p tcp --dport`) included. */
   readonly matches: readonly MatchUse[];
   readonly target: TargetUse;
@@ -52,13 +56,13 @@ export interface Chain {
 }
 
 export interface Table {
-  readonly name: string;
+  readonly name: TableName;
   /** Built-in chains first, in hook order, then user chains in the order in which they were made. */
   readonly chains: readonly Chain[];
   readonly span: Span;
 }
 
 export interface Ruleset {
-  readonly family: 'ipv4';
+  readonly family: Family;
   readonly tables: readonly Table[];
 }

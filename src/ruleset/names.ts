@@ -1,17 +1,9 @@
-// Names of services and protocols, as plain look-ups that are handed to parser and printer.
+// Names of services, protocols and hosts as this machine has them: /etc/services, /etc/protocols, and the resolver.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-
-export interface Names {
-  /** The port of a service, as getservbyname finds it; undefined for an unknown one. */
-  port(service: string, protocol: string): number | undefined;
-  /** The first name of a port, as getservbyport finds it. */
-  serviceName(port: number, protocol: string): string | undefined;
-  /** The number of a protocol by any of its names. */
-  protocolNumber(name: string): number | undefined;
-  /** The first name of a protocol. */
-  protocolName(number: number): string | undefined;
-}
+import type { Family } from '../base/family.ts';
+import type { Names } from '../base/names.ts';
 
 /** What is used where a machine has no /etc/services or /etc/protocols: the well-known ones (IANA). */
 const FEW_SERVICES = `
@@ -63,35 +55,45 @@ const OWN_PROTOCOLS: Readonly<Record<string, number>> = {
   'ipv6-icmp': 58,
   esp: 50,
   ah: 51,
+  'mobility-header': 135,
   'ipv6-mh': 135,
   mh: 135,
   all: 0,
 };
 
 /** Reads the texts of /etc/services and /etc/protocols. The first entry of a name or number counts. */
-export function namesFrom(services: string, protocols: string): Names {
+export function namesFrom(
+  services: string,
+  protocols: string,
+  hostAddresses: Names['hostAddresses'] = () => [],
+): Names {
   const ports = new Map<string, number>();
   const serviceNames = new Map<string, string>();
   for (const [name, number, ...aliases] of entries(services)) {
     const [port, protocol] = number.split('/');
-    for (const each of [name, ...aliases]) setOnce(ports, `${each}/${protocol}`, Number(port));
+    for (const each of [name, ...aliases]) {
+      setOnce(ports, `${each}/${protocol}`, Number(port));
+      setOnce(ports, each, Number(port));
+    }
     setOnce(serviceNames, number, name);
+    setOnce(serviceNames, port!, name);
   }
-  const numbers = new Map<string, number>();
+  // iptables asks its own list first.
+  const numbers = new Map<string, number>(Object.entries(OWN_PROTOCOLS));
   const protocolNames = new Map<number, string>();
   for (const [name, number, ...aliases] of entries(protocols)) {
     for (const each of [name, ...aliases]) setOnce(numbers, each, Number(number));
     setOnce(protocolNames, Number(number), name);
   }
   for (const [name, number] of Object.entries(OWN_PROTOCOLS)) {
-    setOnce(numbers, name, number);
     setOnce(protocolNames, number, name);
   }
   return {
-    port: (service, protocol) => ports.get(`${service}/${protocol}`),
-    serviceName: (port, protocol) => serviceNames.get(`${port}/${protocol}`),
+    port: (service, protocol) => ports.get(protocol === undefined ? service : `${service}/${protocol}`),
+    serviceName: (port, protocol) => serviceNames.get(protocol === undefined ? `${port}` : `${port}/${protocol}`),
     protocolNumber: (name) => numbers.get(name),
     protocolName: (number) => protocolNames.get(number),
+    hostAddresses,
   };
 }
 
@@ -99,8 +101,25 @@ let system: Names | undefined;
 
 /** The names of this machine, read once. */
 export function systemNames(): Names {
-  system ??= namesFrom(textOf('/etc/services') ?? FEW_SERVICES, textOf('/etc/protocols') ?? FEW_PROTOCOLS);
+  system ??= namesFrom(textOf('/etc/services') ?? FEW_SERVICES, textOf('/etc/protocols') ?? FEW_PROTOCOLS, resolveHost);
   return system;
+}
+
+const resolved = new Map<string, readonly string[]>();
+
+/** Asks the C library's resolver by way of getent(1): Node has none that answers at once. */
+function resolveHost(host: string, family: Family): readonly string[] {
+  const key = `${family} ${host}`;
+  let addresses = resolved.get(key);
+  if (addresses === undefined) {
+    const database = family === 'ipv4' ? 'ahostsv4' : 'ahostsv6';
+    const { stdout } = spawnSync('getent', ['--', database, host], { encoding: 'utf8', timeout: 60_000 });
+    const lines = (stdout ?? '').split('\n').filter((line) => /\bRAW\b/.test(line));
+    // ahostsv6 gives IPv4 addresses mapped where a host has no other; iptables asks for none.
+    addresses = lines.map((line) => line.split(' ', 1)[0]!).filter((address) => !address.startsWith('::ffff:'));
+    resolved.set(key, addresses);
+  }
+  return addresses;
 }
 
 function textOf(path: string): string | undefined {

@@ -1,79 +1,173 @@
-// The options that every rule may have, and the commands of a rule line (iptables 1.8.9).
+// The options that every command of iptables 1.8.9 may have: what it does, the conditions of a rule, and how it is done.
 //
-// All of them are listed, also those not enforced yet: an abbreviation is judged against all names there are.
+// A rule line of a file is such a command too, so files and the command line are read by the same table.
 
 import type { OptionForm } from '../../grammar/getopt.ts';
 
+/** What a command does. `zero` may go with the two that list. */
+export type CommandName =
+  | 'append'
+  | 'check'
+  | 'delete'
+  | 'insert'
+  | 'replace'
+  | 'list'
+  | 'list-rules'
+  | 'flush'
+  | 'zero'
+  | 'new-chain'
+  | 'delete-chain'
+  | 'rename-chain'
+  | 'policy';
+
+/** Everything else: conditions of the rule, and ways of doing it. */
+export type SettingName =
+  | 'source'
+  | 'destination'
+  | 'protocol'
+  | 'in-interface'
+  | 'out-interface'
+  | 'jump'
+  | 'goto'
+  | 'match'
+  | 'fragments'
+  | 'table'
+  | 'numeric'
+  | 'verbose'
+  | 'exact'
+  | 'line-numbers'
+  | 'wait'
+  | 'wait-interval'
+  | 'modprobe'
+  | 'set-counters'
+  | 'ipv4'
+  | 'ipv6'
+  | 'version'
+  | 'help';
+
 export interface BaseOption extends OptionForm {
   readonly owner: 'base';
-  readonly letter?: string;
-  readonly aliases?: readonly string[];
-  readonly role: 'command' | 'setting';
-  readonly negatable?: boolean;
-  /** Why it cannot stand in a rule line; absent for what works. */
-  readonly refused?: 'unsupported' | 'misplaced';
+  readonly id: CommandName | SettingName;
+  /** As messages show it, behind a dash. */
+  readonly letter: string;
 }
 
-const command = (letter: string, name: string, values: string[], more: Partial<BaseOption> = {}): BaseOption => ({
-  ...{ owner: 'base', role: 'command', letter, name, values, refused: 'unsupported' },
-  ...more,
+/** Commands whose words describe a rule. */
+export const RULE_COMMANDS: ReadonlySet<string> = new Set(['append', 'check', 'delete', 'insert', 'replace']);
+
+export const COMMAND_LETTERS: Readonly<Record<CommandName, string>> = {
+  append: 'A',
+  check: 'C',
+  delete: 'D',
+  insert: 'I',
+  replace: 'R',
+  list: 'L',
+  'list-rules': 'S',
+  flush: 'F',
+  zero: 'Z',
+  'new-chain': 'N',
+  'delete-chain': 'X',
+  'rename-chain': 'E',
+  policy: 'P',
+};
+
+const option = (
+  letter: string,
+  id: BaseOption['id'],
+  arity: number,
+  optional?: number,
+  name: string = id,
+): BaseOption => ({
+  ...{ owner: 'base', id, letter, name: `--${name}`, arity },
+  ...(optional !== undefined && { optional }),
 });
 
-const setting = (letter: string, name: string, values: string[], more: Partial<BaseOption> = {}): BaseOption => ({
-  ...{ owner: 'base', role: 'setting', letter, name, values },
-  ...more,
-});
-
+/** In getopt's order, which decides nothing but the words of an ambiguity. */
 export const BASE_OPTIONS: readonly BaseOption[] = [
-  { owner: 'base', role: 'command', letter: 'A', name: '--append', values: ['chain'] },
-  command('D', '--delete', ['chain']),
-  command('C', '--check', ['chain']),
-  command('I', '--insert', ['chain']),
-  command('R', '--replace', ['chain']),
-  command('L', '--list', []),
-  command('S', '--list-rules', []),
-  command('F', '--flush', []),
-  command('Z', '--zero', []),
-  command('N', '--new-chain', ['chain'], { aliases: ['--new'] }),
-  command('X', '--delete-chain', []),
-  command('E', '--rename-chain', ['chain']),
-  command('P', '--policy', ['chain']),
-  setting('s', '--source', ['addressList'], { aliases: ['--src'], negatable: true }),
-  setting('d', '--destination', ['addressList'], { aliases: ['--dst'], negatable: true }),
-  setting('p', '--protocol', ['protocol'], { aliases: ['--proto'], negatable: true }),
-  setting('i', '--in-interface', ['interface'], { negatable: true }),
-  setting('o', '--out-interface', ['interface'], { negatable: true }),
-  setting('j', '--jump', ['target']),
-  setting('g', '--goto', ['target']),
-  setting('m', '--match', ['match']),
-  setting('f', '--fragments', [], { aliases: ['--fragment'], negatable: true, refused: 'unsupported' }),
-  setting('c', '--set-counters', ['counters'], { refused: 'unsupported' }),
-  setting('4', '--ipv4', []),
-  setting('6', '--ipv6', []),
-  setting('h', '--help', [], { refused: 'misplaced' }),
-  setting('V', '--version', [], { refused: 'misplaced' }),
-  setting('v', '--verbose', [], { refused: 'misplaced' }),
-  setting('n', '--numeric', [], { refused: 'misplaced' }),
-  setting('x', '--exact', [], { refused: 'misplaced' }),
-  { owner: 'base', role: 'setting', name: '--line-numbers', values: [], refused: 'misplaced' },
-  setting('t', '--table', [], { refused: 'misplaced' }),
-  setting('w', '--wait', [], { refused: 'misplaced' }),
-  setting('W', '--wait-interval', [], { refused: 'misplaced' }),
-  setting('M', '--modprobe', [], { refused: 'misplaced' }),
+  option('A', 'append', 1),
+  option('D', 'delete', 1, 1),
+  option('C', 'check', 1),
+  option('I', 'insert', 1, 1),
+  option('R', 'replace', 1, 1),
+  option('L', 'list', 0, 2),
+  option('S', 'list-rules', 0, 2),
+  option('F', 'flush', 0, 1),
+  option('Z', 'zero', 0, 2),
+  option('N', 'new-chain', 1),
+  option('X', 'delete-chain', 0, 1),
+  option('E', 'rename-chain', 1, 1),
+  option('P', 'policy', 1, 1),
+  option('s', 'source', 1),
+  option('d', 'destination', 1),
+  option('s', 'source', 1, undefined, 'src'),
+  option('d', 'destination', 1, undefined, 'dst'),
+  option('p', 'protocol', 1),
+  option('i', 'in-interface', 1),
+  option('j', 'jump', 1),
+  option('t', 'table', 1),
+  option('m', 'match', 1),
+  option('n', 'numeric', 0),
+  option('o', 'out-interface', 1),
+  option('v', 'verbose', 0),
+  option('w', 'wait', 0, 1),
+  option('W', 'wait-interval', 0, 1),
+  option('x', 'exact', 0),
+  option('f', 'fragments', 0),
+  option('V', 'version', 0),
+  option('h', 'help', 0, 1),
+  option('0', 'line-numbers', 0),
+  option('M', 'modprobe', 1),
+  option('c', 'set-counters', 1, 1),
+  option('g', 'goto', 1),
+  option('4', 'ipv4', 0),
+  option('6', 'ipv6', 0),
 ];
 
-const byLetter = new Map(BASE_OPTIONS.flatMap((option) => (option.letter ? [[option.letter, option] as const] : [])));
+const byLetter = new Map(BASE_OPTIONS.toReversed().map((each) => [each.letter, each]));
+byLetter.delete('0');
 
-const bySpelling = new Map(
-  BASE_OPTIONS.flatMap((option) => [option.name, ...(option.aliases ?? [])].map((name) => [name, option] as const)),
-);
-
-/** The option of a letter, or of a name written in full. */
-export function baseOption(spelling: string): BaseOption | undefined {
-  return byLetter.get(spelling) ?? bySpelling.get(spelling);
+/** The option of a letter, without its dash. */
+export function optionOfLetter(letter: string): BaseOption | undefined {
+  return byLetter.get(letter);
 }
 
-/** The short form where there is one, for messages. */
-export function shortName(option: BaseOption): string {
-  return option.letter === undefined ? option.name : `-${option.letter}`;
+/** What each command allows besides its own words: `generic_opt_check` of iptables(8) as measured; all allow -v. */
+const RULE_SETTINGS = ['source', 'destination', 'protocol', 'jump', 'verbose', 'in-interface', 'out-interface'];
+const CONDITIONS = [...RULE_SETTINGS, 'fragments'];
+const ALLOWED: Readonly<Record<CommandName | 'delete-number', readonly string[]>> = {
+  append: [...CONDITIONS, 'set-counters'],
+  insert: [...CONDITIONS, 'set-counters'],
+  replace: [...CONDITIONS, 'set-counters'],
+  delete: CONDITIONS,
+  check: CONDITIONS,
+  'delete-number': ['verbose'],
+  list: ['numeric', 'verbose', 'exact', 'line-numbers'],
+  'list-rules': ['verbose'],
+  flush: ['verbose'],
+  zero: ['verbose'],
+  'new-chain': ['verbose'],
+  'delete-chain': ['verbose'],
+  'rename-chain': ['verbose'],
+  policy: ['verbose', 'set-counters'],
+};
+
+/** Settings that are checked against the command, in the order in which iptables complains, with their letters. */
+export const CHECKED_SETTINGS: readonly (readonly [id: SettingName, letter: string])[] = [
+  ['numeric', 'n'],
+  ['source', 's'],
+  ['destination', 'd'],
+  ['protocol', 'p'],
+  ['jump', 'j'],
+  ['verbose', 'v'],
+  ['exact', 'x'],
+  ['in-interface', 'i'],
+  ['out-interface', 'o'],
+  ['line-numbers', '0'],
+  ['set-counters', 'c'],
+  ['fragments', 'f'],
+];
+
+/** Whether one of the commands given together allows the setting. */
+export function allows(commands: readonly (CommandName | 'delete-number')[], setting: SettingName): boolean {
+  return commands.some((command) => ALLOWED[command].includes(setting));
 }

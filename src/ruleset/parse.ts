@@ -1,28 +1,41 @@
 // Parses an iptables-save file. Never fails: what cannot be read is left out and reported.
 //
-// Lines are framed first and each is parsed by itself, so one bad line does not hide the next. As for iptables, a chain
+// Lines are framed first and each is read by itself, so one bad line does not hide the next. As for iptables, a chain
 // must be declared in front of the rules that name it, and a section of a table starts from nothing but the policies in
-// force (or, with `noflush`, from all that is in force).
+// force (or, with `noflush`, from all that is in force). Findings come in the order in which iptables would meet them.
 
 import type { Word } from '../../grammar/getopt.ts';
-import { parseChainLine, parseRuleLine, parseTableLine } from '../../grammar/parse.ts';
+import { parseLine } from '../../grammar/parse.ts';
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { Diagnostic, DiagnosticCode, Span } from '../base/diagnostic.ts';
-import { findLoops } from './loops.ts';
-import type { Chain, Policy, Rule, Ruleset, Table } from './model.ts';
-import { type Names, systemNames } from './names.ts';
-import { buildRules, CHAIN_NAME_LIMIT } from './rule.ts';
-import { notYet, RuleScope } from './scope.ts';
-import { BUILTIN_CHAINS, ENFORCED_TABLE, emptyTable } from './tables.ts';
-import { evaluateCounters, ValueError } from './values.ts';
+import type { Family } from '../base/family.ts';
+import type { TableName } from '../base/hooks.ts';
+import type { Names } from '../base/names.ts';
+import { applyCommand, TargetError } from './apply.ts';
+import { type Command, type CommandContext, readLineCommand } from './command.ts';
+import { EditError, TableDraft } from './draft.ts';
+import { checkTable } from './kernel-checks.ts';
+import type { Ruleset, Table } from './model.ts';
+import { systemNames } from './names.ts';
+import { NAME_LIMIT } from './scope.ts';
+import { RuleShapes } from './shapes.ts';
+import { isTable } from './tables.ts';
 
-/** A rule for ip6tables in a file that serves both: iptables leaves the line out, whatever else it says. */
-const IPV6_LINE = /^[ \t]*(\[\d+:\d+\][ \t]*)?(-6|--ipv6)[ \t]/;
+/** Told what is read, in order, for those who want to say so. */
+export interface ParseObserver {
+  comment(line: string): void;
+  /** A table begins, as it was before. */
+  table(draft: TableDraft): void;
+  /** A command was carried out; `rules` are its rules with their targets. */
+  command(command: Command, draft: TableDraft): void;
+}
 
 export interface ParseOptions {
   /** Name of the text, for diagnostics. */
   readonly file: string;
-  /** Names of services and protocols; those of this machine if absent. */
+  /** IPv4 if absent. */
+  readonly family?: Family;
+  /** Names of services, protocols and hosts; those of this machine if absent. */
   readonly names?: Names;
   /** What is in force: its policies stay where the file says nothing, and its tables where the file has none. */
   readonly existing?: Ruleset;
@@ -30,6 +43,9 @@ export interface ParseOptions {
   readonly noflush?: boolean;
   /** Whether the counters in the file count; if not, what the file brings starts at zero. Default: they do. */
   readonly counters?: boolean;
+  readonly observer?: ParseObserver;
+  /** Reads every line by the grammar, and none by its likeness to one read before. For tests. */
+  readonly plain?: boolean;
 }
 
 export interface Parsed {
@@ -42,85 +58,101 @@ export function parseRuleset(text: string, options: ParseOptions): Parsed {
   return new FileParser(options).parse(text);
 }
 
-/** Names that the kernel keeps for its own verdicts. */
-const RESERVED_CHAINS = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
-
 /** Rules in a file, after address lists were multiplied out: a few lines could ask for any number. */
 const RULE_LIMIT = 1_000_000;
 
-interface ChainDraft {
-  readonly name: string;
-  policy: Policy | undefined;
-  counters: Counters;
-  readonly rules: Rule[];
-  readonly span: Span;
-}
-
-interface TableDraft {
-  readonly name: string;
-  readonly span: Span;
-  readonly chains: Map<string, ChainDraft>;
-  /** Nothing in it is read: there is no such table, or it was reported already as one that is not enforced. */
-  skipped: boolean;
-}
+/** What iptables-restore takes of a line, in bytes. */
+const LINE_LIMIT = 10_239;
 
 class FileParser {
   private readonly options: ParseOptions;
+  private readonly family: Family;
   private readonly names: Names;
+  private readonly program: string;
   private readonly diagnostics: Diagnostic[] = [];
-  private readonly tables: Map<string, Table>;
+  private readonly tables: Map<TableName, Table>;
+  private readonly shapes: RuleShapes;
   private table: TableDraft | undefined;
+  /** A section of which nothing is read: there is no such table, or the file is too large. */
+  private skipping = false;
   private lineNumber = 0;
   private sawReturn = false;
   private ruleCount = 0;
 
   constructor(options: ParseOptions) {
     this.options = options;
+    this.family = options.family ?? 'ipv4';
     this.names = options.names ?? systemNames();
+    this.program = this.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
     this.tables = new Map(options.existing?.tables.map((table) => [table.name, table]));
+    this.shapes = new RuleShapes(this.family, this.names, options.counters !== false);
   }
 
   parse(text: string): Parsed {
-    const lines = text.split('\n');
-    if (lines.at(-1) === '') lines.pop();
-    for (const line of lines) {
+    for (let start = 0; start < text.length; ) {
+      const end = text.indexOf('\n', start);
       this.lineNumber++;
-      this.readLine(this.withoutReturn(line));
+      if (end < 0) this.readUnended(text.slice(start));
+      else this.readLine(text.slice(start, end));
+      start = end < 0 ? text.length : end + 1;
     }
-    if (this.table) {
+    if (this.table !== undefined || this.skipping) {
       this.lineNumber++;
-      this.report('missing-commit', `the table ${this.table.name} is not closed by COMMIT`, 0, 1);
+      this.report('missing-commit', `COMMIT expected at line ${this.lineNumber}`, 0, 1);
     }
-    return {
-      ruleset: { family: 'ipv4', tables: [...this.tables.values()] },
-      diagnostics: inTextOrder(this.diagnostics),
-    };
+    return { ruleset: { family: this.family, tables: [...this.tables.values()] }, diagnostics: this.diagnostics };
   }
 
+  /** iptables knows COMMIT by its line end. */
+  private readUnended(line: string): void {
+    if (line !== 'COMMIT' || this.table === undefined) {
+      this.readLine(line);
+      return;
+    }
+    this.report('bad-argument', "Bad argument `COMMIT'", 0, line.length, 'end the last line with a line end');
+    this.table = undefined;
+  }
+
+  private readLine(whole: string): void {
+    if (whole === '' || whole.startsWith('#')) {
+      if (whole !== '') this.options.observer?.comment(whole);
+      return;
+    }
+    const zero = whole.indexOf('\0');
+    const isLong = whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
+    if (zero >= 0) this.report('syntax', 'the line holds a zero byte', zero, 1);
+    else if (isLong) this.report('syntax', `the line is longer than ${LINE_LIMIT} bytes`, 0, 1);
+    else this.readFramed(this.withoutReturn(whole));
+  }
+
+  /** The first carriage return is told in iptables' way, as part of what it ends; the others would say the same. */
   private withoutReturn(line: string): string {
     if (!line.endsWith('\r')) return line;
     if (!this.sawReturn) {
+      this.sawReturn = true;
+      const at = line.length - 1;
+      const table = line.startsWith('*') && this.table === undefined ? line.slice(1).trimStart() : undefined;
+      const message =
+        table === undefined
+          ? 'the line ends in a carriage return'
+          : `${this.program}: unable to initialize table '${table}'`;
       this.report(
-        'syntax',
-        'the line ends in a carriage return',
-        line.length - 1,
+        table === undefined ? 'syntax' : 'unknown-table',
+        message,
+        at,
         1,
         'convert the file to Unix line ends',
       );
     }
-    this.sawReturn = true;
-    return line.slice(0, -1);
+    return line.replace(/\r+$/, '');
   }
 
-  private readLine(line: string): void {
-    const zero = line.indexOf('\0');
-    if (line === '' || line.startsWith('#')) return;
-    if (zero >= 0) this.report('syntax', 'the line holds a zero byte', zero, 1);
-    else if (!this.table) this.readOutside(line);
+  private readFramed(line: string): void {
+    if (this.skipping) {
+      if (line === 'COMMIT') this.skipping = false;
+    } else if (this.table === undefined) this.readOutside(line);
     else if (line === 'COMMIT') this.commit(this.table);
-    else if (this.table.skipped) return;
     else if (line.startsWith(':')) this.readChain(line, this.table);
-    else if (IPV6_LINE.test(line)) return;
     else this.readRule(line, this.table);
   }
 
@@ -128,157 +160,185 @@ class FileParser {
 
   private readOutside(line: string): void {
     if (!line.startsWith('*')) {
-      this.report('syntax', 'expected a table line such as `*filter`', 0, line.length);
+      this.report('outside-table', 'expected a table line such as `*filter`', 0, line.length);
       return;
     }
-    const parsed = parseTableLine(line);
-    const { text: name, offset } = parsed.ok ? parsed.node.name : { text: line.slice(1).trim(), offset: 1 };
-    const isKnown = parsed.ok && Object.hasOwn(BUILTIN_CHAINS, name);
-    if (!parsed.ok) this.report('syntax', 'a table line is `*` and a name', parsed.offset, 1);
-    else if (!isKnown) this.report('unknown-table', `no table is called \`${name}'`, offset, name.length);
-    this.table = this.startTable(name, this.span(0, line.length), !isKnown);
+    const [name] = parseLine('table', line);
+    if (name === undefined) {
+      this.report('syntax', `${this.program}: line ${this.lineNumber} table name invalid`, 0, line.length);
+      this.skipping = true;
+    } else if (!isTable(name.text)) {
+      const message = `${this.program}: unable to initialize table '${name.text}'`;
+      this.report(
+        'unknown-table',
+        message,
+        name.offset,
+        name.text.length,
+        'tables are raw, mangle, nat, filter, security',
+      );
+      this.skipping = true;
+    } else {
+      const at = { span: this.span(0, line.length), family: this.family, names: this.names };
+      const before = this.tables.get(name.text) ?? name.text;
+      const { observer, noflush = false } = this.options;
+      observer?.table(new TableDraft(before, at, false));
+      this.table = new TableDraft(before, at, !noflush);
+    }
   }
 
-  private startTable(name: string, span: Span, skipped: boolean): TableDraft {
-    const before = this.tables.get(name) ?? emptyTable(name, span);
-    const { noflush } = this.options;
-    const kept = noflush ? before.chains : before.chains.filter((chain) => chain.policy !== undefined);
-    const drafts = kept.map((chain) => ({
-      name: chain.name,
-      policy: chain.policy,
-      counters: noflush ? chain.counters : ZERO,
-      rules: noflush ? [...chain.rules] : [],
-      span: chain.span,
-    }));
-    return { name, span, skipped, chains: new Map(drafts.map((draft) => [draft.name, draft])) };
-  }
-
-  private commit(table: TableDraft): void {
+  private commit(draft: TableDraft): void {
     this.table = undefined;
-    if (!Object.hasOwn(BUILTIN_CHAINS, table.name)) return;
-    const chains: Chain[] = [...table.chains.values()].map(({ name, policy, counters, rules, span }) => ({
-      name,
-      ...(policy && { policy }),
-      counters,
-      rules,
-      span,
-    }));
-    const finished = { name: table.name, chains, span: table.span };
-    this.tables.set(table.name, finished);
-    for (const { chain, rule } of findLoops(finished)) {
-      const message = `the rule leads from the chain ${chain} back into itself`;
-      this.diagnostics.push({ code: 'chain-loop', message, file: this.options.file, span: rule.span });
+    const table = draft.finish();
+    this.tables.set(table.name, table);
+    for (const { code, message, rule, reason } of checkTable(table, this.family)) {
+      const { file } = this.options;
+      this.diagnostics.push({ code, message, file, span: rule.span, reason, noticedAt: this.lineNumber });
     }
   }
 
   // ----- chains -----
 
   private readChain(line: string, table: TableDraft): void {
-    const parsed = parseChainLine(line);
-    if (!parsed.ok) {
-      const hint = 'a chain line is `:chain policy [packets:bytes]`';
-      this.report('bad-chain', 'this is not a chain line', Math.min(parsed.offset, line.length - 1), 1, hint);
+    const [name, policy, counters] = parseLine('chain', line);
+    if (name === undefined) {
+      this.report('bad-chain', `${this.program}: line ${this.lineNumber} chain name invalid`, 0, line.length);
       return;
     }
-    const { name, policy, counters } = parsed.node;
-    const builtin = BUILTIN_CHAINS[table.name]!.includes(name.text);
-    const chain = builtin ? table.chains.get(name.text)! : this.declare(name.text, name.offset, table);
-    const value = counters && this.readCounters(counters.text, counters.offset);
+    if (Buffer.byteLength(name.text) > NAME_LIMIT) {
+      const message = `Invalid chain name \`${name.text}' (${NAME_LIMIT} chars max)`;
+      this.report('bad-chain', message, name.offset, name.text.length);
+      return;
+    }
+    if (!table.isBuiltin(name.text)) this.declare(name.text, name.offset, table);
+    if (policy === undefined) {
+      const hint = 'a chain line is `:chain policy [packets:bytes]`, the policy of a user chain is `-`';
+      this.report('bad-chain', `${this.program}: line ${this.lineNumber} policy invalid`, line.length - 1, 1, hint);
+      return;
+    }
     if (policy.text === '-') return;
-    if (!builtin) {
-      const message = `the chain ${name.text} is not built in and has no policy`;
-      this.report('bad-policy', message, policy.offset, policy.text.length, 'write `-`');
+    const value = this.readPolicyCounters(name.text, counters);
+    if (value === undefined) {
+      const at = counters ?? policy;
+      const message = `invalid policy counters for chain '${name.text}'`;
+      this.report('bad-counters', message, at.offset, at.text.length, 'counters are of the form [packets:bytes]');
       return;
     }
-    if (policy.text !== 'ACCEPT' && policy.text !== 'DROP') {
-      const message = `Can't set policy \`${policy.text}' on \`${name.text}': Bad policy name`;
-      this.report('bad-policy', message, policy.offset, policy.text.length);
-      return;
-    }
-    if (table.name !== ENFORCED_TABLE && policy.text !== 'ACCEPT') {
-      this.refuseTable(table, policy.offset, policy.text.length);
-      return;
-    }
-    chain.policy = policy.text;
-    chain.counters = (this.options.counters === false ? undefined : value) ?? ZERO;
-  }
-
-  private declare(name: string, offset: number, table: TableDraft): ChainDraft {
-    const before = table.chains.get(name);
-    if (before) {
-      if (!this.options.noflush) this.report('bad-chain', `the chain \`${name}' exists already`, offset, name.length);
-      before.rules.length = 0;
-      return before;
-    }
-    if (Buffer.byteLength(name) > CHAIN_NAME_LIMIT) {
-      const message = `Invalid chain name \`${name}' (${CHAIN_NAME_LIMIT} chars max)`;
-      this.report('bad-chain', message, offset, name.length);
-    } else if (RESERVED_CHAINS.has(name)) {
-      this.report('bad-chain', `error creating chain '${name}': the name is that of a verdict`, offset, name.length);
-    }
-    const span = this.span(offset, name.length);
-    const chain = { name, policy: undefined, counters: ZERO, rules: [], span };
-    table.chains.set(name, chain);
-    return chain;
-  }
-
-  private readCounters(text: string, offset: number): Counters | undefined {
     try {
-      return evaluateCounters(text);
+      table.setPolicy(name.text, policy.text, value);
     } catch (error) {
-      if (!(error instanceof ValueError)) throw error;
-      this.report('bad-counters', error.message, offset, text.length, error.hint);
-      return undefined;
+      if (!(error instanceof EditError)) throw error;
+      const message = `Can't set policy \`${policy.text}' on \`${name.text}' line ${this.lineNumber}: ${error.reason}`;
+      const hint = table.isBuiltin(name.text)
+        ? 'policies are ACCEPT and DROP'
+        : 'write `-`: only built-in chains have one';
+      this.report('bad-policy', message, policy.offset, policy.text.length, hint);
     }
+  }
+
+  private declare(name: string, offset: number, table: TableDraft): void {
+    if (this.options.noflush && table.isChain(name)) {
+      table.flush(name);
+      return;
+    }
+    try {
+      table.create(name, this.span(offset, name.length));
+    } catch (error) {
+      if (!(error instanceof EditError)) throw error;
+      this.report('bad-chain', `error creating chain '${name}':File exists`, offset, name.length);
+    }
+  }
+
+  /** Zero where the counters of the file do not count, or it has none and need not. */
+  private readPolicyCounters(_chain: string, counters: { readonly text: string } | undefined): Counters | undefined {
+    if (this.options.counters === false) return ZERO;
+    if (counters === undefined) return this.options.counters ? undefined : ZERO;
+    return countersOf(counters.text);
   }
 
   // ----- rules -----
 
   private readRule(line: string, table: TableDraft): void {
-    if (table.name !== ENFORCED_TABLE) {
-      this.refuseTable(table, 0, line.length);
-      return;
-    }
-    const isChain = (name: string) => table.chains.has(name);
-    const scope = new RuleScope(this.names, isChain);
-    const parsed = parseRuleLine(line, scope);
-    if (scope.failure) {
-      this.reportAt(scope.failure.code, scope.failure.message, scope.failure.word);
-      return;
-    }
-    if ('code' in parsed) {
-      const match = parsed.code === 'unknown-option' ? scope.unsupportedProtocolMatch : undefined;
-      if (match) {
-        this.reportAt('unsupported-option', notYet(`match ${match}`), parsed.word);
+    if (this.options.plain !== true && this.options.observer === undefined) {
+      const known = this.shapes.instantiate(line, table, this.lineNumber);
+      if (known !== undefined) {
+        table.append(known.chain, [known.rule]);
+        this.countRules(1);
         return;
       }
-      this.reportAt(parsed.code, parsed.message, parsed.word);
-      return;
     }
-    const built = buildRules(parsed, scope, {
-      names: this.names,
+    const counters = this.readRuleCounters(line);
+    if (counters === 'bad') return;
+    const context: CommandContext = {
+      ...{ family: this.family, names: this.names, table: table.name, fileOf: this.program },
       span: this.spanOfText(line),
-      isChain,
-      isBuiltin: (name) => BUILTIN_CHAINS[table.name]!.includes(name),
-      report: (code, message, word, hint) => this.reportAt(code, message, word, hint),
-    });
-    if (!built) return;
-    const chain = table.chains.get(built.chain)!;
-    this.ruleCount += built.rules.length;
-    if (this.ruleCount > RULE_LIMIT) {
-      this.report('too-large', `the file has more than ${RULE_LIMIT} rules`, 0, line.length);
-      table.skipped = true;
-      return;
+    };
+    const result = readLineCommand(line, context, counters);
+    if (result.kind === 'findings') {
+      for (const { code, message, word, hint } of result.findings) this.reportAt(code, message, word, hint);
+    } else if (result.kind === 'command') {
+      this.applyCommand(line, result.command, table, context.span);
     }
-    const asWritten = this.options.counters !== false;
-    for (const rule of built.rules) chain.rules.push(asWritten ? rule : { ...rule, counters: ZERO });
   }
 
-  /** Once per table is enough. */
-  private refuseTable(table: TableDraft, offset: number, length: number): void {
-    const message = `bpfilter does not enforce the table ${table.name} yet: it must hold no rules and accept everything`;
-    this.report('unsupported-table', message, offset, length);
-    table.skipped = true;
+  private applyCommand(line: string, command: Command, table: TableDraft, span: Span): void {
+    if (command.names.has('list') || command.names.has('list-rules')) {
+      this.report('syntax', 'a file of rules cannot list them', 0, line.length);
+      return;
+    }
+    try {
+      this.options.observer?.command(command, table);
+      applyCommand(command, table, span);
+    } catch (error) {
+      if (!(error instanceof EditError)) throw error;
+      this.reportEdit(error, line, command);
+      return;
+    }
+    this.countRules(command.rules.length);
+    if (command.names.has('append') && command.rules.length === 1) {
+      this.shapes.learn(line, table.rulesOf(command.chain!.text).at(-1)!);
+    }
+  }
+
+  private reportEdit(error: EditError, line: string, command: Command): void {
+    const word = wordOf(error, command);
+    const [offset, length] = word ? [word.offset, word.length] : [0, line.length];
+    const span = this.span(offset, length);
+    const name = command.jump?.name;
+    const isAboutChain = error.code === 'unknown-chain' || error instanceof TargetError;
+    const missing = error instanceof TargetError ? name : command.chain?.text;
+    const hint = isAboutChain
+      ? `a chain is declared by a line \`:${missing} - [0:0]' in front of the first rule that names it`
+      : undefined;
+    const { file } = this.options;
+    const diagnostic = { code: error.code, message: error.message, file, span, reason: error.reason };
+    // A policy that cannot be set is told by the kernel's library here, not by iptables-restore.
+    const asFailed = error.code === 'bad-policy' ? { ...diagnostic, code: 'unknown-rule' as const } : diagnostic;
+    this.diagnostics.push(hint === undefined ? asFailed : { ...asFailed, hint });
+  }
+
+  private readRuleCounters(line: string): Counters | undefined | 'bad' {
+    if (!line.startsWith('[')) return undefined;
+    const close = line.indexOf(']');
+    const colon = line.indexOf(':');
+    const bad = (message: string, length: number) => {
+      this.report('bad-counters', message, 0, length, 'counters are of the form [packets:bytes]');
+      return 'bad' as const;
+    };
+    if (close < 0) return bad(`Bad line ${this.lineNumber}: need ]\n`, line.length);
+    if (colon < 0 || colon > close) return bad(`Bad line ${this.lineNumber}: need :\n`, close + 1);
+    if (this.options.counters === false) return undefined;
+    const [packets, bytes] = [line.slice(1, colon), line.slice(colon + 1, close)].map(leadingNumber);
+    if (packets === undefined) return bad('-c packet counter not numeric', close + 1);
+    if (bytes === undefined) return bad('-c byte counter not numeric', close + 1);
+    return { packets, bytes };
+  }
+
+  private countRules(more: number): void {
+    this.ruleCount += more;
+    if (this.ruleCount <= RULE_LIMIT || this.skipping) return;
+    this.report('too-large', `the file has more than ${RULE_LIMIT} rules`, 0, 1);
+    this.skipping = true;
+    this.table = undefined;
   }
 
   // ----- findings -----
@@ -302,6 +362,28 @@ class FileParser {
   }
 }
 
-function inTextOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
-  return [...diagnostics].sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
+/** The word of a command that a refusal is about. */
+function wordOf(error: EditError, { chain, jump, policy, newName }: Command): Word | undefined {
+  if (error instanceof TargetError || error.code === 'refused-rule') return jump?.word;
+  if (error.code === 'unknown-chain') return chain;
+  if (error.code === 'bad-policy') return policy;
+  return newName ?? chain;
+}
+
+/** `[packets:bytes]`, as far as it is needed; undefined for anything else. */
+function countersOf(text: string): Counters | undefined {
+  const found = /^\[\s*\+?(\d+):\s*\+?(\d+)/.exec(text);
+  return found === null ? undefined : { packets: counter(found[1]!), bytes: counter(found[2]!) };
+}
+
+function leadingNumber(text: string): bigint | undefined {
+  const digits = /^\s*\+?(\d+)/.exec(text)?.[1];
+  return digits === undefined ? undefined : counter(digits);
+}
+
+/** Counters have 64 bits; a larger number is the largest (strtoull). */
+function counter(digits: string): bigint {
+  const value = BigInt(digits);
+  const most = 0xffff_ffff_ffff_ffffn;
+  return value > most ? most : value;
 }

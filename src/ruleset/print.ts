@@ -3,11 +3,13 @@
 // Options come in a fixed order, matches in the order given, user chains sorted by name. Conditions that iptables-save
 // leaves out although no packet fulfils them (`! -i +`, `! --dport 0:65535`) are printed, so that nothing is lost.
 
+import { formatMasked } from '../base/address.ts';
 import type { Counters } from '../base/counters.ts';
-import { formatAddress, type MaskedAddress, maskPrefix } from '../base/ipv4.ts';
+import type { Family } from '../base/family.ts';
+import type { Names } from '../base/names.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Ruleset, Table } from './model.ts';
-import { type Names, systemNames } from './names.ts';
+import { systemNames } from './names.ts';
 
 export interface PrintOptions {
   /** Rule counters too (`-c`); chains have theirs always. */
@@ -21,31 +23,34 @@ export interface PrintOptions {
 }
 
 /** The specification of a rule, without `-A chain`; empty for a rule without conditions and target. */
-export function printRule(rule: Rule, names: Names = systemNames()): string {
+export function printRule(rule: Rule, family: Family, names: Names = systemNames()): string {
   const words: string[] = [];
   const add = (option: string, condition: Negatable<unknown> | undefined, value: string) => {
     if (condition) words.push(...(condition.negated ? ['!'] : []), option, value);
   };
-  add('-s', rule.source, rule.source ? printAddress(rule.source.value) : '');
-  add('-d', rule.destination, rule.destination ? printAddress(rule.destination.value) : '');
+  const protocol = rule.protocol?.value ?? 0;
+  const context = { family, names, protocol };
+  add('-s', rule.source, rule.source ? formatMasked(rule.source.value) : '');
+  add('-d', rule.destination, rule.destination ? formatMasked(rule.destination.value) : '');
   add('-i', rule.inInterface, rule.inInterface?.value ?? '');
   add('-o', rule.outInterface, rule.outInterface?.value ?? '');
-  add('-p', rule.protocol, rule.protocol ? protocolName(rule.protocol.value, names) : '');
+  add('-p', rule.protocol, protocolName(protocol, names));
+  if (rule.fragment) words.push(...(rule.fragment.negated ? ['!'] : []), '-f');
   for (const { extension, data } of rule.matches) {
-    words.push('-m', extension, ...(findMatch(extension)?.print(data) ?? []));
+    words.push('-m', extension, ...(findMatch(extension, family)?.print(data, context) ?? []));
   }
   const { target } = rule;
   if (target.kind === 'jump') words.push('-j', target.chain);
   else if (target.kind === 'goto') words.push('-g', target.chain);
   else if (target.kind === 'extension') {
-    words.push('-j', target.extension, ...(findTarget(target.extension)?.print(target.data) ?? []));
+    words.push('-j', target.extension, ...(findTarget(target.extension, family)?.print(target.data, context) ?? []));
   }
   return words.join(' ');
 }
 
 /** `-A chain specification` */
-export function printRuleLine(chain: string, rule: Rule, names: Names = systemNames()): string {
-  const specification = printRule(rule, names);
+export function printRuleLine(chain: string, rule: Rule, family: Family, names: Names = systemNames()): string {
+  const specification = printRule(rule, family, names);
   return specification === '' ? `-A ${chain}` : `-A ${chain} ${specification}`;
 }
 
@@ -61,7 +66,7 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
     for (const chain of chains) lines.push(`:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.counters)}`);
     for (const chain of chains) {
       for (const rule of chain.rules) {
-        const line = printRuleLine(chain.name, rule, names);
+        const line = printRuleLine(chain.name, rule, ruleset.family, names);
         lines.push(counters ? `${printCounters(rule.counters)} ${line}` : line);
       }
     }
@@ -86,9 +91,4 @@ function printCounters({ packets, bytes }: Counters): string {
 /** The name of a protocol, or its number where it has none. */
 function protocolName(protocol: number, names: Names): string {
   return names.protocolName(protocol) ?? `${protocol}`;
-}
-
-/** `10.0.0.0/8`, or with the mask in dotted form where it has holes. */
-function printAddress({ value, mask }: MaskedAddress): string {
-  return `${formatAddress(value)}/${maskPrefix(mask) ?? formatAddress(mask)}`;
 }

@@ -1,60 +1,65 @@
-// Which options exist at a point of a rule line, and the extensions loaded so far.
+// Which options exist at a point of a command, and the extensions loaded so far.
 //
-// `-m` and `-j` bring the options of an extension; where no option of that name exists yet, the match of the protocol
-// given by `-p` is loaded by itself, once. A name given in full wins; else an abbreviation must mean one option only. Of
-// two extensions with the same option the one loaded last gets it.
+// `-m` and `-j` bring the options of an extension; where no option of that name exists yet, the match named like the
+// protocol of `-p` is loaded by itself, once. A name given in full wins, the options of iptables itself before those of
+// extensions and the extension loaded last before the others; else an abbreviation must mean one option only.
 
-import type { Failure, OptionForm, OptionScope, Word } from '../../grammar/getopt.ts';
+import type { OptionForm, OptionScope, Word } from '../../grammar/getopt.ts';
 import { parseValue } from '../../grammar/parse.ts';
 import type { DiagnosticCode } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
+import type { Names } from '../base/names.ts';
 import type { MatchExtension, OptionSpec, TargetExtension } from '../extensions/extension.ts';
-import { KNOWN_MATCHES, KNOWN_TARGETS } from '../extensions/known.ts';
-import { findMatch, findProtocolMatch, findTarget } from '../extensions/registry.ts';
-import type { Names } from './names.ts';
-import { BASE_OPTIONS, type BaseOption, baseOption, shortName } from './options.ts';
-import { evaluateProtocol } from './values.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
+import { BASE_OPTIONS, type BaseOption, optionOfLetter } from './options.ts';
 
 /** An extension in a rule: the same match may be loaded more than once. */
 export interface Loaded<E extends MatchExtension | TargetExtension = MatchExtension | TargetExtension> {
   readonly extension: E;
   /** The word that loaded it. */
   readonly word: Word;
-  readonly forms: readonly ExtensionForm[];
 }
 
-interface ExtensionForm extends OptionForm {
+/** One spelling of an option of an extension. */
+export interface ExtensionForm extends OptionForm {
   readonly owner: 'extension';
   readonly spec: OptionSpec;
-  readonly loaded: Loaded;
+  readonly extension: MatchExtension | TargetExtension;
 }
 
 export type RuleForm = BaseOption | ExtensionForm;
 
+/** What stopped the reading, at the word that did. */
 export interface ScopeFailure {
-  readonly code: Failure['code'] | DiagnosticCode;
+  readonly code: DiagnosticCode;
   readonly message: string;
   readonly word: Word;
   readonly hint?: string;
 }
 
+/** Longest name of an extension or chain, in bytes (XT_EXTENSION_MAXNAMELEN less the final zero). */
+export const NAME_LIMIT = 28;
+
 export class RuleScope implements OptionScope {
   readonly matches: Loaded<MatchExtension>[] = [];
   target: Loaded<TargetExtension> | undefined;
   failure: ScopeFailure | undefined;
-  /** All that is loaded, the last one first. */
-  private readonly loaded: Loaded[] = [];
-  private protocol: { readonly number: number; readonly name: string; readonly word: Word } | undefined;
+  /** The latest use of each match and of the target: whose options the next ones are. */
+  readonly current = new Map<MatchExtension | TargetExtension, Loaded>();
+  /** The extensions whose options exist, the last one first. */
+  private readonly merged: (MatchExtension | TargetExtension)[] = [];
+  private protocol: { readonly name: string; readonly word: Word } | undefined;
   private protocolLoaded = false;
   private readonly names: Names;
-  private readonly isChain: (name: string) => boolean;
+  private readonly family: Family;
 
-  constructor(names: Names, isChain: (name: string) => boolean) {
+  constructor(names: Names, family: Family) {
     this.names = names;
-    this.isChain = isChain;
+    this.family = family;
   }
 
   short(letter: string): RuleForm | undefined {
-    return baseOption(letter);
+    return optionOfLetter(letter);
   }
 
   long(name: string): RuleForm | undefined {
@@ -63,95 +68,94 @@ export class RuleScope implements OptionScope {
     return this.find(name);
   }
 
-  seen(form: OptionForm, values: readonly Word[], option: Word): boolean {
+  seen(form: OptionForm, values: readonly Word[]): boolean {
     const rule = form as RuleForm;
     const value = values[0];
-    if (rule.owner === 'extension') {
-      if (rule.spec.unsupported) this.fail('unsupported-option', notYet(`option ${rule.name}`), option);
-    } else if (rule.refused === 'unsupported') {
-      this.fail('unsupported-option', notYet(`option ${shortName(rule)}`), option);
-    } else if (rule.refused === 'misplaced') {
-      this.fail('syntax', `The ${shortName(rule)} option cannot be used in a rule of a ruleset file`, option);
-    } else if (value !== undefined) {
-      if (rule.letter === 'm') this.loadMatch(value);
-      else if (rule.letter === 'j') this.loadTarget(value);
-      else if (rule.letter === 'p') this.noteProtocol(value);
+    if (rule.owner === 'base' && value !== undefined) {
+      if (rule.id === 'match') this.loadMatch(value);
+      else if (rule.id === 'jump') this.loadTarget(value);
+      else if (rule.id === 'protocol') this.noteProtocol(value);
     }
     return this.failure === undefined;
   }
 
   private find(name: string): RuleForm | undefined {
-    for (const { forms } of this.loaded) {
-      const exact = forms.find((form) => spellings(form).includes(name));
+    const base = BASE_OPTIONS.find((option) => option.name === name);
+    if (base !== undefined) return base;
+    for (const extension of this.merged) {
+      const exact = formsOf(extension).find((form) => form.name === name);
       if (exact !== undefined) return exact;
     }
-    return baseOption(name) ?? this.abbreviated(name);
+    return this.abbreviated(name);
   }
 
   private abbreviated(beginning: string): RuleForm | undefined {
-    const forms = [...this.loaded.flatMap((loaded) => loaded.forms), ...BASE_OPTIONS];
-    const candidates = forms.filter((form) => spellings(form).some((name) => name.startsWith(beginning)));
-    const meant = new Set(candidates.map((form) => form.name));
+    const forms: RuleForm[] = [...BASE_OPTIONS, ...this.merged.flatMap(formsOf)];
+    const candidates = forms.filter(({ name }) => name.startsWith(beginning));
+    const meant = new Set(candidates.map((form) => (form.owner === 'base' ? form.id : form.spec)));
     return meant.size === 1 ? candidates[0] : undefined;
   }
 
   private loadMatch(word: Word): void {
-    const extension = findMatch(word.text);
+    const name = word.text;
+    const extension = findMatch(name, this.family);
     if (extension !== undefined) this.load(extension, word);
-    else if (KNOWN_MATCHES.has(word.text)) this.fail('unsupported-option', notYet(`match ${word.text}`), word);
-    else this.fail('unknown-match', `no match is called \`${word.text}'`, word);
+    else if (Buffer.byteLength(name) > NAME_LIMIT) {
+      this.fail('unknown-match', `Invalid match name "${name}" (${NAME_LIMIT} chars max)`, word);
+    } else this.fail('unknown-match', `Couldn't load match \`${name}':No such file or directory`, word);
   }
 
-  /** Chains win over extensions of the same name; whether what is left is a chain is asked later. */
+  /** A chain of the same name wins in the end; whether what is left is a chain is asked when the rule is put in. */
   private loadTarget(word: Word): void {
-    if (this.isChain(word.text)) return;
-    const extension = findTarget(word.text);
-    if (extension !== undefined) this.target = this.load(extension, word);
-    else if (KNOWN_TARGETS.has(word.text)) this.fail('unsupported-option', notYet(`target ${word.text}`), word);
+    const extension = findTarget(word.text, this.family);
+    if (extension !== undefined && this.target === undefined) this.target = this.load(extension, word);
   }
 
   private noteProtocol(word: Word): void {
-    const parsed = parseValue('protocol', word.text);
-    const number = parsed.ok ? evaluateProtocol(parsed.node, this.names) : undefined;
-    if (number !== undefined) this.protocol = { number, name: this.names.protocolName(number) ?? word.text, word };
+    const name = word.text.toLowerCase();
+    const parsed = parseValue('protocol', name);
+    const isNumber = parsed.ok && 'number' in parsed.node;
+    this.protocol = { name: isNumber ? (this.names.protocolName(parsed.node.number) ?? name) : name, word };
   }
 
   private loadProtocolMatch(): boolean {
     if (this.protocol === undefined || this.protocolLoaded) return false;
-    const extension = findProtocolMatch(this.protocol.number);
+    const extension = findMatch(this.protocol.name, this.family);
     if (extension === undefined) return false;
     this.protocolLoaded = true;
     this.load(extension, this.protocol.word);
     return true;
   }
 
-  /** Whether iptables would look for an unknown option in a match that the rule's protocol has and bpfilter lacks. */
-  get unsupportedProtocolMatch(): string | undefined {
-    const name = this.protocol?.name;
-    return name !== undefined && KNOWN_MATCHES.has(name) ? name : undefined;
-  }
-
   private load<E extends MatchExtension | TargetExtension>(extension: E, word: Word): Loaded<E> {
-    const forms: ExtensionForm[] = [];
-    const loaded: Loaded<E> = { extension, word, forms };
-    for (const spec of extension.options) {
-      forms.push({ owner: 'extension', name: spec.name, values: spec.values, spec, loaded });
-    }
-    this.loaded.unshift(loaded);
+    const loaded: Loaded<E> = { extension, word };
+    if (!this.merged.includes(extension)) this.merged.unshift(extension);
+    this.current.set(extension, loaded);
     if (extension.kind === 'match') this.matches.push(loaded as Loaded<MatchExtension>);
     return loaded;
   }
 
-  private fail(code: ScopeFailure['code'], message: string, word: Word): void {
+  private fail(code: DiagnosticCode, message: string, word: Word): void {
     this.failure ??= { code, message, word };
   }
 }
 
-function spellings(form: RuleForm): readonly string[] {
-  const aliases = form.owner === 'base' ? form.aliases : form.spec.aliases;
-  return aliases === undefined ? [form.name] : [form.name, ...aliases];
-}
+const formsByExtension = new Map<MatchExtension | TargetExtension, readonly ExtensionForm[]>();
 
-export function notYet(what: string): string {
-  return `bpfilter does not enforce the ${what} of iptables yet`;
+/** All spellings of an extension's options. */
+function formsOf(extension: MatchExtension | TargetExtension): readonly ExtensionForm[] {
+  let forms = formsByExtension.get(extension);
+  if (forms === undefined) {
+    forms = extension.options.flatMap((spec) =>
+      [spec.name, ...(spec.aliases ?? [])].map(
+        (name): ExtensionForm => ({
+          ...{ owner: 'extension', name, arity: spec.values.length, spec, extension },
+          ...(spec.optional !== undefined && { optional: 1 }),
+          ...(spec.messages?.missing !== undefined && { missing: spec.messages.missing }),
+        }),
+      ),
+    );
+    formsByExtension.set(extension, forms);
+  }
+  return forms;
 }

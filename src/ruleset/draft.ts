@@ -1,0 +1,233 @@
+// A table while commands change it. Commands of a file and of a command line end here alike; what cannot be done is
+// refused for the reason that iptables gives (libiptc's, as printed by iptables 1.8.9).
+
+import { type Counters, ZERO } from '../base/counters.ts';
+import type { DiagnosticCode, Span } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
+import type { TableName } from '../base/hooks.ts';
+import type { Names } from '../base/names.ts';
+import type { Chain, Policy, Rule, Table } from './model.ts';
+import { printRule } from './print.ts';
+import { BUILTIN_CHAINS, emptyTable } from './tables.ts';
+
+/** A change that iptables refuses; `reason` is what it prints. */
+export class EditError extends Error {
+  override readonly name = 'EditError';
+  readonly code: DiagnosticCode;
+  readonly reason: string;
+
+  constructor(code: DiagnosticCode, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+const NO_CHAIN = 'No chain/target/match by that name';
+
+/** Names that the kernel keeps for its own verdicts. */
+const RESERVED_CHAINS = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
+
+interface ChainDraft {
+  name: string;
+  policy: Policy | undefined;
+  counters: Counters;
+  rules: Rule[];
+  readonly span: Span;
+}
+
+export class TableDraft {
+  readonly name: TableName;
+  readonly span: Span;
+  private readonly family: Family;
+  private readonly names: Names;
+  private readonly chains: Map<string, ChainDraft>;
+  private readonly texts = new WeakMap<Rule, string>();
+
+  /** Starts from a table; `flush` leaves nothing but the built-in chains and their policies. */
+  constructor(from: Table | TableName, at: { span: Span; family: Family; names: Names }, flush: boolean) {
+    const table = typeof from === 'string' ? emptyTable(from, at.span) : from;
+    this.name = table.name;
+    this.span = at.span;
+    this.family = at.family;
+    this.names = at.names;
+    const kept = flush ? table.chains.filter((chain) => chain.policy !== undefined) : table.chains;
+    this.chains = new Map(
+      kept.map(({ name, policy, counters, rules, span }) => [
+        name,
+        { name, policy, counters: flush ? ZERO : counters, rules: flush ? [] : [...rules], span },
+      ]),
+    );
+  }
+
+  isChain(name: string): boolean {
+    return this.chains.has(name);
+  }
+
+  isBuiltin(name: string): boolean {
+    return (BUILTIN_CHAINS[this.name] as readonly string[]).includes(name);
+  }
+
+  /** The names of all chains in the order of the table. */
+  chainNames(): readonly string[] {
+    return [...this.chains.keys()];
+  }
+
+  rulesOf(name: string): readonly Rule[] {
+    return this.chain(name).rules;
+  }
+
+  append(chain: string, rules: readonly Rule[]): void {
+    const into = this.chain(chain).rules;
+    for (const rule of rules) into.push(rule);
+  }
+
+  /** Puts each rule at the number, counted from 1, so that the last one comes first. */
+  insert(chain: string, number: number, rules: readonly Rule[]): void {
+    const into = this.chain(chain).rules;
+    if (number > into.length + 1) throw this.badIndex('insertion', chain, number);
+    for (const rule of rules) into.splice(number - 1, 0, rule);
+  }
+
+  replace(chain: string, number: number, rule: Rule): void {
+    const into = this.chain(chain).rules;
+    if (number > into.length) throw this.badIndex('replacement', chain, number);
+    into[number - 1] = rule;
+  }
+
+  deleteNumber(chain: string, number: number): void {
+    const from = this.chain(chain).rules;
+    if (number > from.length) throw this.badIndex('deletion', chain, number);
+    from.splice(number - 1, 1);
+  }
+
+  /** Deletes the first rule that says the same, for each of the rules. */
+  deleteRules(chain: string, rules: readonly Rule[]): void {
+    for (const rule of rules) this.chain(chain).rules.splice(this.indexOf(chain, rule), 1);
+  }
+
+  /** Throws unless the chain has a rule that says the same, for each of the rules. */
+  check(chain: string, rules: readonly Rule[]): void {
+    for (const rule of rules) this.indexOf(chain, rule);
+  }
+
+  private indexOf(chain: string, rule: Rule): number {
+    const wanted = this.text(rule);
+    const index = this.chains.get(chain)?.rules.findIndex((each) => this.text(each) === wanted) ?? -1;
+    if (index >= 0) return index;
+    const reason = 'Bad rule (does a matching rule exist in that chain?)';
+    throw new EditError('unknown-rule', reason, `the chain ${chain} has no rule that says this`);
+  }
+
+  private text(rule: Rule): string {
+    let text = this.texts.get(rule);
+    if (text === undefined) {
+      text = printRule(rule, this.family, this.names);
+      this.texts.set(rule, text);
+    }
+    return text;
+  }
+
+  private badIndex(of: string, chain: string, number: number): EditError {
+    const count = this.chain(chain).rules.length;
+    const message = `the chain ${chain} has ${count === 1 ? '1 rule' : `${count} rules`}, none with number ${number}`;
+    return new EditError('unknown-rule', `Index of ${of} too big`, message);
+  }
+
+  /** Empties a chain, or all. */
+  flush(chain?: string): void {
+    for (const each of this.selected(chain)) each.rules = [];
+  }
+
+  /** Sets the counters of a chain and its rules to zero, or of all; or of one rule, counted from 1. */
+  zero(chain?: string, number?: number): void {
+    for (const each of this.selected(chain)) {
+      if (number === undefined) {
+        each.counters = ZERO;
+        each.rules = each.rules.map((rule) => ({ ...rule, counters: ZERO }));
+      } else {
+        const rule = each.rules[number - 1];
+        if (rule === undefined) throw this.badIndex('counter', each.name, number);
+        each.rules[number - 1] = { ...rule, counters: ZERO };
+      }
+    }
+  }
+
+  create(name: string, span: Span): void {
+    if (this.isChain(name) || RESERVED_CHAINS.has(name)) {
+      throw new EditError('chain-in-use', 'Chain already exists', `the chain \`${name}' exists already`);
+    }
+    this.chains.set(name, { name, policy: undefined, counters: ZERO, rules: [], span });
+  }
+
+  /** Removes a user chain, or all: they must be empty, and no rule may lead to them. */
+  delete(name?: string): void {
+    const led = this.chainsLedTo();
+    const names = name === undefined ? [...this.chains.keys()].filter((each) => !this.isBuiltin(each)) : [name];
+    for (const each of names) {
+      const { rules } = this.chain(each);
+      const refuse = (reason: string, message: string) => new EditError('chain-in-use', reason, message);
+      if (this.isBuiltin(each)) throw refuse("Can't delete built-in chain", `the chain ${each} is built in`);
+      if (led.has(each)) {
+        throw refuse("Can't delete chain with references left", `other rules still lead to the chain ${each}`);
+      }
+      if (rules.length > 0) throw refuse('Chain is not empty', `the chain ${each} still has rules`);
+      this.chains.delete(each);
+    }
+  }
+
+  private chainsLedTo(): ReadonlySet<string> {
+    const led = new Set<string>();
+    for (const { rules } of this.chains.values()) {
+      for (const { target } of rules) if ('chain' in target) led.add(target.chain);
+    }
+    return led;
+  }
+
+  rename(from: string, to: string): void {
+    if (this.isChain(to) || RESERVED_CHAINS.has(to)) {
+      throw new EditError('chain-in-use', 'File exists', `a chain \`${to}' exists already`);
+    }
+    const chain = this.chain(from);
+    if (this.isBuiltin(from)) throw new EditError('chain-in-use', NO_CHAIN, `the chain ${from} is built in`);
+    const all = [...this.chains.values()];
+    chain.name = to;
+    this.chains.clear();
+    for (const each of all) {
+      each.rules = each.rules.map((rule) =>
+        'chain' in rule.target && rule.target.chain === from
+          ? { ...rule, target: { ...rule.target, chain: to } }
+          : rule,
+      );
+      this.chains.set(each.name, each);
+    }
+  }
+
+  /** Sets the policy of a built-in chain, and its counters: to zero where none are given. */
+  setPolicy(name: string, policy: string, counters: Counters = ZERO): void {
+    const refuse = (reason: string) =>
+      new EditError('bad-policy', reason, `Can't set policy \`${policy}' on \`${name}': ${reason}`);
+    if (!this.isBuiltin(name)) throw refuse('Bad built-in chain name');
+    if (policy !== 'ACCEPT' && policy !== 'DROP') throw refuse('Bad policy name');
+    const chain = this.chain(name);
+    chain.policy = policy;
+    chain.counters = counters;
+  }
+
+  private chain(name: string): ChainDraft {
+    const chain = this.chains.get(name);
+    if (chain !== undefined) return chain;
+    throw new EditError('unknown-chain', NO_CHAIN, `the table has no chain \`${name}'`);
+  }
+
+  private selected(name: string | undefined): readonly ChainDraft[] {
+    return name === undefined ? [...this.chains.values()] : [this.chain(name)];
+  }
+
+  finish(): Table {
+    const chains = [...this.chains.values()].map(
+      ({ name, policy, counters, rules, span }): Chain => ({ name, ...(policy && { policy }), counters, rules, span }),
+    );
+    return { name: this.name, chains, span: this.span };
+  }
+}
