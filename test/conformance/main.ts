@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareWithExpected, type Expected } from './expected.ts';
 import { makeRunDirectory, removeRunDirectory } from './isolate.ts';
-import { bpfilterSubject, legacySubject, type Subject } from './multi.ts';
+import { bpfilterSubject, legacySubject, missingCommands, type Subject } from './multi.ts';
 import { runShellTests, shellTests } from './shell.ts';
 import { sourceDirectory } from './source.ts';
 import { type FailedVector, runVectors, vectorFiles } from './vectors.ts';
@@ -65,6 +65,7 @@ async function main(): Promise<void> {
       const bench: Bench = { ours: bpfilterSubject(ROOT, directory), legacy: legacySubject(), source, directory };
       if (bench.legacy === undefined)
         console.log('iptables-legacy of this version is not here: nothing to compare with');
+      for (const name of missingCommands(bench.ours)) problems.push(`${name} -V fails`);
       if (has('vectors')) await vectors(bench);
       if (has('shell')) await shell(bench);
     } finally {

@@ -2,8 +2,8 @@
 //
 // The name matters: the tests tell the variants of iptables apart by it, and legacy is the one we agree with.
 
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERSION } from './source.ts';
 
@@ -20,7 +20,10 @@ export function bpfilterSubject(root: string, directory: string): Subject {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
   const commands = join(directory, 'commands');
   mkdirSync(commands, { recursive: true });
-  for (const [name, bundle] of Object.entries(bin)) symlinkSync(join(root, bundle), join(commands, name));
+  for (const [name, bundle] of Object.entries(bin)) {
+    if (!existsSync(join(root, bundle))) throw new Error(`${bundle} is not built: npm run build`);
+    symlinkSync(join(root, bundle), join(commands, name));
+  }
   writeFileSync(
     join(directory, MULTI),
     `#!/bin/sh
@@ -34,6 +37,13 @@ exec "${commands}/$command" "$@"
   );
   chmodSync(join(directory, MULTI), 0o755);
   return { name: 'bpfilter', directory };
+}
+
+/** Commands that are absent or do not start. Vectors that must be refused would pass with them. */
+export function missingCommands({ directory }: Subject): string[] {
+  return ['iptables', 'ip6tables']
+    .flatMap((family) => [family, `${family}-restore`, `${family}-save`])
+    .filter((name) => spawnSync(join(directory, MULTI), [name, '-V']).status !== 0);
 }
 
 /** The machine's iptables-legacy, unless it is absent or of another version. */

@@ -37,6 +37,7 @@ describe('a vector', () => {
     ['-s 1.1.1.1;;FAIL', 'INPUT: should be refused'],
     ['-s 1.1.1.1;-s 1.1.1.1/32;NOMATCH', 'printed as -A INPUT -s 1.1.1.1/32'],
     ['-i eth0;=;OK', "Can't use -i with OUTPUT"],
+    ['-m nosuch --x;;FAIL', 'nosuch'],
   ])('fails: %s', (line, complaint) => {
     const { failed } = checkVectorTexts('libxt_a.t', `:INPUT,OUTPUT\n${line}\n`);
     expect(failed).toMatchObject([{ line: 2, vector: line, complaint: expect.stringContaining(complaint) }]);
