@@ -90,11 +90,32 @@ export function ipv4Of(numbers: readonly number[]): number | undefined {
 export const host: ValueType<Address> = {
   placeholder: 'address',
   parse(text, { family, names }) {
-    const number = numericAddress(text, family);
+    const number = numericHost(text, family);
     if (number !== undefined) return number;
+    if (numericHost(text, family === 'ipv4' ? 'ipv6' : 'ipv4') !== undefined) {
+      throw new ValueError('getaddrinfo: Address family for hostname not supported');
+    }
     const found = distinct(names.hostAddresses(text, family).flatMap((word) => numericAddress(word, family) ?? []));
     if (found.length === 0) throw new ValueError('getaddrinfo: Name or service not known');
     if (found.length > 1) throw new ValueError(`${text} resolves to more than one address`);
     return found[0]!;
   },
 };
+
+/** An address as getaddrinfo(3) reads numbers, `undefined` for anything else. */
+export function numericHost(text: string, family: Family): Address | undefined {
+  return family === 'ipv4' ? inetAton(text) : parseAddress6(text);
+}
+
+/** One to four numbers of C's notation between dots; the last one fills what the others leave (inet_aton(3)). */
+function inetAton(text: string): number | undefined {
+  if (!/^[0-9]/.test(text) || /[^0-9a-fA-FxX.]/.test(text)) return undefined;
+  const numbers = text.split('.').map((part) => {
+    const parsed = parseValue('integer', part);
+    return parsed.ok ? Number(parsed.node) : Number.NaN;
+  });
+  const last = numbers.pop()!;
+  const room = 2 ** (32 - 8 * numbers.length);
+  if (numbers.length > 3 || !(last < room) || !numbers.every((octet) => octet <= 255)) return undefined;
+  return numbers.reduce((sum, octet, i) => sum + octet * 2 ** (24 - 8 * i), last);
+}
