@@ -2,11 +2,13 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { HostFacts } from '../base/features.ts';
+import type { EnforcingPlacement } from '../base/hooks.ts';
 import { disassemble } from '../bpf/disassemble.ts';
 import { classify } from '../classify/linear.ts';
 import { printClassification } from '../classify/print.ts';
 import type { Image } from '../codegen/compile.ts';
 import { compileRuleset, filterTable } from '../engine/compile.ts';
+import { checkEnforceable } from '../engine/enforceable.ts';
 import { hiddenFields } from '../engine/placement.ts';
 import { buildGraph } from '../graph/build.ts';
 import { printDot } from '../graph/dot.ts';
@@ -28,7 +30,7 @@ export interface DumpRequest {
   readonly ruleset: Ruleset;
   /** Name of the text it came from. */
   readonly file: string;
-  readonly where: Pick<Config, 'placement' | 'allowInexact'>;
+  readonly where: { readonly placement: EnforcingPlacement; readonly allowInexact: Config['allowInexact'] };
   /** What a network namespace knows; only asked for at placement `xdp`. */
   hostFacts(): HostFacts;
 }
@@ -36,6 +38,8 @@ export interface DumpRequest {
 /** The text of a stage, or why the ruleset cannot be compiled. */
 export function dumpStage(stage: string, request: DumpRequest): string | readonly Diagnostic[] {
   const { ruleset, where } = request;
+  const unsupported = stage === 'ruleset' ? [] : checkEnforceable(ruleset, request.file);
+  if (unsupported.length > 0) return unsupported;
   const graph = () => buildGraph(filterTable(ruleset));
   const optimized = () => runPasses(graph(), { hidden: hiddenFields(where.placement) });
   switch (stage) {

@@ -3,14 +3,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
 import type { ApplyRequest } from '../engine/types.ts';
-import type { Ruleset } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { dumpStage, STAGES } from './bpfilter-compile.ts';
 import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts';
 import { CommandError, EXIT } from './compat.ts';
 import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
-import { enforcedTable, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
+import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 import type { ApplyOutput, StatusOutput } from './schemas.ts';
 
 type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
@@ -128,18 +127,19 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
   const source = readSource(file, context);
   return withEngine(config, context, (engine) =>
     engine.withLock(options.wait ?? config.wait, () => {
-      const before = engine.current('nothing')?.ruleset;
+      const before = engine.current('ipv4', 'nothing')?.ruleset;
       const { ruleset, diagnostics } = parseRuleset(source.text, {
         file: source.file,
         ...(before && { existing: before }),
       });
       if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
-      requireTable(ruleset, before, source);
+      if (isUnchanged(ruleset, before)) throw noTable(source);
       const where = whereToEnforce(config, context.kernel, options.device);
       const request: ApplyRequest = { ruleset, source, counters: 'carry', ...where };
       const result = options.test ? engine.verify(request) : engine.apply(request);
       if (!result.ok) return refuse(result.diagnostics, source, options, context);
-      const { generation, notes } = result;
+      const { generation, notes, warnings } = result;
+      printWarnings('bpfilter', warnings, context);
       if (options.json) {
         const { placement, mode, devices, allowInexact } = where;
         printJson<ApplyOutput>(context, {
@@ -148,21 +148,24 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
           allowInexact: [...allowInexact],
           diagnostics: result.diagnostics.map(diagnosticData),
           notes: [...notes],
+          warnings: [...warnings],
         });
       } else {
         for (const note of notes) context.print(`${note}\n`);
-        context.print(
-          options.test ? 'The ruleset is sound; nothing was changed.\n' : `Generation ${generation} is in force.\n`,
-        );
+        context.print(outcome(options.test === true, generation));
       }
       return EXIT.ok;
     }),
   );
 }
 
-function requireTable(ruleset: Ruleset, before: Ruleset | undefined, source: Source): void {
-  if (enforcedTable(ruleset) !== enforcedTable(before)) return;
-  throw new CommandError(`bpfilter: ${source.file} has no filter table; nothing was changed\n`, EXIT.other);
+function outcome(isTest: boolean, generation: number): string {
+  if (isTest) return 'The ruleset is sound; nothing was changed.\n';
+  return generation === 0 ? 'The ruleset is kept.\n' : `Generation ${generation} is in force.\n`;
+}
+
+function noTable(source: Source): CommandError {
+  return new CommandError(`bpfilter: ${source.file} has no table; nothing was changed\n`, EXIT.other);
 }
 
 function refuse(
@@ -188,14 +191,18 @@ function status(context: Context, options: { readonly json?: boolean }): number 
 }
 
 function counters(context: Context, options: { readonly json?: boolean }): number {
-  const found = countersOf(withEngine(loadConfig(context.environment), context, (engine) => engine.current()));
+  const found = countersOf(withEngine(loadConfig(context.environment), context, (engine) => engine.current('ipv4')));
   if (options.json) printJson(context, found);
   else context.print(describeCounters(found));
   return EXIT.ok;
 }
 
 function compile(context: Context, file: string, options: WhereOptions & { readonly dump: string }): number {
-  const where = configFor(context, options);
+  const { placement, allowInexact } = configFor(context, options);
+  if (placement === 'none') {
+    throw new CommandError('bpfilter: placement none compiles nothing; name one with --placement\n', EXIT.parameter);
+  }
+  const where = { placement, allowInexact };
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);

@@ -3,7 +3,7 @@
 //   /etc/bpfilter/config.json, or the file that BPFILTER_CONFIG names; it need not exist unless named.
 //
 //   key               environment              value
-//   placement         BPFILTER_PLACEMENT       netfilter | xdp
+//   placement         BPFILTER_PLACEMENT       netfilter | xdp | none
 //   mode              BPFILTER_MODE            auto | native | generic
 //   devices.include   BPFILTER_DEVICES         patterns, `*` for any characters, a trailing `+` as in iptables
 //   devices.exclude   (`!` before a pattern)
@@ -21,7 +21,7 @@ import type { DevicePatterns } from './devices.ts';
 
 const DEFAULT_PATH = '/etc/bpfilter/config.json';
 
-export const PLACEMENTS = ['netfilter', 'xdp'] as const;
+export const PLACEMENTS = ['netfilter', 'xdp', 'none'] as const;
 export const MODES = ['auto', 'native', 'generic'] as const;
 export const INEXACT = ['loopback', 'output', 'out-device'] as const;
 

@@ -11,7 +11,7 @@ import { CommandError, EXIT, exitCodeOf, parseSeconds, versionLine } from './com
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
-import { enforcedTable, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
+import { enforcedTable, isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 
 const PROGRAM = 'iptables-restore';
 const COMMAND = 'iptables-bpf-restore';
@@ -64,30 +64,39 @@ export function restore(words: readonly string[], context: Context): number {
   return withEngine(config, context, (engine) => {
     const enforce = () => {
       const { counters, noflush } = options;
-      const before = engine.current(noflush ? 'throw' : 'nothing')?.ruleset;
+      const before = engine.current('ipv4', noflush ? 'throw' : 'nothing')?.ruleset;
       const file = options.file ?? '<stdin>';
       const existing = before && { existing: before };
       const { ruleset, diagnostics } = parseRuleset(text, { file, noflush, counters, ...existing });
       if (diagnostics.length > 0) return refuse(diagnostics, whole, context);
-      if (enforcedTable(ruleset) === enforcedTable(before)) return EXIT.ok;
+      if (isUnchanged(ruleset, before)) return EXIT.ok;
       const where = whereToEnforce(config, context.kernel);
       const source = { file, text: whole };
-      const request: ApplyRequest = { ruleset, source, ...counting(noflush, before), ...where };
+      const request: ApplyRequest = { ruleset, source, ...counting(noflush, ruleset, before), ...where };
       return hand(request, engine, options, context);
     };
     return engine.withLock(options.wait ?? config.wait, enforce);
   });
 }
 
-/** A restore begins with the counters that it sets; with -n, the rules that were there before go on counting. */
-function counting(noflush: boolean, before: Ruleset | undefined): Pick<ApplyRequest, 'counters' | 'kept'> {
-  if (!noflush) return { counters: 'ruleset' };
-  return { counters: 'carry', kept: new Set(enforcedTable(before)?.chains.flatMap((chain) => chain.rules)) };
+/**
+ * A restore begins with the counters that it sets; with -n, the rules that were there before go on counting, and always
+ * where the file does not have the table.
+ */
+function counting(
+  noflush: boolean,
+  ruleset: Ruleset,
+  before: Ruleset | undefined,
+): Pick<ApplyRequest, 'counters' | 'kept'> {
+  if (!noflush && enforcedTable(ruleset) !== enforcedTable(before)) return { counters: 'ruleset' };
+  const chains = before?.tables.flatMap((table) => table.chains) ?? [];
+  return { counters: 'carry', kept: new Set(chains.flatMap((chain) => chain.rules)) };
 }
 
 function hand(request: ApplyRequest, engine: Engine, options: Options, context: Context): number {
   const result = options.test ? engine.verify(request) : engine.apply(request);
   if (!result.ok) return refuse(result.diagnostics, request.source.text, context);
+  printWarnings(COMMAND, result.warnings, context);
   if (options.verbose) for (const note of result.notes) context.print(`${note}\n`);
   return EXIT.ok;
 }

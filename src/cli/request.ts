@@ -19,6 +19,12 @@ export function withEngine<T>(config: Config, context: Context, work: (engine: E
   }
 }
 
+/** Whether a ruleset has just the tables, unchanged, of the one that it was made from. */
+export function isUnchanged(after: Ruleset, before: Ruleset | undefined): boolean {
+  const tables = before?.tables ?? [];
+  return after.tables.length === tables.length && after.tables.every((table, i) => table === tables[i]);
+}
+
 /** The table that is enforced, if the ruleset has it. */
 export function enforcedTable(ruleset: Ruleset | undefined): Table | undefined {
   return ruleset?.tables.find((table) => table.name === ENFORCED_TABLE);
@@ -32,7 +38,7 @@ export type Where = Pick<ApplyRequest, 'placement' | 'devices' | 'mode' | 'allow
  */
 export function whereToEnforce(config: Config, kernel: Kernel, names?: readonly string[]): Where {
   const { placement, mode, allowInexact } = config;
-  const devices = placement === 'netfilter' ? [] : (names ?? presentDevices(config, kernel));
+  const devices = placement === 'xdp' ? (names ?? presentDevices(config, kernel)) : [];
   return { placement, devices, mode, allowInexact };
 }
 
@@ -44,6 +50,11 @@ function presentDevices(config: Config, kernel: Kernel): string[] {
     candidates.map(({ name }) => name),
     config.devices,
   );
+}
+
+/** Tells on the standard error what a change means that must not be missed. */
+export function printWarnings(program: string, warnings: readonly string[], context: Context): void {
+  for (const warning of warnings) context.printError(`${program}: ${warning}\n`);
 }
 
 /** All diagnostics for people, and how many errors there are. */

@@ -20,7 +20,7 @@ const diagnostic = z.strictObject({
 export const applyOutput = z.discriminatedUnion('ok', [
   z.strictObject({
     ok: z.literal(true),
-    /** 0 with --test: nothing was brought into force. */
+    /** 0 with --test and at placement none: nothing was brought into force. */
     generation: z.int(),
     placement: z.enum(PLACEMENTS),
     devices: z.array(z.string()),
@@ -28,16 +28,22 @@ export const applyOutput = z.discriminatedUnion('ok', [
     allowInexact: z.array(z.enum(INEXACT)),
     diagnostics: z.array(diagnostic),
     notes: z.array(z.string()),
+    warnings: z.array(z.string()),
   }),
   z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
 ]);
 
-/** `bpfilter status --json` */
-export const statusOutput = z.strictObject({
-  namespace: z.strictObject({ cookie: z.string(), name: z.string().optional() }),
+/** `generation` is 0 where nothing is enforced. */
+const familyStatus = z.strictObject({
   generation: z.int(),
   placement: z.enum(PLACEMENTS).optional(),
   rules: z.int(),
+});
+
+/** `bpfilter status --json` */
+export const statusOutput = z.strictObject({
+  namespace: z.strictObject({ cookie: z.string(), name: z.string().optional() }),
+  families: z.strictObject({ ipv4: familyStatus, ipv6: familyStatus }),
   hooks: z.array(z.strictObject({ hook, attached: z.boolean(), priority: z.int().optional() })),
   devices: z.array(
     z.strictObject({
@@ -52,9 +58,10 @@ export const statusOutput = z.strictObject({
   others: z.array(z.strictObject({ cookie: z.string(), name: z.string().optional(), generation: z.int() })),
 });
 
-/** `bpfilter counters --json`: nothing is in force where `generation` is 0. */
+/** `bpfilter counters --json`: nothing is enforced where `generation` is 0, nothing kept where `placement` is absent. */
 export const countersOutput = z.strictObject({
   generation: z.int(),
+  placement: z.enum(PLACEMENTS).optional(),
   chains: z.array(
     z.strictObject({
       chain: z.string(),

@@ -1,7 +1,7 @@
 // From a classification to a program image: one program per point that the placement uses.
 
 import type { Features, HostFacts } from '../base/features.ts';
-import type { FilterChain, Placement } from '../base/hooks.ts';
+import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Field } from '../base/predicate.ts';
 import { Assembler } from '../bpf/assembler.ts';
@@ -25,7 +25,7 @@ export interface Image {
 export interface CompileRequest {
   readonly classification: Classification;
   readonly slots: readonly SlotOwner[];
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   readonly features: Features;
   /** Only for placement `xdp`. */
   readonly facts: HostFacts;

@@ -6,7 +6,7 @@
 //
 // A CPU's area is a multiple of 64 bytes long, so that no two CPUs write to one cache line.
 
-import type { Placement } from '../base/hooks.ts';
+import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { ProgramType } from '../bpf/image.ts';
 import type { SlotOwner } from '../graph/graph.ts';
 
@@ -14,7 +14,7 @@ import type { SlotOwner } from '../graph/graph.ts';
 export const SLOT_SIZE = 16;
 
 export interface Manifest {
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   /** Owner of each slot. One more slot follows the last: packets that no rule could decide, which are dropped. */
   readonly slots: readonly SlotOwner[];
   readonly possibleCpus: number;

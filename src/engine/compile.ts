@@ -3,7 +3,7 @@
 import { ZERO } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Features, HostFacts } from '../base/features.ts';
-import { FILTER_CHAINS, type Placement } from '../base/hooks.ts';
+import { type EnforcingPlacement, FILTER_CHAINS } from '../base/hooks.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classify } from '../classify/linear.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
@@ -11,17 +11,20 @@ import { buildGraph } from '../graph/build.ts';
 import type { Graph } from '../graph/graph.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
-import type { Ruleset, Table } from '../ruleset/model.ts';
+import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
+import { checkEnforceable } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import type { Inexact } from './types.ts';
 
 export interface CompileOptions {
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   readonly allowInexact: readonly Inexact[];
   readonly features: Features;
   readonly facts: HostFacts;
   /** Name of the ruleset's text. */
   readonly file: string;
+  /** Rules that were in force before and do not come from that text. */
+  readonly before?: ReadonlySet<Rule> | undefined;
   readonly passes?: PassOptions;
 }
 
@@ -37,6 +40,8 @@ export function filterTable(ruleset: Ruleset): Table {
 /** Compiles the filter table of a ruleset. */
 export function compileRuleset(ruleset: Ruleset, options: CompileOptions): CompileResult {
   const { placement, features, facts, file } = options;
+  const unsupported = checkEnforceable(ruleset, file, options.before);
+  if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
   const table = filterTable(ruleset);
   const hidden = hiddenFields(placement);
   let graph: Graph;

@@ -1,29 +1,36 @@
-// The firewall of one network namespace, for commands and the service alike.
+// The firewalls of one network namespace, for commands and the service alike.
+//
+// Of the two families IPv4 alone can be enforced; either can be kept (placement `none`), which touches nothing of the
+// kernel but the namespace's lock.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { addCounters, type Counters, ZERO } from '../base/counters.ts';
+import type { Family } from '../base/family.ts';
+import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Manifest } from '../codegen/manifest.ts';
 import { VerifierError } from '../kernel/errors.ts';
-import type { Chain, Rule, Ruleset } from '../ruleset/model.ts';
-import { parseRuleset } from '../ruleset/parse.ts';
+import { withCounters, zeroCounters } from '../ruleset/edit.ts';
 import { printRuleset } from '../ruleset/print.ts';
+import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type Generation, Store } from '../store/store.ts';
-import { compileRuleset, filterTable } from './compile.ts';
+import { compileRuleset } from './compile.ts';
 import { baseFor, matchSlots, readSlots, shownCounters } from './counters.ts';
 import { chooseMode, unfitness } from './devices.ts';
 import { finish, flip, mapReader, type StoredRequest } from './flip.ts';
 import { Installation, InstallationError, removeInstallation } from './installation.ts';
+import { carryCounters, keep, keptWarning, readKept, readStored, releasedWarning } from './kept.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
+import { countersOf, perChain, rulesBySlot, writtenCounters } from './slots.ts';
 import { describeStatus } from './status.ts';
 import { systemKernel } from './system-kernel.ts';
-import type { ApplyRequest, ApplyResult, Current, Engine, Status, ZeroSelection } from './types.ts';
+import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
 
-/** Opens the firewall of the network namespace that the process is in. `kernel` is the running one unless a test says so. */
+/** Opens the firewalls of the network namespace that the process is in. `kernel` is the running one unless a test says so. */
 export function openEngine(directories: Directories, kernel: Kernel = systemKernel): Engine {
   return new NamespaceEngine(directories, kernel);
 }
@@ -44,8 +51,9 @@ class NamespaceEngine implements Engine {
     this.directories = directories;
     this.kernel = kernel;
     this.identity = kernel.namespace();
-    this.root = kernel.openPinDirectory(directories.run);
-    releaseUnused(directories, kernel, this.root, this.identity);
+    const { path, isReady } = kernel.findPinDirectory(directories.run);
+    this.root = path;
+    if (isReady) releaseUnused(directories, kernel, this.root, this.identity);
     this.pins = join(this.root, pinDirectoryName(this.identity.cookie, this.identity.inode));
   }
 
@@ -62,96 +70,75 @@ class NamespaceEngine implements Engine {
 
   apply(request: ApplyRequest): ApplyResult {
     this.requireLock();
-    const devices = this.chooseDevices(request);
-    const compiled = this.compile(request);
-    if (!compiled.ok) return compiled;
-    const { image } = compiled;
-    return this.withImage(request, image, (programs, counterMaps) => {
-      adoptState(this.directories, this.identity);
-      const store = this.store(true)!;
-      this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
-      const context = { kernel: this.kernel, store, installation: this.openInstallation };
-      finish(context);
-      const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
-      const row = this.rowFor(request, ifindexes, image, store.generation(context.installation.generation));
-      const { generation, unfinished } = flip(context, { programs, counterMaps, devices: devices.chosen, row });
-      const notes = unfinished === undefined ? devices.notes : [...devices.notes, unfinished];
-      return { ok: true, generation, diagnostics: [], notes };
-    });
+    const { placement } = request;
+    return placement === 'none' ? this.keep(request) : this.enforce({ ...request, placement });
   }
 
   verify(request: ApplyRequest): ApplyResult {
-    const { notes } = this.chooseDevices(request);
-    const compiled = this.compile(request);
+    const { placement } = request;
+    if (placement === 'none') return { ok: true, generation: 0, diagnostics: [], notes: [], warnings: [] };
+    const enforced = { ...request, placement };
+    const { notes } = this.chooseDevices(enforced);
+    const compiled = this.compile(enforced);
     if (!compiled.ok) return compiled;
-    return this.withImage(request, compiled.image, () => ({ ok: true, generation: 0, diagnostics: [], notes }));
+    const result = { ok: true as const, generation: 0, diagnostics: [], notes, warnings: [] };
+    return this.withImage(enforced, compiled.image, () => result);
   }
 
-  current(ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
-    if (ifLost === 'nothing' && this.lost() !== undefined) return undefined;
-    return this.inForce((row, shown) => {
-      const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
-      // By what they are called now, those that are still there.
-      const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
-      const { ruleset } = parseRuleset(row.text, { file: row.sourceFile });
-      return {
-        generation: row.id,
-        ruleset: withCounters(ruleset, perChain(row, shown)),
-        placement,
-        devices,
-        mode,
-        allowInexact,
-      };
-    });
+  current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
+    if (family === 'ipv4') {
+      if (ifLost === 'nothing' && this.lost() !== undefined) return undefined;
+      const enforced = this.inForce((row, shown) => this.enforcedNow(row, shown));
+      if (enforced !== undefined) return enforced;
+    }
+    const kept = this.store()?.kept(family);
+    if (kept === undefined) return undefined;
+    const ruleset = readKept(kept, family);
+    return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
-  counters(): ReadonlyMap<string, ChainCounters> {
-    return this.inForce(perChain) ?? new Map();
+  counters(family: Family): TableCounters {
+    const enforced =
+      family === 'ipv4' ? this.inForce((row, shown) => perChain(row.manifest as Manifest, shown)) : undefined;
+    if (enforced !== undefined) return enforced;
+    const kept = this.store()?.kept(family);
+    return kept === undefined ? new Map() : countersOf(readKept(kept, family));
   }
 
-  zero({ chain, rule }: ZeroSelection, shown?: ReadonlyMap<string, ChainCounters>): void {
+  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): void {
     this.requireLock();
-    const installation = this.installation();
-    const store = this.store(false);
-    if (installation === undefined || store === undefined) return;
-    finish({ kernel: this.kernel, store, installation });
-    const row = store.generation(installation.generation);
-    if (row === undefined) return;
-    const manifest = row.manifest as Manifest;
-    const counted = readSlots(row.id, manifest, mapReader(installation));
-    const base = counted.map((c, slot) => {
-      const before = row.counterBase[slot] ?? ZERO;
-      const owner = manifest.slots[slot];
-      const selected =
-        chain === undefined ||
-        (owner?.chain === chain && (rule === undefined || (owner.kind === 'rule' && owner.index === rule - 1)));
-      if (!selected) return before;
-      if (shown === undefined || owner === undefined) return c;
-      const { policy, rules = [] } = shown.get(owner.chain) ?? {};
-      return addCounters(before, (owner.kind === 'policy' ? policy : rules[owner.index]) ?? ZERO);
-    });
-    store.setCounterBase(row.id, base, { foldCarry: false });
+    const { table = ENFORCED_TABLE, chain, rule } = selection;
+    if (this.isEnforced(family)) {
+      if (table === ENFORCED_TABLE) this.zeroEnforced(selection, shown);
+      return;
+    }
+    const store = this.store();
+    const kept = store?.kept(family);
+    if (store === undefined || kept === undefined) return;
+    keep(store, zeroCounters(readKept(kept, family), table, chain, rule), kept.sourceFile);
   }
 
   detach(): void {
     this.requireLock();
-    removeInstallation(this.kernel, this.pins);
-    this.openInstallation?.close();
-    this.openInstallation = undefined;
-    const store = this.store(false);
-    for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);
+    this.takeDown();
+    const store = this.store();
+    for (const family of ['ipv4', 'ipv6'] as const) store?.forget(family);
   }
 
   status(): Status {
+    const lost = this.lost();
+    const [row, undecided] =
+      (lost === undefined ? this.inForce((r, shown) => [r, shown.at(-1)!] as const) : undefined) ?? [];
     return describeStatus({
       kernel: this.kernel,
       directories: this.directories,
       identity: this.identity,
       pins: this.pins,
       installation: this.installation(),
-      lost: this.lost(),
-      row: this.lost() === undefined ? this.inForce((row) => row) : undefined,
-      undecided: (this.lost() === undefined ? this.inForce((_, shown) => shown.at(-1)) : undefined) ?? ZERO,
+      lost,
+      row,
+      undecided: undecided ?? ZERO,
+      kept: (family) => (this.isEnforced(family) ? undefined : this.current(family)?.ruleset),
     });
   }
 
@@ -160,17 +147,58 @@ class NamespaceEngine implements Engine {
     this.openStore?.close();
   }
 
-  private compile(request: ApplyRequest) {
-    const { placement, allowInexact, source } = request;
+  private enforce(request: EnforceRequest): ApplyResult {
+    const devices = this.chooseDevices(request);
+    const compiled = this.compile(request);
+    if (!compiled.ok) return compiled;
+    const { image } = compiled;
+    return this.withImage(request, image, (programs, counterMaps) => {
+      const store = this.storeForChange();
+      this.kernel.openPinDirectory(this.directories.run);
+      this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
+      const context = { kernel: this.kernel, store, installation: this.openInstallation };
+      finish(context);
+      const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
+      const row = this.rowFor(request, ifindexes, image, store.generation(context.installation.generation));
+      const { generation, unfinished } = flip(context, { programs, counterMaps, devices: devices.chosen, row });
+      const notes = unfinished === undefined ? devices.notes : [...devices.notes, unfinished];
+      return { ok: true, generation, diagnostics: [], notes, warnings: [] };
+    });
+  }
+
+  private keep({ ruleset, source, counters, kept }: ApplyRequest): ApplyResult {
+    const { family } = ruleset;
+    const wasEnforced = this.isEnforced(family);
+    const store = this.storeForChange();
+    // Nothing counts at placement `none`: rules that were there have the counters that they were read with.
+    const isExact = counters === 'ruleset' || (kept !== undefined && !wasEnforced);
+    const before = isExact ? undefined : this.current(family, 'nothing')?.ruleset;
+    keep(store, before === undefined ? ruleset : carryCounters(before, ruleset, kept), source.file);
+    if (wasEnforced) this.takeDown();
+    const warnings = [wasEnforced ? releasedWarning(family) : keptWarning(family)];
+    return { ok: true, generation: 0, diagnostics: [], notes: [], warnings };
+  }
+
+  /** Accepts everything again and takes all that is ours out of the kernel. */
+  private takeDown(): void {
+    removeInstallation(this.kernel, this.pins);
+    this.openInstallation?.close();
+    this.openInstallation = undefined;
+    const store = this.store();
+    for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);
+  }
+
+  private compile(request: EnforceRequest) {
+    const { placement, allowInexact, source, kept } = request;
     const { kernel } = this;
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
-    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
+    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file, before: kept };
     return compileRuleset(request.ruleset, options);
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
   private withImage(
-    request: ApplyRequest,
+    request: EnforceRequest,
     image: Image,
     work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, maps: ReadonlyMap<string, Descriptor>) => ApplyResult,
   ): ApplyResult {
@@ -189,7 +217,7 @@ class NamespaceEngine implements Engine {
   }
 
   /** The store's row of a new generation, with the counters it starts from. */
-  private rowFor(request: ApplyRequest, ifindexes: readonly number[], image: Image, before: Generation | undefined) {
+  private rowFor(request: EnforceRequest, ifindexes: readonly number[], image: Image, before: Generation | undefined) {
     const { ruleset, source, placement, devices, mode, allowInexact } = request;
     const { slots } = image.manifest;
     const rules = rulesBySlot(ruleset, image.manifest);
@@ -212,7 +240,7 @@ class NamespaceEngine implements Engine {
     };
   }
 
-  private chooseDevices(request: ApplyRequest): { chosen: ChosenDevice[]; notes: string[] } {
+  private chooseDevices(request: EnforceRequest): { chosen: ChosenDevice[]; notes: string[] } {
     if (request.placement !== 'xdp') return { chosen: [], notes: [] };
     const present = this.kernel.devices();
     const attached = this.installation()?.attachedDevices() ?? [];
@@ -236,6 +264,38 @@ class NamespaceEngine implements Engine {
     return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
   }
 
+  private enforcedNow(row: Generation, shown: readonly Counters[]): Current {
+    const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
+    // By what they are called now, those that are still there.
+    const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
+    const stored = readStored(row.text, row.sourceFile, 'ipv4');
+    const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as Manifest, shown));
+    return { generation: row.id, ruleset, placement, devices, mode, allowInexact };
+  }
+
+  private zeroEnforced({ chain, rule }: ZeroSelection, shown: TableCounters | undefined): void {
+    const installation = this.installation();
+    const store = this.store();
+    if (installation === undefined || store === undefined) return;
+    finish({ kernel: this.kernel, store, installation });
+    const row = store.generation(installation.generation);
+    if (row === undefined) return;
+    const manifest = row.manifest as Manifest;
+    const counted = readSlots(row.id, manifest, mapReader(installation));
+    const base = counted.map((c, slot) => {
+      const before = row.counterBase[slot] ?? ZERO;
+      const owner = manifest.slots[slot];
+      const selected =
+        chain === undefined ||
+        (owner?.chain === chain && (rule === undefined || (owner.kind === 'rule' && owner.index === rule - 1)));
+      if (!selected) return before;
+      if (shown === undefined || owner === undefined) return c;
+      const { policy, rules = [] } = shown.get(owner.chain) ?? {};
+      return addCounters(before, (owner.kind === 'policy' ? policy : rules[owner.index]) ?? ZERO);
+    });
+    store.setCounterBase(row.id, base, { foldCarry: false });
+  }
+
   /** Calls `work` with the generation in force and its counters of this moment. */
   private inForce<T>(work: (row: Generation, shown: readonly Counters[]) => T): T | undefined {
     const installation = this.installation();
@@ -243,7 +303,7 @@ class NamespaceEngine implements Engine {
     for (;;) {
       const word = installation.generation;
       if (word === 0) return undefined;
-      const store = this.store(false);
+      const store = this.store();
       const named = store?.generation(word);
       if (store === undefined || named === undefined) {
         throw new InstallationError(this.lost() ?? 'the rules in force changed while they were read');
@@ -260,7 +320,7 @@ class NamespaceEngine implements Engine {
   /** What to say where the kernel enforces rules that the store knows nothing of. */
   private lost(): string | undefined {
     const word = this.installation()?.generation ?? 0;
-    if (word === 0 || this.store(false)?.generation(word) !== undefined) return undefined;
+    if (word === 0 || this.store()?.generation(word) !== undefined) return undefined;
     return (
       `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
       'apply the ruleset again'
@@ -272,9 +332,21 @@ class NamespaceEngine implements Engine {
     return this.openInstallation;
   }
 
-  private store(create: boolean): Store | undefined {
+  /** Whether the kernel judges packets of the family by rules of ours. */
+  private isEnforced(family: Family): boolean {
+    return family === 'ipv4' && (this.installation()?.generation ?? 0) !== 0;
+  }
+
+  /** The store of this namespace, if it has one. */
+  private store(): Store | undefined {
     const path = storePath(this.directories, this.identity.bootId, this.identity.cookie);
-    if (this.openStore === undefined && (create || existsSync(path))) this.openStore = Store.open(path);
+    // Not `existsSync`: it says of a directory that may not be read that nothing is there.
+    if (this.openStore === undefined && statSync(path, { throwIfNoEntry: false })) this.openStore = Store.open(path);
+    return this.openStore;
+  }
+
+  private storeForChange(): Store {
+    this.openStore = adoptState(this.directories, this.identity, this.openStore);
     return this.openStore;
   }
 
@@ -296,56 +368,9 @@ function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
   return { ok: false, diagnostics: [diagnostic] };
 }
 
+type EnforceRequest = ApplyRequest & { readonly placement: EnforcingPlacement };
+
 interface ChosenDevice {
   readonly device: Device;
   readonly mode: 'native' | 'generic';
-}
-
-interface ChainCounters {
-  readonly policy?: Counters;
-  readonly rules: readonly Counters[];
-}
-
-/** Sorts counters by chain; a chain's rules are in their order. */
-function perChain(row: Generation, shown: readonly Counters[]): Map<string, ChainCounters> {
-  const chains = new Map<string, { policy?: Counters; rules: Counters[] }>();
-  for (const [slot, owner] of (row.manifest as Manifest).slots.entries()) {
-    let chain = chains.get(owner.chain);
-    if (chain === undefined) {
-      chain = { rules: [] };
-      chains.set(owner.chain, chain);
-    }
-    if (owner.kind === 'policy') chain.policy = shown[slot]!;
-    else chain.rules[owner.index] = shown[slot]!;
-  }
-  return chains;
-}
-
-function withCounters(ruleset: Ruleset, counters: ReadonlyMap<string, ChainCounters>): Ruleset {
-  const fill = (chain: Chain): Chain => {
-    const found = counters.get(chain.name);
-    if (found === undefined) return chain;
-    return {
-      ...chain,
-      counters: found.policy ?? chain.counters,
-      rules: chain.rules.map((rule, index) => ({ ...rule, counters: found.rules[index] ?? rule.counters })),
-    };
-  };
-  const tables = ruleset.tables.map((table) =>
-    table.name === 'filter' ? { ...table, chains: table.chains.map(fill) } : table,
-  );
-  return { ...ruleset, tables };
-}
-
-/** The rule that owns each slot; policies own theirs without one. */
-function rulesBySlot(ruleset: Ruleset, { slots }: Manifest): (Rule | undefined)[] {
-  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
-  return slots.map((owner) => (owner.kind === 'rule' ? chains.get(owner.chain)?.rules[owner.index] : undefined));
-}
-
-/** The counters written in the ruleset, by slot. */
-function writtenCounters(ruleset: Ruleset, manifest: Manifest): Counters[] {
-  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
-  const rules = rulesBySlot(ruleset, manifest);
-  return manifest.slots.map((owner, slot) => (rules[slot] ?? chains.get(owner.chain))?.counters ?? ZERO);
 }

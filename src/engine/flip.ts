@@ -15,7 +15,7 @@
 // any more, the second flip leaves the new points alone.
 
 import { subtractCounters, ZERO } from '../base/counters.ts';
-import { FILTER_CHAINS, type FilterChain, type Placement } from '../base/hooks.ts';
+import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Generation, Store } from '../store/store.ts';
 import { type MapReader, shownCounters } from './counters.ts';
@@ -30,7 +30,7 @@ const HISTORY = 16;
 
 /** How a generation was asked for, as the store keeps it. */
 export interface StoredRequest {
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   /** As they were called when the rules were applied. */
   readonly devices: readonly string[];
   /** Of the devices: a device keeps its rules when it is renamed. */
@@ -150,6 +150,8 @@ export function finish({ kernel, store, installation }: FlipContext): void {
   store.transaction(() => {
     for (const { id, state } of store.generations()) if (id !== word && state === 'prepared') store.retire(id);
     store.prune(HISTORY, word);
+    // What is enforced goes before what is kept; IPv4 alone is enforced.
+    if (word !== 0) store.forget('ipv4');
   });
 }
 
@@ -181,10 +183,10 @@ export function mapReader(installation: Installation): MapReader {
   return (generation, map, size) => installation.readGenerationMap(generation, map, size);
 }
 
-function hooksOf(placement: Placement): readonly FilterChain[] {
+function hooksOf(placement: EnforcingPlacement): readonly FilterChain[] {
   return placement === 'netfilter' ? FILTER_CHAINS : [];
 }
 
-function pointsOf(placement: Placement): readonly DispatchPoint[] {
+function pointsOf(placement: EnforcingPlacement): readonly DispatchPoint[] {
   return placement === 'netfilter' ? FILTER_CHAINS : ['XDP'];
 }

@@ -33,6 +33,8 @@ export interface Kernel {
   /** Sentences about other packet filters in force in this namespace. */
   foreignFilters(): readonly string[];
 
+  /** The directory for pins, by the path that leads there from here, and whether a bpffs is there. Changes nothing. */
+  findPinDirectory(runDirectory: string): { readonly path: string; readonly isReady: boolean };
   /** Makes the bpffs ready and returns the directory under which pins may be made. */
   openPinDirectory(runDirectory: string): string;
   pin(object: Descriptor, path: string): void;

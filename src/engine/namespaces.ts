@@ -12,22 +12,25 @@ import { removeInstallation } from './installation.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, ownerOfPins, stateKey, storePath } from './layout.ts';
 
-/** Makes sure that the store of a namespace exists and says whose it is. */
-export function adoptState(directories: Directories, identity: NamespaceIdentity): void {
+/** Makes sure that the store of a namespace exists and says whose it is; `open` is that store if it is open already. */
+export function adoptState(directories: Directories, identity: NamespaceIdentity, open?: Store): Store {
   const path = storePath(directories, identity.bootId, identity.cookie);
-  if (!existsSync(path)) takeOver(directories, identity, path);
-  const store = Store.open(path);
+  if (open === undefined && !existsSync(path)) takeOver(directories, identity, path);
+  const store = open ?? Store.open(path);
   try {
-    if (store.meta('cookie') === identity.cookie && store.meta('bootId') === identity.bootId) return;
+    if (store.meta('cookie') === identity.cookie && store.meta('bootId') === identity.bootId) return store;
     store.transaction(() => {
       store.setMeta('cookie', identity.cookie);
       store.setMeta('inode', identity.inode);
       store.setMeta('bootId', identity.bootId);
       if (identity.name !== undefined) store.setMeta('name', identity.name);
       for (const { id, state } of store.generations()) if (state === 'prepared') store.retire(id);
+      for (const family of ['ipv4', 'ipv6'] as const) store.forget(family);
     });
-  } finally {
-    store.close();
+    return store;
+  } catch (error) {
+    if (open === undefined) store.close();
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@
 // ruleset that asks about these is refused, unless the administrator has named the loss.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { FilterChain, Placement } from '../base/hooks.ts';
+import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import type { DeviceField, Field } from '../base/predicate.ts';
 import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
 import type { Graph, NodeId, Slot } from '../graph/graph.ts';
@@ -13,7 +13,7 @@ import type { Table } from '../ruleset/model.ts';
 import type { Inexact } from './types.ts';
 
 /** The fields that the placement's hooks cannot see, for the pass `quantify`. */
-export function hiddenFields(placement: Placement): Partial<Record<FilterChain, readonly Field[]>> {
+export function hiddenFields(placement: EnforcingPlacement): Partial<Record<FilterChain, readonly Field[]>> {
   return placement === 'xdp' ? { FORWARD: ['outDevice'] } : {};
 }
 
@@ -21,7 +21,7 @@ export function hiddenFields(placement: Placement): Partial<Record<FilterChain, 
 export function checkPlacement(
   table: Table,
   graph: Graph,
-  placement: Placement,
+  placement: EnforcingPlacement,
   allowed: readonly Inexact[],
   file: string,
 ): Diagnostic[] {

@@ -1,17 +1,20 @@
 // What `status` shows.
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
+import type { Family } from '../base/family.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Manifest } from '../codegen/manifest.ts';
+import type { Ruleset } from '../ruleset/model.ts';
 import type { Generation } from '../store/store.ts';
 import type { StoredRequest } from './flip.ts';
 import { Installation } from './installation.ts';
+import { keptWarning } from './kept.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
-import type { DeviceStatus, HookStatus, Status } from './types.ts';
+import type { DeviceStatus, FamilyStatus, HookStatus, Status } from './types.ts';
 
 export interface StatusFacts {
   readonly kernel: Kernel;
@@ -23,6 +26,8 @@ export interface StatusFacts {
   readonly lost: string | undefined;
   readonly row: Generation | undefined;
   readonly undecided: Counters;
+  /** What a family keeps at placement `none`. */
+  kept(family: Family): Ruleset | undefined;
 }
 
 export function describeStatus(facts: StatusFacts): Status {
@@ -30,8 +35,11 @@ export function describeStatus(facts: StatusFacts): Status {
   const request = row?.request as StoredRequest | undefined;
   const hooks = hookStatus(installation, request);
   const devices = request?.placement === 'xdp' ? deviceStatus(kernel, installation!, request) : [];
+  const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
   const emptySlot = installation?.emptySlotDrops ?? 0n;
   const warnings = [...(facts.lost === undefined ? [] : [facts.lost]), ...kernel.foreignFilters()];
+  for (const family of ['ipv4', 'ipv6'] as const)
+    if (families[family].placement === 'none') warnings.push(keptWarning(family));
   if (request?.transitionTo !== undefined)
     warnings.push('a change of placement was interrupted; the next change ends it');
   const { addressGeneration } = (row?.manifest ?? {}) as Partial<Manifest>;
@@ -47,15 +55,26 @@ export function describeStatus(facts: StatusFacts): Status {
   if (emptySlot > 0n) warnings.push(`${emptySlot} packets were dropped because the kernel had lost their rules`);
   return {
     namespace: { cookie: identity.cookie, ...(identity.name === undefined ? {} : { name: identity.name }) },
-    generation: installation?.generation ?? 0,
-    ...(request === undefined ? {} : { placement: request.placement }),
-    rules: ((row?.manifest as Manifest | undefined)?.slots ?? []).filter((owner) => owner.kind === 'rule').length,
+    families,
     hooks,
     devices,
     dropped: { emptySlot: String(emptySlot), undecided: String(facts.undecided.packets) },
     warnings,
     others: otherNamespaces(facts),
   };
+}
+
+function familyStatus({ installation, row, kept }: StatusFacts, family: Family): FamilyStatus {
+  const generation = family === 'ipv4' ? (installation?.generation ?? 0) : 0;
+  if (generation !== 0) {
+    if (row === undefined) return { generation, rules: 0 };
+    const { placement } = row.request as StoredRequest;
+    return { generation, placement, rules: (row.manifest as Manifest).slots.filter((o) => o.kind === 'rule').length };
+  }
+  const ruleset = kept(family);
+  if (ruleset === undefined) return { generation: 0, rules: 0 };
+  const chains = ruleset.tables.flatMap((table) => table.chains);
+  return { generation: 0, placement: 'none', rules: chains.reduce((sum, { rules }) => sum + rules.length, 0) };
 }
 
 function hookStatus(installation: Installation | undefined, request: StoredRequest | undefined): HookStatus[] {
@@ -85,6 +104,7 @@ function deviceStatus(kernel: Kernel, installation: Installation, request: Store
 /** Other namespaces of this boot with pins of ours; what nobody uses any more has been released before. */
 function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts): Status['others'] {
   const root = dirname(pins);
+  if (!existsSync(root)) return [];
   const states = listStates(directories).filter((state) => state.bootId === identity.bootId);
   return readdirSync(root).flatMap((directory) => {
     const owner = ownerOfPins(directory);

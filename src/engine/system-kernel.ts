@@ -18,7 +18,7 @@ import {
   unmapMemory,
   xdpLinkDevice,
 } from '../kernel/bpf.ts';
-import { openPinDirectory } from '../kernel/bpffs.ts';
+import { findPinDirectory, openPinDirectory } from '../kernel/bpffs.ts';
 import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
@@ -51,6 +51,7 @@ export const systemKernel: Kernel = {
   },
   isNamespaceInUse: isInUse,
   foreignFilters,
+  findPinDirectory,
   openPinDirectory,
   pin,
   openPin,

@@ -2,14 +2,15 @@
 
 import type { Counters } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { FilterChain, Placement, XdpMode } from '../base/hooks.ts';
+import type { Family } from '../base/family.ts';
+import type { FilterChain, Placement, TableName, XdpMode } from '../base/hooks.ts';
 import type { Rule, Ruleset } from '../ruleset/model.ts';
 
 /** A loss of exactness that the `xdp` placement may be told to accept, by what it cannot see. */
 export type Inexact = 'loopback' | 'output' | 'out-device';
 
 export interface ApplyRequest {
-  /** The filter table to enforce; other tables hold nothing. */
+  /** All tables of a family. What is not to be enforced is refused, but at placement `none`. */
   readonly ruleset: Ruleset;
   /** The text it came from and its name, kept with the generation and shown in diagnostics. */
   readonly source: { readonly file: string; readonly text: string };
@@ -18,7 +19,10 @@ export interface ApplyRequest {
    * those written in the ruleset (a restore: zero unless `-c`).
    */
   readonly counters: 'carry' | 'ruleset';
-  /** With `carry`: the rules that were in force before. Another rule of equal text begins anew. Absent for all. */
+  /**
+   * With `carry`: the rules of the ruleset that were in `current` before, with its counters. Another rule of equal text
+   * begins anew. Absent for all.
+   */
   readonly kept?: ReadonlySet<Rule>;
   readonly placement: Placement;
   /** Only for placement `xdp`: names of the devices to attach to. */
@@ -30,14 +34,18 @@ export interface ApplyRequest {
 export type ApplyResult =
   | {
       readonly ok: true;
+      /** 0 where nothing was brought into force: at placement `none`, and by `verify`. */
       readonly generation: number;
       readonly diagnostics: readonly Diagnostic[];
       readonly notes: readonly string[];
+      /** Sentences that belong on the standard error, whatever was asked for. */
+      readonly warnings: readonly string[];
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** The generation in force: its ruleset, with the hit counters of this moment in it. */
+/** The ruleset of a family in force, or kept at placement `none`, with the hit counters of this moment in it. */
 export interface Current {
+  /** 0 at placement `none`. */
   readonly generation: number;
   readonly ruleset: Ruleset;
   readonly placement: Placement;
@@ -61,12 +69,18 @@ export interface DeviceStatus {
   readonly note?: string;
 }
 
-export interface Status {
-  readonly namespace: { readonly cookie: string; readonly name?: string };
+export interface FamilyStatus {
   /** 0 where nothing is enforced. */
   readonly generation: number;
+  /** Absent where there are no rules, or nobody knows of what kind they are. */
   readonly placement?: Placement;
+  /** In all tables. */
   readonly rules: number;
+}
+
+export interface Status {
+  readonly namespace: { readonly cookie: string; readonly name?: string };
+  readonly families: Readonly<Record<Family, FamilyStatus>>;
   readonly hooks: readonly HookStatus[];
   readonly devices: readonly DeviceStatus[];
   /** Packets dropped because a slot was empty, and packets at XDP that no rule could decide. */
@@ -77,30 +91,34 @@ export interface Status {
   readonly others: readonly { readonly cookie: string; readonly name?: string; readonly generation: number }[];
 }
 
-/** Which counters to set to zero. `rule` counts from 1. */
+/** Which counters to set to zero: of the filter table unless said otherwise. `rule` counts from 1. */
 export interface ZeroSelection {
+  readonly table?: TableName;
   readonly chain?: string;
   readonly rule?: number;
 }
 
+/** The counters of a table by chain: of the policy (built-in chains), and of each rule in order. */
+export type TableCounters = ReadonlyMap<string, { readonly policy?: Counters; readonly rules: readonly Counters[] }>;
+
 /**
- * The firewall of one network namespace. Opening takes nothing; methods that change something need the lock, which
+ * The firewalls of one network namespace, one for each family, under one lock. Opening takes nothing; methods that change something need the lock, which
  * `withLock` holds for the time of the call. Everything is synchronous: a command does one thing.
  */
 export interface Engine {
   /** Runs `work` as the only writer of this namespace. Waits up to `seconds` (`Infinity`: for ever); throws `LockError`. */
   withLock<T>(seconds: number, work: () => T): T;
   /** Throws where the store has lost what the kernel enforces, unless told to take that for nothing. */
-  current(ifLost?: 'throw' | 'nothing'): Current | undefined;
-  /** Makes the ruleset the one in force, or leaves everything as it was and says why. */
+  current(family: Family, ifLost?: 'throw' | 'nothing'): Current | undefined;
+  /** Makes the ruleset the one in force in its family, or leaves everything as it was and says why. */
   apply(request: ApplyRequest): ApplyResult;
   /** Compiles and has the kernel verify; attaches nothing. */
   verify(request: ApplyRequest): ApplyResult;
-  /** The counters of this moment, per chain: of the policy (built-in chains), and of each rule in order. */
-  counters(): ReadonlyMap<string, { readonly policy?: Counters; readonly rules: readonly Counters[] }>;
+  /** The counters of the filter table, of this moment. */
+  counters(family: Family): TableCounters;
   /** Sets counters to zero; with `shown`, takes off just what was shown, so that nothing counted since is lost. */
-  zero(selection: ZeroSelection, shown?: ReturnType<Engine['counters']>): void;
-  /** Accepts everything again and takes all that is ours out of the kernel. */
+  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): void;
+  /** Accepts everything again, takes all that is ours out of the kernel and forgets what is kept, in both families. */
   detach(): void;
   status(): Status;
   close(): void;

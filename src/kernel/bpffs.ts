@@ -18,11 +18,17 @@ export class PinDirectoryError extends Error {
   override readonly name = 'PinDirectoryError';
 }
 
+/** The path by which `runDirectory`/bpf is reached from here, and whether a bpffs is mounted there. */
+export function findPinDirectory(runDirectory: string): { path: string; isReady: boolean } {
+  const path = pathFromHere(outerMountNamespace(), join(runDirectory, 'bpf'));
+  return { path, isReady: isBpffs(path) };
+}
+
 /** Mounts a bpffs at `runDirectory`/bpf where there is none, and returns the path by which it is reached from here. */
 export function openPinDirectory(runDirectory: string): string {
   const outer = outerMountNamespace();
   const directory = join(runDirectory, 'bpf');
-  const path = outer === undefined ? directory : join(`/proc/${outer}/root`, directory);
+  const path = pathFromHere(outer, directory);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (isBpffs(path)) return path;
   // Of two first commands one waits: a second mount would hide the pins of the first.
@@ -38,6 +44,10 @@ export function openPinDirectory(runDirectory: string): string {
   return path;
 }
 
+function pathFromHere(outer: number | undefined, directory: string): string {
+  return outer === undefined ? directory : join(`/proc/${outer}/root`, directory);
+}
+
 function mountHere(directory: string): void {
   const type = cString('bpf');
   systemCall(`mount a bpffs at ${directory}`, 'mount', type, cString(directory), type, 0, 0);
@@ -51,7 +61,7 @@ function mountThrough(pid: number, directory: string): void {
   if (status === 0) return;
   throw new PinDirectoryError(
     `this command runs in a private mount namespace, and no bpffs could be mounted at ${directory} outside of it: ` +
-      `${error?.message ?? stderr.trim()}; run any bpfilter command outside first`,
+      `${error?.message ?? stderr.trim()}; run \`mount -t bpf bpf ${directory}\` outside first`,
   );
 }
 

@@ -27,17 +27,25 @@ const MIGRATIONS: readonly string[] = [
     CHECK ((carry_from IS NULL) = (carry_map IS NULL))
   ) STRICT;
   `,
+  `
+  CREATE TABLE kept (
+    family      TEXT NOT NULL PRIMARY KEY CHECK (family IN ('ipv4', 'ipv6')),
+    changed     TEXT NOT NULL,
+    source_file TEXT NOT NULL,
+    text        TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Brings the file to `SCHEMA_VERSION`; returns the version found if that is newer, else `SCHEMA_VERSION`. */
-export function migrate(db: Database.Database): number {
+/** Brings the file to a version; returns the one found if that is newer. Tests make older files with `to`. */
+export function migrate(db: Database.Database, to: number = SCHEMA_VERSION): number {
   const version = () => db.pragma('user_version', { simple: true }) as number;
-  if (version() >= SCHEMA_VERSION) return version();
+  if (version() >= to) return version();
   db.transaction(() => {
-    for (let step = version(); step < SCHEMA_VERSION; step++) {
+    for (let step = version(); step < to; step++) {
       db.exec(MIGRATIONS[step]!);
       db.pragma(`user_version = ${step + 1}`);
     }

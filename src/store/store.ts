@@ -1,4 +1,5 @@
-// What outlives a command: one SQLite file per network namespace, with its generations and counter bases.
+// What outlives a command: one SQLite file per network namespace, with its generations and counter bases, and the rules
+// that are kept without being enforced.
 //
 // The store never says which generation is in force. The kernel's generation word alone does; a row is written before
 // the flip, and a row whose flip never came is just one the kernel does not name.
@@ -12,6 +13,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Counters } from '../base/counters.ts';
+import type { Family } from '../base/family.ts';
 import { decodeCounters, decodeSlots, encodeCounters, encodeSlots } from './blobs.ts';
 import { isSqliteError, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
@@ -51,6 +53,13 @@ export interface Generation {
 
 /** A generation without the parts that grow with the ruleset. */
 export type GenerationSummary = Pick<Generation, 'id' | 'created' | 'state' | 'sourceFile' | 'request'>;
+
+/** A ruleset at placement `none`: nothing of it is in the kernel. */
+export interface KeptRuleset {
+  readonly sourceFile: string;
+  /** The canonical ruleset with all counters (`iptables-save -c`). */
+  readonly text: string;
+}
 
 /** What the namespace is known by, and where numbering stands. */
 export type MetaKey = 'cookie' | 'inode' | 'bootId' | 'name' | 'lastGeneration';
@@ -201,6 +210,29 @@ export class Store {
         )
         .run(inForce, keep),
     );
+  }
+
+  /** The ruleset of a family that is kept and not enforced. */
+  kept(family: Family): KeptRuleset | undefined {
+    return this.attempt('read the kept rules', () =>
+      this.db
+        .prepare<[string], KeptRuleset>('SELECT source_file AS sourceFile, text FROM kept WHERE family = ?')
+        .get(family),
+    );
+  }
+
+  /** Keeps a ruleset in place of the one of its family that was kept before. */
+  keep(family: Family, { sourceFile, text }: KeptRuleset): void {
+    this.attempt('keep the rules', () =>
+      this.db
+        .prepare('INSERT OR REPLACE INTO kept (family, changed, source_file, text) VALUES (?, ?, ?, ?)')
+        .run(family, new Date().toISOString(), sourceFile, text),
+    );
+  }
+
+  /** Forgets what is kept of a family. */
+  forget(family: Family): void {
+    this.attempt('forget the kept rules', () => this.db.prepare('DELETE FROM kept WHERE family = ?').run(family));
   }
 
   meta(key: MetaKey): string | undefined {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Placement, XdpMode } from '../../src/base/hooks.ts';
+import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import type { Engine, Status } from '../../src/engine/types.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
@@ -13,13 +13,13 @@ import type { Namespace } from './namespace.ts';
 
 export class BpfilterSubject implements Subject {
   readonly name: string;
-  private readonly placement: Placement;
+  private readonly placement: EnforcingPlacement;
   private readonly mode: XdpMode;
   /** Below /run, as the pins need. */
   private readonly directory = mkdtempSync('/run/ipb-lab-');
   private engine: Engine | undefined;
 
-  constructor(placement: Placement, mode: XdpMode = 'auto') {
+  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto') {
     this.name = placement === 'xdp' ? `bpfilter at XDP (${mode})` : 'bpfilter at netfilter';
     this.placement = placement;
     this.mode = mode;
@@ -42,7 +42,7 @@ export class BpfilterSubject implements Subject {
   }
 
   counters(namespace: Namespace) {
-    return this.within(namespace, (engine) => engine.counters());
+    return this.within(namespace, (engine) => engine.counters('ipv4'));
   }
 
   status(namespace: Namespace): Status {

@@ -1,7 +1,7 @@
 // What the compiler's oracle draws from, per placement, so that the kernel's test runs can show it.
 
 import type { HostFacts } from '../../src/base/features.ts';
-import type { Placement } from '../../src/base/hooks.ts';
+import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import { type HookPacket, PacketView } from '../../src/base/packet.ts';
@@ -41,7 +41,7 @@ export interface OraclePlacement {
   readonly name: string;
   /** Whether the kernel's test runs can show these packets; our own machine can always. */
   readonly inKernel: boolean;
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   readonly options: Omit<ScenarioOptions, 'packets'>;
   readonly localDestinations: HostFacts['localDestinations'];
 }

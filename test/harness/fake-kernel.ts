@@ -85,6 +85,11 @@ export class FakeKernel implements Kernel {
     return [];
   }
 
+  findPinDirectory(runDirectory: string) {
+    const path = join(runDirectory, 'bpf');
+    return { path, isReady: existsSync(path) };
+  }
+
   openPinDirectory(runDirectory: string): string {
     const path = join(runDirectory, 'bpf');
     mkdirSync(path, { recursive: true });

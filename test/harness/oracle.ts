@@ -4,7 +4,7 @@
 // programs, in the VM and in the kernel (`BPF_PROG_TEST_RUN`). The first stage that differs is the one to look at.
 
 import type { Features, HostFacts } from '../../src/base/features.ts';
-import type { Placement } from '../../src/base/hooks.ts';
+import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
@@ -41,7 +41,7 @@ export interface Runner {
 }
 
 /** What a program's return value says; throws where it says nothing. */
-export function verdictOf(result: number, placement: Placement): 'accept' | 'drop' {
+export function verdictOf(result: number, placement: EnforcingPlacement): 'accept' | 'drop' {
   const abi = placement === 'xdp' ? XDP_ABI : NETFILTER_ABI;
   if (result === abi.accept) return 'accept';
   if (result === abi.drop) return 'drop';
@@ -49,7 +49,7 @@ export function verdictOf(result: number, placement: Placement): 'accept' | 'dro
 }
 
 export interface OracleOptions {
-  readonly placement: Placement;
+  readonly placement: EnforcingPlacement;
   readonly runners: readonly Runner[];
   /** Only for placement `xdp`, which tells INPUT from FORWARD by them. */
   readonly localDestinations?: HostFacts['localDestinations'];
@@ -82,7 +82,7 @@ export function failureCase(title: string, text: string, packets: readonly HookP
 }
 
 /** Packets that XDP leaves to the stack: later fragments to this host, and what comes from a group address. */
-function isPassedOn(packet: HookPacket, placement: Placement): boolean {
+function isPassedOn(packet: HookPacket, placement: EnforcingPlacement): boolean {
   if (placement !== 'xdp') return false;
   const { fragment, src } = fieldsOf(packet);
   return (packet.hook === 'INPUT' && fragment !== 0) || contains(GROUP_ADDRESSES, src);

@@ -1,7 +1,7 @@
 // The generated programs in the virtual machine: dispatchers, and a small ruleset compiled for both placements.
 
 import { describe, expect, it } from 'vitest';
-import type { Placement } from '../../../src/base/hooks.ts';
+import type { EnforcingPlacement } from '../../../src/base/hooks.ts';
 import { type NetfilterRun, runNetfilter, runXdp } from '../../../src/bpf/vm-context.ts';
 import { type PreparedProgram, prepare } from '../../../src/bpf/vm-prepare.ts';
 import type { ActionList, Classification } from '../../../src/classify/classification.ts';
@@ -78,7 +78,7 @@ const CLASSIFICATION: Classification = {
   tables: new Uint8Array(),
 };
 
-function compile(placement: Placement): Image {
+function compile(placement: EnforcingPlacement): Image {
   return compileImage({
     classification: CLASSIFICATION,
     slots: SLOTS,

@@ -49,12 +49,12 @@ test('apply --test changes nothing and says so', () => {
   expect(firewall.inForce).toBeUndefined();
 });
 
-test('apply refuses a file with a mistake, and one without a filter table', () => {
+test('apply refuses a file with a mistake, and one without a table', () => {
   const [code, out, err] = run('apply bad');
   expect([code, out]).toEqual([1, '']);
   expect(err).toMatch(/^bad:6:\d+: error: .*--dprt/);
   firewall.files.set('empty', '# nothing\n');
-  expect(run('apply empty')).toEqual([1, '', 'bpfilter: empty has no filter table; nothing was changed\n']);
+  expect(run('apply empty')).toEqual([1, '', 'bpfilter: empty has no table; nothing was changed\n']);
   expect(run('apply /nope')[2]).toMatch(/^bpfilter: cannot read \/nope: ENOENT/);
   expect(firewall.requests).toEqual([]);
 });
@@ -64,7 +64,9 @@ test('--json prints what the schemas say', () => {
   const refused = applyOutput.parse(JSON.parse(run('apply bad --json')[1]));
   expect(refused).toMatchObject({ ok: false, diagnostics: [{ code: 'unknown-option', severity: 'error' }] });
   firewall.hold(RULES);
-  expect(statusOutput.parse(JSON.parse(run('status --json')[1]))).toMatchObject({ generation: 1, rules: 0 });
+  expect(statusOutput.parse(JSON.parse(run('status --json')[1]))).toMatchObject({
+    families: { ipv4: { generation: 1, rules: 0 }, ipv6: { generation: 0 } },
+  });
   const counters = countersOutput.parse(JSON.parse(run('counters --json')[1]));
   expect(counters.chains[0]).toEqual({
     chain: 'INPUT',
@@ -78,11 +80,12 @@ test('--json prints what the schemas say', () => {
 
 test('status and counters for people', () => {
   expect(run('counters')[1]).toBe('Nothing is enforced.\n');
-  expect(run('status')[1]).toContain('enforced    nothing: every packet is accepted\n');
+  expect(run('status')[1]).toContain('IPv4        nothing enforced: every packet is accepted\n');
   firewall.hold(RULES);
   expect(run('status')[1].split('\n')).toEqual([
     'namespace   blue (cookie 17)',
-    'enforced    generation 1, 0 rules, placement netfilter',
+    'IPv4        generation 1, 0 rules, placement netfilter',
+    'IPv6        nothing enforced: every packet is accepted',
     'hook        INPUT, priority -1',
     'hook        FORWARD, not attached',
     'device      eth0 (2), not attached: the device is gone',

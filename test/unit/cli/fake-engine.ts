@@ -62,7 +62,7 @@ export class FakeFirewall {
       const { ruleset, placement, devices, mode, allowInexact } = request;
       const generation = (this.inForce?.generation ?? 0) + 1;
       if (keep) this.inForce = { generation, ruleset, placement, devices, mode, allowInexact };
-      return { ok: true, generation: keep ? generation : 0, diagnostics: [], notes: [] };
+      return { ok: true, generation: keep ? generation : 0, diagnostics: [], notes: [], warnings: [] };
     };
     return {
       withLock: (seconds, work) => {
@@ -74,7 +74,7 @@ export class FakeFirewall {
       apply: (request) => answer(request, true),
       verify: (request) => answer(request, false),
       counters: () => new Map(),
-      zero: ({ chain, rule }) => {
+      zero: (_, { chain, rule }) => {
         const { inForce } = this;
         if (inForce) this.inForce = { ...inForce, ruleset: zeroCounters(inForce.ruleset, 'filter', chain, rule) };
       },
@@ -83,9 +83,10 @@ export class FakeFirewall {
       },
       status: () => ({
         namespace: { cookie: '17', name: 'blue' },
-        generation: this.inForce?.generation ?? 0,
-        ...(this.inForce && { placement: this.inForce.placement }),
-        rules: 0,
+        families: {
+          ipv4: { generation: this.inForce?.generation ?? 0, ...placementOf(this.inForce), rules: 0 },
+          ipv6: { generation: 0, rules: 0 },
+        },
         hooks: [
           { hook: 'INPUT', attached: true, priority: -1 },
           { hook: 'FORWARD', attached: false },
@@ -98,4 +99,8 @@ export class FakeFirewall {
       close: () => {},
     };
   }
+}
+
+function placementOf(current: Current | undefined) {
+  return current === undefined ? {} : { placement: current.placement };
 }

@@ -46,7 +46,7 @@ beforeEach(() => {
 
 afterEach(() => {
   for (const engine of opened.splice(0)) engine.close();
-  rmSync(directory, { recursive: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 /** As a new process would. */
@@ -64,13 +64,13 @@ function apply(text: string, placement?: Placement): number {
 }
 
 function inForce(): string | undefined {
-  const current = open().current();
+  const current = open().current('ipv4');
   return current === undefined ? undefined : printRuleset(current.ruleset, { counters: false });
 }
 
 /** The names of the programs that each point runs now. */
 function running(): Record<string, string> {
-  const generation = open().status().generation;
+  const generation = open().status().families.ipv4.generation;
   const result: Record<string, string> = {};
   for (const { point, type, pair } of DISPATCH_POINTS) {
     const path = join(directory, 'run', 'bpf', PINS, SLOT_MAPS[type]);
@@ -86,7 +86,7 @@ const AT_XDP = { INPUT: 'pass_nf', FORWARD: 'pass_nf', OUTPUT: 'pass_nf', XDP: '
 
 /** Makes the counter of a slot of the generation in force count, as a program on a CPU would. */
 function count(slot: number, packets: bigint): void {
-  const { generation } = open().status();
+  const { generation } = open().status().families.ipv4;
   const map = kernel.map(kernel.openPin(join(directory, 'run', 'bpf', PINS, `g${generation}_cnt_nf`))!);
   new DataView(map.bytes.buffer).setBigUint64(slot * 16, packets, true);
   new DataView(map.bytes.buffer).setBigUint64(slot * 16 + 8, packets * 100n, true);
@@ -121,14 +121,14 @@ describe('a flip', () => {
     count(1, 7n);
     count(2, 1n);
     apply(B);
-    const input = open().counters().get('INPUT')!;
+    const input = open().counters('ipv4').get('INPUT')!;
     expect(input.rules).toEqual([
       { packets: 0n, bytes: 0n },
       { packets: 5n, bytes: 500n },
     ]);
     expect(input.policy).toEqual({ packets: 1n, bytes: 100n });
     count(1, 2n);
-    expect(open().counters().get('INPUT')!.rules[1]).toEqual({ packets: 7n, bytes: 700n });
+    expect(open().counters('ipv4').get('INPUT')!.rules[1]).toEqual({ packets: 7n, bytes: 700n });
   });
 
   it('shows carried counters before they are folded into the base', () => {
@@ -144,9 +144,9 @@ describe('a flip', () => {
     apply(B);
     kernel.dead = false;
     expect(inForce()).toBe(B);
-    expect(open().counters().get('INPUT')!.rules[1]!.packets).toBe(8n);
+    expect(open().counters('ipv4').get('INPUT')!.rules[1]!.packets).toBe(8n);
     apply(B);
-    expect(open().counters().get('INPUT')!.rules[1]!.packets).toBe(8n);
+    expect(open().counters('ipv4').get('INPUT')!.rules[1]!.packets).toBe(8n);
   });
 
   it('changes the placement through a generation in which both sides enforce', () => {
@@ -167,7 +167,7 @@ describe('a flip', () => {
     apply(A);
     const engine = open();
     engine.withLock(0, () => engine.detach());
-    expect(open().current()).toBeUndefined();
+    expect(open().current('ipv4')).toBeUndefined();
     expect(apply(B)).toBeGreaterThan(1);
     expect(inForce()).toBe(B);
   });
@@ -178,13 +178,13 @@ describe('zeroing', () => {
     apply(A);
     for (const slot of [0, 1, 2]) count(slot, 9n);
     const packets = () => {
-      const { rules, policy } = open().counters().get('INPUT')!;
+      const { rules, policy } = open().counters('ipv4').get('INPUT')!;
       return [...rules, policy!].map((c) => Number(c.packets));
     };
     const engine = open();
-    engine.withLock(0, () => engine.zero({ chain: 'INPUT', rule: 2 }));
+    engine.withLock(0, () => engine.zero('ipv4', { chain: 'INPUT', rule: 2 }));
     expect(packets()).toEqual([9, 0, 9]);
-    engine.withLock(0, () => engine.zero({ chain: 'INPUT' }));
+    engine.withLock(0, () => engine.zero('ipv4', { chain: 'INPUT' }));
     expect(packets()).toEqual([0, 0, 0]);
     count(0, 10n);
     expect(packets()).toEqual([1, 0, 0]);
@@ -232,8 +232,8 @@ describe('a lost store', () => {
     apply(A);
     rmSync(join(directory, 'state'), { recursive: true });
     for (const engine of opened.splice(0)) engine.close();
-    expect(() => open().current()).toThrow(/knows nothing/);
-    expect(open().current('nothing')).toBeUndefined();
+    expect(() => open().current('ipv4')).toThrow(/knows nothing/);
+    expect(open().current('ipv4', 'nothing')).toBeUndefined();
     expect(open().status().warnings.join()).toMatch(/knows nothing/);
     const links = () =>
       open()
@@ -262,8 +262,8 @@ describe('a reboot', () => {
     const before = apply(A);
     expect(states()).toEqual(['boot-7']);
     reboot({ cookie: '9', inode: '99' });
-    expect(open().current()).toBeUndefined();
-    expect(open().status().generation).toBe(0);
+    expect(open().current('ipv4')).toBeUndefined();
+    expect(open().status().families.ipv4.generation).toBe(0);
     expect(apply(B)).toBeGreaterThan(before);
     expect(states()).toEqual(['next-9']);
     expect(inForce()).toBe(B);
@@ -286,9 +286,9 @@ describe('devices at placement xdp', () => {
     apply(A, 'xdp');
     kernel.presentDevices = [{ ...device, name: 'lan0' }];
     const engine = open();
-    engine.withLock(0, () => engine.zero({}));
+    engine.withLock(0, () => engine.zero('ipv4', {}));
     expect(open().status().devices).toEqual([{ name: 'lan0', ifindex: 2, mode: 'generic' }]);
-    expect(open().current()!.devices).toEqual(['lan0']);
+    expect(open().current('ipv4')!.devices).toEqual(['lan0']);
   });
 
   it.each([
@@ -343,10 +343,10 @@ describe('the first apply', () => {
         expect(error).toBeInstanceOf(InjectedFailure);
       }
       const engine = open();
-      const { generation } = engine.status();
+      const { generation } = engine.status().families.ipv4;
       if (generation !== 0) expect(inForce()).toBe(A);
       engine.withLock(0, () => engine.detach());
-      rmSync(directory, { recursive: true });
+      rmSync(directory, { recursive: true, force: true });
     }
   });
 });

@@ -92,8 +92,8 @@ describe('print', () => {
     ['-m comment --comment ""', '-m comment --comment ""'],
     [`-m comment --comment ${'ü'.repeat(128)}`, `-m comment --comment "${'ü'.repeat(127)}"`],
   ])('%s', (specification, printed) => {
-    expect(printRule(parse(specification))).toBe(printed);
-    expect(printRule(parse(printed))).toBe(printed);
+    expect(printRule(parse(specification), 'ipv4')).toBe(printed);
+    expect(printRule(parse(printed), 'ipv4')).toBe(printed);
   });
 });
 

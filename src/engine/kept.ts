@@ -1,0 +1,77 @@
+// Placement `none`: a ruleset that is kept in the store as text, counters included, and not enforced.
+//
+// Nothing counts, so the counters are those that the ruleset came with. What the kernel enforces goes before what is
+// kept: a command that was interrupted between the two leaves the rules in force as the ones that count.
+
+import type { Family } from '../base/family.ts';
+import type { Chain, Rule, Ruleset, Table } from '../ruleset/model.ts';
+import { parseRuleset } from '../ruleset/parse.ts';
+import { printRule, printRuleset } from '../ruleset/print.ts';
+import type { KeptRuleset, Store } from '../store/store.ts';
+
+const FAMILY_NAME: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
+
+/** What must be said of rules at placement `none`. */
+export function keptWarning(family: Family): string {
+  return `placement none: the rules of ${FAMILY_NAME[family]} are kept, and nothing of them is enforced`;
+}
+
+/** What must be said when rules that were enforced until now are only kept. */
+export function releasedWarning(family: Family): string {
+  const name = FAMILY_NAME[family];
+  return `placement none: the rules of ${name} are enforced no longer, only kept: every packet of ${name} is accepted`;
+}
+
+/** Stores a ruleset in place of the one that its family kept before. */
+export function keep(store: Store, ruleset: Ruleset, sourceFile: string): void {
+  store.keep(ruleset.family, { sourceFile, text: printRuleset(ruleset, { counters: true }) });
+}
+
+export function readKept({ text, sourceFile }: KeptRuleset, family: Family): Ruleset {
+  return readStored(text, sourceFile, family);
+}
+
+/** A ruleset out of the text that was printed of it. Text that does not read back must not become fewer rules. */
+export function readStored(text: string, file: string, family: Family): Ruleset {
+  const { ruleset, diagnostics } = parseRuleset(text, { file, family });
+  const [first] = diagnostics;
+  if (first === undefined) return ruleset;
+  throw new Error(`the stored rules cannot be read, line ${first.span.line}: ${first.message}`);
+}
+
+/**
+ * A ruleset with the counters of another one that it replaces: those of policies, and of rules of the same text in the
+ * same chain, the first to the first and so on. With `kept`, rules that are not in it have their own.
+ */
+export function carryCounters(before: Ruleset, after: Ruleset, kept?: ReadonlySet<Rule>): Ruleset {
+  const tables = after.tables.map((table): Table => {
+    const old = new Map(before.tables.find(({ name }) => name === table.name)?.chains.map((c) => [c.name, c]));
+    return {
+      ...table,
+      chains: table.chains.map((chain) => carryChain(old.get(chain.name), chain, after.family, kept)),
+    };
+  });
+  return { ...after, tables };
+}
+
+function carryChain(
+  before: Chain | undefined,
+  after: Chain,
+  family: Family,
+  kept: ReadonlySet<Rule> | undefined,
+): Chain {
+  if (before === undefined) return after;
+  const free = new Map<string, Rule[]>();
+  for (const rule of before.rules) {
+    const text = printRule(rule, family);
+    const rules = free.get(text);
+    if (rules === undefined) free.set(text, [rule]);
+    else rules.push(rule);
+  }
+  for (const rules of free.values()) rules.reverse();
+  const rules = after.rules.map((rule) => {
+    if (kept?.has(rule) === false) return rule;
+    return { ...rule, counters: free.get(printRule(rule, family))?.pop()?.counters ?? rule.counters };
+  });
+  return { ...after, counters: after.policy === undefined ? after.counters : before.counters, rules };
+}

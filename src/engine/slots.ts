@@ -1,0 +1,46 @@
+// Between a ruleset and the slots of its counters.
+
+import { type Counters, ZERO } from '../base/counters.ts';
+import type { Manifest } from '../codegen/manifest.ts';
+import type { Rule, Ruleset } from '../ruleset/model.ts';
+import { filterTable } from './compile.ts';
+import type { TableCounters } from './types.ts';
+
+/** Sorts counters by chain; a chain's rules are in their order. */
+export function perChain({ slots }: Manifest, shown: readonly Counters[]): TableCounters {
+  const chains = new Map<string, { policy?: Counters; rules: Counters[] }>();
+  for (const [slot, owner] of slots.entries()) {
+    let chain = chains.get(owner.chain);
+    if (chain === undefined) {
+      chain = { rules: [] };
+      chains.set(owner.chain, chain);
+    }
+    if (owner.kind === 'policy') chain.policy = shown[slot]!;
+    else chain.rules[owner.index] = shown[slot]!;
+  }
+  return chains;
+}
+
+/** The rule that owns each slot; policies own theirs without one. */
+export function rulesBySlot(ruleset: Ruleset, { slots }: Manifest): (Rule | undefined)[] {
+  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
+  return slots.map((owner) => (owner.kind === 'rule' ? chains.get(owner.chain)?.rules[owner.index] : undefined));
+}
+
+/** The counters written in the ruleset, by slot. */
+export function writtenCounters(ruleset: Ruleset, manifest: Manifest): Counters[] {
+  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
+  const rules = rulesBySlot(ruleset, manifest);
+  return manifest.slots.map((owner, slot) => (rules[slot] ?? chains.get(owner.chain))?.counters ?? ZERO);
+}
+
+/** The counters written in the filter table of a ruleset, by chain. */
+export function countersOf(ruleset: Ruleset): TableCounters {
+  const chains = ruleset.tables.find(({ name }) => name === 'filter')?.chains ?? [];
+  return new Map(
+    chains.map(({ name, policy, counters, rules }) => [
+      name,
+      { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
+    ]),
+  );
+}
