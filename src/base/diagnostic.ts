@@ -77,7 +77,7 @@ export function severityOf(diagnostic: Diagnostic): 'error' | 'warning' {
  */
 export function renderDiagnostic(diagnostic: Diagnostic, source: string): string {
   const { file, span, message, code, hint } = diagnostic;
-  const lines = [`${file}:${span.line}:${span.column}: ${severityOf(diagnostic)}: ${message} [${code}]`];
+  const lines = [`${file}:${span.line}:${span.column}: ${severityOf(diagnostic)}: ${message.trim()} [${code}]`];
   const text = source.split('\n', span.line)[span.line - 1];
   if (text !== undefined) {
     const shown = excerpt(text, span);

@@ -1,6 +1,10 @@
 // What the iptables-compatible commands have in common: the version they stand for, and how they say what is wrong.
+//
+// iptables stops at the first mistake, so the first one is told in its words and decides the exit code. Behind it come
+// all of them with place, caret and hint.
 
-import type { Diagnostic, DiagnosticCode } from '../base/diagnostic.ts';
+import { DIAGNOSTICS, type Diagnostic, type Form } from '../base/diagnostic.ts';
+import { renderDiagnostics } from './request.ts';
 
 /** The release of iptables whose options, output and exit codes these commands follow. */
 export const IPTABLES_VERSION = '1.8.9';
@@ -26,7 +30,7 @@ export class CommandError extends Error {
   }
 }
 
-function tryHelp(program: string): string {
+export function tryHelp(program: string): string {
   return `Try \`${program} -h' or '${program} --help' for more information.\n`;
 }
 
@@ -35,14 +39,15 @@ export function parameterProblem(program: string, message: string): CommandError
   return new CommandError(`${versionLine(program)}: ${message}\n${tryHelp(program)}`, EXIT.parameter);
 }
 
-/** The same without the version in front: iptables has both. */
-export function badArgument(program: string, word: string): CommandError {
-  return new CommandError(`Bad argument \`${word}'\n${tryHelp(program)}`, EXIT.parameter);
+/** The table cannot be had: iptables takes that for a kernel that is too old. */
+export function versionProblem(program: string, message: string, hint: string): CommandError {
+  const upgrade = `Perhaps ${program} or your kernel needs to be upgraded.\n${program}: hint: ${hint}\n`;
+  return new CommandError(`${versionLine(program)}: ${message}\n${upgrade}`, EXIT.version);
 }
 
-/** `-6` given to an IPv4 command. */
-export function wrongFamily(program: string): CommandError {
-  return new CommandError(tryHelp(program), EXIT.parameter);
+/** What the kernel or its library refused, with the reason that iptables gives. */
+export function refusal(program: string, reason: string): CommandError {
+  return new CommandError(`${program}: ${reason}.\n`, EXIT.other);
 }
 
 /** The value of -w in seconds. */
@@ -51,19 +56,42 @@ export function parseSeconds(program: string, value: string): number {
   return Number(value);
 }
 
-/** The diagnostics for which iptables-restore exits with 1, being noticed by the kernel or late; for others it is 2. */
-const LATE: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
-  'missing-commit',
-  'unknown-chain',
-  'wrong-protocol',
-  'bad-policy',
-  'chain-loop',
-  'too-large',
-  'not-at-placement',
-]);
+const EXIT_OF_FORM: Readonly<Record<Form, number>> = {
+  parameter: EXIT.parameter,
+  argument: EXIT.parameter,
+  other: EXIT.other,
+  failed: EXIT.other,
+  commit: EXIT.other,
+  version: EXIT.version,
+};
 
 /** iptables stops at the first mistake, so the first one decides. */
 export function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
   const first = diagnostics[0];
-  return first === undefined || LATE.has(first.code) ? EXIT.other : EXIT.parameter;
+  return first === undefined ? EXIT.other : EXIT_OF_FORM[DIAGNOSTICS[first.code].form];
+}
+
+/** How iptables-restore tells a mistake: its message, or the line that failed, and what to try. */
+export function inIptablesWords({ code, message, span, noticedAt }: Diagnostic, program: string): string {
+  const line = noticedAt ?? span.line;
+  const where = `Error occurred at line: ${line}\n${tryHelp(program)}`;
+  switch (DIAGNOSTICS[code].form) {
+    case 'parameter':
+      return `${versionLine(program)}: ${message}\n${where}`;
+    case 'argument':
+      return `${message}\n${where}`;
+    case 'other':
+    case 'version':
+      return `${versionLine(program)}: ${message}\n`;
+    case 'failed':
+      return `${program}: line ${line} failed\n`;
+    case 'commit':
+      return `${program}: ${message}\n`;
+  }
+}
+
+/** Ends a command that reads a file: the first mistake in iptables' words, then all of them. */
+export function refuseFile(diagnostics: readonly Diagnostic[], source: string, program: string): CommandError {
+  const first = diagnostics[0] === undefined ? '' : inIptablesWords(diagnostics[0], program);
+  return new CommandError(`${first}${renderDiagnostics(diagnostics, source)}`, exitCodeOf(diagnostics));
 }

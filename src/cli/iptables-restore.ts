@@ -1,26 +1,26 @@
-// iptables-bpf-restore: enforces the filter table of an iptables-save file, all of it or nothing.
+// iptables-bpf-restore and ip6tables-bpf-restore: put a file of rules into force, all of it or nothing.
 //
 // The whole file is read, compiled and verified by the kernel before anything changes. In contrast to iptables, every
 // mistake is told, not the first alone, and a mistake in one table keeps the others from being committed too.
 
-import type { Diagnostic } from '../base/diagnostic.ts';
 import type { ApplyRequest, Engine } from '../engine/types.ts';
+import { describeRule } from '../ruleset/list.ts';
 import type { Ruleset } from '../ruleset/model.ts';
-import { parseRuleset } from '../ruleset/parse.ts';
-import { CommandError, EXIT, exitCodeOf, parseSeconds, versionLine } from './compat.ts';
+import { systemNames } from '../ruleset/names.ts';
+import { type ParseObserver, parseRuleset } from '../ruleset/parse.ts';
+import { CommandError, EXIT, parseSeconds, refuseFile, versionLine } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
-import { enforcedTable, isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
-
-const PROGRAM = 'iptables-restore';
-const COMMAND = 'iptables-bpf-restore';
+import { commandName, type Program } from './program.ts';
+import { whereToEnforce, withEngine } from './request.ts';
 
 const OPTIONS: readonly OptionDefinition[] = [
+  { short: 'b', long: 'binary', argument: 'none' },
   { short: 'c', long: 'counters', argument: 'none' },
   { short: 'v', long: 'verbose', argument: 'none' },
   { short: 'V', long: 'version', argument: 'none' },
-  { short: 't', long: 'test', argument: 'none' },
+  { short: 't', long: 'test', argument: 'optional' },
   { short: 'h', long: 'help', argument: 'none' },
   { short: 'n', long: 'noflush', argument: 'none' },
   { short: 'M', long: 'modprobe', argument: 'required' },
@@ -29,16 +29,17 @@ const OPTIONS: readonly OptionDefinition[] = [
   { short: 'W', long: 'wait-interval', argument: 'optional' },
 ];
 
-const HELP = `Usage: ${COMMAND} [-c] [-t] [-n] [-w [SECONDS]] [-T TABLE] [-v] [FILE]
+const help = (command: string): string => `Usage: ${command} [-c] [-t] [-n] [-w [SECONDS]] [-T TABLE] [-v] [FILE]
 
-Makes the filter table of an iptables-save FILE (default: standard input) the one in force.
+Makes the rules of an iptables-save FILE (default: standard input) the ones in force.
 
   -c --counters          take the counters that the file has
   -t --test              compile and have the kernel verify, change nothing
+     --test=syntax       read the file only: needs no rights, and enforcing is not asked for
   -n --noflush           add to the rules in force instead of replacing them
   -w --wait [SECONDS]    how long to wait for another command to end (default: for ever)
   -T --table TABLE       of several tables in the file, take only this one
-  -v --verbose           say what was enforced, and how
+  -v --verbose           say what is read and done
   -h --help              print this text
   -V --version           print the version
 
@@ -47,7 +48,7 @@ Where rules are enforced is set in /etc/bpfilter/config.json and by BPFILTER_* v
 
 interface Options {
   counters: boolean;
-  test: boolean;
+  test: 'no' | 'syntax' | 'verify';
   noflush: boolean;
   verbose: boolean;
   wait?: number;
@@ -55,55 +56,83 @@ interface Options {
   file?: string;
 }
 
-export function restore(words: readonly string[], context: Context): number {
-  const options = readOptions(words, context);
+export function restore(words: readonly string[], context: Context, program: Program): number {
+  const options = readOptions(words, context, program);
   if (options === undefined) return EXIT.ok;
-  const config = loadConfig(context.environment);
   const whole = readText(options.file, context);
-  const text = options.table === undefined ? whole : onlyTable(whole, options.table);
+  if (options.test === 'syntax') {
+    read(whole, undefined, options, context, program);
+    return EXIT.ok;
+  }
+  const config = loadConfig(context.environment);
   return withEngine(config, context, (engine) => {
     const enforce = () => {
-      const { counters, noflush } = options;
-      const before = engine.current('ipv4', noflush ? 'throw' : 'nothing')?.ruleset;
-      const file = options.file ?? '<stdin>';
-      const existing = before && { existing: before };
-      const { ruleset, diagnostics } = parseRuleset(text, { file, noflush, counters, ...existing });
-      if (diagnostics.length > 0) return refuse(diagnostics, whole, context);
-      if (isUnchanged(ruleset, before)) return EXIT.ok;
+      const { noflush } = options;
+      const before = engine.current(program.family, noflush ? 'throw' : 'nothing')?.ruleset;
+      const ruleset = read(whole, before, options, context, program);
+      const unchanged = ruleset.tables.every((table) => before?.tables.includes(table));
+      if (unchanged) return EXIT.ok;
       const where = whereToEnforce(config, context.kernel);
-      const source = { file, text: whole };
-      const request: ApplyRequest = { ruleset, source, ...counting(noflush, ruleset, before), ...where };
-      return hand(request, engine, options, context);
+      const source = { file: options.file ?? '<stdin>', text: whole };
+      const request: ApplyRequest = { ruleset, source, ...counting(noflush, before), ...where };
+      return hand(request, engine, options, context, program);
     };
     return engine.withLock(options.wait ?? config.wait, enforce);
   });
 }
 
+/** The ruleset of the file; ends the command where it has a mistake. */
+function read(
+  whole: string,
+  existing: Ruleset | undefined,
+  options: Options,
+  context: Context,
+  program: Program,
+): Ruleset {
+  const { counters, noflush, file = '<stdin>', table, verbose } = options;
+  const text = table === undefined ? whole : onlyTable(whole, table);
+  const parsed = parseRuleset(text, {
+    ...{ file, family: program.family, noflush, counters },
+    ...(existing && { existing }),
+    ...(verbose && { observer: narrator(context, program, noflush) }),
+  });
+  if (parsed.diagnostics.length > 0) throw refuseFile(parsed.diagnostics, whole, `${program.name}-restore`);
+  return parsed.ruleset;
+}
+
+/** What -v says of a file while it is read. With -n, iptables says nothing of tables and rules. */
+function narrator(context: Context, { family }: Program, noflush: boolean): ParseObserver {
+  return {
+    comment: (line) => context.print(`${line}\n`),
+    table: (draft) => {
+      if (noflush) return;
+      const names = draft.chainNames();
+      const users = names.filter((name) => !draft.isBuiltin(name));
+      context.print(names.map((name) => `Flushing chain \`${name}'\n`).join(''));
+      context.print(users.map((name) => `Deleting chain \`${name}'\n`).join(''));
+    },
+    command: (_, rules) => {
+      if (!noflush) context.print(rules.map((rule) => describeRule(rule, family, systemNames())).join(''));
+    },
+  };
+}
+
 /**
- * A restore begins with the counters that it sets; with -n, the rules that were there before go on counting, and always
- * where the file does not have the table.
+ * A restore begins with the counters that it sets; with -n, the rules that were there before go on counting. Tables
+ * that the file does not have keep theirs.
  */
-function counting(
-  noflush: boolean,
-  ruleset: Ruleset,
-  before: Ruleset | undefined,
-): Pick<ApplyRequest, 'counters' | 'kept'> {
-  if (!noflush && enforcedTable(ruleset) !== enforcedTable(before)) return { counters: 'ruleset' };
-  const chains = before?.tables.flatMap((table) => table.chains) ?? [];
-  return { counters: 'carry', kept: new Set(chains.flatMap((chain) => chain.rules)) };
+function counting(noflush: boolean, before: Ruleset | undefined): Pick<ApplyRequest, 'counters' | 'kept'> {
+  if (!noflush) return { counters: 'ruleset' };
+  const rules = before?.tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+  return { counters: 'carry', kept: new Set(rules) };
 }
 
-function hand(request: ApplyRequest, engine: Engine, options: Options, context: Context): number {
-  const result = options.test ? engine.verify(request) : engine.apply(request);
-  if (!result.ok) return refuse(result.diagnostics, request.source.text, context);
-  printWarnings(COMMAND, result.warnings, context);
+function hand(request: ApplyRequest, engine: Engine, options: Options, context: Context, program: Program): number {
+  const result = options.test === 'verify' ? engine.verify(request) : engine.apply(request);
+  if (!result.ok) throw refuseFile(result.diagnostics, request.source.text, `${program.name}-restore`);
   if (options.verbose) for (const note of result.notes) context.print(`${note}\n`);
+  for (const warning of result.warnings) context.printError(`${commandName(program, 'restore')}: ${warning}\n`);
   return EXIT.ok;
-}
-
-function refuse(diagnostics: readonly Diagnostic[], text: string, context: Context): number {
-  context.printError(renderDiagnostics(diagnostics, text));
-  return exitCodeOf(diagnostics);
 }
 
 /** The text with the lines of all other tables emptied, so that lines keep their numbers. */
@@ -132,8 +161,10 @@ function readText(file: string | undefined, context: Context): string {
 }
 
 /** `undefined` where an option asked for something to be printed, and it was. */
-function readOptions(words: readonly string[], context: Context): Options | undefined {
-  const options: Options = { counters: false, test: false, noflush: false, verbose: false };
+function readOptions(words: readonly string[], context: Context, program: Program): Options | undefined {
+  const command = commandName(program, 'restore');
+  const name = `${program.name}-restore`;
+  const options: Options = { counters: false, test: 'no', noflush: false, verbose: false };
   const files: string[] = [];
   const reader = new OptionReader(words, OPTIONS);
   let interval = false;
@@ -143,18 +174,23 @@ function readOptions(words: readonly string[], context: Context): Options | unde
       continue;
     }
     if (item.kind === 'problem') {
-      const text = `${COMMAND}: ${describeProblem(item)}\nTry \`${PROGRAM} -h' for more information.\n`;
+      const text = `${command}: ${describeProblem(item)}\nTry \`${name} -h' for more information.\n`;
       throw new CommandError(text, EXIT.other);
     }
     switch (item.name) {
       case 'help':
-        context.print(HELP);
+        context.print(help(command));
         return undefined;
       case 'version':
-        context.print(`${versionLine(PROGRAM)}\n`);
+        context.print(`${versionLine(name)}\n`);
         return undefined;
-      case 'counters':
+      case 'binary':
+        context.printError('-b/--binary option is not implemented\n');
+        break;
       case 'test':
+        options.test = testOf(item.value, command);
+        break;
+      case 'counters':
       case 'noflush':
       case 'verbose':
         options[item.name] = true;
@@ -164,7 +200,7 @@ function readOptions(words: readonly string[], context: Context): Options | unde
         break;
       case 'wait': {
         const value = item.value ?? reader.takeWord();
-        options.wait = value === undefined ? Number.POSITIVE_INFINITY : parseSeconds(PROGRAM, value);
+        options.wait = value === undefined ? Number.POSITIVE_INFINITY : parseSeconds(name, value);
         break;
       }
       case 'wait-interval':
@@ -180,4 +216,10 @@ function readOptions(words: readonly string[], context: Context): Options | unde
   }
   const [file] = files;
   return file === undefined ? options : { ...options, file };
+}
+
+function testOf(value: string | undefined, command: string): Options['test'] {
+  if (value === undefined) return 'verify';
+  if (value === 'syntax') return 'syntax';
+  throw new CommandError(`${command}: --test takes nothing, or =syntax\n`, EXIT.other);
 }

@@ -1,115 +1,248 @@
-// iptables-bpf: lists, zeroes and flushes the filter table in force, with the options and the output of iptables.
-//
-// Commands that change single rules (-A, -D, …) are named in the messages, not yet done.
+// iptables-bpf and ip6tables-bpf: every command of iptables on the rules in force, with its options, output, messages and
+// exit codes. The words are read as a line of a rules file is (src/ruleset/command.ts).
 
+import type { Word } from '../../grammar/getopt.ts';
+import { DIAGNOSTICS, type Diagnostic } from '../base/diagnostic.ts';
+import { TABLE_NAMES, type TableName } from '../base/hooks.ts';
 import type { Current, Engine } from '../engine/types.ts';
-import { flush } from '../ruleset/edit.ts';
-import { type ListOptions, listRules, listTable, type Selection } from '../ruleset/list.ts';
-import type { Table } from '../ruleset/model.ts';
+import { applyCommand, resolveTargets, TargetError } from '../ruleset/apply.ts';
+import { type Command, readCommand } from '../ruleset/command.ts';
+import { EditError, TableDraft } from '../ruleset/draft.ts';
+import { checkTable } from '../ruleset/kernel-checks.ts';
+import { describeRule, listRules, listTable } from '../ruleset/list.ts';
+import type { Ruleset, Table } from '../ruleset/model.ts';
 import { systemNames } from '../ruleset/names.ts';
-import { sortedChains } from '../ruleset/print.ts';
-import { BUILTIN_CHAINS, ENFORCED_TABLE, emptyTable } from '../ruleset/tables.ts';
-import { CommandError, EXIT, exitCodeOf, versionLine } from './compat.ts';
-import { loadConfig } from './config.ts';
+import { COMMAND_LETTERS } from '../ruleset/options.ts';
+import { emptyTable, isTable } from '../ruleset/tables.ts';
+import { CommandError, EXIT, parameterProblem, refusal, tryHelp, versionLine, versionProblem } from './compat.ts';
+import { type Config, loadConfig } from './config.ts';
 import type { Context } from './context.ts';
-import { type CommandLine, IPTABLES_HELP, PROGRAM, readCommandLine } from './iptables-options.ts';
-import { enforcedTable, renderDiagnostics, withEngine } from './request.ts';
+import { iptablesHelp } from './iptables-help.ts';
+import type { Program } from './program.ts';
+import { whereToEnforce, withEngine } from './request.ts';
 
-export function iptables(words: readonly string[], context: Context): number {
-  const line = readCommandLine(words, context);
-  if (line === 'help' || line === 'version') {
-    context.print(line === 'help' ? IPTABLES_HELP : `${versionLine(PROGRAM)}\n`);
-    return EXIT.ok;
-  }
-  checkTable(line.table);
-  const config = loadConfig(context.environment);
-  return withEngine(config, context, (engine) => {
-    const show = (current: Current | undefined): void => {
-      const table = tableOf(current);
-      if (line.commands.has('list')) context.print(list(table, line.selection, line.list));
-      if (line.commands.has('list-rules')) context.print(listCommands(table, line.selection, line.list.verbose));
-    };
-    if (!line.commands.has('zero') && !line.commands.has('flush')) {
-      show(engine.current());
+const SPAN = { line: 1, column: 1, length: 1 };
+
+export function iptables(words: readonly string[], context: Context, program: Program): number {
+  const result = readCommand(placeWords(words), {
+    ...{ family: program.family, names: systemNames(), table: 'filter', span: SPAN },
+  });
+  switch (result.kind) {
+    case 'other-family':
       return EXIT.ok;
-    }
-    return engine.withLock(line.wait ?? config.wait, () => {
-      const current = engine.current();
-      show(current);
-      return change(engine, current, line, context);
-    });
+    case 'help':
+      context.print(iptablesHelp(program, result.scope));
+      return EXIT.ok;
+    case 'version':
+      context.print(
+        `${result.negated ? `Not ${versionLine(program.name).replace(/^\S+ v/, '')} ;-)` : versionLine(program.name)}\n`,
+      );
+      return EXIT.ok;
+    case 'findings':
+      throw problemOf(result.findings[0]!, program);
+    case 'command':
+      return run(result.command, words, context, program);
+  }
+}
+
+/** Words of a command line, placed as if they stood in a line with blanks between them. */
+function placeWords(words: readonly string[]): Word[] {
+  let offset = 0;
+  return words.map((text) => {
+    const word = { text, offset, length: Math.max(1, text.length) };
+    offset += text.length + 1;
+    return word;
   });
 }
 
-function checkTable(name: string): void {
-  if (name === ENFORCED_TABLE) return;
-  const known = Object.hasOwn(BUILTIN_CHAINS, name);
-  const reason = known
-    ? 'bpfilter enforces the table filter only: ask iptables-legacy or iptables-nft for this one'
-    : 'Table does not exist';
-  throw new CommandError(
-    `${versionLine(PROGRAM)}: can't initialize iptables table \`${name}': ${reason}\n`,
-    EXIT.version,
-  );
+function problemOf({ code, message }: Pick<Diagnostic, 'code' | 'message'>, { name }: Program): CommandError {
+  if (code === 'bad-argument') return new CommandError(`${message}\n${tryHelp(name)}`, EXIT.parameter);
+  if (code === 'wrong-family') return new CommandError(tryHelp(name), EXIT.parameter);
+  return parameterProblem(name, message);
 }
 
-function list(table: Table, selection: Selection, options: ListOptions): string {
-  requireChain(table, selection);
-  return listTable(table, selection, options, systemNames());
+function run(command: Command, words: readonly string[], context: Context, program: Program): number {
+  const { manner, names } = command;
+  for (const note of manner.notes) context.printError(`${note}\n`);
+  const config = loadConfig(context.environment);
+  return withEngine(config, context, (engine) => {
+    const table = checkTableName(command.table, program);
+    const work = () => new Session(engine, config, context, program, table, words).run(command);
+    if ([...names].every((name) => name === 'list' || name === 'list-rules')) return work();
+    const wait = manner.wait === undefined ? config.wait : manner.wait < 0 ? Number.POSITIVE_INFINITY : manner.wait;
+    return engine.withLock(wait, work);
+  });
 }
 
-function listCommands(table: Table, selection: Selection, verbose: boolean): string {
-  requireChain(table, selection);
-  return listRules(table, selection, verbose, systemNames());
+function checkTableName(name: string, program: Program): TableName {
+  if (isTable(name)) return name;
+  const message = `can't initialize ${program.name} table \`${name}': Table does not exist (do you need to insmod?)`;
+  throw versionProblem(program.name, message, `tables are ${TABLE_NAMES.join(', ')}`);
 }
 
-function change(engine: Engine, current: Current | undefined, line: CommandLine, context: Context): number {
-  const table = tableOf(current);
-  const { selection } = line;
-  const rules = requireChain(table, selection);
-  const verb = line.commands.has('flush') ? 'Flushing' : 'Zeroing';
-  if (verb === 'Zeroing' && (selection.rule ?? 0) > rules) throw failure('Index of counter too big.');
-  if (line.list.verbose && selection.rule === undefined) {
-    const chains = sortedChains(table).filter(({ name }) => selection.chain === undefined || name === selection.chain);
-    context.print(chains.map(({ name }) => `${verb} chain \`${name}'\n`).join(''));
+/** One command on one table of the rules in force. */
+class Session {
+  private readonly engine: Engine;
+  private readonly config: Config;
+  private readonly context: Context;
+  private readonly program: Program;
+  private readonly words: readonly string[];
+  private readonly current: Current | undefined;
+  private readonly table: Table;
+
+  constructor(
+    engine: Engine,
+    config: Config,
+    context: Context,
+    program: Program,
+    table: TableName,
+    words: readonly string[],
+  ) {
+    this.engine = engine;
+    this.config = config;
+    this.context = context;
+    this.program = program;
+    this.words = words;
+    this.current = engine.current(program.family);
+    const found = this.current?.ruleset.tables.find(({ name }) => name === table);
+    this.table = found ?? emptyTable(table, SPAN);
   }
-  if (current === undefined) return EXIT.ok;
-  if (verb === 'Zeroing') {
-    engine.zero(selection, countersOf(table));
+
+  run(command: Command): number {
+    const { names } = command;
+    if (names.has('list')) this.list(command);
+    if (names.has('list-rules')) this.listRules(command);
+    if (names.has('zero')) this.zero(command);
+    else if (!names.has('list') && !names.has('list-rules')) this.change(command);
     return EXIT.ok;
   }
-  const { ruleset: before, placement, devices, mode, allowInexact } = current;
-  const ruleset = flush(before, ENFORCED_TABLE, selection.chain);
-  const source = { file: `${PROGRAM} -F`, text: '' };
-  const result = engine.apply({ ruleset, source, counters: 'carry', placement, devices, mode, allowInexact });
-  if (result.ok) return EXIT.ok;
-  context.printError(renderDiagnostics(result.diagnostics, source.text));
-  return exitCodeOf(result.diagnostics);
+
+  // ----- showing -----
+
+  private list({ chain, number, manner }: Command): void {
+    this.requireChain(chain?.text);
+    const { family } = this.program;
+    const { numeric, exact, lineNumbers, verbose } = manner;
+    const options = { family, numeric, exact, lineNumbers, verbose: verbose > 0 };
+    this.context.print(listTable(this.table, selection(chain, number), options, systemNames()));
+  }
+
+  private listRules({ chain, number, manner }: Command): void {
+    this.requireChain(chain?.text);
+    const options = { family: this.program.family, verbose: manner.verbose > 0 };
+    this.context.print(listRules(this.table, selection(chain, number), options, systemNames()));
+  }
+
+  private requireChain(name: string | undefined): void {
+    if (name === undefined || this.table.chains.some((chain) => chain.name === name)) return;
+    throw refusal(this.program.name, 'No chain/target/match by that name');
+  }
+
+  // ----- changing -----
+
+  private zero(command: Command): void {
+    const { chain, number, manner } = command;
+    this.edit(() => this.draft().zero(chain?.text, number));
+    if (manner.verbose > 0 && number === undefined) this.announce('Zeroing', chain?.text, () => true);
+    if (this.current === undefined) return;
+    const { family } = this.program;
+    this.engine.zero(family, { table: this.table.name, ...selection(chain, number) }, countersOf(this.table));
+  }
+
+  private change(command: Command): void {
+    const draft = this.draft();
+    this.warnOfChain(command, draft);
+    const rules = this.edit(() => resolveTargets(command, draft));
+    const { verbose } = command.manner;
+    if (verbose > 0) {
+      for (const rule of rules) this.context.print(describeRule(rule, this.program.family, systemNames()));
+      const name = command.chain?.text;
+      if (command.names.has('flush')) this.announce('Flushing', name, () => true);
+      if (command.names.has('delete-chain')) this.announce('Deleting', name, (each) => !draft.isBuiltin(each));
+    }
+    this.edit(() => applyCommand(command, draft, SPAN));
+    if (command.names.has('check')) return;
+    const table = draft.finish();
+    const [refused] = checkTable(table, this.program.family);
+    if (refused !== undefined) throw this.refused(refused.reason, refused.message);
+    this.put(table, command);
+  }
+
+  /** A chain wins over an extension of the same name, and iptables says so. */
+  private warnOfChain({ jump }: Command, draft: TableDraft): void {
+    if (jump?.extension === undefined || !draft.isChain(jump.name)) return;
+    this.context.printError(`Warning: using chain ${jump.name}, not extension\n`);
+  }
+
+  private announce(verb: string, chain: string | undefined, asked: (name: string) => boolean): void {
+    const names = chain === undefined ? this.draft().chainNames().filter(asked) : [chain];
+    this.context.print(names.map((name) => `${verb} chain \`${name}'\n`).join(''));
+  }
+
+  private draft(): TableDraft {
+    return new TableDraft(this.table, { span: SPAN, family: this.program.family, names: systemNames() }, false);
+  }
+
+  /** Does `work`; what it refuses ends the command with the reason that iptables gives. */
+  private edit<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof TargetError) throw parameterProblem(this.program.name, error.message);
+      if (error instanceof EditError) throw this.refused(error.reason, error.message);
+      throw error;
+    }
+  }
+
+  private refused(reason: string, message: string): CommandError {
+    const { text, exitCode } = refusal(this.program.name, reason);
+    return new CommandError(`${text}${this.program.name}: ${message}\n`, exitCode);
+  }
+
+  private put(table: Table, command: Command): void {
+    const { current, program, context, config, engine } = this;
+    const before = current?.ruleset;
+    const ruleset = withTable(before ?? { family: program.family, tables: [] }, table);
+    const kept = new Set(before?.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules)));
+    const where = current ?? whereToEnforce(config, context.kernel);
+    const { placement, devices, mode, allowInexact } = where;
+    const source = {
+      file: `${program.name} -${[...command.names].map((name) => COMMAND_LETTERS[name]).join('')}`,
+      text: this.words.join(' '),
+    };
+    const request = { ruleset, source, kept, placement, devices, mode, allowInexact };
+    const result = engine.apply({ ...request, counters: 'carry' });
+    if (!result.ok) {
+      const lines = result.diagnostics.map(({ code, message, hint }) => {
+        const remedy = hint === undefined ? '' : `${program.name}: hint: ${hint}\n`;
+        return `${program.name}: ${message} [${code}]\n${remedy}`;
+      });
+      const [first] = result.diagnostics;
+      const isParameter = first !== undefined && DIAGNOSTICS[first.code].form === 'parameter';
+      throw new CommandError(lines.join(''), isParameter ? EXIT.parameter : EXIT.other);
+    }
+    for (const warning of result.warnings) context.printError(`${program.name}: ${warning}\n`);
+  }
+}
+
+function selection(chain: Word | undefined, rule: number | undefined): { chain?: string; rule?: number } {
+  return { ...(chain && { chain: chain.text }), ...(rule !== undefined && { rule }) };
+}
+
+function withTable(ruleset: Ruleset, table: Table): Ruleset {
+  const isThere = ruleset.tables.some(({ name }) => name === table.name);
+  const tables = isThere
+    ? ruleset.tables.map((each) => (each.name === table.name ? table : each))
+    : [...ruleset.tables, table];
+  return { ...ruleset, tables };
 }
 
 /** What a listing of the table has shown. */
-function countersOf(table: Table): ReturnType<Engine['counters']> {
+function countersOf(table: Table): Parameters<Engine['zero']>[2] {
   return new Map(
     table.chains.map(({ name, policy, counters, rules }) => [
       name,
       { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
     ]),
   );
-}
-
-/** The table in force; where nothing is, what iptables shows of a table that nobody has touched. */
-function tableOf(current: Current | undefined): Table {
-  return enforcedTable(current?.ruleset) ?? emptyTable(ENFORCED_TABLE, { line: 1, column: 1, length: 1 });
-}
-
-/** How many rules the selected chain has; stops the command if there is no such chain. */
-function requireChain(table: Table, { chain }: Selection): number {
-  if (chain === undefined) return 0;
-  const found = table.chains.find(({ name }) => name === chain);
-  if (found === undefined) throw failure('No chain/target/match by that name.');
-  return found.rules.length;
-}
-
-function failure(message: string): CommandError {
-  return new CommandError(`${PROGRAM}: ${message}\n`, EXIT.other);
 }

@@ -3,24 +3,33 @@
 
 import { basename } from 'node:path';
 import { CommandError, EXIT } from './compat.ts';
-import { type Command, processContext } from './context.ts';
+import { type Command, type Context, processContext } from './context.ts';
 import { runCommand } from './errors.ts';
 import { iptables } from './iptables.ts';
 import { restore } from './iptables-restore.ts';
 import { save } from './iptables-save.ts';
+import { commandName, PROGRAMS, type Program } from './program.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([
-  ['iptables-bpf', iptables],
-  ['iptables-bpf-restore', restore],
-  ['iptables-bpf-save', save],
-]);
+const TOOLS: readonly (readonly [tool: 'restore' | 'save' | undefined, run: Tool])[] = [
+  [undefined, iptables],
+  ['restore', restore],
+  ['save', save],
+];
 
-/** The short names too, for the first word. */
+type Tool = (words: readonly string[], context: Context, program: Program) => number;
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  PROGRAMS.flatMap((program) =>
+    TOOLS.map(([tool, run]): [string, Command] => [
+      commandName(program, tool),
+      (words, context) => run(words, context, program),
+    ]),
+  ),
+);
+
+/** The names of iptables' own commands, and the short ones, for the first word. */
 const BY_WORD: ReadonlyMap<string, string> = new Map([
-  ...[...COMMANDS.keys()].map((name) => [name, name] as const),
-  ['iptables', 'iptables-bpf'],
-  ['iptables-restore', 'iptables-bpf-restore'],
-  ['iptables-save', 'iptables-bpf-save'],
+  ...[...COMMANDS.keys()].flatMap((name) => [[name, name] as const, [name.replace('-bpf', ''), name] as const]),
   ['restore', 'iptables-bpf-restore'],
   ['save', 'iptables-bpf-save'],
 ]);

@@ -11,11 +11,11 @@ import type { Diagnostic, DiagnosticCode, Span } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
 import type { Names } from '../base/names.ts';
-import { applyCommand, TargetError } from './apply.ts';
+import { applyCommand, resolveTargets, TargetError } from './apply.ts';
 import { type Command, type CommandContext, readLineCommand } from './command.ts';
 import { EditError, TableDraft } from './draft.ts';
 import { checkTable } from './kernel-checks.ts';
-import type { Ruleset, Table } from './model.ts';
+import type { Rule, Ruleset, Table } from './model.ts';
 import { systemNames } from './names.ts';
 import { NAME_LIMIT } from './scope.ts';
 import { RuleShapes } from './shapes.ts';
@@ -26,8 +26,8 @@ export interface ParseObserver {
   comment(line: string): void;
   /** A table begins, as it was before. */
   table(draft: TableDraft): void;
-  /** A command was carried out; `rules` are its rules with their targets. */
-  command(command: Command, draft: TableDraft): void;
+  /** A command is carried out; `rules` are its rules with their targets. */
+  command(command: Command, rules: readonly Rule[]): void;
 }
 
 export interface ParseOptions {
@@ -286,7 +286,7 @@ class FileParser {
       return;
     }
     try {
-      this.options.observer?.command(command, table);
+      this.options.observer?.command(command, resolveTargets(command, table));
       applyCommand(command, table, span);
     } catch (error) {
       if (!(error instanceof EditError)) throw error;

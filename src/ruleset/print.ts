@@ -76,6 +76,11 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** The tables in the order in which iptables-save prints them: the one made last comes first. */
+export function newestFirst(ruleset: Ruleset): Ruleset {
+  return { ...ruleset, tables: ruleset.tables.toReversed() };
+}
+
 /** Built-in chains in hook order, then user chains by the bytes of their names: the order of iptables-save and -L. */
 export function sortedChains(table: Table): readonly Chain[] {
   const users = table.chains.filter((chain) => chain.policy === undefined);
