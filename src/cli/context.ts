@@ -6,6 +6,7 @@ import type { Kernel } from '../engine/kernel.ts';
 import type { Directories } from '../engine/layout.ts';
 import { systemKernel } from '../engine/system-kernel.ts';
 import type { Engine } from '../engine/types.ts';
+import { writeWhole } from './output.ts';
 
 export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -26,26 +27,15 @@ export type Command = (words: readonly string[], context: Context) => number;
 export function processContext(): Context {
   return {
     environment: process.env,
+    // Asked for by one command only: Node makes a stream to answer it.
     get colour() {
       return process.stdout.isTTY === true && !process.env.NO_COLOR;
     },
     readInput: (path) => readFileSync(path ?? 0, 'utf8'),
-    print: (text) => void standardOutput().write(text),
-    printError: (text) => void process.stderr.write(text),
+    print: (text) => writeWhole(1, text),
+    printError: (text) => writeWhole(2, text),
     now: () => new Date(),
     kernel: systemKernel,
     openEngine: (directories) => openEngine(directories, systemKernel),
   };
-}
-
-let output: NodeJS.WriteStream | undefined;
-
-/** Made by the first use: Node loads its sockets for it, and a restore prints nothing. */
-function standardOutput(): NodeJS.WriteStream {
-  // A reader that has seen enough (`| head`) is no error.
-  output ??= process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-  return output;
 }
