@@ -1,6 +1,5 @@
 // Names of services, protocols and hosts as this machine has them: /etc/services, /etc/protocols, and the resolver.
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
@@ -113,6 +112,8 @@ function resolveHost(host: string, family: Family): readonly string[] {
   let addresses = resolved.get(key);
   if (addresses === undefined) {
     const database = family === 'ipv4' ? 'ahostsv4' : 'ahostsv6';
+    // Loaded here: it brings Node's sockets with it, which take longer to load than most commands run.
+    const { spawnSync } = process.getBuiltinModule('node:child_process');
     const { stdout } = spawnSync('getent', ['--', database, host], { encoding: 'utf8', timeout: 60_000 });
     const lines = (stdout ?? '').split('\n').filter((line) => /\bRAW\b/.test(line));
     // ahostsv6 gives IPv4 addresses mapped where a host has no other; iptables asks for none.
