@@ -15,6 +15,7 @@ declare var value: any;
 declare var open: any;
 declare var number: any;
 declare var close: any;
+declare var separator: any;
 declare var slash: any;
 declare var decimal: any;
 declare var name: any;
@@ -87,6 +88,10 @@ const grammar: Grammar = {
     {"name": "integers$ebnf$2$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "integers$ebnf$2$subexpression$1$ebnf$1"]},
     {"name": "integers$ebnf$2", "symbols": ["integers$ebnf$2", "integers$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
     {"name": "integers", "symbols": ["integers$ebnf$1", "integers$ebnf$2"], "postprocess": node.integers},
+    {"name": "idRange$ebnf$1$subexpression$1", "symbols": [(lexer.has("separator") ? {type: "separator"} : separator), (lexer.has("number") ? {type: "number"} : number)]},
+    {"name": "idRange$ebnf$1", "symbols": ["idRange$ebnf$1$subexpression$1"], "postprocess": id},
+    {"name": "idRange$ebnf$1", "symbols": [], "postprocess": () => null},
+    {"name": "idRange", "symbols": [(lexer.has("number") ? {type: "number"} : number), "idRange$ebnf$1"], "postprocess": node.idRange},
     {"name": "maskedInteger$ebnf$1$subexpression$1", "symbols": [(lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("number") ? {type: "number"} : number)]},
     {"name": "maskedInteger$ebnf$1", "symbols": ["maskedInteger$ebnf$1$subexpression$1"], "postprocess": id},
     {"name": "maskedInteger$ebnf$1", "symbols": [], "postprocess": () => null},

@@ -32,6 +32,8 @@ integer -> %number                                                       {% node
 
 integers -> %number:? (%colon %number:?):*                               {% node.integers %}
 
+idRange -> %number (%separator %number):?                               {% node.idRange %}
+
 maskedInteger -> %number (%slash %number):?                              {% node.maskedInteger %}
 
 decimal -> %decimal                                                      {% node.decimal %}

@@ -23,6 +23,7 @@ export const lexer = moo.states({
   counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
   integer: { number: numbersBefore('\\n'), name: rest },
   integers: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
+  idRange: { separator: /[-:]/, number: numbersBefore('-:'), name: /[^-:\n]+/ },
   maskedInteger: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
   decimal: { decimal: /[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\s\S])/, name: rest },
   words: { comma: ',', name: /[^,\n]+/ },

@@ -140,6 +140,10 @@ export const integers = ([first, more]: [Optional<Token>, [Token, Optional<Token
   | undefined
 )[] => [first, ...more.map((pair) => pair[1])].map((token) => (token === null ? undefined : parseInteger(token.value)));
 
+/** One or two numbers. */
+export const idRange = ([low, high]: [Token, Optional<[Token, Token]>]): readonly bigint[] =>
+  (high === null ? [low] : [low, high[1]]).map((token) => parseInteger(token.value));
+
 export function maskedInteger([value, mask]: [Token, Optional<[Token, Token]>]): MaskedIntegerNode {
   const node = { value: parseInteger(value.value) };
   return mask === null ? node : { ...node, mask: parseInteger(mask[1].value) };

@@ -26,6 +26,7 @@ export interface ValueNodes {
   counters: CountersNode;
   integer: bigint;
   integers: readonly (bigint | undefined)[];
+  idRange: readonly bigint[];
   maskedInteger: MaskedIntegerNode;
   decimal: number;
   words: readonly string[];
