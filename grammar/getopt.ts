@@ -8,9 +8,19 @@
 import type { LexerState } from 'moo';
 import { lexer as moo } from './lexer.ts';
 
-/** What iptables-restore 1.8.9 takes at most: words in a rule, bytes in a word. */
+/** What iptables-restore 1.8.9 takes at most: words in a rule, bytes in a word. A command line may have more. */
 const WORD_COUNT_LIMIT = 251;
 const WORD_LENGTH_LIMIT = 1023;
+
+/** What of a rule's words is too much for a line of a file. */
+export function findExcess(words: readonly Word[]): Failure | undefined {
+  const extra = words[WORD_COUNT_LIMIT];
+  if (extra) return { code: 'syntax', message: 'Parser cannot handle more arguments', word: extra };
+  const long = words.find(
+    ({ text }) => text.length > WORD_LENGTH_LIMIT / 3 && Buffer.byteLength(text) > WORD_LENGTH_LIMIT,
+  );
+  return long && { code: 'syntax', message: 'Parameter too long!', word: long };
+}
 
 /** A word of the line without its quotes. */
 export interface Word {
@@ -76,10 +86,6 @@ export class RuleLexer {
     this.scope = scope;
     this.words = words;
     if (counters !== undefined) this.tokens.push({ type: 'counters', word: counters });
-    const extra = this.words[WORD_COUNT_LIMIT];
-    const long = this.words.find((word) => Buffer.byteLength(word.text) > WORD_LENGTH_LIMIT);
-    if (extra) this.fail('syntax', 'Parser cannot handle more arguments', extra);
-    else if (long) this.fail('syntax', 'Parameter too long!', long);
   }
 
   // ----- what nearley asks of a lexer; the text it is fed says nothing, the words are here -----
@@ -211,7 +217,8 @@ function splitWords(line: string, start: number): Word[] {
   return words;
 }
 
-function unquote(raw: string): string {
+/** A word without its quotes and the escapes between them. */
+export function unquote(raw: string): string {
   const quote = raw.indexOf('"');
   if (quote < 0) return raw;
   const end = raw.length > quote + 1 && isClosed(raw, quote) ? raw.length - 1 : raw.length;

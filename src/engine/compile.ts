@@ -14,6 +14,7 @@ import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { checkEnforceable } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
+import { checkLineBreaks } from './stored-text.ts';
 import type { Inexact } from './types.ts';
 
 export interface CompileOptions {
@@ -52,7 +53,10 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
     const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
     return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
   }
-  const diagnostics = checkPlacement(table, graph, placement, options.allowInexact, file);
+  const isBroken = graph.slots.some((owner) => owner.kind === 'rule' && owner.text.includes('\n'));
+  const diagnostics = isBroken
+    ? checkLineBreaks(ruleset, file)
+    : checkPlacement(table, graph, placement, options.allowInexact, file);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const classification = classify(graph);
   const image = compileImage({ classification, slots: graph.slots, placement, features, facts, file });

@@ -21,12 +21,13 @@ import { baseFor, matchSlots, readSlots, shownCounters } from './counters.ts';
 import { chooseMode, unfitness } from './devices.ts';
 import { finish, flip, mapReader, type StoredRequest } from './flip.ts';
 import { Installation, InstallationError, removeInstallation } from './installation.ts';
-import { carryCounters, keep, keptWarning, readKept, readStored, releasedWarning } from './kept.ts';
+import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './kept.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
 import { countersOf, perChain, rulesBySlot, writtenCounters } from './slots.ts';
 import { describeStatus } from './status.ts';
+import { readStored, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
 
@@ -86,15 +87,13 @@ class NamespaceEngine implements Engine {
   }
 
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
-    if (family === 'ipv4') {
-      if (ifLost === 'nothing' && this.lost() !== undefined) return undefined;
-      const enforced = this.inForce((row, shown) => this.enforcedNow(row, shown));
-      if (enforced !== undefined) return enforced;
+    if (family === 'ipv4' && ifLost === 'nothing' && this.lost() !== undefined) return undefined;
+    try {
+      return this.enforcedNow(family) ?? this.keptNow(family);
+    } catch (error) {
+      if (error instanceof StoredTextError && ifLost === 'nothing') return undefined;
+      throw error;
     }
-    const kept = this.store()?.kept(family);
-    if (kept === undefined) return undefined;
-    const ruleset = readKept(kept, family);
-    return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
   counters(family: Family): TableCounters {
@@ -173,7 +172,8 @@ class NamespaceEngine implements Engine {
     // Nothing counts at placement `none`: rules that were there have the counters that they were read with.
     const isExact = counters === 'ruleset' || (kept !== undefined && !wasEnforced);
     const before = isExact ? undefined : this.current(family, 'nothing')?.ruleset;
-    keep(store, before === undefined ? ruleset : carryCounters(before, ruleset, kept), source.file);
+    const diagnostics = keep(store, before === undefined ? ruleset : carryCounters(before, ruleset, kept), source.file);
+    if (diagnostics.length > 0) return { ok: false, diagnostics };
     if (wasEnforced) this.takeDown();
     const warnings = [wasEnforced ? releasedWarning(family) : keptWarning(family)];
     return { ok: true, generation: 0, diagnostics: [], notes: [], warnings };
@@ -264,13 +264,23 @@ class NamespaceEngine implements Engine {
     return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
   }
 
-  private enforcedNow(row: Generation, shown: readonly Counters[]): Current {
-    const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
-    // By what they are called now, those that are still there.
-    const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
-    const stored = readStored(row.text, row.sourceFile, 'ipv4');
-    const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as Manifest, shown));
-    return { generation: row.id, ruleset, placement, devices, mode, allowInexact };
+  private enforcedNow(family: Family): Current | undefined {
+    if (family !== 'ipv4') return undefined;
+    return this.inForce((row, shown) => {
+      const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
+      // By what they are called now, those that are still there.
+      const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
+      const stored = readStored(row.text, row.sourceFile, family);
+      const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as Manifest, shown));
+      return { generation: row.id, ruleset, placement, devices, mode, allowInexact };
+    });
+  }
+
+  private keptNow(family: Family): Current | undefined {
+    const kept = this.store()?.kept(family);
+    if (kept === undefined) return undefined;
+    const ruleset = readKept(kept, family);
+    return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
   private zeroEnforced({ chain, rule }: ZeroSelection, shown: TableCounters | undefined): void {

@@ -3,11 +3,12 @@
 // Nothing counts, so the counters are those that the ruleset came with. What the kernel enforces goes before what is
 // kept: a command that was interrupted between the two leaves the rules in force as the ones that count.
 
+import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { Chain, Rule, Ruleset, Table } from '../ruleset/model.ts';
-import { parseRuleset } from '../ruleset/parse.ts';
 import { printRule, printRuleset } from '../ruleset/print.ts';
 import type { KeptRuleset, Store } from '../store/store.ts';
+import { checkLineBreaks, readStored } from './stored-text.ts';
 
 const FAMILY_NAME: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
@@ -22,21 +23,22 @@ export function releasedWarning(family: Family): string {
   return `placement none: the rules of ${name} are enforced no longer, only kept: every packet of ${name} is accepted`;
 }
 
-/** Stores a ruleset in place of the one that its family kept before. */
-export function keep(store: Store, ruleset: Ruleset, sourceFile: string): void {
-  store.keep(ruleset.family, { sourceFile, text: printRuleset(ruleset, { counters: true }) });
+/** Stores a ruleset in place of the one that its family kept before, or says why it cannot be stored. */
+export function keep(store: Store, ruleset: Ruleset, sourceFile: string): Diagnostic[] {
+  const text = printRuleset(ruleset, { counters: true });
+  const unfit = text.split('\n').length === lineCount(ruleset) ? [] : checkLineBreaks(ruleset, sourceFile);
+  if (unfit.length === 0) store.keep(ruleset.family, { sourceFile, text });
+  return unfit;
+}
+
+/** Of its text, the empty one at the end included. */
+function lineCount({ tables }: Ruleset): number {
+  const chains = tables.flatMap((table) => table.chains);
+  return 1 + 2 * tables.length + chains.reduce((sum, { rules }) => sum + 1 + rules.length, 0);
 }
 
 export function readKept({ text, sourceFile }: KeptRuleset, family: Family): Ruleset {
   return readStored(text, sourceFile, family);
-}
-
-/** A ruleset out of the text that was printed of it. Text that does not read back must not become fewer rules. */
-export function readStored(text: string, file: string, family: Family): Ruleset {
-  const { ruleset, diagnostics } = parseRuleset(text, { file, family });
-  const [first] = diagnostics;
-  if (first === undefined) return ruleset;
-  throw new Error(`the stored rules cannot be read, line ${first.span.line}: ${first.message}`);
 }
 
 /**

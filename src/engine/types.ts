@@ -108,7 +108,7 @@ export type TableCounters = ReadonlyMap<string, { readonly policy?: Counters; re
 export interface Engine {
   /** Runs `work` as the only writer of this namespace. Waits up to `seconds` (`Infinity`: for ever); throws `LockError`. */
   withLock<T>(seconds: number, work: () => T): T;
-  /** Throws where the store has lost what the kernel enforces, unless told to take that for nothing. */
+  /** Throws where the store has lost, or cannot read, what is in force, unless told to take that for nothing. */
   current(family: Family, ifLost?: 'throw' | 'nothing'): Current | undefined;
   /** Makes the ruleset the one in force in its family, or leaves everything as it was and says why. */
   apply(request: ApplyRequest): ApplyResult;

@@ -3,7 +3,7 @@
 // Words are taken from left to right as iptables takes them, so the first finding is the one at which iptables stops;
 // the others are what could be found besides. What all words mean together is asked only if each is sound.
 
-import { type Failure, splitLine, type Word } from '../../grammar/getopt.ts';
+import { type Failure, findExcess, splitLine, type Word } from '../../grammar/getopt.ts';
 import { parseRule } from '../../grammar/parse.ts';
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { DiagnosticCode, Span } from '../base/diagnostic.ts';
@@ -40,6 +40,8 @@ export interface CommandContext {
   readonly span: Span;
   /** In a file, the name of the program that reads it: some options cannot stand there. Absent on a command line. */
   readonly fileOf?: string;
+  /** The line may be longer than a file's: it was printed here. */
+  readonly anyLength?: boolean;
 }
 
 /** How a command is done, apart from what it does. */
@@ -82,7 +84,8 @@ export interface Command {
 }
 
 export type CommandResult =
-  | { readonly kind: 'command'; readonly command: Command }
+  /** `draft` knows from which words it was made. */
+  | { readonly kind: 'command'; readonly command: Command; readonly draft: RuleDraft }
   | { readonly kind: 'findings'; readonly findings: readonly Finding[] }
   /** A line for the other family in a file that serves both: iptables leaves it out, whatever else it says. */
   | { readonly kind: 'other-family' }
@@ -91,6 +94,8 @@ export type CommandResult =
 /** Reads a line of a file. `counters`: whether what it begins with in brackets counts. */
 export function readLineCommand(line: string, context: CommandContext, counters: Counters | undefined): CommandResult {
   const { words, counters: bracketed } = splitLine(line);
+  const excess = context.anyLength ? undefined : findExcess(words);
+  if (excess !== undefined) return { kind: 'findings', findings: [excess] };
   return readCommand(words, context, counters, bracketed);
 }
 
@@ -116,6 +121,7 @@ export function readCommand(
   const given = counters ?? draft.counters;
   return {
     kind: 'command',
+    draft,
     command: {
       ...{ names: commands, table, rules, manner, settings },
       ...(chain && { chain }),

@@ -12,7 +12,7 @@ import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
 import type { Names } from '../base/names.ts';
 import { applyCommand, resolveTargets, TargetError } from './apply.ts';
-import { type Command, type CommandContext, readLineCommand } from './command.ts';
+import { type Command, type CommandContext, type CommandResult, readLineCommand } from './command.ts';
 import { EditError, TableDraft } from './draft.ts';
 import { checkTable } from './kernel-checks.ts';
 import type { Rule, Ruleset, Table } from './model.ts';
@@ -43,6 +43,8 @@ export interface ParseOptions {
   readonly noflush?: boolean;
   /** Whether the counters in the file count; if not, what the file brings starts at zero. Default: they do. */
   readonly counters?: boolean;
+  /** Lines may have any length: the text is one that was printed here. */
+  readonly anyLength?: boolean;
   readonly observer?: ParseObserver;
   /** Reads every line by the grammar, and none by its likeness to one read before. For tests. */
   readonly plain?: boolean;
@@ -61,6 +63,8 @@ export function parseRuleset(text: string, options: ParseOptions): Parsed {
 /** Rules in a file, after address lists were multiplied out: a few lines could ask for any number. */
 const RULE_LIMIT = 1_000_000;
 
+type ReadCommand = Extract<CommandResult, { kind: 'command' }>;
+
 /** What iptables-restore takes of a line, in bytes. */
 const LINE_LIMIT = 10_239;
 
@@ -71,7 +75,8 @@ class FileParser {
   private readonly program: string;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly tables: Map<TableName, Table>;
-  private readonly shapes: RuleShapes;
+  /** Of the table: what a target's name means depends on its chains. */
+  private shapes: RuleShapes;
   private table: TableDraft | undefined;
   /** A section of which nothing is read: there is no such table, or the file is too large. */
   private skipping = false;
@@ -83,9 +88,9 @@ class FileParser {
     this.options = options;
     this.family = options.family ?? 'ipv4';
     this.names = options.names ?? systemNames();
+    this.shapes = new RuleShapes(this.family, options.counters !== false);
     this.program = this.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
     this.tables = new Map(options.existing?.tables.map((table) => [table.name, table]));
-    this.shapes = new RuleShapes(this.family, this.names, options.counters !== false);
   }
 
   parse(text: string): Parsed {
@@ -119,7 +124,7 @@ class FileParser {
       return;
     }
     const zero = whole.indexOf('\0');
-    const isLong = whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
+    const isLong = !this.options.anyLength && whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
     if (zero >= 0) this.report('syntax', 'the line holds a zero byte', zero, 1);
     else if (isLong) this.report('syntax', `the line is longer than ${LINE_LIMIT} bytes`, 0, 1);
     else this.readFramed(this.withoutReturn(whole));
@@ -183,6 +188,7 @@ class FileParser {
       const { observer, noflush = false } = this.options;
       observer?.table(new TableDraft(before, at, false));
       this.table = new TableDraft(before, at, !noflush);
+      this.shapes = new RuleShapes(this.family, this.options.counters !== false);
     }
   }
 
@@ -190,7 +196,7 @@ class FileParser {
     this.table = undefined;
     const table = draft.finish();
     this.tables.set(table.name, table);
-    for (const { code, message, rule, reason } of checkTable(table, this.family)) {
+    for (const { code, message, rule, reason } of checkTable(table, this.family, this.names.kernel)) {
       const { file } = this.options;
       this.diagnostics.push({ code, message, file, span: rule.span, reason, noticedAt: this.lineNumber });
     }
@@ -270,17 +276,17 @@ class FileParser {
     if (counters === 'bad') return;
     const context: CommandContext = {
       ...{ family: this.family, names: this.names, table: table.name, fileOf: this.program },
-      span: this.spanOfText(line),
+      ...{ span: this.spanOfText(line), anyLength: this.options.anyLength === true },
     };
     const result = readLineCommand(line, context, counters);
     if (result.kind === 'findings') {
       for (const { code, message, word, hint } of result.findings) this.reportAt(code, message, word, hint);
     } else if (result.kind === 'command') {
-      this.applyCommand(line, result.command, table, context.span);
+      this.applyCommand(line, result, table, context.span);
     }
   }
 
-  private applyCommand(line: string, command: Command, table: TableDraft, span: Span): void {
+  private applyCommand(line: string, { command, draft }: ReadCommand, table: TableDraft, span: Span): void {
     if (command.names.has('list') || command.names.has('list-rules')) {
       this.report('syntax', 'a file of rules cannot list them', 0, line.length);
       return;
@@ -295,7 +301,7 @@ class FileParser {
     }
     this.countRules(command.rules.length);
     if (command.names.has('append') && command.rules.length === 1) {
-      this.shapes.learn(line, table.rulesOf(command.chain!.text).at(-1)!);
+      this.shapes.learn(line, table.rulesOf(command.chain!.text).at(-1)!, draft);
     }
   }
 

@@ -1,0 +1,38 @@
+// Rulesets as the store keeps them: the text that iptables-save prints, one line for each rule.
+
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
+import type { Ruleset } from '../ruleset/model.ts';
+import { parseRuleset } from '../ruleset/parse.ts';
+import { printRuleLine } from '../ruleset/print.ts';
+import { InstallationError } from './installation.ts';
+
+/** A ruleset in the store that this program cannot read. */
+export class StoredTextError extends InstallationError {}
+
+/** The ruleset that a text was printed of. One that does not read back must not become fewer rules: throws. */
+export function readStored(text: string, file: string, family: Family): Ruleset {
+  const { ruleset, diagnostics } = parseRuleset(text, { file, family, anyLength: true });
+  const [first] = diagnostics;
+  if (first === undefined) return ruleset;
+  throw new StoredTextError(
+    `the stored rules cannot be read, line ${first.span.line}: ${first.message}; apply the ruleset again`,
+  );
+}
+
+/**
+ * The rules that cannot be stored: a text in them breaks the line. Only words of a command line can do that; what
+ * iptables-save prints of such a rule, iptables-restore does not read either.
+ */
+export function checkLineBreaks({ tables, family }: Ruleset, file: string): Diagnostic[] {
+  return tables.flatMap(({ chains }) =>
+    chains.flatMap(({ name, rules }) =>
+      rules.flatMap((rule): Diagnostic[] => {
+        const text = printRuleLine(name, rule, family);
+        if (!text.includes('\n')) return [];
+        const message = `a line break in a value could not be read back: ${text.replaceAll('\n', '?')}`;
+        return [{ code: 'bad-value', message, file, span: rule.span, hint: 'write a blank in its place' }];
+      }),
+    ),
+  );
+}
