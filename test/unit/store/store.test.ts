@@ -125,6 +125,25 @@ test('pruning spares what is in force and what counters are still carried from',
   });
 });
 
+test('each family keeps one ruleset, the last one', () => {
+  const text = (name: string) => ({ sourceFile: `${name}.rules`, text: `# ${name}\n` });
+  withStore((store) => {
+    expect(store.kept('ipv4')).toBeUndefined();
+    store.keep('ipv4', text('one'));
+    store.keep('ipv6', text('six'));
+    store.keep('ipv4', text('two'));
+  });
+  withStore((store) => {
+    expect(store.kept('ipv4')).toEqual(text('two'));
+    expect(store.kept('ipv6')).toEqual(text('six'));
+    store.forget('ipv4');
+    store.forget('ipv4');
+    expect(store.kept('ipv4')).toBeUndefined();
+    expect(store.kept('ipv6')).toEqual(text('six'));
+    expect(store.generations()).toEqual([]);
+  });
+});
+
 test('a full disk is an error that says so, and what was there stays', () => {
   withStore((store) => store.insertGeneration(sample(1)));
   withStore(
