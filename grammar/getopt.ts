@@ -38,7 +38,7 @@ export interface OptionForm {
   readonly arity: number;
   /** Further words it takes if they are there and neither options nor `!`; the first may be attached. */
   readonly optional?: number;
-  /** What to say where a word is missing. */
+  /** What to say where a word behind the first is missing. */
   readonly missing?: string;
 }
 
@@ -175,7 +175,8 @@ export class RuleLexer {
       const word = this.words[this.nextWord];
       if (word === undefined || (values.length > 0 && !isFree(word))) {
         const last = this.words[this.nextWord - 1] ?? option;
-        this.fail('missing-value', form.missing ?? `option "${last.text}" requires an argument`, option);
+        const own = values.length > 0 ? form.missing : undefined;
+        this.fail('missing-value', own ?? `option "${last.text}" requires an argument`, option);
         return;
       }
       this.nextWord++;
