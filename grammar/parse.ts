@@ -77,6 +77,7 @@ const cache = new Map<string, Parsed<unknown>>();
 
 /** One word as a value of a kind. */
 export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): Parsed<ValueNodes[K]> {
+  if (NUMERIC.has(kind) && isPlainNumber(text)) return { ok: true, node: withNumber(kind, Number(text)) };
   const key = `${kind} ${text}`;
   const known = cache.get(key);
   if (known !== undefined) return known as Parsed<ValueNodes[K]>;
@@ -84,6 +85,51 @@ export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): P
   if (cache.size >= CACHE_LIMIT) cache.clear();
   cache.set(key, parsed);
   return parsed;
+}
+
+/** Kinds for which a plain number is a value, and nothing but that number makes a difference. */
+const NUMERIC: ReadonlySet<keyof ValueNodes> = new Set([
+  'integer',
+  'integers',
+  'maskedInteger',
+  'decimal',
+  'protocol',
+  'port',
+  'portRange',
+  'portList',
+] as const);
+
+/** Up to nine digits, without a zero in front that would make it octal. */
+function isPlainNumber(text: string): boolean {
+  if (text.length === 0 || text.length > 9 || (text.length > 1 && text.charCodeAt(0) === 0x30)) return false;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return false;
+  }
+  return true;
+}
+
+const samples = new Map<keyof ValueNodes, unknown>();
+
+/** What the grammar makes of one number, with another in its place: large files have many different ports. */
+function withNumber<K extends keyof ValueNodes>(kind: K, number: number): ValueNodes[K] {
+  let sample = samples.get(kind);
+  if (sample === undefined) {
+    const parsed = parseOne(kind, kind, '7');
+    if (!parsed.ok) throw new Error(`the kind ${kind} does not take numbers`);
+    sample = parsed.node;
+    samples.set(kind, sample);
+  }
+  return replaceNumbers(sample, number) as ValueNodes[K];
+}
+
+function replaceNumbers(node: unknown, number: number): unknown {
+  if (typeof node === 'number') return number;
+  if (typeof node === 'bigint') return BigInt(number);
+  if (Array.isArray(node)) return node.map((each) => replaceNumbers(each, number));
+  const copy: Record<string, unknown> = {};
+  for (const key in node as object) copy[key] = replaceNumbers((node as Record<string, unknown>)[key], number);
+  return copy;
 }
 
 function parseOne(start: string, state: string, text: string): Parsed<unknown> {

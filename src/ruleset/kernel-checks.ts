@@ -4,6 +4,7 @@
 
 import type { Family } from '../base/family.ts';
 import type { BuiltinChain } from '../base/hooks.ts';
+import type { KernelNames } from '../base/names.ts';
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import { findLoops } from './loops.ts';
@@ -19,7 +20,7 @@ export interface KernelFinding {
 }
 
 /** All that the kernel would refuse; nothing for a table that it takes. */
-export function checkTable(table: Table, family: Family): KernelFinding[] {
+export function checkTable(table: Table, family: Family, kernel?: KernelNames): KernelFinding[] {
   const loops = findLoops(table).map(
     ({ chain, rule }): KernelFinding => ({
       ...{ code: 'chain-loop', chain, rule, reason: 'Too many levels of symbolic links' },
@@ -30,7 +31,7 @@ export function checkTable(table: Table, family: Family): KernelFinding[] {
   const refused = table.chains.flatMap(({ name, rules }) => {
     const chains = reaching.get(name) ?? [];
     return rules.flatMap((rule) =>
-      checkRule(rule, table, chains, family).map((why) => ({ ...why, chain: name, rule })),
+      checkRule(rule, table, chains, family, kernel).map((why) => ({ ...why, chain: name, rule })),
     );
   });
   return [...loops, ...refused];
@@ -42,10 +43,24 @@ interface Refusal {
   readonly reason: string;
 }
 
-function checkRule(rule: Rule, table: Table, chains: readonly BuiltinChain[], family: Family): Refusal[] {
+function checkRule(
+  rule: Rule,
+  table: Table,
+  chains: readonly BuiltinChain[],
+  family: Family,
+  kernel: KernelNames | undefined,
+): Refusal[] {
   const refusals: Refusal[] = [];
   const { value: protocol, negated: protocolNegated } = rule.protocol ?? { value: 0, negated: false };
-  const context = { family, table: table.name, protocol, protocolNegated, chains };
+  const context = {
+    family,
+    table: table.name,
+    protocol,
+    protocolNegated,
+    chains,
+    matches: rule.matches,
+    ...(kernel && { kernel }),
+  };
   const check = (extension: MatchExtension | TargetExtension, data: unknown): void => {
     const what = `the ${extension.kind} ${extension.name}`;
     const refuse = (message: string) =>

@@ -8,6 +8,7 @@ import { formatAny, type MaskedAny, prefixLength } from '../base/address.ts';
 import type { Counters } from '../base/counters.ts';
 import { ADDRESS_BITS, type Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
+import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Table, TargetUse } from './model.ts';
 import { printRule, sortedChains } from './print.ts';
@@ -121,7 +122,7 @@ function row(rule: Rule, number: number, options: ListOptions, names: Names): st
   if (verbose) {
     parts.push(`${amount(rule.counters.packets, options, width)} ${amount(rule.counters.bytes, options, width)} `);
   }
-  parts.push(`${targetName(rule.target).padEnd(9)} `);
+  parts.push(`${targetName(rule.target, family).padEnd(9)} `);
   parts.push(`${mark(rule.protocol)}${protocol(rule, options, names).padEnd(4)} ${fragment(rule)} `);
   if (verbose) parts.push(` ${device(rule.inInterface, numeric)} ${device(rule.outInterface, numeric)} `);
   for (const address of [rule.source, rule.destination]) {
@@ -134,7 +135,7 @@ function row(rule: Rule, number: number, options: ListOptions, names: Names): st
 /** What -v prints of a rule that a command is about, on one line without columns. */
 export function describeRule(rule: Rule, family: Family, names: Names): string {
   const parts = [
-    `${targetName(rule.target)} ${mark(rule.protocol)}${protocolText(rule, names)} opt ${fragment(rule)} `,
+    `${targetName(rule.target, family)} ${mark(rule.protocol)}${protocolText(rule, names)} opt ${fragment(rule)} `,
   ];
   for (const [side, condition] of [
     ['in', rule.inInterface],
@@ -152,9 +153,19 @@ export function describeRule(rule: Rule, family: Family, names: Names): string {
 function details(rule: Rule, { family, numeric }: Pick<ListOptions, 'family' | 'numeric'>, names: Names): string[] {
   const context = { family, names, numeric, protocol: rule.protocol?.value ?? 0 };
   const { target } = rule;
-  const shown = rule.matches.map(({ extension, data }) => findMatch(extension, family)!.list(data, context));
-  if (target.kind === 'extension') shown.push(findTarget(target.extension, family)!.list(target.data, context));
-  return [target.kind === 'goto' ? '[goto] ' : '', ...shown.filter((text) => text !== '').map((text) => ` ${text}`)];
+  const shown = rule.matches.map(({ extension, data }) => {
+    const match = findMatch(extension, family)!;
+    return spaced(match.list(data, context), match);
+  });
+  if (target.kind === 'extension') {
+    const extension = findTarget(target.extension, family)!;
+    shown.push(spaced(extension.list(target.data, context), extension));
+  }
+  return [target.kind === 'goto' ? '[goto] ' : '', ...shown];
+}
+
+function spaced(text: string, { listsUnspaced }: MatchExtension | TargetExtension): string {
+  return text === '' || listsUnspaced ? text : ` ${text}`;
 }
 
 function fragment({ fragment: asked }: Rule): string {
@@ -165,12 +176,12 @@ function mark(condition: Negatable<unknown> | undefined): string {
   return condition?.negated ? '!' : ' ';
 }
 
-function targetName(target: TargetUse): string {
+function targetName(target: TargetUse, family: Family): string {
   switch (target.kind) {
     case 'none':
       return '';
     case 'extension':
-      return target.extension;
+      return findTarget(target.extension, family)?.listedAs ?? target.extension;
     default:
       return target.chain;
   }

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
+import { systemTables } from './name-tables.ts';
 
 /** What is used where a machine has no /etc/services or /etc/protocols: the well-known ones (IANA). */
 const FEW_SERVICES = `
@@ -100,7 +101,10 @@ let system: Names | undefined;
 
 /** The names of this machine, read once. */
 export function systemNames(): Names {
-  system ??= namesFrom(textOf('/etc/services') ?? FEW_SERVICES, textOf('/etc/protocols') ?? FEW_PROTOCOLS, resolveHost);
+  system ??= Object.assign(
+    systemTables(),
+    namesFrom(textOf('/etc/services') ?? FEW_SERVICES, textOf('/etc/protocols') ?? FEW_PROTOCOLS, resolveHost),
+  );
   return system;
 }
 
@@ -114,7 +118,7 @@ function resolveHost(host: string, family: Family): readonly string[] {
     const database = family === 'ipv4' ? 'ahostsv4' : 'ahostsv6';
     // Loaded here: it brings Node's sockets with it, which take longer to load than most commands run.
     const { spawnSync } = process.getBuiltinModule('node:child_process');
-    const { stdout } = spawnSync('getent', ['--', database, host], { encoding: 'utf8', timeout: 60_000 });
+    const { stdout } = spawnSync('getent', ['-A', '--', database, host], { encoding: 'utf8', timeout: 60_000 });
     const lines = (stdout ?? '').split('\n').filter((line) => /\bRAW\b/.test(line));
     // ahostsv6 gives IPv4 addresses mapped where a host has no other; iptables asks for none.
     addresses = lines.map((line) => line.split(' ', 1)[0]!).filter((address) => !address.startsWith('::ffff:'));

@@ -10,6 +10,7 @@ import {
   type BuildContext,
   ExtensionError,
   type MatchExtension,
+  type OptionSpec,
   type OptionUse,
   type TargetExtension,
   type ValueContext,
@@ -26,9 +27,13 @@ interface AddressWord {
   readonly negated: boolean;
 }
 
-interface UseAt {
+/** An option of an extension in the rule, with the words it came from. */
+export interface UseAt {
   readonly use: OptionUse;
   readonly word: Word;
+  readonly spec: OptionSpec;
+  readonly valueWords: readonly Word[];
+  readonly context: ValueContext;
 }
 
 export class RuleDraft {
@@ -57,7 +62,8 @@ export class RuleDraft {
   verbose = 0;
   wait: number | undefined;
   readonly notes: string[] = [];
-  private readonly uses = new Map<Loaded, UseAt[]>();
+  /** The options of each extension, in order. */
+  readonly uses = new Map<Loaded, UseAt[]>();
   private matches: MatchUse[] = [];
   private targetData: unknown;
   private sources: readonly (MaskedAny | undefined)[] = [undefined];
@@ -110,7 +116,8 @@ export class RuleDraft {
       const type = spec.values[i] ?? spec.optional!;
       this.attempt(value, () => values.push(type.parse(value.text, context)));
     }
-    uses.push({ use: { name: spec.name, negated: negation !== undefined, values }, word });
+    const use = { name: spec.name, negated: negation !== undefined, values };
+    uses.push({ use, word, spec, valueWords: setting.values, context });
   }
 
   /** Where the same match is loaded twice, options are those of the one loaded last in front of them. */
@@ -122,15 +129,19 @@ export class RuleDraft {
 
   /** Asks each extension whether its options make sense together: the matches in order, then the target. */
   buildExtensions(): void {
-    const { family, names } = this.context;
-    const { value: protocol, negated: protocolNegated } = this.protocol;
-    const context = { ...{ family, names, protocol, protocolNegated }, table: this.table as TableName };
+    const context = this.buildContext;
     this.matches = this.scope.matches.map((loaded) => ({
       extension: loaded.extension.name,
       data: this.buildOne(loaded, context),
     }));
     const { target } = this.scope;
     if (target !== undefined) this.targetData = this.buildOne(target, context);
+  }
+
+  get buildContext(): BuildContext {
+    const { family, names } = this.context;
+    const { value: protocol, negated: protocolNegated } = this.protocol;
+    return { family, names, protocol, protocolNegated, table: this.table as TableName };
   }
 
   private buildOne(loaded: Loaded, context: BuildContext): unknown {

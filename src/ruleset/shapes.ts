@@ -1,13 +1,254 @@
-// placeholder until the fast way is here
+// The fast way to read rules: most lines of a large file differ from an earlier one in nothing but an address, a number,
+// a quoted text or a chain. Such a line is not parsed again, it takes the earlier rule as its pattern.
+//
+// A line's shape is its text with these words left out. The first line of each shape is read by the grammar. If what was
+// left out turns out to be a value of `-s`, `-d` or of an extension's option, or a chain behind `-A`, `-j` and `-g`, the
+// rule becomes the pattern of its shape; else lines of this shape are always read by the grammar. Whatever a pattern
+// cannot place (an unknown chain, a value out of range) is left to the grammar too, which says why. Equal shapes have
+// equal options in equal order, so all that was checked of the first line holds for the others. A property test compares
+// both ways.
+
+import { unquote } from '../../grammar/getopt.ts';
+import type { MaskedAny } from '../base/address.ts';
+import { type Counters, ZERO } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
-import type { Names } from '../base/names.ts';
+import { prefixMask } from '../base/ipv4.ts';
+import { parseAddress6, prefixMask6 } from '../base/ipv6.ts';
+import {
+  type BuildContext,
+  ExtensionError,
+  type MatchExtension,
+  type TargetExtension,
+  ValueError,
+} from '../extensions/extension.ts';
 import type { TableDraft } from './draft.ts';
-import type { Rule } from './model.ts';
+import { LineScan } from './line-scan.ts';
+import type { Rule, TargetUse } from './model.ts';
+import type { RuleDraft, UseAt } from './rule.ts';
+
+/** A rule while it is filled in. */
+type MutableRule = { -readonly [K in keyof Rule]: Rule[K] };
+
+/** Where a word that was left out goes. */
+type Slot =
+  | { readonly kind: 'source' | 'destination' | 'chain' | 'jump' }
+  | { readonly kind: 'value'; readonly part: Part; readonly use: number; readonly value: number };
+
+/** An extension of which some values differ from line to line. */
+interface Part {
+  readonly extension: MatchExtension | TargetExtension;
+  /** Among the rule's matches; −1 for its target. */
+  readonly index: number;
+  readonly uses: readonly UseAt[];
+  readonly context: BuildContext;
+  /** Data by the texts of the values that differ: ports and the like come again and again. */
+  readonly known: Map<string, unknown>;
+}
+
+interface Pattern {
+  readonly rule: Rule;
+  readonly chain: string;
+  readonly slots: readonly Slot[];
+  readonly parts: readonly Part[];
+}
+
+/** Shapes and values kept; a file in which every line has a shape of its own gains nothing from more. */
+const PATTERN_LIMIT = 20_000;
+const KNOWN_LIMIT = 2_000;
+
+/** `[packets:bytes] ` of so few digits that a number holds them. */
+const COUNTERS = /^\[(\d{1,15}):(\d{1,15})\] /;
 
 export class RuleShapes {
-  constructor(_family: Family, _names: Names, _counters: boolean) {}
-  instantiate(_line: string, _table: TableDraft, _lineNumber: number): { chain: string; rule: Rule } | undefined {
+  private readonly patterns = new Map<string, Pattern | null>();
+  private readonly targets = new Map<string, TargetUse>();
+  private readonly scan: LineScan;
+  private readonly family: Family;
+  private readonly counted: boolean;
+  private counters: Counters = ZERO;
+
+  /** `counted`: whether the counters in front of rules count. */
+  constructor(family: Family, counted: boolean) {
+    this.scan = new LineScan(family);
+    this.family = family;
+    this.counted = counted;
+  }
+
+  /** The rule of a line like one read before; undefined where the line must be read by the grammar. */
+  instantiate(line: string, table: TableDraft, lineNumber: number): { chain: string; rule: Rule } | undefined {
+    if (!this.scanLine(line)) return undefined;
+    const pattern = this.patterns.get(this.scan.key);
+    if (pattern === undefined || pattern === null) return undefined;
+    const { target } = pattern.rule;
+    if (target.kind === 'extension' && table.isChain(target.extension)) return undefined;
+    let { chain } = pattern;
+    const start = line.charCodeAt(0) > 0x20 ? 0 : line.length - line.trimStart().length;
+    const length = line.trimEnd().length - start;
+    const rule: MutableRule = {
+      ...pattern.rule,
+      counters: this.counters,
+      span: { line: lineNumber, column: start + 1, length },
+    };
+    const { slots } = pattern;
+    for (let word = 0; word < slots.length; word++) {
+      const slot = slots[word]!;
+      switch (slot.kind) {
+        case 'source':
+        case 'destination': {
+          const value = this.address(word);
+          if (value === undefined) return undefined;
+          rule[slot.kind] = { value, negated: pattern.rule[slot.kind]!.negated };
+          break;
+        }
+        case 'chain':
+          chain = this.scan.text(word);
+          if (!table.isChain(chain)) return undefined;
+          break;
+        case 'jump': {
+          const name = this.scan.text(word);
+          if (!table.isChain(name) || table.isBuiltin(name)) return undefined;
+          rule.target = this.targetOf(target.kind as 'jump' | 'goto', name);
+          break;
+        }
+      }
+    }
+    if (pattern.parts.length === 0) return { chain, rule };
+    return this.fillParts(pattern, rule) ? { chain, rule } : undefined;
+  }
+
+  /** Makes the rule of a line that was read by the grammar the pattern of its shape, if it can be one. */
+  learn(line: string, rule: Rule, draft: RuleDraft): void {
+    if (this.patterns.size >= PATTERN_LIMIT || !this.scanLine(line) || this.patterns.has(this.scan.key)) return;
+    this.patterns.set(this.scan.key, this.patternOf(rule, draft) ?? null);
+  }
+
+  /** False for counters that are not of the plain form. */
+  private scanLine(line: string): boolean {
+    this.counters = ZERO;
+    if (line.charCodeAt(0) !== 0x5b) {
+      this.scan.scan(line, 0);
+      return true;
+    }
+    const found = COUNTERS.exec(line);
+    if (found === null) return false;
+    this.scan.scan(line, found[0].length);
+    this.scan.key = `[${this.scan.key}`;
+    const [packets, bytes] = [Number(found[1]), Number(found[2])];
+    if (this.counted && packets + bytes > 0) this.counters = { packets: BigInt(packets), bytes: BigInt(bytes) };
+    return true;
+  }
+
+  private patternOf(rule: Rule, draft: RuleDraft): Pattern | undefined {
+    const { scan } = this;
+    // A chain that hides an extension of its name could be gone in another line's table.
+    if ('chain' in rule.target && draft.scope.target !== undefined) return undefined;
+    const parts = new Map<unknown, Part>();
+    const slots: Slot[] = [];
+    for (let word = 0; word < scan.count; word++) {
+      const slot = this.slotOf(scan.starts[word]!, draft, parts);
+      const isAddress = scan.classes[word] === 'address' || scan.classes[word] === 'address6';
+      if (slot === undefined || ((slot.kind === 'source' || slot.kind === 'destination') && !isAddress))
+        return undefined;
+      // No condition, or one that iptables reads in another way: not for a pattern.
+      if ((slot.kind === 'source' || slot.kind === 'destination') && rule[slot.kind] === undefined) return undefined;
+      // Further words of an option must not look like options; of the first one nothing is asked.
+      if (slot.kind === 'value' && slot.value > 0 && scan.classes[word] === 'quoted') return undefined;
+      if (slot.kind === 'jump' && !('chain' in rule.target)) return undefined;
+      slots.push(slot);
+    }
+    return { rule, chain: draft.chain!.text, slots, parts: [...parts.values()] };
+  }
+
+  private slotOf(offset: number, draft: RuleDraft, parts: Map<unknown, Part>): Slot | undefined {
+    if (draft.chain?.offset === offset) return { kind: 'chain' };
+    if (draft.jumpWord?.offset === offset) return { kind: 'jump' };
+    if (draft.source?.word.offset === offset) return { kind: 'source' };
+    if (draft.destination?.word.offset === offset) return { kind: 'destination' };
+    for (const [loaded, uses] of draft.uses) {
+      for (const [use, { valueWords }] of uses.entries()) {
+        const value = valueWords.findIndex((word) => word.offset === offset);
+        if (value < 0) continue;
+        let part = parts.get(loaded);
+        if (part === undefined) {
+          const index = draft.scope.matches.indexOf(loaded as (typeof draft.scope.matches)[number]);
+          const { extension } = loaded;
+          part = { extension, index, uses, context: draft.buildContext, known: new Map() };
+          parts.set(loaded, part);
+        }
+        return { kind: 'value', part, use, value };
+      }
+    }
     return undefined;
   }
-  learn(_line: string, _rule: Rule): void {}
+
+  /** Undefined for an empty mask, which is no condition. */
+  private address(word: number): MaskedAny | undefined {
+    const { scan } = this;
+    if (scan.classes[word] === 'address6') return this.address6(scan.text(word));
+    const prefix = scan.prefixes[word]!;
+    if (prefix === 0 || this.family !== 'ipv4') return undefined;
+    const mask = prefixMask(prefix);
+    return { value: (scan.values[word]! & mask) >>> 0, mask };
+  }
+
+  private address6(text: string): MaskedAny | undefined {
+    const slash = text.indexOf('/');
+    const length = slash < 0 ? '128' : text.slice(slash + 1);
+    const value = parseAddress6(slash < 0 ? text : text.slice(0, slash));
+    if (value === undefined || !/^[1-9]\d{0,2}$/.test(length) || Number(length) > 128) return undefined;
+    const mask = prefixMask6(Number(length));
+    return { value: value & mask, mask };
+  }
+
+  private targetOf(kind: 'jump' | 'goto', chain: string): TargetUse {
+    const key = `${kind} ${chain}`;
+    const known = this.targets.get(key);
+    if (known !== undefined) return known;
+    const target: TargetUse = { kind, chain };
+    this.targets.set(key, target);
+    return target;
+  }
+
+  private fillParts(pattern: Pattern, rule: MutableRule): boolean {
+    const matches = [...rule.matches];
+    for (const part of pattern.parts) {
+      const data = this.dataOf(pattern, part);
+      if (data === undefined) return false;
+      const use = { extension: part.extension.name, data: data.data };
+      if (part.index < 0) rule.target = { kind: 'extension', ...use };
+      else matches[part.index] = use;
+    }
+    rule.matches = matches;
+    return true;
+  }
+
+  private dataOf(pattern: Pattern, part: Part): { readonly data: unknown } | undefined {
+    let key = '';
+    for (let word = 0; word < pattern.slots.length; word++) {
+      const slot = pattern.slots[word]!;
+      if (slot.kind === 'value' && slot.part === part) key += `${this.scan.text(word)}\0`;
+    }
+    if (part.known.has(key)) return { data: part.known.get(key) };
+    try {
+      const uses = this.usesOf(pattern, part);
+      part.extension.precheck?.(uses, part.context);
+      const data = part.extension.build(uses, part.context);
+      if (part.known.size < KNOWN_LIMIT) part.known.set(key, data);
+      return { data };
+    } catch (error) {
+      if (error instanceof ValueError || error instanceof ExtensionError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The options of the pattern with this line's values. */
+  private usesOf(pattern: Pattern, part: Part) {
+    const values = part.uses.map(({ use }) => [...use.values]);
+    for (const [word, slot] of pattern.slots.entries()) {
+      if (slot.kind !== 'value' || slot.part !== part) continue;
+      const { spec, context } = part.uses[slot.use]!;
+      values[slot.use]![slot.value] = spec.values[slot.value]!.parse(unquote(this.scan.text(word)), context);
+    }
+    return part.uses.map(({ use }, i) => ({ ...use, values: values[i]! }));
+  }
 }
