@@ -50,6 +50,7 @@ test('the environment overrides the file, key by key', () => {
     mode: 'native',
     devices: { include: ['*'], exclude: ['veth*'] },
   });
+  expect(load(file, { BPFILTER_PLACEMENT: 'none' }).placement).toBe('none');
   expect(load(file, { BPFILTER_ALLOW_INEXACT: 'loopback,output' }).allowInexact).toEqual(['loopback', 'output']);
 });
 
