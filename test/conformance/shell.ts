@@ -34,15 +34,16 @@ export function runShellTests(
   workers: number,
 ): Promise<ShellResult[]> {
   return inParallel(tests, workers, async (test) => {
-    const { status, stdout, stderr } = await runIsolated(subject, parent, {
-      command: [join(casesDirectory(source), test)],
-      workingDirectory: source,
+    const { status, stdout } = await runIsolated(subject, parent, {
+      command: ['sh', '-c', 'exec "$0" 2>&1', join(casesDirectory(source), test)],
+      // Open to `nobody`, which the source need not be.
+      workingDirectory: parent,
       environment: { XT_MULTI: join(subject.directory, MULTI) },
     });
     const isRight = status === expectedStatus(test);
     // Scripts say so if they are for another variant, or miss a tool.
     const outcome = !isRight ? 'failed' : /^skip /m.test(stdout) ? 'left out by itself' : 'passed';
-    return { test, outcome, output: lastLines(`${stdout}${stderr}exit code ${status}`) };
+    return { test, outcome, output: lastLines(`${stdout}exit code ${status}`) };
   });
 }
 
@@ -62,5 +63,5 @@ function casesDirectory(source: string): string {
 }
 
 function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-20).join('\n');
+  return text.trimEnd().split('\n').slice(-30).join('\n');
 }
