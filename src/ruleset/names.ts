@@ -67,33 +67,62 @@ export function namesFrom(
   protocols: string,
   hostAddresses: Names['hostAddresses'] = () => [],
 ): Names {
+  return namesOnDemand(
+    () => services,
+    () => protocols,
+    hostAddresses,
+  );
+}
+
+/** Each text is asked for and read when the first name in it is: many a command asks for none. */
+function namesOnDemand(
+  servicesText: () => string,
+  protocolsText: () => string,
+  hostAddresses: Names['hostAddresses'],
+): Names {
+  const services = once(() => readServices(servicesText()));
+  const protocols = once(() => readProtocols(protocolsText()));
+  return {
+    port: (service, protocol) => services().ports.get(protocol === undefined ? service : `${service}/${protocol}`),
+    serviceName: (port, protocol) => services().names.get(protocol === undefined ? `${port}` : `${port}/${protocol}`),
+    protocolNumber: (name) => protocols().numbers.get(name),
+    protocolName: (number) => protocols().names.get(number),
+    hostAddresses,
+  };
+}
+
+function readServices(text: string) {
   const ports = new Map<string, number>();
-  const serviceNames = new Map<string, string>();
-  for (const [name, number, ...aliases] of entries(services)) {
+  const names = new Map<string, string>();
+  for (const [name, number, ...aliases] of entries(text)) {
     const [port, protocol] = number.split('/');
     for (const each of [name, ...aliases]) {
       setOnce(ports, `${each}/${protocol}`, Number(port));
       setOnce(ports, each, Number(port));
     }
-    setOnce(serviceNames, number, name);
-    setOnce(serviceNames, port!, name);
+    setOnce(names, number, name);
+    setOnce(names, port!, name);
   }
+  return { ports, names };
+}
+
+function readProtocols(text: string) {
   // iptables asks its own list first.
   const numbers = new Map<string, number>(Object.entries(OWN_PROTOCOLS));
-  const protocolNames = new Map<number, string>();
-  for (const [name, number, ...aliases] of entries(protocols)) {
+  const names = new Map<number, string>();
+  for (const [name, number, ...aliases] of entries(text)) {
     for (const each of [name, ...aliases]) setOnce(numbers, each, Number(number));
-    setOnce(protocolNames, Number(number), name);
+    setOnce(names, Number(number), name);
   }
-  for (const [name, number] of Object.entries(OWN_PROTOCOLS)) {
-    setOnce(protocolNames, number, name);
-  }
-  return {
-    port: (service, protocol) => ports.get(protocol === undefined ? service : `${service}/${protocol}`),
-    serviceName: (port, protocol) => serviceNames.get(protocol === undefined ? `${port}` : `${port}/${protocol}`),
-    protocolNumber: (name) => numbers.get(name),
-    protocolName: (number) => protocolNames.get(number),
-    hostAddresses,
+  for (const [name, number] of Object.entries(OWN_PROTOCOLS)) setOnce(names, number, name);
+  return { numbers, names };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
@@ -103,7 +132,11 @@ let system: Names | undefined;
 export function systemNames(): Names {
   system ??= Object.assign(
     systemTables(),
-    namesFrom(textOf('/etc/services') ?? FEW_SERVICES, textOf('/etc/protocols') ?? FEW_PROTOCOLS, resolveHost),
+    namesOnDemand(
+      () => textOf('/etc/services') ?? FEW_SERVICES,
+      () => textOf('/etc/protocols') ?? FEW_PROTOCOLS,
+      resolveHost,
+    ),
   );
   return system;
 }
