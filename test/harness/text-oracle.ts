@@ -1,0 +1,76 @@
+// The machine's iptables-legacy, asked what it makes of single rules: by one shell, in a network namespace of its own.
+//
+// Each rule is restored for real, so that the kernel has its say, then saved and listed. Needs root.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Family } from '../../src/base/family.ts';
+import type { TableName } from '../../src/base/hooks.ts';
+
+/** A file with one table for iptables-restore, and the chain that is listed. */
+export interface TextQuestion {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly chain: string;
+  readonly text: string;
+}
+
+export interface TextAnswer {
+  readonly exitCode: number;
+  /** First line of the error, with `(bpf)` for the name of the variant; empty where the file is accepted. */
+  readonly message: string;
+  /** The table as iptables-save prints it, without comments; what -L shows with and without -n. Empty where refused. */
+  readonly saved: string;
+  readonly numeric: string;
+  readonly named: string;
+}
+
+/** Milliseconds for one shell, and for each question in it. */
+const PATIENCE = { shell: 20_000, each: 500 };
+
+// Without -n iptables would resolve names of hosts; in a namespace without devices there is nobody to ask.
+const ASK = `
+ask() { # command number table chain
+  $1-restore <$2.in >/dev/null 2>$2.error; status=$?
+  echo $status >$2.status
+  [ $status = 0 ] || return
+  $1-save -t $3 >$2.saved; $1 -t $3 -nL $4 >$2.numeric; $1 -t $3 -L $4 >$2.named
+}
+`;
+
+export function askLegacy(questions: readonly TextQuestion[]): TextAnswer[] {
+  const directory = mkdtempSync(join(tmpdir(), 'ipb-text-'));
+  try {
+    const lines = questions.map(({ family, table, chain, text }, i) => {
+      writeFileSync(join(directory, `${i}.in`), text);
+      return `ask ${family === 'ipv6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${i} ${table} ${chain}\n`;
+    });
+    writeFileSync(join(directory, 'script'), `${ASK}${lines.join('')}`);
+    execFileSync('unshare', ['-n', 'sh', '-c', '. ./script || :'], {
+      cwd: directory,
+      env: { ...process.env, XTABLES_LOCKFILE: join(directory, 'lock'), LC_ALL: 'C', TZ: 'UTC' },
+      timeout: PATIENCE.shell + PATIENCE.each * questions.length,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    return questions.map((_, i) => readAnswer((suffix) => readFileSync(join(directory, `${i}.${suffix}`), 'utf8')));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function readAnswer(read: (suffix: string) => string): TextAnswer {
+  const exitCode = Number(read('status'));
+  if (exitCode !== 0) {
+    return { exitCode, message: firstError(read('error')), saved: '', numeric: '', named: '' };
+  }
+  const saved = read('saved').replace(/^#.*\n/gm, '');
+  return { exitCode, message: '', saved, numeric: read('numeric'), named: read('named') };
+}
+
+/** Warnings in front say nothing about what is refused. */
+function firstError(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^(warn|xt_)|deprecated/i.test(line));
+  return (lines[0] ?? '').replace('(legacy)', '(bpf)');
+}
