@@ -105,7 +105,8 @@ function accounts(database: 'passwd' | 'group'): NameTable {
   };
 }
 
-function once<T>(make: () => T): () => T {
+/** A value that is made when it is first asked for. */
+export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
     made ??= { value: make() };

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
-import { systemTables } from './name-tables.ts';
+import { once, systemTables } from './name-tables.ts';
 
 /** What is used where a machine has no /etc/services or /etc/protocols: the well-known ones (IANA). */
 const FEW_SERVICES = `
@@ -116,14 +116,6 @@ function readProtocols(text: string) {
   }
   for (const [name, number] of Object.entries(OWN_PROTOCOLS)) setOnce(names, number, name);
   return { numbers, names };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 let system: Names | undefined;
