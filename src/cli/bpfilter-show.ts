@@ -31,9 +31,13 @@ export function describeStatus(status: Status, emphasize: (text: string) => stri
 }
 
 function describeFamily({ generation, placement, rules }: FamilyStatus): string {
-  if (placement === 'none') return `nothing enforced, every packet is accepted; ${rules} rules kept, placement none`;
+  if (placement === 'none') return `nothing enforced, every packet is accepted; ${count(rules)} kept, placement none`;
   if (generation === 0) return 'nothing enforced: every packet is accepted';
-  return `generation ${generation}, ${rules} rules, placement ${placement ?? 'unknown'}`;
+  return `generation ${generation}, ${count(rules)}, placement ${placement ?? 'unknown'}`;
+}
+
+function count(rules: number): string {
+  return rules === 1 ? '1 rule' : `${rules} rules`;
 }
 
 function nameOf({ cookie, name }: { readonly cookie: string; readonly name?: string }): string {

@@ -14,7 +14,7 @@ const REMEDY = 'placement none keeps such rules without enforcing them; iptables
 const ELSEWHERE: Span = { line: 1, column: 1, length: 1 };
 
 /**
- * Everything in a ruleset that bpfilter cannot enforce at any placement. `file` is the text that the spans point into,
+ * Everything in a ruleset that bpfilter cannot enforce at any placement, in the order of the file. `file` is the text that the spans point into,
  * but for rules of `before`, which come from another.
  */
 export function checkEnforceable(ruleset: Ruleset, file: string, before?: ReadonlySet<Rule>): Diagnostic[] {
@@ -23,7 +23,7 @@ export function checkEnforceable(ruleset: Ruleset, file: string, before?: Readon
     const message = 'bpfilter does not enforce rules of IPv6 yet';
     return [{ code: 'unsupported-table', message, file, span, hint: REMEDY }];
   }
-  return ruleset.tables.flatMap((table) => {
+  const found = ruleset.tables.flatMap((table) => {
     if (table.name !== ENFORCED_TABLE) return checkTable(table, file);
     return table.chains.flatMap(({ name, rules }) =>
       rules.flatMap((rule) =>
@@ -38,6 +38,7 @@ export function checkEnforceable(ruleset: Ruleset, file: string, before?: Readon
       ),
     );
   });
+  return found.sort((a, b) => a.span.line - b.span.line);
 }
 
 /** A table that is not enforced does no harm while it decides nothing. Once per table is enough. */

@@ -11,15 +11,24 @@ import { closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 
 const NAMED = '/run/netns';
 const AF_INET = 2;
-const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+/** Such a socket receives nothing (raw(7)). */
+const IPPROTO_RAW = 255;
+const EPERM = 1;
 const SOL_SOCKET = 1;
 /** include/uapi/asm-generic/socket.h; kernel 5.14 */
 const SO_NETNS_COOKIE = 71;
 const CLONE_NEWNET = 0x40000000;
 
-/** The cookie of the namespace that this thread is in, decimal. */
+/**
+ * The cookie of the namespace that this thread is in, decimal. Asked of a raw socket, as iptables opens one: who may not
+ * see packets may not see the rules either.
+ */
 export function currentCookie(): string {
-  const socket = systemCall('open a socket', 'socket', AF_INET, SOCK_DGRAM_CLOEXEC, 0);
+  const socket = trySystemCall('socket', AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
+  if (socket === -EPERM)
+    throw new KernelError('look at the rules', EPERM, 'Permission denied: run the command as root');
+  if (socket < 0) throw new KernelError('open a socket', -socket);
   try {
     const cookie = socketCookie(socket);
     if (cookie === undefined) throw new UnsupportedError("the network namespace's cookie", '5.14', release());
