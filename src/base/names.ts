@@ -17,8 +17,8 @@ export interface Names {
   readonly users?: NameTable;
   readonly groups?: NameTable;
   /** /etc/iproute2/group and rt_realms; absent where the machine has no such file, or nothing in it. */
-  readonly deviceGroups?: NameTable;
-  readonly realms?: NameTable;
+  readonly deviceGroups?: NameTable | undefined;
+  readonly realms?: NameTable | undefined;
   /** /etc/xtables/connlabel.conf. */
   readonly connectionLabels?: NameTable;
   /** What the running kernel has by name; absent where nobody asks it, and then every name is taken (`fmt`). */

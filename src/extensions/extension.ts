@@ -7,7 +7,7 @@
 import type { DiagnosticCode } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { BuiltinChain, TableName } from '../base/hooks.ts';
-import type { Names } from '../base/names.ts';
+import type { KernelNames, Names } from '../base/names.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 
@@ -46,7 +46,7 @@ export interface OptionSpec {
   readonly required?: boolean;
   /** May be given more than once; all uses reach `build`. */
   readonly repeatable?: boolean;
-  /** What iptables says where it differs from its usual words: a word missing, given twice, not negatable. */
+  /** What iptables says where it differs from its usual words: a later word missing, given twice, not negatable. */
   readonly messages?: { readonly missing?: string; readonly repeated?: string; readonly negated?: string };
   /** Names of options that it cannot go with, and of options that must be there too. */
   readonly excludes?: readonly string[];
@@ -93,6 +93,10 @@ export interface CheckContext {
   readonly protocolNegated: boolean;
   /** The built-in chains from which the rule can be reached. */
   readonly chains: readonly BuiltinChain[];
+  /** All matches of the rule, by the name of the extension. */
+  readonly matches: readonly { readonly extension: string; readonly data: unknown }[];
+  /** What the kernel has by name; absent where nobody asks it. */
+  readonly kernel?: KernelNames;
 }
 
 interface Extension<Data> {
@@ -118,6 +122,8 @@ interface Extension<Data> {
   print(data: Data, context: PrintContext): readonly string[];
   /** What -L shows of it; empty for nothing. */
   list(data: Data, context: ListContext): string;
+  /** No blank stands in front of what -L shows (bpf). */
+  readonly listsUnspaced?: true;
 }
 
 /** What the match says of one packet: true, false, or "drop it here, uncounted" (hotdrop). */
@@ -145,6 +151,8 @@ export type TargetVerdict = 'accept' | 'drop' | 'return';
 
 export interface TargetExtension<Data = unknown> extends Extension<Data> {
   readonly kind: 'target';
+  /** What -L shows in the column of targets, where it is not the name. */
+  readonly listedAs?: string;
   /** How it is enforced; absent while bpfilter cannot do it. */
   readonly meaning?: { readonly verdict: TargetVerdict };
 }

@@ -1,0 +1,184 @@
+// `-m policy`: the IPsec policy that a packet came under or will leave under. Kernel: net/netfilter/xt_policy.c.
+
+import type { BuiltinChain } from '../../base/hooks.ts';
+import {
+  ExtensionError,
+  type ListContext,
+  type MatchExtension,
+  type OptionUse,
+  ValueError,
+  type ValueType,
+} from '../extension.ts';
+import { hex, negatable } from '../print-words.ts';
+import { choice } from '../values/choice.ts';
+import { formatHostPrefix, type HostPrefix, hostPrefix } from '../values/host-prefix.ts';
+import { uint32 } from '../values/integer.ts';
+import { protocol } from '../values/protocol.ts';
+
+type Mode = 'transport' | 'tunnel';
+
+interface Condition<T> {
+  readonly value: T;
+  readonly negated: boolean;
+}
+
+/** One transformation of a policy. */
+export interface PolicyElement {
+  readonly reqid?: Condition<number>;
+  readonly spi?: Condition<number>;
+  readonly proto?: Condition<number>;
+  readonly mode?: Condition<Mode>;
+  readonly 'tunnel-dst'?: Condition<HostPrefix>;
+  readonly 'tunnel-src'?: Condition<HostPrefix>;
+}
+
+export interface PolicyData {
+  readonly direction: 'in' | 'out';
+  readonly policy: 'ipsec' | 'none';
+  /** The elements are the whole policy, in order; else the one given is among its elements. */
+  readonly strict: boolean;
+  /** None for policy `none`, one at least for `ipsec`. */
+  readonly elements: readonly PolicyElement[];
+}
+
+type Shown = Pick<ListContext, 'family' | 'numeric' | 'names'>;
+
+/** In the order in which iptables prints them. */
+const FIELDS: readonly (readonly [field: keyof PolicyElement, show: (value: never, context: Shown) => string])[] = [
+  ['reqid', String],
+  ['spi', (value: number) => hex(value)],
+  ['proto', (value: number, { numeric, names }) => (numeric ? undefined : names.protocolName(value)) ?? `${value}`],
+  ['mode', String],
+  ['tunnel-dst', (value: HostPrefix, { family }) => formatHostPrefix(value, family)],
+  ['tunnel-src', (value: HostPrefix, { family }) => formatHostPrefix(value, family)],
+];
+
+/** XT_POLICY_MAX_ELEM in include/uapi/linux/netfilter/xt_policy.h. */
+const MOST_ELEMENTS = 4;
+
+/** Where packets are still to be transformed, and where they have been: a policy of the other direction is refused. */
+const INCOMING: readonly BuiltinChain[] = ['PREROUTING', 'INPUT'];
+const OUTGOING: readonly BuiltinChain[] = ['POSTROUTING', 'OUTPUT'];
+
+/** ah, esp and ipcomp. */
+const PROTOCOLS = [51, 50, 108];
+
+const ipsecProtocol: ValueType<number> = {
+  ...protocol,
+  parse(text, context) {
+    const number = protocol.parse(text, context);
+    if (!PROTOCOLS.includes(number)) throw new ValueError('policy match: protocol must be ah/esp/ipcomp');
+    return number;
+  },
+};
+
+const direction = choice(['in', 'out'], (text) => `policy_match: invalid dir "${text}"`);
+const policyKind = choice(['none', 'ipsec'], (text) => `policy match: invalid policy "${text}"`);
+const mode = choice<Mode>(['transport', 'tunnel'], (text) => `policy match: invalid mode "${text}"`);
+
+const ofElement = { negatable: true, repeatable: true };
+
+export const policy: MatchExtension<PolicyData> = {
+  kind: 'match',
+  name: 'policy',
+  about: 'IPsec policy of the packet',
+  options: [
+    { name: '--dir', values: [direction], about: 'the policy it came under (in) or will leave under (out)' },
+    { name: '--pol', values: [policyKind], about: 'whether there is one; ipsec where it is not given' },
+    { name: '--strict', values: [], about: 'the elements given are all of the policy' },
+    { ...ofElement, name: '--reqid', values: [uint32], about: 'request id of the element' },
+    { ...ofElement, name: '--spi', values: [uint32], about: 'security parameter index' },
+    { ...ofElement, name: '--tunnel-src', values: [hostPrefix], about: 'source of the tunnel' },
+    { ...ofElement, name: '--tunnel-dst', values: [hostPrefix], about: 'destination of the tunnel' },
+    { ...ofElement, name: '--proto', values: [ipsecProtocol], about: 'ah, esp or ipcomp' },
+    { ...ofElement, name: '--mode', values: [mode], about: 'whether the whole packet is wrapped' },
+    { name: '--next', values: [], repeatable: true, also: ['--strict'], about: 'what follows is the next element' },
+  ],
+
+  precheck: (options) => checkPolicy(read(options)),
+
+  build(options) {
+    const { direction, policy, strict, elements } = read(options);
+    return { direction: direction!, policy, strict, elements: policy === 'none' ? [] : elements };
+  },
+
+  check({ direction }, { chains }) {
+    const wrong = chains.find((chain) => (direction === 'in' ? OUTGOING : INCOMING).includes(chain));
+    return wrong && `in ${wrong} packets have no policy of \`--dir ${direction}'`;
+  },
+
+  print(data, { family, names }) {
+    const context = { family, names, numeric: false };
+    const elements = data.elements.map((element) => elementWords(element, '--', context));
+    return [...flagWords(data, '--'), ...elements.flatMap((words, i) => (i === 0 ? words : ['--next', ...words]))];
+  },
+
+  list(data, context) {
+    const elements = data.elements.map((element) => elementWords(element, '', context));
+    const numbered = elements.flatMap((words, i) => (elements.length > 1 ? [`[${i}]`, ...words] : words));
+    return ['policy match', ...flagWords(data, ''), ...numbered].join(' ');
+  },
+};
+
+type Given = Omit<PolicyData, 'direction'> & { readonly direction: 'in' | 'out' | undefined };
+
+/** The options in order: each `--next` begins a further element. */
+function read(options: readonly OptionUse[]): Given {
+  const value = (name: string) => options.find((use) => use.name === name)?.values[0];
+  const elements: PolicyElement[] = [{}];
+  for (const { name, values, negated } of options) {
+    const field = FIELDS.find(([each]) => `--${each}` === name)?.[0];
+    if (name === '--next') {
+      if (elements.length === MOST_ELEMENTS) {
+        throw new ExtensionError('bad-value', 'policy match: maximum policy depth reached', name);
+      }
+      elements.push({});
+    } else if (field !== undefined) {
+      const element = elements.at(-1)!;
+      if (element[field]) throw new ExtensionError('repeated-option', `policy match: double ${name} option`, name);
+      elements[elements.length - 1] = { ...element, [field]: { value: values[0], negated } };
+    }
+  }
+  return {
+    direction: value('--dir') as 'in' | 'out' | undefined,
+    policy: (value('--pol') as PolicyData['policy'] | undefined) ?? 'ipsec',
+    strict: options.some(({ name }) => name === '--strict'),
+    elements,
+  };
+}
+
+function checkPolicy({ direction, policy, strict, elements }: Given): void {
+  const refuse = (code: ExtensionError['code'], message: string, option?: string) => {
+    throw new ExtensionError(code, `policy match: ${message}`, option);
+  };
+  if (direction === undefined) refuse('missing-option', 'neither --dir in nor --dir out specified');
+  if (policy === 'none') {
+    if (strict) refuse('excluded-option', 'policy none but --strict given', '--strict');
+    if (elements.length > 1) refuse('excluded-option', 'policy none but policy given', '--next');
+    return;
+  }
+  for (const [i, element] of elements.entries()) {
+    if (strict && Object.keys(element).length === 0) {
+      const needed = 'reqid, spi, tunnel-src, tunnel-dst, proto or mode';
+      const strictly = `--strict is in effect, but at least one of ${needed} is required.`;
+      refuse('missing-option', `empty policy element ${i}. ${strictly}`);
+    }
+    const hasTunnel = element['tunnel-src'] ?? element['tunnel-dst'];
+    const { value, negated } = element.mode ?? { value: 'transport', negated: false };
+    if (hasTunnel && (value === 'tunnel') === negated) {
+      refuse('excluded-option', '--tunnel-src/--tunnel-dst is only valid in tunnel mode');
+    }
+  }
+}
+
+function flagWords({ direction, policy, strict }: PolicyData, prefix: string): readonly string[] {
+  return [`${prefix}dir`, direction, `${prefix}pol`, policy, ...(strict ? [`${prefix}strict`] : [])];
+}
+
+function elementWords(element: PolicyElement, prefix: string, context: Shown): readonly string[] {
+  return FIELDS.flatMap(([field, show]) => {
+    const condition = element[field];
+    if (condition === undefined) return [];
+    return negatable(condition.negated, `${prefix}${field}`, show(condition.value as never, context));
+  });
+}

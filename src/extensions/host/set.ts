@@ -1,0 +1,111 @@
+// `-m set`: addresses and ports are in a set of ipset(8). Kernel: net/netfilter/xt_set.c.
+
+import { ExtensionError, type MatchExtension, type OptionSpec, type OptionUse } from '../extension.ts';
+import { negatable } from '../print-words.ts';
+import { counterValue, directions, type Side, setName } from './set-words.ts';
+
+/** How a counter of the element is compared. */
+interface CounterCondition {
+  readonly comparison: 'eq' | 'ne' | 'lt' | 'gt';
+  readonly value: bigint;
+}
+
+export interface SetData {
+  readonly set: string;
+  readonly sides: readonly Side[];
+  readonly negated: boolean;
+  /** Elements marked `nomatch` match instead of the others. */
+  readonly returnNomatch: boolean;
+  /** Whether the counters of elements, and of sets that are elements, stay as they are. */
+  readonly keepCounters: boolean;
+  readonly keepSubcounters: boolean;
+  readonly packets?: CounterCondition;
+  readonly bytes?: CounterCondition;
+}
+
+const counterOptions = (counter: 'packets' | 'bytes'): readonly OptionSpec[] =>
+  (['eq', 'lt', 'gt'] as const).map((comparison) => ({
+    ...{ name: `--${counter}-${comparison}`, values: [counterValue], repeatable: true },
+    negatable: true,
+    about: `the element has counted ${{ eq: 'as many', lt: 'fewer', gt: 'more' }[comparison]} ${counter}`,
+  }));
+
+export const set: MatchExtension<SetData> = {
+  kind: 'match',
+  name: 'set',
+  about: 'addresses and ports are in a set of ipset(8)',
+  options: [
+    {
+      ...{ name: '--match-set', aliases: ['--set'], values: [setName, directions], negatable: true },
+      messages: {
+        missing: '--match-set requires two args.',
+        repeated: '--match-set can be specified only once',
+      },
+      about: 'the set, and where each part of its elements is looked for',
+    },
+    {
+      ...{ name: '--return-nomatch', values: [], repeatable: true },
+      messages: { negated: '--return-nomatch flag cannot be inverted' },
+      about: 'elements marked nomatch match instead of the others',
+    },
+    { name: '--update-counters', values: [], negatable: true, repeatable: true, about: 'elements count (the default)' },
+    ...(['packets', 'bytes'] as const).flatMap(counterOptions),
+    { name: '--update-subcounters', values: [], negatable: true, repeatable: true, about: 'so do sets in a list' },
+  ],
+
+  precheck(options) {
+    for (const counter of ['packets', 'bytes'] as const) counterOf(options, counter);
+    if (options.some(({ name }) => name === '--match-set')) return;
+    throw new ExtensionError('missing-option', "You must specify `--match-set' with proper arguments");
+  },
+
+  build(options) {
+    const { values, negated } = options.find(({ name }) => name === '--match-set')!;
+    const has = (name: string, wanted: boolean) => options.some((use) => use.name === name && use.negated === wanted);
+    const [packets, bytes] = [counterOf(options, 'packets'), counterOf(options, 'bytes')];
+    return {
+      ...{ set: values[0] as string, sides: values[1] as readonly Side[], negated },
+      returnNomatch: has('--return-nomatch', false),
+      keepCounters: has('--update-counters', true),
+      keepSubcounters: has('--update-subcounters', true),
+      ...(packets && { packets }),
+      ...(bytes && { bytes }),
+    };
+  },
+
+  print: (data) => words(data, '--'),
+  list: (data) => words(data, '').join(' '),
+};
+
+/** At most one condition on each counter, and only equality may be negated. */
+function counterOf(options: readonly OptionUse[], counter: 'packets' | 'bytes'): CounterCondition | undefined {
+  const uses = options.filter(({ name }) => name.startsWith(`--${counter}-`));
+  const [use] = uses;
+  if (use === undefined) return undefined;
+  const comparison = use.name.slice(-2) as 'eq' | 'lt' | 'gt';
+  if (use.negated && comparison !== 'eq') {
+    throw new ExtensionError('bad-negation', `${use.name} option cannot be inverted`, use.name);
+  }
+  if (uses.length > 1) {
+    const message = `only one of the --${counter}-[eq|lt|gt] is allowed`;
+    throw new ExtensionError('repeated-option', message, uses[1]!.name);
+  }
+  return { comparison: use.negated ? 'ne' : comparison, value: use.values[0] as bigint };
+}
+
+function words(data: SetData, prefix: string): readonly string[] {
+  const counter = (name: string, condition: CounterCondition | undefined): readonly string[] => {
+    if (condition === undefined) return [];
+    const { comparison, value } = condition;
+    const spelled = comparison === 'ne' ? 'eq' : comparison;
+    return negatable(comparison === 'ne', `${prefix}${name}-${spelled}`, `${value}`);
+  };
+  return [
+    ...negatable(data.negated, `${prefix}match-set`, data.set, data.sides.join(',')),
+    ...(data.returnNomatch ? [`${prefix}return-nomatch`] : []),
+    ...(data.keepCounters ? ['!', `${prefix}update-counters`] : []),
+    ...(data.keepSubcounters ? ['!', `${prefix}update-subcounters`] : []),
+    ...counter('packets', data.packets),
+    ...counter('bytes', data.bytes),
+  ];
+}
