@@ -19,7 +19,7 @@ import { type Config, loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { iptablesHelp } from './iptables-help.ts';
 import type { Program } from './program.ts';
-import { whereToEnforce, withEngine } from './request.ts';
+import { printWarnings, whereToEnforce, withEngine } from './request.ts';
 
 const SPAN = { line: 1, column: 1, length: 1 };
 
@@ -145,8 +145,9 @@ class Session {
     this.edit(() => this.draft().zero(chain?.text, number));
     if (manner.verbose > 0 && number === undefined) this.announce('Zeroing', chain?.text, () => true);
     if (this.current === undefined) return;
-    const { family } = this.program;
-    this.engine.zero(family, { table: this.table.name, ...selection(chain, number) }, countersOf(this.table));
+    const { family, name } = this.program;
+    const selected = { table: this.table.name, ...selection(chain, number) };
+    printWarnings(name, this.engine.zero(family, selected, countersOf(this.table)), this.context);
   }
 
   private change(command: Command): void {
@@ -221,7 +222,7 @@ class Session {
       const isParameter = first !== undefined && DIAGNOSTICS[first.code].form === 'parameter';
       throw new CommandError(lines.join(''), isParameter ? EXIT.parameter : EXIT.other);
     }
-    for (const warning of result.warnings) context.printError(`${program.name}: ${warning}\n`);
+    printWarnings(program.name, result.warnings, context);
   }
 }
 

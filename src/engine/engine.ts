@@ -104,17 +104,18 @@ class NamespaceEngine implements Engine {
     return kept === undefined ? new Map() : countersOf(readKept(kept, family));
   }
 
-  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): void {
+  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): readonly string[] {
     this.requireLock();
     const { table = ENFORCED_TABLE, chain, rule } = selection;
     if (this.isEnforced(family)) {
       if (table === ENFORCED_TABLE) this.zeroEnforced(selection, shown);
-      return;
+      return [];
     }
     const store = this.store();
     const kept = store?.kept(family);
-    if (store === undefined || kept === undefined) return;
+    if (store === undefined || kept === undefined) return [];
     keep(store, zeroCounters(readKept(kept, family), table, chain, rule), kept.sourceFile);
+    return [keptWarning(family)];
   }
 
   detach(): void {

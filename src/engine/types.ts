@@ -116,8 +116,11 @@ export interface Engine {
   verify(request: ApplyRequest): ApplyResult;
   /** The counters of the filter table, of this moment. */
   counters(family: Family): TableCounters;
-  /** Sets counters to zero; with `shown`, takes off just what was shown, so that nothing counted since is lost. */
-  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): void;
+  /**
+   * Sets counters to zero; with `shown`, takes off just what was shown, so that nothing counted since is lost. Returns
+   * warnings as `apply` does.
+   */
+  zero(family: Family, selection: ZeroSelection, shown?: TableCounters): readonly string[];
   /** Accepts everything again, takes all that is ours out of the kernel and forgets what is kept, in both families. */
   detach(): void;
   status(): Status;

@@ -103,7 +103,7 @@ test('a mistake in the last line, -t, and another table than -T: nothing changes
   });
   expect([code, out]).toEqual([2, '']);
   expect(err).toMatch(
-    /^<stdin>:9:10: error: .*--nope.*\n {2}-A INPUT --nope\n {11}\^{6}\n1 error; nothing was changed\.\n$/,
+    /^iptables-restore v1.8.9 .*--nope.*\nError occurred at line: 9\n.*\n<stdin>:9:10: error: .*--nope.*\n {2}-A INPUT --nope\n {11}\^{6}\n1 error; nothing was changed\.\n$/,
   );
   succeed('restore -t', '*filter\n-A INPUT -j DROP\nCOMMIT\n');
   succeed('restore -T nat', '*filter\n-A INPUT -j DROP\nCOMMIT\n');
@@ -131,7 +131,7 @@ test('exit codes of the command line', () => {
     ['restore /nope', 1],
     ['restore a b', 1],
     ['restore --nope', 1],
-    ['save -t nat', 1],
+    ['save -t nope', 1],
     ['iptables -L nope', 1],
     ['iptables', 2],
     ['iptables -t nope -L', 3],
@@ -156,7 +156,10 @@ test('bpfilter apply, status, counters and detach', () => {
   expect(namespace.run('bpfilter apply - --placement netfilter', { input: RULES }).code).toBe(0);
   namespace.sendUdp(7002, 4);
   const status = statusOutput.parse(JSON.parse(succeed('bpfilter status --json')));
-  expect(status).toMatchObject({ placement: 'netfilter', rules: 3, namespace: { name: namespace.name } });
+  expect(status).toMatchObject({
+    families: { ipv4: { placement: 'netfilter', rules: 3 } },
+    namespace: { name: namespace.name },
+  });
   expect(status.hooks.map(({ attached }) => attached)).toEqual([true, true, true]);
   const counters = countersOutput.parse(JSON.parse(succeed('bpfilter counters --json')));
   expect(counters.chains[0]!.rules[1]).toMatchObject({ packets: '4', bytes: String(4 * PACKET) });

@@ -70,13 +70,14 @@ export class FakeFirewall {
         if (this.lockError) throw this.lockError;
         return work();
       },
-      current: () => this.inForce,
+      current: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       apply: (request) => answer(request, true),
       verify: (request) => answer(request, false),
       counters: () => new Map(),
-      zero: (_, { chain, rule }) => {
+      zero: (_, { table = 'filter', chain, rule }) => {
         const { inForce } = this;
-        if (inForce) this.inForce = { ...inForce, ruleset: zeroCounters(inForce.ruleset, 'filter', chain, rule) };
+        if (inForce) this.inForce = { ...inForce, ruleset: zeroCounters(inForce.ruleset, table, chain, rule) };
+        return [];
       },
       detach: () => {
         this.inForce = undefined;
