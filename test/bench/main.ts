@@ -8,7 +8,7 @@
 // Needs root, for network namespaces, and a build. What is compared is run in turns, within one run; compare ratios
 // within a run and not times of two runs.
 
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { parse } from './parse.ts';
@@ -31,6 +31,8 @@ if (chosen.length === 0 || chosen.includes(undefined)) {
   process.exit(2);
 }
 
+/** How busy the machine is says how far to trust the figures. */
+const loadBefore = loadavg()[0]!;
 const machine = { cpu: cpus()[0]?.model ?? '?', cpus: cpus().length, kernel: release(), node: process.version };
 const results: Record<string, unknown> = {};
 for (const bench of chosen as Bench[]) {
@@ -42,8 +44,11 @@ for (const bench of chosen as Bench[]) {
   results[bench.name] = data;
   if (!options.json) for (const table of tables) console.log(renderTable(table));
 }
-if (options.json) console.log(JSON.stringify({ machine, ...results }, null, 1));
-else console.log(`${machine.cpu}, ${machine.cpus} CPUs, Linux ${machine.kernel}, Node ${machine.node}`);
+if (options.json) console.log(JSON.stringify({ machine, loadBefore, ...results }, null, 1));
+else {
+  const { cpu, cpus: count, kernel, node } = machine;
+  console.log(`${cpu}, ${count} CPUs, load ${loadBefore.toFixed(1)} before, Linux ${kernel}, Node ${node}`);
+}
 
 function atLeast(least: number, text: string): number {
   const value = Number(text);

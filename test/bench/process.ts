@@ -39,8 +39,10 @@ export function commandSubject(
 /** Runs a command in a namespace; not by a further program, but by being there while it starts. */
 function runInside(namespace: Namespace, [command, ...words]: readonly string[], environment: Environment): Outcome {
   return namespace.enter(() => {
+    // What is refused may be refused once for each rule.
+    const options = { encoding: 'utf8', env: environment, maxBuffer: 2 ** 30 } as const;
     const start = performance.now();
-    const { status, stdout, stderr, error } = spawnSync(command!, words, { encoding: 'utf8', env: environment });
+    const { status, stdout, stderr, error } = spawnSync(command!, words, options);
     const milliseconds = performance.now() - start;
     if (error !== undefined) throw error;
     if (status === 0) return { milliseconds, output: stdout };
