@@ -168,7 +168,7 @@ test('bpfilter apply, status, counters and detach', () => {
   expect(saved('-c')).toContain(`[4:${4 * PACKET}] -A INPUT -p udp -m udp --dport 7002 -j DROP`);
   succeed('bpfilter detach');
   expect(saved()).toBe('');
-  expect(JSON.parse(succeed('bpfilter status --json'))).toMatchObject({ generation: 0 });
+  expect(JSON.parse(succeed('bpfilter status --json'))).toMatchObject({ families: { ipv4: { generation: 0 } } });
 });
 
 test('bpfilter compile shows code and image', () => {

@@ -182,7 +182,7 @@ describe('namespaces', () => {
     network.bpfilter('apply', rules);
     const elsewhere = network.exec('left', process.execPath, [DIST, 'status', '--json']);
     const seen = JSON.parse(elsewhere.out) as StatusOutput;
-    expect(seen.generation).toBe(0);
+    expect(seen.families.ipv4.generation).toBe(0);
     expect(seen.others).toMatchObject([{ name: network.name('router'), generation: 1 }]);
   });
 

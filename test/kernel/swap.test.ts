@@ -73,7 +73,7 @@ test('no packet gets a verdict that neither ruleset gives, and none is lost to t
     }
 
     const status = JSON.parse(network.bpfilter('status', '--json'));
-    expect(status.generation).toBe(FLIPS + 1);
+    expect(status.families.ipv4.generation).toBe(FLIPS + 1);
     expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
     const saved = network.exec('router', process.execPath, [IPTABLES, 'save', '-c']).out;
     const packets = (pattern: string): number => {
