@@ -163,6 +163,9 @@ class Session {
     }
     this.edit(() => applyCommand(command, draft, SPAN));
     if (command.names.has('check')) return;
+    // Nothing is in force, and nothing is to go: nothing to do.
+    const isTaking = command.names.has('flush') || command.names.has('delete-chain');
+    if (this.current === undefined && isTaking) return;
     const table = draft.finish();
     const [refused] = checkTable(table, this.program.family);
     if (refused !== undefined) throw this.refused(refused.reason, refused.message);

@@ -26,13 +26,8 @@ export function applyCommand(command: Command, table: TableDraft, span: Span): v
 }
 
 /** The command's rules with their target, now that it is known which chains there are. */
-export function resolveTargets({ rules, jump, names }: Command, table: TableDraft): readonly Rule[] {
-  if (
-    jump === undefined ||
-    !['append', 'insert', 'replace', 'check', 'delete'].some((name) => names.has(name as 'append'))
-  ) {
-    return rules;
-  }
+export function resolveTargets({ rules, jump }: Command, table: TableDraft): readonly Rule[] {
+  if (jump === undefined) return rules;
   const target = targetOf(jump, table);
   return rules.map((rule) => ({ ...rule, target }));
 }

@@ -75,7 +75,7 @@ export interface Command {
   readonly policy?: Word;
   /** What `-c` or the file says. */
   readonly counters?: Counters;
-  /** One per combination of addresses; their targets are still to be resolved. */
+  /** One per combination of addresses, none for a command about no rule; their targets are still to be resolved. */
   readonly rules: readonly Rule[];
   readonly jump?: Jump;
   readonly manner: Manner;
@@ -117,19 +117,20 @@ export function readCommand(
   if (draft.findings.length > 0) return { kind: 'findings', findings: draft.findings };
   const { rules, jump } = draft.build(counters ?? draft.counters ?? ZERO);
   if (draft.findings.length > 0) return { kind: 'findings', findings: draft.findings };
-  const { commands, chain, number, newName, policy, settings, table, manner } = draft;
+  const { commands, chain, number, newName, policy, settings, table, manner, byNumber } = draft;
+  const isRule = !byNumber && [...commands].some((name) => RULE_COMMANDS.has(name));
   const given = counters ?? draft.counters;
   return {
     kind: 'command',
     draft,
     command: {
-      ...{ names: commands, table, rules, manner, settings },
+      ...{ names: commands, table, rules: isRule ? rules : [], manner, settings },
       ...(chain && { chain }),
       ...(number !== undefined && { number }),
       ...(newName && { newName }),
       ...(policy && { policy }),
       ...(given && { counters: given }),
-      ...(jump && { jump }),
+      ...(isRule && jump && { jump }),
     },
   };
 }

@@ -125,10 +125,6 @@ function readSetting(option: BaseOption, setting: Setting, draft: RuleDraft): Co
       draft.verbose++;
       if (draft.verbose > 1) return undefined;
       break;
-    case 'in-interface':
-    case 'out-interface':
-      if (value!.text === '') draft.report('bad-value', 'Empty interface is likely to be undesired', value!);
-      break;
   }
   if (!setOnce(id, option, setting, draft)) return undefined;
   attempt(value ?? word, 'bad-value', draft, () => readCondition(id, setting, draft));

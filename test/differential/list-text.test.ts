@@ -94,6 +94,7 @@ for (const [about, text] of Object.entries(RULESETS)) {
       for (const flags of LISTS) {
         const has = (flag: string) => flags.includes(flag);
         const options = {
+          family: 'ipv4' as const,
           numeric: has('-n'),
           verbose: has('-v'),
           exact: has('-x'),
@@ -103,7 +104,7 @@ for (const [about, text] of Object.entries(RULESETS)) {
       }
       for (const verbose of [false, true]) {
         const command = ['-S', ...words, ...(verbose ? ['-v'] : [])];
-        asked.push({ command, ours: listRules(table, selection, verbose, systemNames()) });
+        asked.push({ command, ours: listRules(table, selection, { family: 'ipv4', verbose }, systemNames()) });
       }
     }
     const theirs = askLegacy(

@@ -6,10 +6,12 @@ import { runCommand } from '../../../src/cli/errors.ts';
 import { iptables } from '../../../src/cli/iptables.ts';
 import { restore } from '../../../src/cli/iptables-restore.ts';
 import { save } from '../../../src/cli/iptables-save.ts';
+import { PROGRAMS } from '../../../src/cli/program.ts';
 import { LockError } from '../../../src/kernel/errors.ts';
 import { FakeFirewall } from './fake-engine.ts';
 
 const COMMANDS = { iptables, restore, save };
+const [IPTABLES] = PROGRAMS;
 let firewall: FakeFirewall;
 
 beforeEach(() => {
@@ -23,7 +25,7 @@ function run(line: string, environment: Record<string, string> = {}): [code: num
   firewall.err = '';
   const code = runCommand(
     `iptables-bpf-${name}`,
-    COMMANDS[name as keyof typeof COMMANDS],
+    (each, context) => COMMANDS[name as keyof typeof COMMANDS](each, context, IPTABLES!),
     words,
     firewall.context(environment),
   );
@@ -76,19 +78,59 @@ test.each([
   ['-6 -L', 2, TRY],
   ['-L nope', 1, 'iptables: No chain/target/match by that name.\n'],
   ['-S nope', 1, 'iptables: No chain/target/match by that name.\n'],
-  ['-Z nope', 1, 'iptables: No chain/target/match by that name.\n'],
-  ['-F nope', 1, 'iptables: No chain/target/match by that name.\n'],
-  ['-Z INPUT 3', 1, 'iptables: Index of counter too big.\n'],
+  ['-Z nope', 1, "iptables: No chain/target/match by that name.\niptables: the table has no chain `nope'\n"],
+  ['-F nope', 1, "iptables: No chain/target/match by that name.\niptables: the table has no chain `nope'\n"],
+  ['-Z INPUT 3', 1, 'iptables: Index of counter too big.\niptables: the chain INPUT has 2 rules, none with number 3\n'],
 ])('iptables %s exits with %i', (words, code, message) => {
   firewall.hold(RULES);
   expect(run(`iptables ${words}`)).toEqual([code, '', message]);
 });
 
-test('a table that is not ours, and a command that is not there yet, say so', () => {
-  expect(run('iptables -t nope -L')[0]).toBe(3);
-  expect(run('iptables -t nat -L')[2]).toMatch(/bpfilter enforces the table filter only/);
-  expect(run('iptables -A INPUT -j ACCEPT')[2]).toMatch(/--append is not supported yet/);
-  expect(run('iptables -X')[2]).toMatch(/--delete-chain is not supported yet/);
+test('a table that is not there is a matter of the version to iptables', () => {
+  const [code, out, err] = run('iptables -t nope -L');
+  expect([code, out]).toEqual([3, '']);
+  expect(err).toMatch(/^iptables v1\.8\.9 \(bpf\): can't initialize iptables table `nope': Table does not exist/);
+});
+
+test('commands change the ruleset in force, and hand over the rules that stay', () => {
+  firewall.hold(RULES);
+  expect(run('iptables -I INPUT 2 -s 10.0.0.0/8 -g web')).toEqual([0, '', '']);
+  expect(run('iptables -t nat -A PREROUTING -j ACCEPT')).toEqual([0, '', '']);
+  expect(run('iptables -D INPUT 1')).toEqual([0, '', '']);
+  expect(run('iptables -S INPUT')[1]).toBe('-P INPUT DROP\n-A INPUT -s 10.0.0.0/8 -g web\n-A INPUT -j web\n');
+  expect(run('iptables -t nat -S PREROUTING')[1]).toBe('-P PREROUTING ACCEPT\n-A PREROUTING -j ACCEPT\n');
+  const [first] = firewall.requests;
+  const rules = first!.ruleset.tables[0]!.chains[0]!.rules;
+  expect(rules.map((rule) => first!.kept!.has(rule))).toEqual([true, false, true]);
+  expect(first).toMatchObject({ counters: 'carry', placement: 'netfilter', source: { file: 'iptables -I' } });
+});
+
+test.each([
+  ['-N web', 'Chain already exists.'],
+  ['-X web', "Can't delete chain with references left."],
+  ['-X INPUT', "Can't delete built-in chain."],
+  ['-E web INPUT', 'File exists.'],
+  ['-P INPUT REJECT', 'Bad policy name.'],
+  ['-P web DROP', 'Bad built-in chain name.'],
+  ['-A nope -j ACCEPT', 'No chain/target/match by that name.'],
+  ['-D INPUT -j DROP', 'Bad rule (does a matching rule exist in that chain?).'],
+  ['-C INPUT -j DROP', 'Bad rule (does a matching rule exist in that chain?).'],
+  ['-D INPUT 3', 'Index of deletion too big.'],
+  ['-I INPUT 4', 'Index of insertion too big.'],
+  ['-R INPUT 3 -j web', 'Index of replacement too big.'],
+  ['-A web -j web', 'Too many levels of symbolic links.'],
+  ['-A INPUT -m tcp', "Invalid argument. Run `dmesg' for more information."],
+])('iptables %s is refused with the reason that iptables gives', (words, reason) => {
+  firewall.hold(RULES);
+  const [code, out, err] = run(`iptables ${words}`);
+  expect([code, out, err.split('\n')[0]]).toEqual([1, '', `iptables: ${reason}`]);
+  expect(firewall.requests).toEqual([]);
+});
+
+test('-C answers by its exit code, and changes nothing', () => {
+  firewall.hold(RULES);
+  expect(run('iptables -C INPUT -p tcp --dport ssh -j ACCEPT')).toEqual([0, '', '']);
+  expect(firewall.requests).toEqual([]);
 });
 
 test('-L and -S where nothing is in force show an untouched table, and nothing is taken', () => {
@@ -226,7 +268,7 @@ test.each([
 });
 
 test.each(['iptables', 'restore', 'save'])('%s -h prints its usage', (name) => {
-  expect(run(`${name} -h`)[1]).toMatch(/^Usage: iptables-bpf/);
+  expect(run(`${name} -h`)[1]).toMatch(/^(iptables v1\.8\.9 \(bpf\)\n\n)?Usage: iptables-bpf/);
 });
 
 // ----- restore -----
@@ -273,17 +315,19 @@ test('-T takes one table of several, and lines keep their numbers', () => {
   firewall.files.set('f', two);
   const [code, , err] = run('restore -T filter f');
   expect(code).toBe(2);
-  expect(err).toMatch(/^f:10:\d+: error: /);
+  expect(err).toMatch(/\nError occurred at line: 10\n[\s\S]*\nf:10:\d+: error: /);
   firewall.files.set('f', two.replace('wed', 'web'));
   expect(run('restore -T filter f')[0]).toBe(0);
-  expect(run('restore f')[0]).not.toBe(0);
+  expect(run('restore f')[0]).toBe(0);
 });
 
 test('every mistake is told with its place, and nothing is handed to the engine', () => {
   firewall.hold(RULES).files.set('f', RULES.replace('--dport 22', '--dport 70000').replace('COMMIT\n', ''));
   const [code, out, err] = run('restore f');
   expect([code, out]).toEqual([2, '']);
-  expect(err).toMatch(/^f:6:.*70000[\s\S]*\^+\n[\s\S]*f:8:.*\n[\s\S]*2 errors; nothing was changed\.\n$/);
+  expect(err).toMatch(
+    /^iptables-restore v1\.8\.9 \(bpf\): invalid port\/service `70000' specified\n[\s\S]*\nf:6:.*70000[\s\S]*\^+\n[\s\S]*f:8:.*\n[\s\S]*2 errors; nothing was changed\.\n$/,
+  );
   expect(firewall.requests).toEqual([]);
 });
 
@@ -309,7 +353,7 @@ test('a refusal of the engine is told like a mistake in the file', () => {
   const [code, , err] = run('restore f');
   expect(code).toBe(1);
   expect(err).toMatch(
-    /^f:7:1: error: XDP does not see this \[not-at-placement\]\n {2}\[3:180\] -A INPUT -j web\n {2}\^\^\^\n/,
+    /^iptables-restore v1\.8\.9 \(bpf\): XDP does not see this\nf:7:1: error: XDP does not see this \[not-at-placement\]\n {2}\[3:180\] -A INPUT -j web\n {2}\^\^\^\n/,
   );
 });
 

@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { OptionForm, OptionScope } from '../../../grammar/getopt.ts';
-import { parseRuleLine } from '../../../grammar/parse.ts';
+import { type OptionForm, type OptionScope, splitLine } from '../../../grammar/getopt.ts';
+import { parseRule } from '../../../grammar/parse.ts';
 
-/** Options `-f` (flag), `-v X`, `--two X Y`; `-v load` brings `--late`. */
+/** Options `-f` (flag), `-v X`, `--two X Y`, `-o [X [Y]]`; `-v load` brings `--late`. */
 class TestScope implements OptionScope {
   private readonly known = new Map<string, OptionForm>([
-    ['f', { name: '--flag', values: [] }],
-    ['v', { name: '--value', values: ['any'] }],
-    ['--flag', { name: '--flag', values: [] }],
-    ['--value', { name: '--value', values: ['any'] }],
-    ['--two', { name: '--two', values: ['any', 'any'] }],
+    ['f', { name: '--flag', arity: 0 }],
+    ['v', { name: '--value', arity: 1 }],
+    ['o', { name: '--open', arity: 0, optional: 2 }],
+    ['--flag', { name: '--flag', arity: 0 }],
+    ['--value', { name: '--value', arity: 1 }],
+    ['--two', { name: '--two', arity: 2, missing: '--two requires two args.' }],
   ]);
 
   short(letter: string) {
@@ -22,20 +23,23 @@ class TestScope implements OptionScope {
   }
 
   seen(_form: OptionForm, values: readonly { text: string }[]) {
-    if (values[0]?.text === 'load') this.known.set('--late', { name: '--late', values: [] });
+    if (values[0]?.text === 'load') this.known.set('--late', { name: '--late', arity: 0 });
     return values[0]?.text !== 'stop';
   }
 }
 
-/** One line per setting: `! --value=[x]`. */
+/** One line per setting: `! --value=[x]`; then what ended the reading or was left over. */
 function read(line: string): string {
-  const rule = parseRuleLine(line, new TestScope());
-  if ('code' in rule) return `${rule.code} at ${rule.word.offset}+${rule.word.length}: ${rule.message}`;
-  const settings = rule.settings.map(({ form, values, negation }) => {
-    const words = values.map((word) => `[${word.text}]`).join('');
-    return `${negation ? '! ' : ''}${form.name}${words && `=${words}`}`;
+  const { words, counters } = splitLine(line);
+  const parsed = parseRule(words, counters, new TestScope());
+  const settings = parsed.line.settings.map(({ form, values, negation }) => {
+    const texts = values.map((word) => `[${word.text}]`).join('');
+    return `${negation ? '! ' : ''}${form.name}${texts && `=${texts}`}`;
   });
-  return [...(rule.counters ? [rule.counters.text] : []), ...settings].join(' ');
+  const ends = [parsed.failure, parsed.leftOver].flatMap((end) =>
+    end ? [`${end.code} at ${end.word.offset}+${end.word.length}: ${end.message}`] : [],
+  );
+  return [...(parsed.line.counters ? [parsed.line.counters.text] : []), ...settings, ...ends].join(' ');
 }
 
 describe('words', () => {
@@ -72,26 +76,31 @@ describe('options', () => {
     ['-v load --late', '--value=[load] --late'],
     ['-f --', '--flag'],
     ['-v stop what ever', '--value=[stop]'],
+    ['-o -f', '--open --flag'],
+    ['-oa b -f', '--open=[a][b] --flag'],
+    ['-o a ! -f', '--open=[a] ! --flag'],
   ])('%s', (line, expected) => {
     expect(read(line)).toBe(expected);
   });
 
   test.each([
     ['-x', 'unknown-option at 0+2: unknown option "-x"'],
+    ['-f -xf', '--flag unknown-option at 3+3: unknown option "-f"'],
     ['--late', 'unknown-option at 0+6: unknown option "--late"'],
     ['--late -v load', 'unknown-option at 0+6: unknown option "--late"'],
-    ['-f --flag=x', 'syntax at 3+8: option "--flag" takes no value'],
+    ['-f --flag=x', '--flag unknown-option at 3+8: unknown option "--flag=x"'],
     ['-v', 'missing-value at 0+2: option "-v" requires an argument'],
-    ['--two a', 'missing-value at 0+5: option "--two" requires 2 arguments'],
-    ['--two a -f', 'missing-value at 0+5: option "--two" requires 2 arguments'],
-    ['--two a !', 'missing-value at 0+5: option "--two" requires 2 arguments'],
-    ['-f word', "syntax at 3+4: Bad argument `word'"],
-    ['-f ""', "syntax at 3+2: Bad argument `'"],
-    ['-', "syntax at 0+1: Bad argument `-'"],
-    ['-f !', 'bad-negation at 3+1: nothing appropriate following !'],
+    ['--two a', 'missing-value at 0+5: --two requires two args.'],
+    ['--two a -f', 'missing-value at 0+5: --two requires two args.'],
+    ['--two a !', 'missing-value at 0+5: --two requires two args.'],
+    ['-f word', "--flag bad-argument at 3+4: Bad argument `word'"],
+    ['-f ""', "--flag bad-argument at 3+2: Bad argument `'"],
+    ['-', "bad-argument at 0+1: Bad argument `-'"],
+    ['-f !', '--flag bad-negation at 3+1: nothing appropriate following !'],
     ['! ! -f', 'bad-negation at 2+1: multiple consecutive ! not allowed'],
-    ['-f -- -f', 'syntax at 6+2: unknown arguments after `--`'],
-    ['  -f "a b', "syntax at 5+4: Bad argument `a b'"],
+    ['-f -- -f', '--flag syntax at 6+2: unknown arguments found on commandline'],
+    ['-f ! --', '--flag bad-negation at 5+2: nothing appropriate following !'],
+    ['  -f "a b', "--flag bad-argument at 5+4: Bad argument `a b'"],
   ])('%s', (line, expected) => {
     expect(read(line)).toBe(expected);
   });
@@ -104,7 +113,7 @@ test('no line has two parses, and none makes the parser throw', () => {
   );
   fc.assert(
     fc.property(fc.array(word, { maxLength: 12 }), (words) => {
-      parseRuleLine(words.join(' ').replaceAll('\n', ''), new TestScope());
+      read(words.join(' ').replaceAll('\n', ''));
     }),
     { numRuns: 2000 },
   );

@@ -21,7 +21,7 @@ COMMIT
 );
 
 function list(selection: Selection, options: Partial<ListOptions>): string[] {
-  const all = { numeric: false, verbose: false, exact: false, lineNumbers: false, ...options };
+  const all = { family: 'ipv4' as const, numeric: false, verbose: false, exact: false, lineNumbers: false, ...options };
   return listTable(ruleset.tables[0]!, selection, all, names).split('\n');
 }
 
@@ -53,7 +53,7 @@ test('-v shows counters and devices, -x in full', () => {
 });
 
 test('-S prints commands, with -v the counters in front of the target', () => {
-  expect(listRules(ruleset.tables[0]!, {}, false, names).split('\n')).toEqual([
+  expect(listRules(ruleset.tables[0]!, {}, { family: 'ipv4', verbose: false }, names).split('\n')).toEqual([
     '-P INPUT DROP',
     '-P FORWARD ACCEPT',
     '-P OUTPUT ACCEPT',
@@ -62,7 +62,9 @@ test('-S prints commands, with -v the counters in front of the target', () => {
     '-A INPUT -p icmp -m icmp ! --icmp-type 8 -g web',
     '',
   ]);
-  expect(listRules(ruleset.tables[0]!, { chain: 'INPUT' }, true, names).split('\n')).toEqual([
+  expect(
+    listRules(ruleset.tables[0]!, { chain: 'INPUT' }, { family: 'ipv4', verbose: true }, names).split('\n'),
+  ).toEqual([
     '-P INPUT DROP -c 12 3400',
     '-A INPUT -s 10.0.0.0/8 ! -i lo -p tcp -m tcp --dport 22 -c 123456 99999 -j ACCEPT',
     '-A INPUT -p icmp -m icmp ! --icmp-type 8 -c 1 2 -g web',

@@ -1,0 +1,105 @@
+// The fast way to read rules must be the plain one, only faster: whatever a file holds, both give the same ruleset and
+// the same findings.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Family } from '../../../src/base/family.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { RuleShapes } from '../../../src/ruleset/shapes.ts';
+
+function bothWays(text: string, family: Family, counters: boolean): void {
+  const options = { file: 'test', family, counters };
+  expect(parseRuleset(text, options)).toEqual(parseRuleset(text, { ...options, plain: true }));
+}
+
+const number = fc.oneof(
+  fc.integer({ min: 0, max: 70_000 }).map(String),
+  fc.constantFrom('0', '010', '0x1f', '00', '5:6'),
+);
+const octet = fc.oneof(fc.integer({ min: 0, max: 260 }).map(String), fc.constantFrom('0', '01', ''));
+const address = fc.oneof(
+  fc.tuple(octet, octet, octet, octet).map((octets) => octets.join('.')),
+  fc.tuple(octet, octet, octet, octet, number).map(([a, b, c, d, n]) => `${a}.${b}.${c}.${d}/${Number(n) % 34}`),
+  fc.constantFrom('10', '0.0.0.0/0', '1.2.3.4,5.6.7.8', '1.2.3.4/255.255.0.0', '"1.2.3.4"', '1.2.3.4/'),
+);
+const address6 = fc.oneof(
+  fc.tuple(fc.nat(65535), fc.nat(140)).map(([n, length]) => `2001:db8::${n.toString(16)}/${length}`),
+  fc.constantFrom('::1', '::/0', 'fe80::/10', '::ffff:1.2.3.4', '1:2', 'FE80::1', '::1/ffff::', '1::2::3'),
+);
+const quoted = fc.oneof(
+  fc.string({ maxLength: 12 }).map((text) => `"${text.replace(/[\n\r\0]/g, '')}"`),
+  fc.constantFrom('"a b"', '"a\\"b"', 'a"b c"', '"x"y', '"open', '"-j"', '"!"', `"${'x'.repeat(400)}"`),
+);
+const chain = fc.constantFrom('INPUT', 'c', 'd', 'nope', 'LOG', 'FORWARD', '5', '"c"', '-A');
+const blank = fc.constantFrom(' ', ' ', ' ', '  ', '\t');
+
+/** Words of a rule, of few kinds so that shapes come again. */
+const piece = fc.oneof(
+  fc.tuple(fc.constantFrom('-s', '-d', '! -s', '--src'), fc.oneof(address, address6)).map((words) => words.join(' ')),
+  fc.tuple(fc.constantFrom('--dport', '--sport', '! --dport', '--tcp-option'), number).map((words) => words.join(' ')),
+  fc.tuple(fc.constant('-m comment --comment'), fc.oneof(quoted, number)).map((words) => words.join(' ')),
+  fc
+    .tuple(fc.constantFrom('-j', '-g'), fc.oneof(chain, fc.constantFrom('ACCEPT', 'RETURN')))
+    .map((words) => words.join(' ')),
+  fc.constantFrom('-p tcp', '-p udp', '-i eth0', '-o eth1', '-f', '-c 5 6', '--syn', '-p 6', '--tcp-flags "SYN" "SYN"'),
+);
+
+const rule = fc
+  .tuple(
+    fc.option(
+      fc.tuple(number, number).map(([p, b]) => `[${p}:${b}] `),
+      { nil: '' },
+    ),
+    fc.constantFrom('-A', '-A', '-A', '-I', '-D'),
+    chain,
+    fc.array(fc.tuple(blank, piece), { maxLength: 5 }),
+  )
+  .map(
+    ([counters, command, name, pieces]) =>
+      `${counters}${command} ${name}${pieces.map((each) => each.join('')).join('')}`,
+  );
+
+/** Files in which lines come again with other numbers, as in real ones. */
+const file = fc
+  .tuple(
+    fc.array(rule, { minLength: 1, maxLength: 6 }),
+    fc.array(fc.tuple(fc.nat(), fc.nat(65_535)), { maxLength: 24 }),
+  )
+  .map(([rules, again]) => {
+    const lines = again.map(([which, n]) => {
+      const line = rules[which % rules.length]!;
+      return line.replace(/\b\d+\b/, String(n)).replace(/\d+(?=\D*$)/, String(n & 255));
+    });
+    return `*filter\n:c - [0:0]\n:d - [0:0]\n:5 - [0:0]\n${[...rules, ...lines].join('\n')}\nCOMMIT\n*nat\n:LOG -\n${rules[0]}\nCOMMIT\n`;
+  });
+
+test('both ways agree', () => {
+  fc.assert(fc.property(file, fc.constantFrom<Family>('ipv4', 'ipv6'), fc.boolean(), bothWays), { numRuns: 1500 });
+});
+
+test.each([
+  ['addresses', (i: number) => `-A c -s 10.0.${i >> 8}.${i & 255} -j DROP`],
+  [
+    'ports and comments',
+    (i: number) => `[${i}:7] -A c -p tcp -m tcp --dport ${i} -m comment --comment "rule ${i}" -j d`,
+  ],
+  ['chains', (i: number) => `-A chain${i % 40} ! -d 10.0.0.${i & 255}/31 -g chain${(i + 1) % 40}x`],
+])('lines that differ in %s are read the fast way', (_, line) => {
+  const chains = Array.from({ length: 40 }, (_each, i) => `:chain${i} -\n:chain${i}x -\n`).join('');
+  const rules = Array.from({ length: 300 }, (_each, i) => line(i));
+  const text = `*filter\n:c -\n:d -\n${chains}${rules.join('\n')}\nCOMMIT\n`;
+  let fast = 0;
+  const instantiate = RuleShapes.prototype.instantiate;
+  RuleShapes.prototype.instantiate = function count(...args) {
+    const made = instantiate.apply(this, args);
+    if (made !== undefined) fast++;
+    return made;
+  };
+  try {
+    expect(parseRuleset(text, { file: 'test', counters: false }).diagnostics).toEqual([]);
+  } finally {
+    RuleShapes.prototype.instantiate = instantiate;
+  }
+  expect(fast).toBe(299);
+  bothWays(text.replaceAll(':c -\n:d -', ':c - [0:0]\n:d - [0:0]'), 'ipv4', true);
+});
