@@ -2,6 +2,7 @@
 
 import { ExtensionError, type MatchExtension, type OptionSpec, type OptionUse } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { bareText } from '../quote.ts';
 import { counterValue, directions, type Side, setName } from './set-words.ts';
 
 /** How a counter of the element is compared. */
@@ -73,8 +74,8 @@ export const set: MatchExtension<SetData> = {
     };
   },
 
-  print: (data) => words(data, '--'),
-  list: (data) => words(data, '').join(' '),
+  print: (data) => words(data, '--', bareText),
+  list: (data) => words(data, '', (name) => name).join(' '),
 };
 
 /** At most one condition on each counter, and only equality may be negated. */
@@ -93,7 +94,7 @@ function counterOf(options: readonly OptionUse[], counter: 'packets' | 'bytes'):
   return { comparison: use.negated ? 'ne' : comparison, value: use.values[0] as bigint };
 }
 
-function words(data: SetData, prefix: string): readonly string[] {
+function words(data: SetData, prefix: string, showName: (name: string) => string): readonly string[] {
   const counter = (name: string, condition: CounterCondition | undefined): readonly string[] => {
     if (condition === undefined) return [];
     const { comparison, value } = condition;
@@ -101,7 +102,7 @@ function words(data: SetData, prefix: string): readonly string[] {
     return negatable(comparison === 'ne', `${prefix}${name}-${spelled}`, `${value}`);
   };
   return [
-    ...negatable(data.negated, `${prefix}match-set`, data.set, data.sides.join(',')),
+    ...negatable(data.negated, `${prefix}match-set`, showName(data.set), data.sides.join(',')),
     ...(data.returnNomatch ? [`${prefix}return-nomatch`] : []),
     ...(data.keepCounters ? ['!', `${prefix}update-counters`] : []),
     ...(data.keepSubcounters ? ['!', `${prefix}update-subcounters`] : []),
