@@ -357,7 +357,8 @@ class NamespaceEngine implements Engine {
   }
 
   private storeForChange(): Store {
-    this.openStore = adoptState(this.directories, this.identity, this.openStore);
+    const { directories, kernel, root, identity } = this;
+    this.openStore = adoptState({ directories, kernel, root, identity }, this.openStore);
     return this.openStore;
   }
 

@@ -10,12 +10,24 @@ import { StoreError } from '../store/errors.ts';
 import { Store } from '../store/store.ts';
 import { removeInstallation } from './installation.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
-import { type Directories, lockPath, ownerOfPins, stateKey, storePath } from './layout.ts';
+import { type Directories, lockPath, ownerOfPins, pinDirectoryName, stateKey, storePath } from './layout.ts';
+
+export interface StateContext {
+  readonly directories: Directories;
+  readonly kernel: Kernel;
+  /** The directory of all pins. */
+  readonly root: string;
+  readonly identity: NamespaceIdentity;
+}
 
 /** Makes sure that the store of a namespace exists and says whose it is; `open` is that store if it is open already. */
-export function adoptState(directories: Directories, identity: NamespaceIdentity, open?: Store): Store {
+export function adoptState(context: StateContext, open?: Store): Store {
+  const { directories, identity } = context;
   const path = storePath(directories, identity.bootId, identity.cookie);
-  if (open === undefined && !existsSync(path)) takeOver(directories, identity, path);
+  if (open === undefined && !existsSync(path)) {
+    takeOver(directories, identity, path);
+    removeUnusedStates(context);
+  }
   const store = open ?? Store.open(path);
   try {
     if (store.meta('cookie') === identity.cookie && store.meta('bootId') === identity.bootId) return store;
@@ -45,10 +57,21 @@ function takeOver(directories: Directories, identity: NamespaceIdentity, path: s
   for (const { key, name } of earlier) if (name === undefined) removeState(directories, key);
 }
 
+/** Removes what namespaces of this boot left that are gone and have no pins: rules that were kept, not enforced. */
+function removeUnusedStates({ directories, kernel, root, identity }: StateContext): void {
+  for (const { key, bootId, cookie, inode } of listStates(directories)) {
+    if (bootId !== identity.bootId || existsSync(join(root, pinDirectoryName(cookie, inode)))) continue;
+    if (kernel.isNamespaceInUse(cookie, inode)) continue;
+    removeState(directories, key);
+    rmSync(lockPath(root, cookie), { force: true });
+  }
+}
+
 export interface NamespaceState {
   /** Name of its directory. */
   readonly key: string;
   readonly cookie: string;
+  readonly inode: string;
   readonly bootId: string;
   readonly name?: string;
 }
@@ -71,9 +94,10 @@ export function listStates(directories: Directories): NamespaceState[] {
 function readState(key: string, path: string): NamespaceState | undefined {
   const store = Store.open(path);
   try {
-    const [cookie, bootId, name] = [store.meta('cookie'), store.meta('bootId'), store.meta('name')];
-    if (cookie === undefined || bootId === undefined) return undefined;
-    return { key, cookie, bootId, ...(name === undefined ? {} : { name }) };
+    const [cookie, inode, bootId] = [store.meta('cookie'), store.meta('inode'), store.meta('bootId')];
+    const name = store.meta('name');
+    if (cookie === undefined || inode === undefined || bootId === undefined) return undefined;
+    return { key, cookie, inode, bootId, ...(name === undefined ? {} : { name }) };
   } finally {
     store.close();
   }

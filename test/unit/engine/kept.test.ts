@@ -1,6 +1,6 @@
 // Placement `none`: what is kept, what comes back, and that the kernel is left alone.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -183,6 +183,19 @@ describe('rules at placement none', () => {
     expect(shown('ipv4')).toBeUndefined();
     apply(ALL_OF_6, 'none', 'ipv6');
     expect([shown('ipv4'), shown('ipv6')]).toEqual([undefined, ALL_OF_6]);
+  });
+
+  it('of a namespace that is gone are removed by the first change in another one', () => {
+    apply(ALL);
+    kernel.identity = { ...kernel.identity, cookie: '8', inode: '4026531841', name: 'other' };
+    apply(ALL);
+    expect(readdirSync(join(directory, 'state')).sort()).toEqual(['boot-7', 'boot-8']);
+    kernel.inUse = false;
+    kernel.identity = { ...kernel.identity, cookie: '9', inode: '4026531842', name: 'third' };
+    expect(shown()).toBeUndefined();
+    expect(readdirSync(join(directory, 'state'))).toHaveLength(2);
+    apply(PLAIN, 'netfilter');
+    expect(readdirSync(join(directory, 'state'))).toEqual(['boot-9']);
   });
 
   it('may be longer than a line of a file can be', () => {
