@@ -3,15 +3,125 @@
 import type { Family } from '../base/family.ts';
 import { comment } from './comment.ts';
 import type { MatchExtension, TargetExtension } from './extension.ts';
+import { bpf } from './host/bpf.ts';
+import { cgroup } from './host/cgroup.ts';
+import { cpu } from './host/cpu.ts';
+import { devgroup } from './host/devgroup.ts';
+import { ipvs } from './host/ipvs.ts';
+import { nfacct } from './host/nfacct.ts';
+import { osf } from './host/osf.ts';
+import { owner } from './host/owner.ts';
+import { physdev } from './host/physdev.ts';
+import { policy } from './host/policy.ts';
+import { rpfilter } from './host/rpfilter.ts';
+import { set } from './host/set.ts';
+import { socket } from './host/socket.ts';
 import { icmp } from './icmp.ts';
+import { cluster } from './state/cluster.ts';
+import { connbytes } from './state/connbytes.ts';
+import { connlabel } from './state/connlabel.ts';
+import { connlimit } from './state/connlimit.ts';
+import { conntrack } from './state/conntrack.ts';
+import { helper } from './state/helper.ts';
+import { connmark, mark } from './state/marks.ts';
+import { state } from './state/state.ts';
+import { audit } from './targets/audit.ts';
+import { checksum } from './targets/checksum.ts';
+import { classify } from './targets/classify.ts';
+import { connmarkTarget } from './targets/connmark.ts';
+import { ct, notrack } from './targets/ct.ts';
+import { dscpTarget } from './targets/dscp.ts';
+import { ecnTarget } from './targets/ecn.ts';
+import { hmark } from './targets/hmark.ts';
+import { idletimer } from './targets/idletimer.ts';
+import { led } from './targets/led.ts';
+import { log } from './targets/log.ts';
+import { markTarget } from './targets/mark.ts';
+import { nflog } from './targets/nflog.ts';
+import { nfqueue } from './targets/nfqueue.ts';
+import { rateestTarget } from './targets/rateest.ts';
+import { reject4, reject6 } from './targets/reject.ts';
+import { connsecmark, secmark } from './targets/secmark.ts';
+import { setTarget } from './targets/set.ts';
+import { synproxy } from './targets/synproxy.ts';
+import { tcpmss4, tcpmss6 } from './targets/tcpmss.ts';
+import { tcpoptstrip } from './targets/tcpoptstrip.ts';
+import { tee } from './targets/tee.ts';
+import { tosTarget } from './targets/tos.ts';
+import { trace } from './targets/trace.ts';
+import { hlTarget, ttlTarget } from './targets/ttl.ts';
+import { ulog } from './targets/ulog.ts';
 import { tcp } from './tcp.ts';
 import { udp } from './udp.ts';
 import { accept, drop, queue, returnTarget } from './verdicts.ts';
 
 /** By name; where both families have an extension of one name with different options, each has its own entry. */
-export const MATCHES: readonly MatchExtension[] = [comment, icmp, tcp, udp] as readonly MatchExtension[];
+export const MATCHES: readonly MatchExtension[] = [
+  comment,
+  icmp,
+  tcp,
+  udp,
+  conntrack,
+  state,
+  connmark,
+  mark,
+  connbytes,
+  connlabel,
+  connlimit,
+  helper,
+  cluster,
+  owner,
+  cgroup,
+  devgroup,
+  physdev,
+  policy,
+  rpfilter,
+  socket,
+  set,
+  osf,
+  ipvs,
+  cpu,
+  nfacct,
+  bpf,
+] as readonly MatchExtension[];
 
-export const TARGETS: readonly TargetExtension[] = [accept, drop, queue, returnTarget] as readonly TargetExtension[];
+export const TARGETS: readonly TargetExtension[] = [
+  accept,
+  drop,
+  queue,
+  returnTarget,
+  reject4,
+  reject6,
+  log,
+  nflog,
+  nfqueue,
+  ulog,
+  markTarget,
+  connmarkTarget,
+  connsecmark,
+  secmark,
+  ct,
+  notrack,
+  checksum,
+  classify,
+  tosTarget,
+  dscpTarget,
+  ecnTarget,
+  ttlTarget,
+  hlTarget,
+  tcpmss4,
+  tcpmss6,
+  tcpoptstrip,
+  tee,
+  synproxy,
+  audit,
+  hmark,
+  idletimer,
+  led,
+  rateestTarget,
+  setTarget,
+  trace,
+] as readonly TargetExtension[];
 
 function byName<E extends MatchExtension | TargetExtension>(all: readonly E[], family: Family): ReadonlyMap<string, E> {
   const own = all.filter(({ families }) => families === undefined || families.includes(family));
