@@ -11,6 +11,7 @@ import {
   type ValueType,
 } from '../extension.ts';
 import { directions, type Side, setName } from '../host/set-words.ts';
+import { bareText } from '../quote.ts';
 import { isGiven } from '../uses.ts';
 
 /** A set and where each part of its elements is looked for. */
@@ -95,8 +96,8 @@ export const setTarget: TargetExtension<SetTargetData> = {
     return `SET --map-prio and --map-queue can only be reached from ${LEAVING.join(', ')}`;
   },
 
-  print: (data) => wordsOf(data, '--'),
-  list: (data) => wordsOf(data, '').join(' '),
+  print: (data) => wordsOf(data, '--', bareText),
+  list: (data) => wordsOf(data, '', (name) => name).join(' '),
 };
 
 function useOf(options: readonly OptionUse[], name: string): SetUse | undefined {
@@ -123,9 +124,9 @@ function refuseIncomplete(options: readonly OptionUse[]): void {
   }
 }
 
-function wordsOf(data: SetTargetData, dashes: string): string[] {
+function wordsOf(data: SetTargetData, dashes: string, showName: (name: string) => string): string[] {
   const set = (name: string, use: SetUse | undefined) =>
-    use === undefined ? [] : [`${dashes}${name}-set`, use.set, use.sides.join(',')];
+    use === undefined ? [] : [`${dashes}${name}-set`, showName(use.set), use.sides.join(',')];
   return [
     ...set('add', data.add),
     ...(data.exist ? [`${dashes}exist`] : []),

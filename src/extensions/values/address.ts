@@ -104,7 +104,13 @@ export const host: ValueType<Address> = {
 
 /** An address as getaddrinfo(3) reads numbers, `undefined` for anything else. */
 export function numericHost(text: string, family: Family): Address | undefined {
-  return family === 'ipv4' ? inetAton(text) : parseAddress6(text);
+  if (family === 'ipv6') return parseAddress6(text);
+  return inetAton(text) ?? mappedIpv4(parseAddress6(text));
+}
+
+/** The IPv4 address in one like `::ffff:10.0.0.1` (RFC 4291, 2.5.5.2). */
+function mappedIpv4(address: bigint | undefined): number | undefined {
+  return address !== undefined && address >> 32n === 0xffffn ? Number(address & 0xffffffffn) : undefined;
 }
 
 /** One to four numbers of C's notation between dots; the last one fills what the others leave (inet_aton(3)). */

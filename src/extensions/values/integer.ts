@@ -2,6 +2,7 @@
 
 import { parseValue } from '../../../grammar/parse.ts';
 import { type ValueContext, ValueError, type ValueType } from '../extension.ts';
+import { scanNumber } from './scan.ts';
 
 const bits = (n: number): bigint => (1n << BigInt(n)) - 1n;
 
@@ -98,7 +99,9 @@ export const mark: ValueType<Masked> = {
     if (parsed.ok && parsed.node.value <= most && (parsed.node.mask ?? 0n) <= most) {
       return { value: Number(parsed.node.value), mask: Number(parsed.node.mask ?? most) };
     }
-    if (!parsed.ok && parsed.offset > 0 && parseValue('maskedInteger', text.slice(0, parsed.offset)).ok) {
+    const value = scanNumber(text, 0n, most);
+    const end = value?.rest.startsWith('/') ? scanNumber(value.rest.slice(1), 0n, most) : value;
+    if (end !== undefined && end.rest !== '') {
       throw new ValueError(`${extension}: trailing garbage after value for option "${option}".`);
     }
     throw new ValueError(`${extension}: bad integer value for option "${option}", or out of range.`);
