@@ -1,13 +1,14 @@
 // Real rulesets, each with what the machine's iptables-save printed once iptables-restore had read it.
 //
 // A corpus is a directory of rulesets with an INDEX.tsv, whose columns `file` and `family` (4 or 6) are read, and the
-// printed twins in `canonical/`; a ruleset that iptables refuses has none.
+// printed twins in `canonical/`; a ruleset that iptables refuses has none. The twins are from `iptables-save -c` in a new
+// namespace, after `iptables-restore`, with `-c` where the rules have counters.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderDiagnostic, severityOf } from '../../src/base/diagnostic.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
-import { printRuleset } from '../../src/ruleset/print.ts';
+import { newestFirst, printRuleset } from '../../src/ruleset/print.ts';
 
 export interface CorpusFile {
   readonly name: string;
@@ -41,8 +42,8 @@ export function readIndex(text: string): CorpusFile[] {
 /** Parses and prints a ruleset of the corpus; undefined if that is what its twin says. */
 export function checkCorpusFile(corpus: string, { name, family }: CorpusFile): CorpusDifference | undefined {
   const text = readFileSync(join(corpus, name), 'utf8');
-  const options = { file: name, family, counters: false };
-  const { ruleset, diagnostics } = parseRuleset(text, options);
+  const counters = /^\[\d+:\d+\] /m.test(text);
+  const { ruleset, diagnostics } = parseRuleset(text, { file: name, family, counters });
   const errors = diagnostics.filter((diagnostic) => severityOf(diagnostic) === 'error');
   if (errors.length > 0) {
     return {
@@ -54,7 +55,7 @@ export function checkCorpusFile(corpus: string, { name, family }: CorpusFile): C
     };
   }
   const twin = readFileSync(join(corpus, 'canonical', name), 'utf8');
-  const difference = firstDifference(printRuleset(ruleset, { counters: true }), twin);
+  const difference = firstDifference(printRuleset(newestFirst(ruleset), { counters: true }), twin);
   return difference === undefined ? undefined : { name, difference };
 }
 

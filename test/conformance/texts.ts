@@ -58,8 +58,8 @@ export function checkVectorTexts(file: string, text: string): { tests: number; f
 
 function complaintOf(file: string, { table, rule, saved, result }: Vector, chain: string): string | undefined {
   const text = `*${table}\n-A ${chain} ${rule}\nCOMMIT\n`;
-  const options = { file, family: file.startsWith('libip6t_') ? ('ipv6' as const) : ('ipv4' as const) };
-  const { ruleset, diagnostics } = parseRuleset(text, options);
+  const family = file.startsWith('libip6t_') ? 'ipv6' : 'ipv4';
+  const { ruleset, diagnostics } = parseRuleset(text, { file, family });
   const errors = diagnostics.filter((diagnostic) => severityOf(diagnostic) === 'error');
   if (errors.length > 0) {
     if (result === 'FAIL' && !errors.every(({ code }) => UNKNOWN.has(code))) return undefined;
