@@ -51,7 +51,8 @@ Commands:
 
 Rules (a ! in front turns the meaning round):
   -s -d ADDRESS[/MASK][,...]          source, destination; --source --src, --destination --dst
-  -i -o NAME                          device; a + at the end stands for any rest
+  -i --in-interface NAME              device it came in by; a + at the end stands for any rest
+  -o --out-interface NAME             device it goes out by
   -p --protocol PROTOCOL              number or name; brings the match of that name with its options
 ${isIpv4 ? '  -f --fragments                      second and later fragments\n' : ''}  -m --match MATCH                    what else must hold
   -j --jump TARGET                    what to do: a target or a chain

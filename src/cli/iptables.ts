@@ -1,12 +1,11 @@
 // iptables-bpf and ip6tables-bpf: every command of iptables on the rules in force, with its options, output, messages and
 // exit codes. The words are read as a line of a rules file is (src/ruleset/command.ts).
 
-import type { Word } from '../../grammar/getopt.ts';
 import { DIAGNOSTICS, type Diagnostic } from '../base/diagnostic.ts';
 import { TABLE_NAMES, type TableName } from '../base/hooks.ts';
 import type { Current, Engine } from '../engine/types.ts';
 import { applyCommand, resolveTargets, TargetError } from '../ruleset/apply.ts';
-import { type Command, readCommand } from '../ruleset/command.ts';
+import { type Command, readWordsCommand } from '../ruleset/command.ts';
 import { EditError, TableDraft } from '../ruleset/draft.ts';
 import { checkTable } from '../ruleset/kernel-checks.ts';
 import { describeRule, listRules, listTable } from '../ruleset/list.ts';
@@ -24,7 +23,7 @@ import { printWarnings, whereToEnforce, withEngine } from './request.ts';
 const SPAN = { line: 1, column: 1, length: 1 };
 
 export function iptables(words: readonly string[], context: Context, program: Program): number {
-  const result = readCommand(placeWords(words), {
+  const result = readWordsCommand(words, {
     ...{ family: program.family, names: systemNames(), table: 'filter', span: SPAN },
   });
   switch (result.kind) {
@@ -43,16 +42,6 @@ export function iptables(words: readonly string[], context: Context, program: Pr
     case 'command':
       return run(result.command, words, context, program);
   }
-}
-
-/** Words of a command line, placed as if they stood in a line with blanks between them. */
-function placeWords(words: readonly string[]): Word[] {
-  let offset = 0;
-  return words.map((text) => {
-    const word = { text, offset, length: Math.max(1, text.length) };
-    offset += text.length + 1;
-    return word;
-  });
 }
 
 function problemOf({ code, message }: Pick<Diagnostic, 'code' | 'message'>, { name }: Program): CommandError {
@@ -229,7 +218,7 @@ class Session {
   }
 }
 
-function selection(chain: Word | undefined, rule: number | undefined): { chain?: string; rule?: number } {
+function selection(chain: Command['chain'], rule: number | undefined): { chain?: string; rule?: number } {
   return { ...(chain && { chain: chain.text }), ...(rule !== undefined && { rule }) };
 }
 

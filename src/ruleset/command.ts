@@ -99,8 +99,18 @@ export function readLineCommand(line: string, context: CommandContext, counters:
   return readCommand(words, context, counters, bracketed);
 }
 
-/** Reads the words of a command. */
-export function readCommand(
+/** Reads the words of a command line; they are placed as if they stood in a line with blanks between them. */
+export function readWordsCommand(words: readonly string[], context: CommandContext): CommandResult {
+  let offset = 0;
+  const placed = words.map((text) => {
+    const word = { text, offset, length: Math.max(1, text.length) };
+    offset += text.length + 1;
+    return word;
+  });
+  return readCommand(placed, context);
+}
+
+function readCommand(
   words: readonly Word[],
   context: CommandContext,
   counters?: Counters,

@@ -1,9 +1,13 @@
 // What the documents and the sources say of the project must be so.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MATCHES, TARGETS } from '../../../src/extensions/registry.ts';
+import type { Names } from '../../../src/base/names.ts';
+import { iptablesHelp } from '../../../src/cli/iptables-help.ts';
+import { PROGRAMS } from '../../../src/cli/program.ts';
 import { BASE_OPTIONS } from '../../../src/ruleset/options.ts';
+import { RuleScope } from '../../../src/ruleset/scope.ts';
+import { extensionRows } from './extension-rows.ts';
 import { committedFiles, filesUnder } from './files.ts';
 
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'COMPATIBILITY.md', 'grammar/README.md'];
@@ -46,30 +50,27 @@ describe('README.md', () => {
 });
 
 describe('COMPATIBILITY.md', () => {
-  const rows = readFileSync('COMPATIBILITY.md', 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('|'));
+  const text = readFileSync('COMPATIBILITY.md', 'utf8');
 
-  it('has a row for every option of every match', () => {
-    const wanted = MATCHES.flatMap(({ name, options }) => options.map((option) => [`\`-m ${name}\``, option] as const));
-    const missing = wanted.filter(
-      ([match, { name, aliases = [] }]) =>
-        !rows.some((row) => row.includes(match) && [name, ...aliases].every((word) => row.includes(`\`${word}\``))),
-    );
-    expect(missing.map(([match, { name }]) => `${match} ${name}`)).toEqual([]);
+  // `BPFILTER_DOCUMENTS=write` puts the rows there.
+  it('has a row for every extension, with its options', () => {
+    const [before, rest] = text.split('<!-- extensions -->\n') as [string, string];
+    const after = rest.slice(rest.indexOf('<!-- end -->'));
+    const wanted = `${before}<!-- extensions -->\n${extensionRows().join('\n')}\n${after}`;
+    if (process.env.BPFILTER_DOCUMENTS === 'write') writeFileSync('COMPATIBILITY.md', wanted);
+    else expect(text).toBe(wanted);
   });
 
-  it('has a row for every target and every option that rules may have', () => {
-    const options = BASE_OPTIONS.filter(({ refused }) => refused === undefined).map(({ name }) => name);
-    const wanted = [...TARGETS.map(({ name }) => name), ...options];
-    expect(wanted.filter((name) => !rows.some((row) => row.includes(`\`${name}\``)))).toEqual([]);
+  it('has a row for every option that all rules may have', () => {
+    const rows = text.split('\n').filter((line) => line.startsWith('|'));
+    const names = BASE_OPTIONS.map(({ name }) => name);
+    expect(names.filter((name) => !rows.some((row) => row.includes(`\`${name}\``)))).toEqual([]);
   });
 });
 
 describe('--help', () => {
   it.each([
-    ['iptables-options.ts', ['wait-interval', 'modprobe', 'ipv6']],
-    ['iptables-restore.ts', ['modprobe', 'wait-interval']],
+    ['iptables-restore.ts', ['binary', 'modprobe', 'wait-interval']],
     ['iptables-save.ts', ['dump', 'modprobe']],
   ])('of %s names every option but those taken for compatibility alone', (file, silent) => {
     const text = readFileSync(`src/cli/${file}`, 'utf8');
@@ -78,6 +79,13 @@ describe('--help', () => {
     expect(names.length).toBeGreaterThan(4);
     const help = /`(Usage: .*?)`;/s.exec(text)![1]!;
     expect(names.filter((name) => !help.includes(`--${name}`))).toEqual(silent);
+  });
+
+  it('of the commands on rules names every option but those taken for compatibility alone', () => {
+    const scope = new RuleScope({} as Names, 'ipv4');
+    const help = iptablesHelp(PROGRAMS[0]!, scope);
+    const missing = BASE_OPTIONS.filter(({ name }) => !help.includes(name)).map(({ name }) => name);
+    expect(missing).toEqual(['--wait-interval', '--modprobe']);
   });
 });
 
