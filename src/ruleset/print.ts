@@ -7,6 +7,7 @@ import { formatMasked } from '../base/address.ts';
 import type { Counters } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
+import { bareText } from '../extensions/quote.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Ruleset, Table } from './model.ts';
 import { systemNames } from './names.ts';
@@ -32,16 +33,16 @@ export function printRule(rule: Rule, family: Family, names: Names = systemNames
   const context = { family, names, protocol };
   add('-s', rule.source, rule.source ? formatMasked(rule.source.value) : '');
   add('-d', rule.destination, rule.destination ? formatMasked(rule.destination.value) : '');
-  add('-i', rule.inInterface, rule.inInterface?.value ?? '');
-  add('-o', rule.outInterface, rule.outInterface?.value ?? '');
+  add('-i', rule.inInterface, bareText(rule.inInterface?.value ?? ''));
+  add('-o', rule.outInterface, bareText(rule.outInterface?.value ?? ''));
   add('-p', rule.protocol, protocolName(protocol, names));
   if (rule.fragment) words.push(...(rule.fragment.negated ? ['!'] : []), '-f');
   for (const { extension, data } of rule.matches) {
     words.push('-m', extension, ...(findMatch(extension, family)?.print(data, context) ?? []));
   }
   const { target } = rule;
-  if (target.kind === 'jump') words.push('-j', target.chain);
-  else if (target.kind === 'goto') words.push('-g', target.chain);
+  if (target.kind === 'jump') words.push('-j', bareText(target.chain));
+  else if (target.kind === 'goto') words.push('-g', bareText(target.chain));
   else if (target.kind === 'extension') {
     words.push('-j', target.extension, ...(findTarget(target.extension, family)?.print(target.data, context) ?? []));
   }
@@ -51,7 +52,7 @@ export function printRule(rule: Rule, family: Family, names: Names = systemNames
 /** `-A chain specification` */
 export function printRuleLine(chain: string, rule: Rule, family: Family, names: Names = systemNames()): string {
   const specification = printRule(rule, family, names);
-  return specification === '' ? `-A ${chain}` : `-A ${chain} ${specification}`;
+  return specification === '' ? `-A ${bareText(chain)}` : `-A ${bareText(chain)} ${specification}`;
 }
 
 /** A whole ruleset; ends in a line end unless it is empty. */

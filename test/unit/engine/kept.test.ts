@@ -198,6 +198,17 @@ describe('rules at placement none', () => {
     expect(readdirSync(join(directory, 'state'))).toEqual(['boot-9']);
   });
 
+  it('may have names that iptables prints so that it cannot read them', () => {
+    const odd = PLAIN.replace(
+      'COMMIT',
+      String.raw`[0:0] -A INPUT -i "x y" -j "a\"b"
+[0:0] -A "a\"b" ! -o "\"" -g c'd
+COMMIT`,
+    ).replace('[0:0] -A', ':a"b - [0:0]\n:c\'d - [0:0]\n[0:0] -A');
+    apply(odd);
+    expect(shown()).toBe(odd);
+  });
+
   it('may be longer than a line of a file can be', () => {
     const { ruleset } = parseRuleset(PLAIN, { file: 'test.rules' });
     const use = { extension: 'comment', data: { text: 'x'.repeat(255) } };
