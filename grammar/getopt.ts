@@ -38,6 +38,8 @@ export interface OptionForm {
   readonly arity: number;
   /** Further words it takes if they are there and neither options nor `!`; the first may be attached. */
   readonly optional?: number;
+  /** Of these none may be attached. */
+  readonly detached?: boolean;
   /** What to say where a word behind the first is missing. */
   readonly missing?: string;
 }
@@ -144,7 +146,7 @@ export class RuleLexer {
   private readLong(word: Word): void {
     const equals = word.text.indexOf('=');
     const form = this.scope.long(equals < 0 ? word.text : word.text.slice(0, equals));
-    const takesNone = form !== undefined && form.arity === 0 && form.optional === undefined;
+    const takesNone = form !== undefined && form.arity === 0 && (form.optional === undefined || form.detached);
     if (form === undefined || (equals >= 0 && takesNone)) {
       this.fail('unknown-option', `unknown option "${word.text}"`, word);
     } else {

@@ -33,3 +33,10 @@ export function maskPrefix(mask: number): number | undefined {
   const length = Math.clz32(~mask >>> 0);
   return prefixMask(length) === mask >>> 0 ? length : undefined;
 }
+
+/** Reads an address as inet_pton(3): four decimal octets without leading zeros. */
+export function parseAddress(text: string): number | undefined {
+  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1);
+  if (octets === undefined || octets.some((octet) => Number(octet) > 255 || /^0./.test(octet))) return undefined;
+  return octets.reduce((sum, octet) => sum * 256 + Number(octet), 0);
+}

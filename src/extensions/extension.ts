@@ -38,7 +38,7 @@ export interface OptionSpec {
   readonly aliases?: readonly string[];
   /** The kind of each word the option takes, in order; empty for a flag. */
   readonly values: readonly ValueType[];
-  /** The kind of one more word, taken if it is there and neither an option nor `!`. */
+  /** The kind of one more word, taken if it is there and neither an option nor `!`; it cannot be attached with `=`. */
   readonly optional?: ValueType;
   /** Whether `!` may stand in front. */
   readonly negatable?: boolean;

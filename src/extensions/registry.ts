@@ -2,6 +2,15 @@
 
 import type { Family } from '../base/family.ts';
 import { comment } from './comment.ts';
+import { hashlimit } from './effects/hashlimit.ts';
+import { limit } from './effects/limit.ts';
+import { quota } from './effects/quota.ts';
+import { rateest } from './effects/rateest.ts';
+import { recent } from './effects/recent.ts';
+import { statistic } from './effects/statistic.ts';
+import { string } from './effects/string.ts';
+import { time } from './effects/time.ts';
+import { u32 } from './effects/u32.ts';
 import type { MatchExtension, TargetExtension } from './extension.ts';
 import { bpf } from './host/bpf.ts';
 import { cgroup } from './host/cgroup.ts';
@@ -17,6 +26,10 @@ import { rpfilter } from './host/rpfilter.ts';
 import { set } from './host/set.ts';
 import { socket } from './host/socket.ts';
 import { icmp } from './icmp.ts';
+import { clusterip } from './nat/clusterip.ts';
+import { dnpt, netmap, snpt } from './nat/prefixes.ts';
+import { tproxy } from './nat/tproxy.ts';
+import { dnat, masquerade, redirect, snat } from './nat/translation.ts';
 import { cluster } from './state/cluster.ts';
 import { connbytes } from './state/connbytes.ts';
 import { connlabel } from './state/connlabel.ts';
@@ -58,6 +71,15 @@ import { accept, drop, queue, returnTarget } from './verdicts.ts';
 /** By name; where both families have an extension of one name with different options, each has its own entry. */
 export const MATCHES: readonly MatchExtension[] = [
   comment,
+  hashlimit,
+  limit,
+  quota,
+  rateest,
+  recent,
+  statistic,
+  string,
+  time,
+  u32,
   icmp,
   tcp,
   udp,
@@ -86,6 +108,15 @@ export const MATCHES: readonly MatchExtension[] = [
 ] as readonly MatchExtension[];
 
 export const TARGETS: readonly TargetExtension[] = [
+  clusterip,
+  dnat,
+  dnpt,
+  masquerade,
+  netmap,
+  redirect,
+  snat,
+  snpt,
+  tproxy,
   accept,
   drop,
   queue,

@@ -150,7 +150,7 @@ function formsOf(extension: MatchExtension | TargetExtension): readonly Extensio
       [spec.name, ...(spec.aliases ?? [])].map(
         (name): ExtensionForm => ({
           ...{ owner: 'extension', name, arity: spec.values.length, spec, extension },
-          ...(spec.optional !== undefined && { optional: 1 }),
+          ...(spec.optional !== undefined && { optional: 1, detached: true }),
           ...(spec.messages?.missing !== undefined && { missing: spec.messages.missing }),
         }),
       ),

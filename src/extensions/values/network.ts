@@ -1,0 +1,44 @@
+// Networks of which iptables keeps the prefix length: a mask with holes has none, which the kernel refuses in the end.
+
+import { type Address, prefixLength } from '../../base/address.ts';
+import { ADDRESS_BITS, type Family } from '../../base/family.ts';
+import { prefixMask } from '../../base/ipv4.ts';
+import { prefixMask6 } from '../../base/ipv6.ts';
+import type { ValueContext, ValueType } from '../extension.ts';
+import { host, numericHost } from './address.ts';
+import { type HostPrefix, prefix } from './host-prefix.ts';
+
+/** The length of a mask with holes, longer than any address has bits. */
+export const NO_PREFIX = 255;
+
+/** A prefix length, as a number or as a mask; `NO_PREFIX` where the mask has holes. */
+export const keptPrefix: ValueType<number> = {
+  placeholder: 'length',
+  parse(text, context) {
+    const length = prefix.parse(text, context);
+    return length === ADDRESS_BITS[context.family] && hasHoles(text, context) ? NO_PREFIX : length;
+  },
+};
+
+function hasHoles(text: string, { family }: ValueContext): boolean {
+  const isLength = Number(text) === ADDRESS_BITS[family];
+  const mask = isLength ? undefined : numericHost(text, family);
+  return mask !== undefined && prefixLength(mask) === undefined;
+}
+
+/** `address[/length]`; without a length all bits count. */
+export const network: ValueType<HostPrefix> = {
+  placeholder: 'address[/length]',
+  parse(text, context) {
+    const slash = text.indexOf('/');
+    if (slash < 0) return { address: host.parse(text, context), length: ADDRESS_BITS[context.family] };
+    const address = host.parse(text.slice(0, slash), context);
+    return { address, length: keptPrefix.parse(text.slice(slash + 1), context) };
+  },
+};
+
+/** The address without the bits behind the prefix; where there is none, all of it. */
+export function maskedTo({ address, length }: HostPrefix, family: Family): Address {
+  if (length > ADDRESS_BITS[family]) return address;
+  return typeof address === 'number' ? (address & prefixMask(length)) >>> 0 : address & prefixMask6(length);
+}
