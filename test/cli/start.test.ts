@@ -58,19 +58,19 @@ function packages({ modules }: Report): string[] {
 }
 
 describe('what is loaded', () => {
-  test.each(['iptables -V', 'iptables -h', 'restore -V', 'restore -h', 'save -V', 'save -h', 'iptables --nope'])(
-    '%s loads nothing but itself and the code cache',
-    (line) => {
-      const { out, err, report } = start(join(DIST, 'iptables-bpf.cjs'), line);
-      expect(out + err).not.toBe('');
-      expect(packages(report)).toEqual([]);
-      expect(report.modules.map((path) => basename(path))).toEqual(['watcher.cjs', 'iptables-bpf.cjs']);
-      expect(report.rejected).toBe(false);
-      for (const name of ['child_process', 'crypto', 'http', 'net', 'tty', 'worker_threads', 'zlib']) {
-        expect(report.builtins).not.toContain(`NativeModule ${name}`);
-      }
-    },
-  );
+  const answered = ['iptables -V', 'iptables -h', 'restore -V', 'restore -h', 'save -V', 'save -h', 'iptables --nope'];
+  const read = 'restore --test=syntax rulesets/web-server.rules';
+
+  test.each([...answered, read])('%s loads nothing but itself and the code cache', (line) => {
+    const { out, err, report } = start(join(DIST, 'iptables-bpf.cjs'), line);
+    expect(out + err === '').toBe(line === read);
+    expect(packages(report)).toEqual([]);
+    expect(report.modules.map((path) => basename(path))).toEqual(['watcher.cjs', 'iptables-bpf.cjs']);
+    expect(report.rejected).toBe(false);
+    for (const name of ['child_process', 'crypto', 'http', 'net', 'tty', 'worker_threads', 'zlib']) {
+      expect(report.builtins).not.toContain(`NativeModule ${name}`);
+    }
+  });
 
   test('a command that asks the kernel and the store loads the addons, and is seen to', () => {
     const namespace = new TestNamespace();
