@@ -4,13 +4,14 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
 import type { ApplyRequest } from '../engine/types.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
+import { printRuleset } from '../ruleset/print.ts';
 import { dumpStage, STAGES } from './bpfilter-compile.ts';
 import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts';
 import { CommandError, EXIT } from './compat.ts';
 import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
-import type { ApplyOutput, StatusOutput } from './schemas.ts';
+import type { ApplyOutput, FormatOutput, StatusOutput } from './schemas.ts';
 
 type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
 
@@ -60,6 +61,14 @@ export function bpfilter(words: readonly string[], context: Context): number {
     .argument('<file>', 'ruleset, - for the standard input')
     .addOption(new Option('--dump <stage>', 'what to show').choices(STAGES).default('after:all'))
     .action(run(compile));
+
+  program
+    .command('fmt')
+    .description('print a ruleset in the form of iptables-save; tells every mistake; needs no root')
+    .argument('<file>', 'ruleset, - for the standard input')
+    .option('--ipv6', 'the rules are those of ip6tables')
+    .option('--json', 'print the result as JSON')
+    .action(run(format));
 
   program
     .command('detach')
@@ -180,7 +189,8 @@ function refuse(
 }
 
 function diagnosticData(diagnostic: Diagnostic) {
-  return { ...diagnostic, severity: severityOf(diagnostic) };
+  const { code, message, file, span, hint } = diagnostic;
+  return { code, severity: severityOf(diagnostic), message: message.trim(), file, span, ...(hint && { hint }) };
 }
 
 function status(context: Context, options: { readonly json?: boolean }): number {
@@ -210,6 +220,22 @@ function compile(context: Context, file: string, options: WhereOptions & { reado
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);
+  return EXIT.ok;
+}
+
+/** The tables stay in the order of the file; rules show counters if those of the file do. */
+function format(context: Context, file: string, options: { readonly ipv6?: boolean; readonly json?: boolean }): number {
+  const source = readSource(file, context);
+  const family = options.ipv6 ? 'ipv6' : 'ipv4';
+  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family });
+  if (diagnostics.length > 0) {
+    if (options.json) printJson<FormatOutput>(context, { ok: false, diagnostics: diagnostics.map(diagnosticData) });
+    else context.printError(renderDiagnostics(diagnostics, source.text));
+    return EXIT.other;
+  }
+  const text = printRuleset(ruleset, { counters: /^\[/m.test(source.text) });
+  if (options.json) printJson<FormatOutput>(context, { ok: true, text });
+  else context.print(text);
   return EXIT.ok;
 }
 

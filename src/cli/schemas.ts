@@ -33,6 +33,12 @@ export const applyOutput = z.discriminatedUnion('ok', [
   z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
 ]);
 
+/** `bpfilter fmt --json`: the ruleset in canonical form. */
+export const formatOutput = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true), text: z.string() }),
+  z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
+]);
+
 /** `generation` is 0 where nothing is enforced. */
 const familyStatus = z.strictObject({
   generation: z.int(),
@@ -72,5 +78,6 @@ export const countersOutput = z.strictObject({
 });
 
 export type ApplyOutput = z.infer<typeof applyOutput>;
+export type FormatOutput = z.infer<typeof formatOutput>;
 export type StatusOutput = z.infer<typeof statusOutput>;
 export type CountersOutput = z.infer<typeof countersOutput>;

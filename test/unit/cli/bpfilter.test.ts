@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { bpfilter } from '../../../src/cli/bpfilter.ts';
 import { runCommand } from '../../../src/cli/errors.ts';
-import { applyOutput, countersOutput, statusOutput } from '../../../src/cli/schemas.ts';
+import { applyOutput, countersOutput, formatOutput, statusOutput } from '../../../src/cli/schemas.ts';
 import { parseGraph } from '../../../src/graph/parse.ts';
 import { KernelError } from '../../../src/kernel/errors.ts';
 import { FakeFirewall } from './fake-engine.ts';
@@ -143,4 +143,17 @@ test('what the kernel refuses is one line and exit code 4', () => {
     '',
     'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN)\n',
   ]);
+});
+
+test('fmt prints the canonical form, of either family, and tells every mistake', () => {
+  firewall.files
+    .set('f', '*nat\n-A POSTROUTING -s 10.1 -j ACCEPT\nCOMMIT\n')
+    .set('g', '*filter\n-A INPUT -s ::1 -j DROP\nCOMMIT\n');
+  const [code, out] = run('fmt f');
+  expect([code, out.split('\n').at(-3)]).toEqual([0, '-A POSTROUTING -s 10.1.0.0/32 -j ACCEPT']);
+  expect(run('fmt --ipv6 g')[1]).toContain('-A INPUT -s ::1/128 -j DROP\n');
+  expect(run('fmt g')[2]).toMatch(/g:2:13: error: host\/network `::1' not found/);
+  expect(formatOutput.parse(JSON.parse(run('fmt --json f')[1]))).toMatchObject({ ok: true });
+  expect(formatOutput.parse(JSON.parse(run('fmt --json g')[1]))).toMatchObject({ ok: false });
+  expect(firewall.requests).toEqual([]);
 });
