@@ -3,9 +3,9 @@
 import type { Random } from 'fast-check';
 
 export class Choice {
-  private readonly random: Random;
+  private readonly random: Pick<Random, 'nextInt'>;
 
-  constructor(random: Random) {
+  constructor(random: Pick<Random, 'nextInt'>) {
     this.random = random;
   }
 
