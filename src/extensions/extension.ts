@@ -48,9 +48,14 @@ export interface OptionSpec {
   readonly repeatable?: boolean;
   /** What iptables says where it differs from its usual words: a later word missing, given twice, not negatable. */
   readonly messages?: { readonly missing?: string; readonly repeated?: string; readonly negated?: string };
-  /** Names of options that it cannot go with, and of options that must be there too. */
+  /** Names of options that it cannot go with, and of options that must be there too: the first that applies is told. */
   readonly excludes?: readonly string[];
   readonly also?: readonly string[];
+  /**
+   * What iptables asks of the option before it reads the next one; `earlier` are those of the extension in front of it.
+   * Throws `ExtensionError`.
+   */
+  atOnce?(use: OptionUse, earlier: readonly OptionUse[]): void;
   /** One line for help and manual. */
   readonly about: string;
 }

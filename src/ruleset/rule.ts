@@ -117,7 +117,19 @@ export class RuleDraft {
       this.attempt(value, () => values.push(type.parse(value.text, context)));
     }
     const use = { name: spec.name, negated: negation !== undefined, values };
+    if (values.length === setting.values.length) this.checkAtOnce(spec, use, uses, word);
     uses.push({ use, word, spec, valueWords: setting.values, context });
+  }
+
+  private checkAtOnce(spec: OptionSpec, use: OptionUse, earlier: readonly UseAt[], word: Word): void {
+    if (spec.atOnce === undefined) return;
+    try {
+      const inFront = earlier.map((each) => each.use);
+      spec.atOnce(use, inFront);
+    } catch (error) {
+      if (!(error instanceof ExtensionError)) throw error;
+      this.report(error.code, error.message, word);
+    }
   }
 
   /** Where the same match is loaded twice, options are those of the one loaded last in front of them. */
@@ -168,14 +180,11 @@ export class RuleDraft {
       if (spec.required && !has(spec.name)) return fail('missing-option', `${told} must be specified`, word);
       if (!has(spec.name)) continue;
       const at = uses.find(({ use }) => use.name === spec.name)!.word;
-      for (const other of extension.options) {
-        if (other === spec) continue;
-        if (spec.also?.includes(other.name) && !has(other.name)) {
-          return fail('missing-option', `${told} also requires "${other.name}".`, at);
-        }
-        if (spec.excludes?.includes(other.name) && has(other.name)) {
-          return fail('excluded-option', `${told} cannot be used together with "${other.name}".`, at);
-        }
+      const lacking = spec.also?.find((name) => !has(name));
+      if (lacking !== undefined) return fail('missing-option', `${told} also requires "${lacking}".`, at);
+      const excluded = spec.excludes?.find((name) => name !== spec.name && has(name));
+      if (excluded !== undefined) {
+        return fail('excluded-option', `${told} cannot be used together with "${excluded}".`, at);
       }
     }
     try {

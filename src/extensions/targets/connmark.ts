@@ -4,7 +4,7 @@
 import { ExtensionError, type OptionUse, type TargetExtension } from '../extension.ts';
 import { hex } from '../print-words.ts';
 import { integer, uint32 } from '../values/integer.ts';
-import { listMark, MARK_OPTION_NAMES, markOf, markOptions, printMark } from './mark.ts';
+import { exclusive, listMark, markOf, markOptions, printMark } from './mark.ts';
 
 export interface ConnmarkData {
   readonly mode: 'set' | 'save' | 'restore';
@@ -37,7 +37,7 @@ export const connmarkTarget: TargetExtension<ConnmarkData> = {
 
   /** In the order of the options: masks and values use the same fields, and the later one wins. */
   build(options) {
-    if (!options.some(({ name }) => COPIES.includes(name) || MARK_OPTION_NAMES.includes(name))) {
+    if (!options.some(({ name }) => exclusive(COPIES).includes(name))) {
       throw new ExtensionError('missing-option', 'CONNMARK target: No operation specified');
     }
     const nothing: ConnmarkData = { mode: 'set', mark: 0, ctmask: ALL, nfmask: ALL, shift: 0 };
@@ -63,7 +63,7 @@ export const connmarkTarget: TargetExtension<ConnmarkData> = {
 };
 
 function copyOption(name: string, about: string) {
-  return { name, values: [], excludes: [...MARK_OPTION_NAMES, ...COPIES].filter((other) => other !== name), about };
+  return { name, values: [], excludes: exclusive(COPIES).filter((other) => other !== name), about };
 }
 
 function changeOf(use: OptionUse): Partial<ConnmarkData> {

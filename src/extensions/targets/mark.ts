@@ -7,10 +7,15 @@ import { type Masked, mark as markValue, uint32 } from '../values/integer.ts';
 /** The bits of `mask` are cleared, then those of `value` flipped: what every one of the options comes down to. */
 export type MarkData = Masked;
 
-export const MARK_OPTION_NAMES = ['--set-xmark', '--set-mark', '--and-mark', '--or-mark', '--xor-mark'];
+const MARK_OPTION_NAMES = ['--set-xmark', '--set-mark', '--and-mark', '--or-mark', '--xor-mark'];
 
-/** The options that set a mark; `others` are further ones that exclude them. */
-export function markOptions(others: readonly string[] = []): readonly OptionSpec[] {
+/** Of these only one can be given, besides `copies`: in the order in which iptables looks for another. */
+export function exclusive(copies: readonly string[] = []): readonly string[] {
+  return ['--set-mark', ...copies, '--and-mark', '--or-mark', '--xor-mark', '--set-xmark'];
+}
+
+/** The options that set a mark; `copies` are further ones that exclude them. */
+export function markOptions(copies: readonly string[] = []): readonly OptionSpec[] {
   const abouts = [
     'clears the bits of the mask, then flips those of the value',
     'clears the bits of the mask, then sets those of the value',
@@ -18,11 +23,10 @@ export function markOptions(others: readonly string[] = []): readonly OptionSpec
     'sets these bits',
     'flips these bits',
   ];
-  const all = [...MARK_OPTION_NAMES, ...others];
   return MARK_OPTION_NAMES.map((name, i) => ({
     name,
     values: [i < 2 ? markValue : uint32],
-    excludes: all.filter((other) => other !== name),
+    excludes: exclusive(copies).filter((other) => other !== name),
     about: abouts[i]!,
   }));
 }

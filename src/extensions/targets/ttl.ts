@@ -11,6 +11,9 @@ export interface TtlTargetData {
 
 const MODES = ['set', 'dec', 'inc'] as const;
 
+/** In this order iptables looks for what a mode cannot go with. */
+const TOLD_FIRST = ['set', 'inc', 'dec'] as const;
+
 const ABOUT = { set: 'sets it to a number', dec: 'makes it so much smaller', inc: 'makes it so much larger' };
 
 const SHOWN = { set: 'set to', dec: 'decrement by', inc: 'increment by' };
@@ -25,7 +28,7 @@ function hopTarget(name: 'TTL' | 'HL', family: Family, about: string): TargetExt
     options: MODES.map((mode) => ({
       name: option(mode),
       values: [integer(255, mode === 'set' ? 0 : 1)],
-      excludes: MODES.filter((other) => other !== mode).map(option),
+      excludes: TOLD_FIRST.filter((other) => other !== mode).map(option),
       about: ABOUT[mode],
     })),
     tables: ['mangle'],

@@ -166,6 +166,8 @@ const MARKS = `
 -j CONNMARK --restore-mark --mask 0xff --nfmask 3
 -j CONNMARK --restore-mark --ctmask 0xff --mask 3
 -j CONNMARK --restore-mark --save-mark
+-j CONNMARK --set-mark 3/0xff --xor-mark 65535 --save-mark
+-j CONNMARK --and-mark 3 --set-xmark 3 --or-mark 5
 -j CONNMARK --set-mark 1 --set-xmark 1
 -j CONNMARK --set-mark 1 --mask 0xff
 -j CONNMARK --mask 0xff --set-mark 1
@@ -337,6 +339,7 @@ const HEADER4 = `
 -j TTL --ttl-inc 0
 -j TTL --ttl-dec 255
 -j TTL --ttl-dec 1 --ttl-inc 1
+-j TTL --ttl-dec 1 --ttl-inc 1 --ttl-set 1
 -j TTL --ttl-set --ttl-inc 1
 `;
 
