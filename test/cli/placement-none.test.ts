@@ -149,8 +149,16 @@ test('IPv6 can be kept and not yet enforced', () => {
 test('who is not root sees nothing, and is told why', () => {
   const environment = { ...process.env, ...namespace.environment, ...NONE };
   const bundle = new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname;
-  const words = ['-u', 'nobody', '--', process.execPath, bundle, 'iptables', '-L'];
-  const { status: code, stdout, stderr } = spawnSync('runuser', words, { env: environment, encoding: 'utf8' });
+  const nobody = { uid: 65534, gid: 65534 };
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(process.execPath, [bundle, 'iptables', '-L'], {
+    ...nobody,
+    env: environment,
+    encoding: 'utf8',
+  });
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
   expect(stderr).toContain('Permission denied');
 });
