@@ -29,7 +29,7 @@ beforeEach(() => {
 afterEach(() => network.remove());
 
 interface StatusOutput {
-  generation: number;
+  families: { ipv4: { generation: number } };
   warnings: string[];
   hooks: { hook: string; attached: boolean; priority?: number }[];
   devices: { name: string; mode?: string; note?: string }[];
