@@ -231,6 +231,7 @@ export class RuleShapes {
     if (part.known.has(key)) return { data: part.known.get(key) };
     try {
       const uses = this.usesOf(pattern, part);
+      for (const [i, { spec }] of part.uses.entries()) spec.atOnce?.(uses[i]!, uses.slice(0, i));
       part.extension.precheck?.(uses, part.context);
       const data = part.extension.build(uses, part.context);
       if (part.known.size < KNOWN_LIMIT) part.known.set(key, data);

@@ -20,6 +20,7 @@ export const cgroup: MatchExtension<CgroupData> = {
   kind: 'match',
   name: 'cgroup',
   about: 'control group of the socket',
+  chains: ['INPUT', 'OUTPUT', 'POSTROUTING'],
   options: [
     {
       name: '--path',

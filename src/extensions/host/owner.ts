@@ -62,7 +62,14 @@ export const owner: MatchExtension<OwnerData> = {
     },
     { name: '--gid-owner', values: [ids(({ names }) => names.groups)], negatable: true, about: 'the group' },
     { name: '--socket-exists', values: [], negatable: true, about: 'there is a socket' },
-    { name: '--suppl-groups', values: [], about: 'the further groups of the process count too' },
+    {
+      ...{ name: '--suppl-groups', values: [], about: 'the further groups of the process count too' },
+      atOnce(_use, earlier) {
+        if (earlier.some(({ name }) => name === '--gid-owner')) return;
+        const { message } = badValue('--suppl-groups', 'you need to use --gid-owner first');
+        throw new ExtensionError('missing-option', message);
+      },
+    },
   ],
 
   precheck(options) {
@@ -75,15 +82,10 @@ export const owner: MatchExtension<OwnerData> = {
     const at = (name: string) => options.findIndex((use) => use.name === name);
     const [user, group] = ['--uid-owner', '--gid-owner'].map((name) => idsOf(options[at(name)]));
     const socket = options[at('--socket-exists')];
-    const supplementary = at('--suppl-groups') >= 0;
-    if (supplementary && !(at('--gid-owner') >= 0 && at('--gid-owner') < at('--suppl-groups'))) {
-      const { message } = badValue('--suppl-groups', 'you need to use --gid-owner first');
-      throw new ExtensionError('missing-option', message, '--suppl-groups');
-    }
     return {
       ...(user && { user }),
       ...(group && { group }),
-      supplementary,
+      supplementary: at('--suppl-groups') >= 0,
       ...(socket && { socketExists: { negated: socket.negated } }),
     };
   },

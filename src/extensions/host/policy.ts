@@ -5,8 +5,8 @@ import {
   ExtensionError,
   type ListContext,
   type MatchExtension,
+  type OptionSpec,
   type OptionUse,
-  ValueError,
   type ValueType,
 } from '../extension.ts';
 import { hex, negatable } from '../print-words.ts';
@@ -14,6 +14,7 @@ import { choice } from '../values/choice.ts';
 import { formatHostPrefix, type HostPrefix, hostPrefix } from '../values/host-prefix.ts';
 import { uint32 } from '../values/integer.ts';
 import { protocol } from '../values/protocol.ts';
+import { text } from '../values/text.ts';
 
 type Mode = 'transport' | 'tunnel';
 
@@ -63,20 +64,33 @@ const OUTGOING: readonly BuiltinChain[] = ['POSTROUTING', 'OUTPUT'];
 /** ah, esp and ipcomp. */
 const PROTOCOLS = [51, 50, 108];
 
-const ipsecProtocol: ValueType<number> = {
-  ...protocol,
-  parse(text, context) {
-    const number = protocol.parse(text, context);
-    if (!PROTOCOLS.includes(number)) throw new ValueError('policy match: protocol must be ah/esp/ipcomp');
-    return number;
-  },
-};
-
 const direction = choice(['in', 'out'], (text) => `policy_match: invalid dir "${text}"`);
 const policyKind = choice(['none', 'ipsec'], (text) => `policy match: invalid policy "${text}"`);
-const mode = choice<Mode>(['transport', 'tunnel'], (text) => `policy match: invalid mode "${text}"`);
+const mode = text({}, 'transport|tunnel');
 
-const ofElement = { negatable: true, repeatable: true };
+/** An option that each element has once, and what iptables asks of its value after that. */
+function ofElement(name: string, value: ValueType, about: string, check?: (value: unknown) => void): OptionSpec {
+  return {
+    ...{ name, values: [value], negatable: true, repeatable: true, about },
+    atOnce({ values }, earlier) {
+      const element = earlier.slice(earlier.findLastIndex((use) => use.name === '--next') + 1);
+      if (element.some((use) => use.name === name)) refuse('repeated-option', `double ${name} option`);
+      check?.(values[0]);
+    },
+  };
+}
+
+function checkProtocol(number: unknown): void {
+  if (!PROTOCOLS.includes(number as number)) refuse('bad-value', 'protocol must be ah/esp/ipcomp');
+}
+
+function checkMode(mode: unknown): void {
+  if (mode !== 'transport' && mode !== 'tunnel') refuse('bad-value', `invalid mode "${mode}"`);
+}
+
+function refuse(code: ExtensionError['code'], message: string, option?: string): never {
+  throw new ExtensionError(code, `policy match: ${message}`, option);
+}
 
 export const policy: MatchExtension<PolicyData> = {
   kind: 'match',
@@ -86,13 +100,20 @@ export const policy: MatchExtension<PolicyData> = {
     { name: '--dir', values: [direction], about: 'the policy it came under (in) or will leave under (out)' },
     { name: '--pol', values: [policyKind], about: 'whether there is one; ipsec where it is not given' },
     { name: '--strict', values: [], about: 'the elements given are all of the policy' },
-    { ...ofElement, name: '--reqid', values: [uint32], about: 'request id of the element' },
-    { ...ofElement, name: '--spi', values: [uint32], about: 'security parameter index' },
-    { ...ofElement, name: '--tunnel-src', values: [hostPrefix], about: 'source of the tunnel' },
-    { ...ofElement, name: '--tunnel-dst', values: [hostPrefix], about: 'destination of the tunnel' },
-    { ...ofElement, name: '--proto', values: [ipsecProtocol], about: 'ah, esp or ipcomp' },
-    { ...ofElement, name: '--mode', values: [mode], about: 'whether the whole packet is wrapped' },
-    { name: '--next', values: [], repeatable: true, also: ['--strict'], about: 'what follows is the next element' },
+    ofElement('--reqid', uint32, 'request id of the element'),
+    ofElement('--spi', uint32, 'security parameter index'),
+    ofElement('--tunnel-src', hostPrefix, 'source of the tunnel'),
+    ofElement('--tunnel-dst', hostPrefix, 'destination of the tunnel'),
+    ofElement('--proto', protocol, 'ah, esp or ipcomp', checkProtocol),
+    ofElement('--mode', mode, 'whether the whole packet is wrapped', checkMode),
+    {
+      ...{ name: '--next', values: [], repeatable: true, also: ['--strict'] },
+      about: 'what follows is the next element',
+      atOnce(_use, earlier) {
+        const before = earlier.filter(({ name }) => name === '--next').length;
+        if (before === MOST_ELEMENTS - 1) refuse('bad-value', 'maximum policy depth reached');
+      },
+    },
   ],
 
   precheck: (options) => checkPolicy(read(options)),
@@ -128,15 +149,9 @@ function read(options: readonly OptionUse[]): Given {
   const elements: PolicyElement[] = [{}];
   for (const { name, values, negated } of options) {
     const field = FIELDS.find(([each]) => `--${each}` === name)?.[0];
-    if (name === '--next') {
-      if (elements.length === MOST_ELEMENTS) {
-        throw new ExtensionError('bad-value', 'policy match: maximum policy depth reached', name);
-      }
-      elements.push({});
-    } else if (field !== undefined) {
-      const element = elements.at(-1)!;
-      if (element[field]) throw new ExtensionError('repeated-option', `policy match: double ${name} option`, name);
-      elements[elements.length - 1] = { ...element, [field]: { value: values[0], negated } };
+    if (name === '--next') elements.push({});
+    else if (field !== undefined) {
+      elements[elements.length - 1] = { ...elements.at(-1), [field]: { value: values[0], negated } };
     }
   }
   return {
@@ -148,9 +163,6 @@ function read(options: readonly OptionUse[]): Given {
 }
 
 function checkPolicy({ direction, policy, strict, elements }: Given): void {
-  const refuse = (code: ExtensionError['code'], message: string, option?: string) => {
-    throw new ExtensionError(code, `policy match: ${message}`, option);
-  };
   if (direction === undefined) refuse('missing-option', 'neither --dir in nor --dir out specified');
   if (policy === 'none') {
     if (strict) refuse('excluded-option', 'policy none but --strict given', '--strict');

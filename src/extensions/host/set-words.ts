@@ -46,11 +46,8 @@ export const directions: ValueType<readonly Side[]> = {
   },
 };
 
-export const counterValue: ValueType<bigint> = {
-  placeholder: 'count',
-  parse(text) {
-    const parsed = parseValue('integer', text);
-    if (parsed.ok && parsed.node <= MOST_COUNT) return parsed.node;
-    throw new ValueError(`Cannot parse ${text} as a counter value`);
-  },
-};
+/** What a counter is compared with. */
+export function countOf(text: string): bigint | undefined {
+  const parsed = parseValue('integer', text);
+  return parsed.ok && parsed.node <= MOST_COUNT ? parsed.node : undefined;
+}

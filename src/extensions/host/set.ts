@@ -3,7 +3,10 @@
 import { ExtensionError, type MatchExtension, type OptionSpec, type OptionUse } from '../extension.ts';
 import { negatable } from '../print-words.ts';
 import { bareText } from '../quote.ts';
-import { counterValue, directions, type Side, setName } from './set-words.ts';
+import { text } from '../values/text.ts';
+import { countOf, directions, type Side, setName } from './set-words.ts';
+
+const count = text({}, 'count');
 
 /** How a counter of the element is compared. */
 interface CounterCondition {
@@ -26,10 +29,22 @@ export interface SetData {
 
 const counterOptions = (counter: 'packets' | 'bytes'): readonly OptionSpec[] =>
   (['eq', 'lt', 'gt'] as const).map((comparison) => ({
-    ...{ name: `--${counter}-${comparison}`, values: [counterValue], repeatable: true },
-    negatable: true,
+    ...{ name: `--${counter}-${comparison}`, values: [count], repeatable: true, negatable: true },
+    atOnce: (use, earlier) => checkCounter(counter, use, earlier),
     about: `the element has counted ${{ eq: 'as many', lt: 'fewer', gt: 'more' }[comparison]} ${counter}`,
   }));
+
+/** At most one condition on each counter; only equality may be negated; then the value is looked at. */
+function checkCounter(counter: string, { name, values, negated }: OptionUse, earlier: readonly OptionUse[]): void {
+  if (earlier.some((each) => each.name.startsWith(`--${counter}-`))) {
+    throw new ExtensionError('repeated-option', `only one of the --${counter}-[eq|lt|gt] is allowed`);
+  }
+  if (negated && !name.endsWith('-eq')) {
+    throw new ExtensionError('bad-negation', `${name} option cannot be inverted`);
+  }
+  const text = values[0] as string;
+  if (countOf(text) === undefined) throw new ExtensionError('bad-value', `Cannot parse ${text} as a counter value`);
+}
 
 export const set: MatchExtension<SetData> = {
   kind: 'match',
@@ -55,7 +70,6 @@ export const set: MatchExtension<SetData> = {
   ],
 
   precheck(options) {
-    for (const counter of ['packets', 'bytes'] as const) counterOf(options, counter);
     if (options.some(({ name }) => name === '--match-set')) return;
     throw new ExtensionError('missing-option', "You must specify `--match-set' with proper arguments");
   },
@@ -78,20 +92,11 @@ export const set: MatchExtension<SetData> = {
   list: (data) => words(data, '', (name) => name).join(' '),
 };
 
-/** At most one condition on each counter, and only equality may be negated. */
 function counterOf(options: readonly OptionUse[], counter: 'packets' | 'bytes'): CounterCondition | undefined {
-  const uses = options.filter(({ name }) => name.startsWith(`--${counter}-`));
-  const [use] = uses;
+  const use = options.find(({ name }) => name.startsWith(`--${counter}-`));
   if (use === undefined) return undefined;
-  const comparison = use.name.slice(-2) as 'eq' | 'lt' | 'gt';
-  if (use.negated && comparison !== 'eq') {
-    throw new ExtensionError('bad-negation', `${use.name} option cannot be inverted`, use.name);
-  }
-  if (uses.length > 1) {
-    const message = `only one of the --${counter}-[eq|lt|gt] is allowed`;
-    throw new ExtensionError('repeated-option', message, uses[1]!.name);
-  }
-  return { comparison: use.negated ? 'ne' : comparison, value: use.values[0] as bigint };
+  const comparison = use.negated ? 'ne' : (use.name.slice(-2) as 'eq' | 'lt' | 'gt');
+  return { comparison, value: countOf(use.values[0] as string)! };
 }
 
 function words(data: SetData, prefix: string, showName: (name: string) => string): readonly string[] {

@@ -27,15 +27,26 @@ export const connbytes: MatchExtension<ConnbytesData> = {
   name: 'connbytes',
   about: 'how much the connection has transferred',
   options: [
-    { name: '--connbytes', values: [integers(64)], negatable: true, required: true, about: 'from, or from and to' },
+    {
+      ...{
+        name: '--connbytes',
+        values: [integers(64)],
+        negatable: true,
+        required: true,
+        about: 'from, or from and to',
+      },
+      atOnce({ values }) {
+        const { low, high } = rangeOf(values[0] as Integers);
+        if (high < low) throw new ExtensionError('bad-value', `${low} should be less than ${high}`);
+      },
+    },
     { name: '--connbytes-dir', values: [direction], required: true, about: 'whose packets count' },
     { name: '--connbytes-mode', values: [mode], required: true, about: 'what is counted' },
   ],
 
   build(options) {
     const value = (name: string) => options.find((use) => use.name === name)!.values[0];
-    const [low, high = UNBOUNDED] = value('--connbytes') as Integers as [bigint, bigint?];
-    if (high < low) throw new ExtensionError('bad-value', `${low} should be less than ${high}`, '--connbytes');
+    const { low, high } = rangeOf(value('--connbytes') as Integers);
     const negated = options.find((use) => use.name === '--connbytes')!.negated;
     return {
       ...{ low, high },
@@ -57,6 +68,10 @@ export const connbytes: MatchExtension<ConnbytesData> = {
     return `${range} connbytes mode ${data.mode} connbytes direction ${data.direction}`;
   },
 };
+
+function rangeOf([low, high = UNBOUNDED]: Integers): { readonly low: bigint; readonly high: bigint } {
+  return { low: low!, high };
+}
 
 function showRange({ low, high }: ConnbytesData): string {
   return high > 0n && high < UNBOUNDED ? `${low}:${high}` : `${low}`;

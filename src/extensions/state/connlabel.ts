@@ -14,6 +14,8 @@ export interface ConnlabelData {
 /** Labels that a connection can have (XT_CONNLABEL_MAXBIT in include/uapi/linux/netfilter/xt_connlabel.h). */
 const HIGHEST_LABEL = 127;
 
+const ULONG_MAX = (1n << 64n) - 1n;
+
 const label: ValueType<number> = {
   placeholder: 'label',
   parse(text, { names }) {
@@ -30,6 +32,7 @@ function asInt(text: string): number | undefined {
   if (parts === null) return undefined;
   const digits = parts[2]!;
   const size = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits);
+  if (size > ULONG_MAX) return undefined;
   const number = Number(BigInt.asIntN(32, parts[1] === '-' ? -size : size));
   return number < 0 ? undefined : number;
 }

@@ -79,7 +79,15 @@ const direction = choiceAnyCase<Direction>(
 
 const options: readonly OptionSpec[] = [
   { name: '--ctstate', values: [trackedStates], negatable: true, about: 'the connection is in one of the states' },
-  { name: '--ctproto', values: [protocol], negatable: true, about: 'protocol of the connection' },
+  {
+    ...{ name: '--ctproto', values: [protocol], negatable: true, about: 'protocol of the connection' },
+    atOnce({ values }, earlier) {
+      // iptables looks at the wrong flag here: it is the status in front that must not be negated.
+      const status = earlier.find(({ name }) => name === '--ctstatus');
+      if (values[0] !== 0 || !status?.negated) return;
+      throw new ExtensionError('bad-value', 'conntrack: rule would never match protocol');
+    },
+  },
   { name: '--ctorigsrc', values: [hostPrefix], negatable: true, about: 'source of the first packet' },
   { name: '--ctorigdst', values: [hostPrefix], negatable: true, about: 'destination of the first packet' },
   { name: '--ctreplsrc', values: [hostPrefix], negatable: true, about: 'source of the answers' },
@@ -109,10 +117,6 @@ function buildConditions(uses: readonly OptionUse[], _context: BuildContext): Co
   for (const { name, values, negated } of uses) {
     const field = FIELDS.find(([, option]) => option === name)![0];
     const value = name === '--ctexpire' ? endsOf(values[0] as Integers) : values[0];
-    // iptables looks at the wrong flag here: it is the status in front that must not be negated.
-    if (field === 'protocol' && value === 0 && data.status?.negated) {
-      throw new ExtensionError('bad-value', 'conntrack: rule would never match protocol', name);
-    }
     data[field] = { value, negated };
   }
   return data as ConntrackData;

@@ -53,7 +53,7 @@ export function addressesOf(host: HostNode, family: Family, names: Names): reado
 
 /** An address in full numeric form, `undefined` for anything else. */
 export function numericAddress(text: string, family: Family): Address | undefined {
-  if (family === 'ipv6') return parseAddress6(text);
+  if (family === 'ipv6') return parseAddress6(text.replace(/%[0-9]+$/, ''));
   const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
   return octets?.every((octet) => octet <= 255) ? ipv4Of(octets) : undefined;
 }
@@ -92,7 +92,8 @@ export const host: ValueType<Address> = {
   parse(text, { family, names }) {
     const number = numericHost(text, family);
     if (number !== undefined) return number;
-    if (numericHost(text, family === 'ipv4' ? 'ipv6' : 'ipv4') !== undefined) {
+    // The zone of an address (RFC 4007) counts for nothing, and is looked at only where such an address is wanted.
+    if (numericHost(text.replace(/%.*$/, ''), family === 'ipv4' ? 'ipv6' : 'ipv4') !== undefined) {
       throw new ValueError('getaddrinfo: Address family for hostname not supported');
     }
     const found = distinct(names.hostAddresses(text, family).flatMap((word) => numericAddress(word, family) ?? []));
@@ -104,7 +105,7 @@ export const host: ValueType<Address> = {
 
 /** An address as getaddrinfo(3) reads numbers, `undefined` for anything else. */
 export function numericHost(text: string, family: Family): Address | undefined {
-  if (family === 'ipv6') return parseAddress6(text);
+  if (family === 'ipv6') return parseAddress6(text.replace(/%[0-9]+$/, ''));
   return inetAton(text) ?? mappedIpv4(parseAddress6(text));
 }
 
