@@ -3,8 +3,9 @@
 // The iptables-compatible commands are started often and must start fast: CommonJS, which Node loads sooner than ES
 // modules, behind a launcher that gives V8 the code cache made here. See src/cli/main-launch.ts.
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { build } from 'esbuild';
@@ -27,6 +28,7 @@ const SHEBANG = '#!/usr/bin/env node';
 
 await buildCompatible();
 await buildModule('src/cli/main-bpfilter.ts', 'dist/bpfilter.js');
+await buildManual();
 // test/setup.sh takes the last one for the age of the build.
 await buildModule('test/demo/main.ts', 'dist/demo.js');
 
@@ -42,6 +44,14 @@ async function buildModule(entry, outfile) {
     },
   });
   chmodSync(outfile, 0o755);
+}
+
+/** Manual pages and completions, from the tables of the commands. */
+async function buildManual() {
+  const generator = 'dist/manual.js';
+  await buildModule('src/cli/main-manual.ts', generator);
+  execFileSync(process.execPath, [generator, 'dist']);
+  for (const file of [generator, `${generator}.map`]) rmSync(file, { force: true });
 }
 
 async function buildCompatible() {

@@ -24,15 +24,28 @@ interface ApplyOptions extends WhereOptions {
 
 export function bpfilter(words: readonly string[], context: Context): number {
   let exitCode: number = EXIT.ok;
-  const run =
-    <T extends unknown[]>(action: (context: Context, ...values: T) => number) =>
-    (...values: T) => {
-      exitCode = action(context, ...values);
-    };
-  const program = new Command('bpfilter')
-    .description('Enforces an iptables ruleset with eBPF, in the network namespace that it is run in.')
+  const program = bpfilterProgram((action) => (...values) => {
+    exitCode = action(context, ...values);
+  })
     .exitOverride()
     .configureOutput({ writeOut: context.print, writeErr: context.printError });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    program.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.parameter;
+  }
+  return exitCode;
+}
+
+type Action<T extends unknown[]> = (context: Context, ...values: T) => number;
+
+/** All subcommands with their options; `run` makes of an action what commander calls. */
+export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) => (...values: T) => void): Command {
+  const program = new Command('bpfilter').description(
+    'Enforces an iptables ruleset with eBPF, in the network namespace that it is run in.',
+  );
 
   placementOptions(program.command('apply'))
     .description('bring the filter table of an iptables-save file into force; counters of rules that stay are kept')
@@ -76,13 +89,7 @@ export function bpfilter(words: readonly string[], context: Context): number {
     .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
     .action(run(detach));
 
-  try {
-    program.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.parameter;
-  }
-  return exitCode;
+  return program;
 }
 
 function placementOptions(command: Command): Command {
@@ -144,7 +151,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
       if (isUnchanged(ruleset, before)) throw noTable(source);
       const where = whereToEnforce(config, context.kernel, options.device);
-      const request: ApplyRequest = { ruleset, source, counters: 'carry', ...where };
+      const request: ApplyRequest = { ruleset, source, before, counters: 'carry', ...where };
       const result = options.test ? engine.verify(request) : engine.apply(request);
       if (!result.ok) return refuse(result.diagnostics, source, options, context);
       const { generation, notes, warnings } = result;

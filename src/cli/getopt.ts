@@ -8,6 +8,9 @@ export interface OptionDefinition {
   readonly long: string;
   /** `optional` takes an argument only from the same word: `-w5`, `--wait=5`. */
   readonly argument: 'none' | 'required' | 'optional';
+  /** What it takes and what it is for, as -h and the manual show it; without a text it is not shown. */
+  readonly value?: string;
+  readonly about?: string;
 }
 
 type Problem = 'unknown' | 'ambiguous' | 'argument-missing' | 'argument-forbidden';

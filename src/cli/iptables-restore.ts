@@ -12,39 +12,41 @@ import { CommandError, EXIT, parseSeconds, refuseFile, versionLine } from './com
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
+import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
-import { whereToEnforce, withEngine } from './request.ts';
+import { enforcedTable, whereToEnforce, withEngine } from './request.ts';
 
-const OPTIONS: readonly OptionDefinition[] = [
+export const RESTORE_OPTIONS: readonly OptionDefinition[] = [
   { short: 'b', long: 'binary', argument: 'none' },
-  { short: 'c', long: 'counters', argument: 'none' },
-  { short: 'v', long: 'verbose', argument: 'none' },
-  { short: 'V', long: 'version', argument: 'none' },
-  { short: 't', long: 'test', argument: 'optional' },
-  { short: 'h', long: 'help', argument: 'none' },
-  { short: 'n', long: 'noflush', argument: 'none' },
+  { short: 'c', long: 'counters', argument: 'none', about: 'take the counters that the file has' },
+  { short: 'v', long: 'verbose', argument: 'none', about: 'say what is read and done' },
+  { short: 'V', long: 'version', argument: 'none', about: 'print the version' },
+  {
+    ...{ short: 't', long: 'test', argument: 'optional', value: '[=syntax]' },
+    about: 'compile and have the kernel verify, change nothing; =syntax reads the file only and needs no rights',
+  },
+  { short: 'h', long: 'help', argument: 'none', about: 'print this text' },
+  { short: 'n', long: 'noflush', argument: 'none', about: 'add to the rules in force instead of replacing them' },
   { short: 'M', long: 'modprobe', argument: 'required' },
-  { short: 'T', long: 'table', argument: 'required' },
-  { short: 'w', long: 'wait', argument: 'optional' },
+  { short: 'T', long: 'table', argument: 'required', value: 'TABLE', about: 'of several tables, take only this one' },
+  {
+    ...{ short: 'w', long: 'wait', argument: 'optional', value: '[SECONDS]' },
+    about: 'how long to wait for another command to end (default: for ever)',
+  },
   { short: 'W', long: 'wait-interval', argument: 'optional' },
 ];
 
-const help = (command: string): string => `Usage: ${command} [-c] [-t] [-n] [-w [SECONDS]] [-T TABLE] [-v] [FILE]
+export const RESTORE_ABOUT = 'Makes the rules of an iptables-save FILE (default: standard input) the ones in force.';
 
-Makes the rules of an iptables-save FILE (default: standard input) the ones in force.
+function help(command: string): string {
+  return `Usage: ${command} [OPTIONS] [FILE]
 
-  -c --counters          take the counters that the file has
-  -t --test              compile and have the kernel verify, change nothing
-     --test=syntax       read the file only: needs no rights, and enforcing is not asked for
-  -n --noflush           add to the rules in force instead of replacing them
-  -w --wait [SECONDS]    how long to wait for another command to end (default: for ever)
-  -T --table TABLE       of several tables in the file, take only this one
-  -v --verbose           say what is read and done
-  -h --help              print this text
-  -V --version           print the version
+${RESTORE_ABOUT}
 
+${optionLines(helpOfDefinitions(RESTORE_OPTIONS))}
 Where rules are enforced is set in /etc/bpfilter/config.json and by BPFILTER_* variables.
 `;
+}
 
 interface Options {
   counters: boolean;
@@ -74,7 +76,7 @@ export function restore(words: readonly string[], context: Context, program: Pro
       if (unchanged) return EXIT.ok;
       const where = whereToEnforce(config, context.kernel);
       const source = { file: options.file ?? '<stdin>', text: whole };
-      const request: ApplyRequest = { ruleset, source, ...counting(noflush, before), ...where };
+      const request: ApplyRequest = { ruleset, source, before, ...counting(noflush, ruleset, before), ...where };
       return hand(request, engine, options, context, program);
     };
     return engine.withLock(options.wait ?? config.wait, enforce);
@@ -121,8 +123,13 @@ function narrator(context: Context, { family }: Program, noflush: boolean): Pars
  * A restore begins with the counters that it sets; with -n, the rules that were there before go on counting. Tables
  * that the file does not have keep theirs.
  */
-function counting(noflush: boolean, before: Ruleset | undefined): Pick<ApplyRequest, 'counters' | 'kept'> {
-  if (!noflush) return { counters: 'ruleset' };
+function counting(
+  noflush: boolean,
+  ruleset: Ruleset,
+  before: Ruleset | undefined,
+): Pick<ApplyRequest, 'counters' | 'kept'> {
+  // What counts goes on to count while the ruleset is compiled.
+  if (!noflush && enforcedTable(ruleset) !== enforcedTable(before)) return { counters: 'ruleset' };
   const rules = before?.tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
   return { counters: 'carry', kept: new Set(rules) };
 }
@@ -166,7 +173,7 @@ function readOptions(words: readonly string[], context: Context, program: Progra
   const name = `${program.name}-restore`;
   const options: Options = { counters: false, test: 'no', noflush: false, verbose: false };
   const files: string[] = [];
-  const reader = new OptionReader(words, OPTIONS);
+  const reader = new OptionReader(words, RESTORE_OPTIONS);
   let interval = false;
   for (let item = reader.next(); item !== undefined; item = reader.next()) {
     if (item.kind === 'word') {

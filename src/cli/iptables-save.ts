@@ -8,29 +8,26 @@ import { CommandError, EXIT, IPTABLES_VERSION, versionLine } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
+import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
 import { withEngine } from './request.ts';
 
-const OPTIONS: readonly OptionDefinition[] = [
-  { short: 'c', long: 'counters', argument: 'none' },
-  { short: 'V', long: 'version', argument: 'none' },
+export const SAVE_OPTIONS: readonly OptionDefinition[] = [
+  { short: 'c', long: 'counters', argument: 'none', about: 'the counters of rules too' },
+  { short: 'V', long: 'version', argument: 'none', about: 'print the version' },
   { short: 'd', long: 'dump', argument: 'none' },
-  { short: 't', long: 'table', argument: 'required' },
+  { short: 't', long: 'table', argument: 'required', value: 'TABLE', about: 'only this table' },
   { short: 'M', long: 'modprobe', argument: 'required' },
-  { short: 'f', long: 'file', argument: 'required' },
-  { short: 'h', long: 'help', argument: 'none' },
+  { short: 'f', long: 'file', argument: 'required', value: 'FILE', about: 'write to FILE' },
+  { short: 'h', long: 'help', argument: 'none', about: 'print this text' },
 ];
 
-const help = (command: string): string => `Usage: ${command} [-c] [-t TABLE] [-f FILE]
+export const SAVE_ABOUT =
+  'Prints the rules in force, or nothing where there are none. Tables come newest first, as from iptables-save.';
 
-Prints the rules in force, or nothing where there are none. Tables come newest first, as from iptables-save.
-
-  -c --counters       the counters of rules too
-  -t --table TABLE    only this table
-  -f --file FILE      write to FILE
-  -h --help           print this text
-  -V --version        print the version
-`;
+function help(command: string): string {
+  return `Usage: ${command} [OPTIONS]\n\n${SAVE_ABOUT}\n\n${optionLines(helpOfDefinitions(SAVE_OPTIONS))}`;
+}
 
 export function save(words: readonly string[], context: Context, program: Program): number {
   let counters = false;
@@ -38,7 +35,7 @@ export function save(words: readonly string[], context: Context, program: Progra
   let file: string | undefined;
   const command = commandName(program, 'save');
   const name = `${program.name}-save`;
-  const reader = new OptionReader(words, OPTIONS);
+  const reader = new OptionReader(words, SAVE_OPTIONS);
   for (let item = reader.next(); item !== undefined; item = reader.next()) {
     if (item.kind === 'word') throw new CommandError('Unknown arguments found on commandline\n', EXIT.other);
     if (item.kind === 'problem') {

@@ -203,7 +203,7 @@ class Session {
       file: `${program.name} -${[...command.names].map((name) => COMMAND_LETTERS[name]).join('')}`,
       text: this.words.join(' '),
     };
-    const request = { ruleset, source, kept, placement, devices, mode, allowInexact };
+    const request = { ruleset, source, before, kept, placement, devices, mode, allowInexact };
     const result = engine.apply({ ...request, counters: 'carry' });
     if (!result.ok) {
       const lines = result.diagnostics.map(({ code, message, hint }) => {
