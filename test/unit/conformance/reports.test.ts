@@ -41,6 +41,11 @@ describe('the report of one file', () => {
     expect(report('legacy: 1 test files, 3 unit tests, 2 passed\n', '').trouble).toHaveLength(1);
   });
 
+  it('is in doubt if the rules pass one by one only', () => {
+    const stdout = 'extensions/libxt_a.t: OK but fast mode failed!\nlegacy: 1 test files, 3 unit tests, 3 passed\n';
+    expect(report(stdout, '').trouble).toEqual(['libxt_a.t: every rule passes, but not all at once']);
+  });
+
   it.each([
     ['no numbers', '', 0],
     ['a bad end', 'legacy: 1 test files, 3 unit tests, 3 passed\n', 1],
