@@ -11,7 +11,7 @@ import { buildGraph } from '../graph/build.ts';
 import type { Graph } from '../graph/graph.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
-import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
+import type { Ruleset, Table } from '../ruleset/model.ts';
 import { checkEnforceable } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import { checkLineBreaks } from './stored-text.ts';
@@ -24,8 +24,8 @@ export interface CompileOptions {
   readonly facts: HostFacts;
   /** Name of the ruleset's text. */
   readonly file: string;
-  /** Rules that were in force before and do not come from that text. */
-  readonly before?: ReadonlySet<Rule> | undefined;
+  /** What was in force: tables and rules of it do not come from that text. */
+  readonly before?: Ruleset | undefined;
   readonly passes?: PassOptions;
 }
 

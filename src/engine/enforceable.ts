@@ -10,42 +10,50 @@ import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 
 const REMEDY = 'placement none keeps such rules without enforcing them; iptables-legacy and iptables-nft enforce them';
 
-/** Where a rule stands that was in force before and is not in the file. */
+/** Where something stands that was there before and is not in the file. */
 const ELSEWHERE: Span = { line: 1, column: 1, length: 1 };
 
 /**
- * Everything in a ruleset that bpfilter cannot enforce at any placement, in the order of the file. `file` is the text that the spans point into,
- * but for rules of `before`, which come from another.
+ * Everything in a ruleset that bpfilter cannot enforce at any placement, in the order of the file. `file` is the text
+ * that the spans point into, but for tables and rules of `before`, which come from another.
  */
-export function checkEnforceable(ruleset: Ruleset, file: string, before?: ReadonlySet<Rule>): Diagnostic[] {
+export function checkEnforceable(ruleset: Ruleset, file: string, before?: Ruleset): Diagnostic[] {
   if (ruleset.family !== 'ipv4') {
-    const span = ruleset.tables[0]?.span ?? ELSEWHERE;
+    const table = ruleset.tables.find((each) => !before?.tables.includes(each));
     const message = 'bpfilter does not enforce rules of IPv6 yet';
-    return [{ code: 'unsupported-table', message, file, span, hint: REMEDY }];
+    return [{ code: 'unsupported-table', message, file, span: table?.span ?? ELSEWHERE, hint: REMEDY }];
   }
-  const found = ruleset.tables.flatMap((table) => {
-    if (table.name !== ENFORCED_TABLE) return checkTable(table, file);
-    return table.chains.flatMap(({ name, rules }) =>
-      rules.flatMap((rule) =>
-        unsupported(rule).map((what): Diagnostic => {
-          const isBefore = before?.has(rule) === true;
-          const printed = printRuleLine(name, rule, ruleset.family);
-          const where = isBefore ? `the rule that is there, ${printed}` : printed;
-          const message = `bpfilter does not enforce ${what} yet: ${where}`;
-          const span = isBefore ? ELSEWHERE : rule.span;
-          return { code: 'unsupported-option', message, file, span, hint: REMEDY };
-        }),
-      ),
-    );
-  });
+  const found = ruleset.tables.flatMap((table) =>
+    table.name === ENFORCED_TABLE ? checkRules(table, file, before) : checkTable(table, file, before),
+  );
   return found.sort((a, b) => a.span.line - b.span.line);
 }
 
 /** A table that is not enforced does no harm while it decides nothing. Once per table is enough. */
-function checkTable({ name, chains, span }: Table, file: string): Diagnostic[] {
+function checkTable(table: Table, file: string, before: Ruleset | undefined): Diagnostic[] {
+  const { name, chains } = table;
   if (chains.every(({ rules, policy }) => rules.length === 0 && policy !== 'DROP')) return [];
-  const message = `bpfilter does not enforce the table ${name} yet: it must hold no rules and accept everything`;
-  return [{ code: 'unsupported-table', message, file, span, hint: REMEDY }];
+  const isBefore = before?.tables.includes(table);
+  const what = `the table ${name} yet${isBefore ? ', which is there' : ''}`;
+  const message = `bpfilter does not enforce ${what}: it must hold no rules and accept everything`;
+  return [{ code: 'unsupported-table', message, file, span: isBefore ? ELSEWHERE : table.span, hint: REMEDY }];
+}
+
+function checkRules({ chains }: Table, file: string, before: Ruleset | undefined): Diagnostic[] {
+  let known: ReadonlySet<Rule> | undefined;
+  const isBefore = (rule: Rule) => {
+    known ??= new Set(before?.tables.flatMap((table) => table.chains.flatMap(({ rules }) => rules)));
+    return known.has(rule);
+  };
+  return chains.flatMap(({ name, rules }) =>
+    rules.flatMap((rule) =>
+      unsupported(rule).map((what): Diagnostic => {
+        const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', rule.span];
+        const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, 'ipv4')}`;
+        return { code: 'unsupported-option', message, file, span, hint: REMEDY };
+      }),
+    ),
+  );
 }
 
 /** What of a rule has no meaning to the compiler, by name. */

@@ -190,10 +190,10 @@ class NamespaceEngine implements Engine {
   }
 
   private compile(request: EnforceRequest) {
-    const { placement, allowInexact, source, kept } = request;
+    const { placement, allowInexact, source, before } = request;
     const { kernel } = this;
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
-    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file, before: kept };
+    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file, before };
     return compileRuleset(request.ruleset, options);
   }
 

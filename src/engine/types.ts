@@ -14,6 +14,8 @@ export interface ApplyRequest {
   readonly ruleset: Ruleset;
   /** The text it came from and its name, kept with the generation and shown in diagnostics. */
   readonly source: { readonly file: string; readonly text: string };
+  /** What the ruleset was made from: tables and rules that it shares with that are not in the source. */
+  readonly before?: Ruleset | undefined;
   /**
    * What the counters start from: `carry` keeps those of rules that stay the same (by chain and text), `ruleset` takes
    * those written in the ruleset (a restore: zero unless `-c`).

@@ -5,7 +5,7 @@ import type { Family } from '../../../src/base/family.ts';
 import { compileRuleset } from '../../../src/engine/compile.ts';
 import { checkEnforceable } from '../../../src/engine/enforceable.ts';
 import { MATCHES, TARGETS } from '../../../src/extensions/registry.ts';
-import type { Rule, Ruleset } from '../../../src/ruleset/model.ts';
+import type { Ruleset } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
 
@@ -15,7 +15,7 @@ function parse(text: string, family: Family = 'ipv4'): Ruleset {
   return ruleset;
 }
 
-function findings(ruleset: Ruleset, before?: ReadonlySet<Rule>): string[] {
+function findings(ruleset: Ruleset, before?: Ruleset): string[] {
   return checkEnforceable(ruleset, 'test.rules', before).map(
     ({ code, span, message }) => `${span.line}:${span.column} ${code} ${message}`,
   );
@@ -72,9 +72,16 @@ describe('checkEnforceable', () => {
 
   it('does not take the lines of rules that were there for lines of the file', () => {
     const before = parse('*filter\n\n\n\n-A INPUT -f\nCOMMIT\n');
-    const kept = new Set(before.tables[0]!.chains.flatMap(({ rules }) => rules));
-    expect(findings(before, kept)).toEqual([
+    const after = { ...before, tables: before.tables.map((table) => ({ ...table })) };
+    expect(findings(after, before)).toEqual([
       '1:1 unsupported-option bpfilter does not enforce the option -f yet: the rule that is there, -A INPUT -f',
+    ]);
+  });
+
+  it('does not take a table that was there for one of the file', () => {
+    const before = parse('*filter\nCOMMIT\n\n\n*nat\n-A OUTPUT -j ACCEPT\nCOMMIT\n');
+    expect(findings(before, before)).toEqual([
+      expect.stringMatching(/^1:1 unsupported-table .*the table nat yet, which is there: it must hold no rules/),
     ]);
   });
 
