@@ -35,11 +35,13 @@ export const connmarkTarget: TargetExtension<ConnmarkData> = {
     { name: '--mask', values: [uint32], excludes: ['--ctmask', '--nfmask'], about: 'bits of both marks' },
   ],
 
+  precheck(options) {
+    if (options.some(({ name }) => exclusive(COPIES).includes(name))) return;
+    throw new ExtensionError('missing-option', 'CONNMARK target: No operation specified');
+  },
+
   /** In the order of the options: masks and values use the same fields, and the later one wins. */
   build(options) {
-    if (!options.some(({ name }) => exclusive(COPIES).includes(name))) {
-      throw new ExtensionError('missing-option', 'CONNMARK target: No operation specified');
-    }
     const nothing: ConnmarkData = { mode: 'set', mark: 0, ctmask: ALL, nfmask: ALL, shift: 0 };
     return Object.assign(nothing, ...options.map(changeOf));
   },

@@ -60,13 +60,24 @@ const tuple: ValueType<readonly (SettingName | 'ct')[]> = {
   },
 };
 
+const TUPLE_OPTION = '--hmark-tuple';
+
+const settingOf = (name: string): SettingName => name.slice('--hmark-'.length) as SettingName;
+
+/** A tuple in front counts as the options that it stands for; behind them it takes their place. */
+function atOnce({ name }: OptionUse, earlier: readonly OptionUse[]): void {
+  const tuple = earlier.find((use) => use.name === TUPLE_OPTION);
+  if (!(tuple?.values[0] as readonly string[] | undefined)?.includes(settingOf(name))) return;
+  throw new ExtensionError('repeated-option', `HMARK: option "${name}" can only be used once.`, name);
+}
+
 export const hmark: TargetExtension<HmarkData> = {
   kind: 'target',
   name: 'HMARK',
   about: 'sets a mark that is the same for all packets of a flow',
   options: [
-    { name: '--hmark-tuple', values: [tuple], about: 'what is hashed' },
-    ...SETTINGS.map(({ name, value, about }) => ({ name: `--hmark-${name}`, values: [value], about })),
+    { name: TUPLE_OPTION, values: [tuple], about: 'what is hashed' },
+    ...SETTINGS.map(({ name, value, about }) => ({ name: `--hmark-${name}`, values: [value], atOnce, about })),
   ],
 
   precheck: refuseIncomplete,
@@ -74,19 +85,12 @@ export const hmark: TargetExtension<HmarkData> = {
   build(options, { family }) {
     const settings: Partial<Record<SettingName, number>> = {};
     let connection = false;
-    let filled: readonly (SettingName | 'ct')[] = [];
     for (const { name, values } of options) {
-      if (name === '--hmark-tuple') {
-        filled = values[0] as readonly (SettingName | 'ct')[];
-        connection = filled.includes('ct');
-        for (const field of filled) if (field !== 'ct') settings[field] = fullMask(field, family);
-      } else {
-        const setting = name.slice('--hmark-'.length) as SettingName;
-        if (filled.includes(setting)) {
-          throw new ExtensionError('repeated-option', `HMARK: option "${name}" can only be used once.`, name);
-        }
-        settings[setting] = values[0] as number;
-      }
+      if (name === TUPLE_OPTION) {
+        const fields = values[0] as readonly (SettingName | 'ct')[];
+        connection = fields.includes('ct');
+        for (const field of fields) if (field !== 'ct') settings[field] = fullMask(field, family);
+      } else settings[settingOf(name)] = values[0] as number;
     }
     refuseContradiction(settings, connection);
     return { settings, connection };
@@ -136,7 +140,7 @@ function refuseContradiction(settings: HmarkData['settings'], connection: boolea
   const has = (...names: readonly SettingName[]) => names.some((name) => settings[name] !== undefined);
   if (has('spi-mask') && has('sport-mask', 'dport-mask')) {
     const message = 'you cannot use --hmark-spi-mask and --hmark-?port-mask,at the same time';
-    throw new ExtensionError('excluded-option', message, '--hmark-tuple');
+    throw new ExtensionError('excluded-option', message, TUPLE_OPTION);
   }
   const hashed = SETTINGS.map(({ name }) => name).filter((name) => !['rnd', 'mod', 'offset'].includes(name));
   if (!connection && !has(...hashed)) {
