@@ -39,6 +39,6 @@ export interface KernelNames {
   accounting(name: string): boolean;
   /** Whether there is such a cgroup, by its path below the root of cgroup2. */
   cgroup(path: string): boolean;
-  /** Whether a BPF program that filters sockets is pinned there. */
+  /** Whether a BPF object is pinned there. */
   pinnedProgram(path: string): boolean;
 }
