@@ -48,7 +48,7 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
   );
 
   placementOptions(program.command('apply'))
-    .description('bring the filter table of an iptables-save file into force; counters of rules that stay are kept')
+    .description('bring an iptables-save file into force; counters of rules that stay are kept')
     .argument('<file>', 'ruleset, - for the standard input')
     .option('--device <name...>', 'devices to attach to at placement xdp (default: those of the configuration)')
     .addOption(new Option('--mode <mode>', 'how XDP programs are attached').choices(MODES))
@@ -85,7 +85,9 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
 
   program
     .command('detach')
-    .description('accept everything again and take all that is ours out of the kernel')
+    .description(
+      'accept everything again, take all that is ours out of the kernel, and forget rules that are only kept',
+    )
     .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
     .action(run(detach));
 

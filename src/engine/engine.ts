@@ -89,7 +89,11 @@ class NamespaceEngine implements Engine {
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
     if (family === 'ipv4' && ifLost === 'nothing' && this.lost() !== undefined) return undefined;
     try {
-      return this.enforcedNow(family) ?? this.keptNow(family);
+      for (;;) {
+        const found = this.enforcedNow(family) ?? this.keptNow(family);
+        // What was kept may have been brought into force in between.
+        if (found !== undefined || !this.isEnforced(family)) return found;
+      }
     } catch (error) {
       if (error instanceof StoredTextError && ifLost === 'nothing') return undefined;
       throw error;

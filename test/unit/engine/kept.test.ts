@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import type { Placement } from '../../../src/base/hooks.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
@@ -63,6 +63,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const engine of opened.splice(0)) engine.close();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -325,6 +326,15 @@ describe('a change between placement none and the others', () => {
       expect(open().current('ipv4')?.placement).toBe('none');
     }
     expect(kernel.calls.length).toBeGreaterThan(5);
+  });
+
+  it('is seen by a reader as one ruleset or the other', () => {
+    apply(ALL);
+    vi.spyOn(Store.prototype, 'kept').mockImplementationOnce(() => {
+      apply(PLAIN, 'netfilter');
+      return undefined;
+    });
+    expect(shown()).toBe(PLAIN);
   });
 
   it('that ends between storing and detaching leaves the enforced rules as those that count', () => {
