@@ -103,13 +103,15 @@ export function showBytes(cost: bigint, burst: bigint): { readonly rate: string;
   return { rate: `${show(bytes, exact)}/s`, burst: burst === 0n ? undefined : show(all, rough) };
 }
 
-/** Likewise, but a burst that would not read back as the same is told in bytes, and no rate is 0. */
+/** Likewise, but a burst that would not read back as the same is told exactly, and no rate is 0. */
 export function printBytes(cost: bigint, burst: bigint): { readonly rate: string; readonly burst: string | undefined } {
   const rate = bytesOfCost(cost);
   if (rate === 0n) return { rate: '1b/s', burst: undefined };
   const shown = showBytes(cost, burst);
   if (shown.burst === undefined || timesTheRate(readBurst(shown.burst), cost) === burst) return shown;
-  return { ...shown, burst: `${BigInt.asUintN(64, rate * burst)}b` };
+  const all = BigInt.asUintN(64, rate * burst);
+  const [name, unit] = UNITS.find(([, bytes]) => all % bytes === 0n) ?? ['', 1n];
+  return { ...shown, burst: `${all / unit}${name}b` };
 }
 
 /** How many times the rate a burst is, rounded up; counted in 32 bits. The rate is not 0. */

@@ -204,9 +204,9 @@ function printed(data: HashlimitData, prefix: string, family: Family): string[] 
   number('htable-expire', data.expire, usual);
   number('srcmask', data.sourcePrefix, ADDRESS_BITS[family]);
   number('dstmask', data.destinationPrefix, ADDRESS_BITS[family]);
-  if (data.rateMatch) {
-    words.push(`${prefix}rate-match`);
-    number('rate-interval', data.interval, 1);
-  }
+  if (data.rateMatch) words.push(`${prefix}rate-match`);
+  if (data.rateMatch) number('rate-interval', data.interval, 1);
+  // Without a rate to match it changes nothing but the listing, and iptables does not save it.
+  else if (!isList) number('rate-interval', data.interval, 0);
   return words;
 }

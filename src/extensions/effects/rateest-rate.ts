@@ -1,6 +1,7 @@
 // Rates in bits or bytes a second as rateest reads and prints them: `100kbit`, `2MiBps`; kept as bytes a second.
 
 import { ValueError, type ValueType } from '../extension.ts';
+import { scanFloat, toUnsigned32 } from '../values/float.ts';
 
 const KIBI = 1024;
 const KILO = 1000;
@@ -30,15 +31,9 @@ export const byteRate: ValueType<number> = {
 };
 
 function readRate(text: string): number | undefined {
-  const number = /^[ \t\n\v\f\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?/.exec(text)?.[0];
-  const unit = number === undefined ? undefined : text.slice(number.length).toLowerCase();
-  const bits = unit === '' ? 1 : UNITS.get(unit ?? '-');
-  return bits === undefined ? undefined : unsigned32((Number(number) * bits) / 8);
-}
-
-/** As the processor converts: toward zero, through 64 bits; what those do not hold is 0. */
-function unsigned32(value: number): number {
-  return Math.abs(value) < 2 ** 63 ? Number(BigInt.asUintN(32, BigInt(Math.trunc(value)))) : 0;
+  const scanned = scanFloat(text);
+  const bits = scanned?.rest === '' ? 1 : UNITS.get(scanned?.rest.toLowerCase() ?? 'none');
+  return bits === undefined ? undefined : toUnsigned32((scanned!.value * bits) / 8);
 }
 
 /** In bits, kilobits from a million on, megabits from a thousand millions on; a half goes to the even neighbour. */

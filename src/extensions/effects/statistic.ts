@@ -96,7 +96,8 @@ function read(uses: readonly OptionUse[]) {
   const chance = firstValue<number>(uses, '--probability');
   return {
     mode: firstValue<'random' | 'nth'>(uses, '--mode') ?? 'random',
-    probability: chance === undefined ? undefined : Math.round(chance * ONE),
+    // What is no number counts for nothing.
+    probability: chance === undefined ? undefined : Math.round((chance || 0) * ONE),
     every: firstValue<number>(uses, '--every'),
     packet: firstValue<number>(uses, '--packet'),
   };

@@ -65,12 +65,12 @@ export const time: MatchExtension<TimeData> = {
     };
   },
 
-  /** The end is there even where none was given. iptables forgets one at the very beginning, and quotes for no day. */
+  /** The end is there even where none was given; iptables forgets one at the very beginning. */
   print(data) {
     const words: string[] = [];
     if (isPartOfDay(data)) words.push('--timestart', clock(data.dayStart), '--timestop', clock(data.dayStop));
-    if (!isAll(data.monthDays, 31)) words.push('--monthdays', shown(data.monthDays, String) || '""');
-    if (!isAll(data.weekDays, 7)) words.push('--weekdays', shown(data.weekDays, weekDayName) || '""');
+    if (!isAll(data.monthDays, 31)) words.push('--monthdays', saved(data.monthDays, '0', String));
+    if (!isAll(data.weekDays, 7)) words.push('--weekdays', saved(data.weekDays, '32', weekDayName));
     if (data.from !== 0) words.push('--datestart', dateText(data.from, 'T'));
     words.push('--datestop', dateText(data.to, 'T'));
     if (data.kernelZone) words.push('--kerneltz');
@@ -117,6 +117,11 @@ function shown(days: readonly number[], name: (day: number) => string): string {
     .filter((day) => day !== 0)
     .map((day) => name(day))
     .join(',');
+}
+
+/** Likewise with what iptables reads as the 0, and quotes where nothing is left: it prints neither. */
+function saved(days: readonly number[], zero: string, name: (day: number) => string): string {
+  return days.map((day) => (day === 0 ? zero : name(day))).join(',') || '""';
 }
 
 function weekDayName(day: number): string {

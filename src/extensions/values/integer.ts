@@ -2,6 +2,7 @@
 
 import { parseValue } from '../../../grammar/parse.ts';
 import { type ValueContext, ValueError, type ValueType } from '../extension.ts';
+import { scanFloat } from './float.ts';
 import { scanNumber } from './scan.ts';
 
 const bits = (n: number): bigint => (1n << BigInt(n)) - 1n;
@@ -72,13 +73,16 @@ export function endsOf(values: Integers): { readonly low: number; readonly high:
   return { low: Number(values[0]!), high: Number(values[1] ?? values[0]!) };
 }
 
-/** A decimal fraction between bounds (none if both are 0). */
+/** A fraction between bounds (none if both are 0), NaN too. */
 export function decimal(low: number, high: number, placeholder = 'fraction'): ValueType<number> {
   return {
     placeholder,
     parse(text, context) {
       const parsed = parseValue('decimal', text);
-      if (parsed.ok && (low === high || (low <= parsed.node && parsed.node <= high))) return parsed.node;
+      const scanned = parsed.ok ? { value: parsed.node, rest: '' } : scanFloat(text);
+      // NaN is neither below nor above anything.
+      const isOutside = low !== high && scanned && (scanned.value < low || scanned.value > high);
+      if (scanned?.rest === '' && !isOutside) return scanned.value;
       throw outOfRange(context, BigInt(low), BigInt(high));
     },
   };

@@ -1,7 +1,6 @@
 // Rules with the matches of src/extensions/effects: whether iptables-legacy takes each, it says itself.
 //
-// Left out: rules of rateest that the kernel takes, since they need an estimator beside them; hex floats and `nan` as a
-// probability; rates at which iptables divides by zero; the date before 1970 at which mktime(3) fails, and --localtz,
+// Left out: rules of rateest that the kernel takes, since they need an estimator beside them; rates at which iptables divides by zero; the date before 1970 at which mktime(3) fails, and --localtz,
 // which warns. Tables of hashlimit live on for a moment, so each rule with another way of counting has one by itself.
 
 import { type TextCase, textCases } from './text-case.ts';
@@ -64,6 +63,14 @@ const STATISTIC = `
 -m statistic --mode random --probability 3.3e-1
 -m statistic --mode random --probability 0.999999999999
 -m statistic --mode random --probability 1.1
+-m statistic --mode random --probability 0x1p-1
+-m statistic --mode random --probability 0x.8P+0
+-m statistic --mode random --probability 0x
+-m statistic --mode random --probability nan
+-m statistic --mode random --probability -NAN(5)
+-m statistic --mode random --probability inf
+-m statistic --mode random --probability -0
+-m statistic --mode random --probability 1e
 -m statistic --mode random --probability x
 -m statistic --mode nth --every 3 --packet 0
 -m statistic --mode nth ! --every 5 --packet 4
@@ -141,7 +148,6 @@ const TIME = `
 -m time --monthdays 123,4
 -m time --monthdays x
 -m time ! --monthdays 1
--m time ! --monthdays 0
 -m time --utc
 -m time --utc --kerneltz
 -m time --kerneltz --contiguous --timestart 22:00 --timestop 3:00
@@ -330,9 +336,7 @@ const HASHLIMIT = `
 -m hashlimit --hashlimit 1000/day --hashlimit-name r1 --hashlimit-rate-match --hashlimit-htable-expire 4294967295
 -m hashlimit --hashlimit 40mb/s --hashlimit-name r2 --hashlimit-rate-match
 -m hashlimit --hashlimit 40mb/s --hashlimit-name r2 --hashlimit-rate-match --hashlimit-rate-interval 10
--m hashlimit --hashlimit 40/min --hashlimit-name a --hashlimit-rate-interval 7
 -m hashlimit --hashlimit 40/min --hashlimit-name a --hashlimit-rate-interval 0
--m hashlimit --hashlimit 40/min --hashlimit-name a --hashlimit-rate-interval 7x
 -m hashlimit --hashlimit 1/s --hashlimit-name a --hashlimit-above 1/s
 -m hashlimit --hashlimit 1/s --hashlimit-name a --hashlimit-upto 1/s
 -m hashlimit --hashlimit 1/s --hashlimit-name a --hashlimit-htable-size 5000000 --hashlimit-htable-max 5000000
@@ -401,6 +405,15 @@ const SAVED_OTHERWISE: readonly (readonly [rule: string, prints: string])[] = [
   ],
   ['-m limit --limit 3015/min', '-m limit --limit 4341708/day'],
   ['-m time --weekdays 9', '-m time --weekdays "" --datestop 2038-01-19T03:14:07'],
+  [
+    '-m hashlimit --hashlimit 40/min --hashlimit-name c --hashlimit-rate-interval 7x',
+    '-m hashlimit --hashlimit-upto 40/min --hashlimit-burst 5 --hashlimit-name c --hashlimit-rate-interval 7',
+  ],
+  ['-m time --weekdays Sun,32', '-m time --weekdays 32,Sun --datestop 2038-01-19T03:14:07'],
+  [
+    '-m time ! --monthdays 0',
+    `-m time --monthdays ${Array.from({ length: 32 }, (_, day) => day).join(',')} --datestop 2038-01-19T03:14:07`,
+  ],
   ['-m time --monthdays ""', '-m time --monthdays "" --datestop 2038-01-19T03:14:07'],
   ['-m time --datestop 1970-01-01', '-m time --datestop 1970-01-01T00:00:00'],
 ];
