@@ -17,8 +17,6 @@ export function text(limits: { min?: number; max?: number } = {}, placeholder = 
   };
 }
 
-export const anyText = text();
-
 /** Names between commas, empty ones included; what each means is the extension's affair. */
 export function names(placeholder: string): ValueType<readonly string[]> {
   return {
