@@ -68,7 +68,7 @@ icmpType -> numberOrName                                                 {% node
 
 rate -> %number (%slash %name):?                                         {% node.rate %}
 
-hardwareAddress -> %hex (%colon %hex):*                                  {% node.octets %}
+hardwareAddress -> %hex:? (%colon %hex:?):*                              {% node.octets %}
 
 clock -> %number %colon %number (%colon %number):?                       {% node.clock %}
 

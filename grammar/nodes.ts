@@ -167,8 +167,9 @@ export function rate([count, unit]: [Token, Optional<[Token, Optional<Token>]>])
   return unit === null ? node : { ...node, unit: unit[1]?.value ?? '' };
 }
 
-export const octets = ([first, more]: [Token, [Token, Token][]]): readonly number[] =>
-  [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token.value, 16));
+/** An empty place is 0. */
+export const octets = ([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly number[] =>
+  [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token?.value ?? '0', 16) & 0xff);
 
 export function clock([h, , m, s]: [Token, Token, Token, Optional<[Token, Token]>]): ClockNode {
   return [Number(h.value), Number(m.value), s === null ? 0 : Number(s[1].value)];

@@ -4,13 +4,10 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
-import { type IcmpType, icmpType, icmpTypeName } from './icmp-types.ts';
+import { type IcmpType, icmpType, icmpTypeName, icmpTypeText, icmpTypeWords } from './icmp-types.ts';
 
-export interface IcmpData {
-  /** 255 stands for any type, whatever the code. */
-  readonly type: number;
-  /** Absent for any code. */
-  readonly code?: number;
+/** Type 255 stands for any type, whatever the code. */
+export interface IcmpData extends IcmpType {
   readonly negated: boolean;
 }
 
@@ -34,28 +31,27 @@ export const icmp: MatchExtension<IcmpData> = {
     return { ...(values[0] as IcmpType), negated };
   },
 
-  print({ type, code, negated }) {
-    const value = type === ANY ? 'any' : code === undefined ? `${type}` : `${type}/${code}`;
+  print({ negated, ...of }) {
+    const value = of.type === ANY ? 'any' : icmpTypeText(of);
     return [...(negated ? ['!'] : []), '--icmp-type', value];
   },
 
-  list({ type, code, negated }, { numeric }) {
-    const name = numeric ? undefined : icmpTypeName({ type, ...(code !== undefined && { code }) });
+  list({ negated, ...of }, { numeric }) {
+    const name = numeric ? undefined : icmpTypeName(of);
     if (name !== undefined) return `icmp ${negated ? '!' : ''}${name}`;
-    const words = negated ? `icmp !type ${type}` : `icmptype ${type}`;
-    return code === undefined ? words : `${words} code ${code}`;
+    return `icmp${negated ? ' !' : ''}${icmpTypeWords(of)}`;
   },
 
   meaning: { clauses: icmpClauses, matches: matchIcmp },
 };
 
-function icmpClauses({ type, code, negated }: IcmpData): Clause[] {
+function icmpClauses({ type, code, lastCode = code, negated }: IcmpData): Clause[] {
   const [low, high] =
     type === ANY
       ? [0, 0xffff]
       : code === undefined
         ? [type * 256, type * 256 + 255]
-        : [type * 256 + code, type * 256 + code];
+        : [type * 256 + code, type * 256 + lastCode!];
   return [
     { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
     {
@@ -73,6 +69,8 @@ function matchIcmp(data: IcmpData, packet: PacketView): MatchResult {
   const header = packet.transport(8);
   if (header === undefined) return 'drop';
   const hasType = data.type === 255 || header.getUint8(0) === data.type;
-  const hasCode = data.type === 255 || data.code === undefined || header.getUint8(1) === data.code;
+  const { code: firstCode, lastCode = firstCode } = data;
+  const code = header.getUint8(1);
+  const hasCode = data.type === 255 || firstCode === undefined || (firstCode <= code && code <= lastCode!);
   return (hasType && hasCode) !== data.negated;
 }

@@ -12,6 +12,19 @@ import { string } from './effects/string.ts';
 import { time } from './effects/time.ts';
 import { u32 } from './effects/u32.ts';
 import type { MatchExtension, TargetExtension } from './extension.ts';
+import { addrtype } from './headers/addrtype.ts';
+import { dccp } from './headers/dccp.ts';
+import { dscp, tos } from './headers/dscp.ts';
+import { ecn } from './headers/ecn.ts';
+import { iprange } from './headers/iprange.ts';
+import { ah4, ah6, esp, ipcomp } from './headers/ipsec.ts';
+import { length, tcpmss } from './headers/length.ts';
+import { mac } from './headers/mac.ts';
+import { multiport } from './headers/multiport.ts';
+import { pkttype } from './headers/pkttype.ts';
+import { realm } from './headers/realm.ts';
+import { sctp } from './headers/sctp.ts';
+import { hl, ttl } from './headers/ttl.ts';
 import { bpf } from './host/bpf.ts';
 import { cgroup } from './host/cgroup.ts';
 import { cpu } from './host/cpu.ts';
@@ -26,6 +39,14 @@ import { rpfilter } from './host/rpfilter.ts';
 import { set } from './host/set.ts';
 import { socket } from './host/socket.ts';
 import { icmp } from './icmp.ts';
+import { eui64 } from './ipv6/eui64.ts';
+import { frag } from './ipv6/frag.ts';
+import { icmp6 } from './ipv6/icmp6.ts';
+import { ipv6header } from './ipv6/ipv6header.ts';
+import { mh } from './ipv6/mh.ts';
+import { dst, hbh } from './ipv6/options-header.ts';
+import { rt } from './ipv6/rt.ts';
+import { srh } from './ipv6/srh.ts';
 import { clusterip } from './nat/clusterip.ts';
 import { dnpt, netmap, snpt } from './nat/prefixes.ts';
 import { tproxy } from './nat/tproxy.ts';
@@ -105,6 +126,34 @@ export const MATCHES: readonly MatchExtension[] = [
   cpu,
   nfacct,
   bpf,
+  multiport,
+  iprange,
+  length,
+  tcpmss,
+  ttl,
+  hl,
+  dscp,
+  tos,
+  ecn,
+  esp,
+  ipcomp,
+  ah4,
+  ah6,
+  sctp,
+  dccp,
+  mac,
+  addrtype,
+  pkttype,
+  realm,
+  dst,
+  hbh,
+  frag,
+  rt,
+  mh,
+  ipv6header,
+  eui64,
+  srh,
+  icmp6,
 ] as readonly MatchExtension[];
 
 export const TARGETS: readonly TargetExtension[] = [
@@ -164,6 +213,11 @@ const targets = { ipv4: byName(TARGETS, 'ipv4'), ipv6: byName(TARGETS, 'ipv6') }
 
 export function findMatch(name: string, family: Family = 'ipv4'): MatchExtension | undefined {
   return matches[family].get(name);
+}
+
+/** The name that a match goes by, whichever family has it. */
+export function matchName(name: string): string {
+  return (findMatch(name, 'ipv4') ?? findMatch(name, 'ipv6'))?.name ?? name;
 }
 
 export function findTarget(name: string, family: Family = 'ipv4'): TargetExtension | undefined {

@@ -93,7 +93,9 @@ export class RuleDraft {
 
   /** Takes one option of an extension, with the checks that iptables makes at once. */
   readExtension(form: ExtensionForm, setting: Setting): void {
-    const { spec, extension, name } = form;
+    const { spec, extension } = form;
+    // Of several spellings, iptables' messages have the first one of its table.
+    const { name } = spec;
     const loaded = this.loadedFor(extension, setting);
     const { word, negation } = setting;
     const uses = this.uses.get(loaded) ?? [];

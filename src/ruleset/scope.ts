@@ -10,7 +10,7 @@ import type { DiagnosticCode } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
 import type { MatchExtension, OptionSpec, TargetExtension } from '../extensions/extension.ts';
-import { findMatch, findTarget } from '../extensions/registry.ts';
+import { findMatch, findTarget, matchName } from '../extensions/registry.ts';
 import { BASE_OPTIONS, type BaseOption, optionOfLetter } from './options.ts';
 
 /** An extension in a rule: the same match may be loaded more than once. */
@@ -102,7 +102,9 @@ export class RuleScope implements OptionScope {
     if (extension !== undefined) this.load(extension, word);
     else if (Buffer.byteLength(name) > NAME_LIMIT) {
       this.fail('unknown-match', `Invalid match name "${name}" (${NAME_LIMIT} chars max)`, word);
-    } else this.fail('unknown-match', `Couldn't load match \`${name}':No such file or directory`, word);
+    } else {
+      this.fail('unknown-match', `Couldn't load match \`${matchName(name)}':No such file or directory`, word);
+    }
   }
 
   /** A chain of the same name wins in the end; whether what is left is a chain is asked when the rule is put in. */

@@ -2,7 +2,7 @@
 // and what -L shows with and without -n.
 
 import { readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { KernelNames, Names } from '../../src/base/names.ts';
 import { exitCodeOf, inIptablesWords } from '../../src/cli/compat.ts';
 import { listTable } from '../../src/ruleset/list.ts';
@@ -29,7 +29,10 @@ const names: Names = { ...systemNames(), kernel: emptyKernel };
 describe.each(files)('%s', async (file) => {
   const { cases } = (await import(new URL(file, FOLDER).href)) as { cases: readonly TextCase[] };
   const questions = cases.map(question);
-  const theirs = askLegacy(questions);
+  let theirs: readonly TextAnswer[] = [];
+  beforeAll(() => {
+    theirs = askLegacy(questions);
+  });
 
   it('has rules of both kinds', () => {
     const accepted = theirs.filter(({ exitCode }) => exitCode === 0);
