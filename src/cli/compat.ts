@@ -5,17 +5,12 @@
 
 import { DIAGNOSTICS, type Diagnostic, type Form } from '../base/diagnostic.ts';
 import { renderDiagnostics } from './request.ts';
+import { versionLine } from './version.ts';
 
-/** The release of iptables whose options, output and exit codes these commands follow. */
-export const IPTABLES_VERSION = '1.8.9';
+export { IPTABLES_VERSION, versionLine } from './version.ts';
 
 /** Exit codes of iptables (include/xtables.h, `enum xtables_exittype`). */
 export const EXIT = { ok: 0, other: 1, parameter: 2, version: 3, resource: 4 } as const;
-
-/** `iptables v1.8.9 (bpf)` */
-export function versionLine(program: string): string {
-  return `${program} v${IPTABLES_VERSION} (bpf)`;
-}
 
 /** Ends a command: `text` goes to the standard error as it is. */
 export class CommandError extends Error {

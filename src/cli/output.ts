@@ -2,7 +2,6 @@
 // than most of what is printed took to make. A full disk is told like any other error of the system.
 
 import { writeSync } from 'node:fs';
-import { sleep } from '../kernel/wait.ts';
 
 /**
  * Writes all of the text; waits where the reader is slow. A reader that has seen enough (`| head`) is no error, and the
@@ -18,7 +17,7 @@ export function writeWhole(descriptor: number, text: string): void {
       if (code === 'EPIPE') return;
       if (code !== 'EAGAIN') throw error;
       // Another process that shares the pipe or terminal has made it one that does not wait.
-      sleep(1);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
 }

@@ -1,7 +1,7 @@
 // How the compatible commands start: what they load, and what the code cache beside the bundle is taken for.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -69,6 +69,24 @@ describe('what is loaded', () => {
     expect(report.rejected).toBe(false);
     for (const name of ['child_process', 'crypto', 'http', 'net', 'tty', 'worker_threads', 'zlib']) {
       expect(report.builtins).not.toContain(`NativeModule ${name}`);
+    }
+  });
+
+  test('the version is said without the bundle, and as the bundle says it', () => {
+    for (const program of ['iptables', 'ip6tables']) {
+      for (const tool of ['', '-restore', '-save']) {
+        const link = join(directory, `${program}-bpf${tool}`);
+        symlinkSync(join(DIST, 'iptables-bpf.cjs'), link);
+        for (const word of ['-V', '--version']) {
+          const { out, report } = start(link, word);
+          expect(report.rejected, link).toBe(undefined);
+          // By the first word, and not by the name of the file, the bundle is asked.
+          const whole = start(join(DIST, 'iptables-bpf.cjs'), `${program}${tool} ${word}`);
+          expect(whole.report.rejected, link).toBe(false);
+          expect(out).toBe(whole.out);
+        }
+        expect(start(link, '-V -V').report.rejected).toBe(false);
+      }
     }
   });
 
