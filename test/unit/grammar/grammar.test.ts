@@ -175,10 +175,13 @@ const VALUES: { [K in keyof ValueNodes]: { good: [string, ValueNodes[K]][]; bad:
     ],
   },
   hardwareAddress: {
-    good: [['0:1b:C:d:e:ff', [0, 27, 12, 13, 14, 255]]],
+    good: [
+      ['0:1b:C:d:e:ff', [0, 27, 12, 13, 14, 255]],
+      ['::+5: 6:-1', [0, 0, 5, 6, 255]],
+    ],
     bad: [
-      ['', 0],
       ['00:111', 3],
+      ['1:g', 2],
     ],
   },
   clock: {
