@@ -13,8 +13,8 @@ const UINT32 = 0xffffffffn;
 const UINT64 = (1n << 64n) - 1n;
 /** Rates of bytes are kept in blocks of 16 (XT_HASHLIMIT_BYTE_SHIFT). */
 const BLOCK_SHIFT = 4n;
-/** Seconds for which an entry of a rate of bytes is kept. */
-const BYTE_SECONDS = 15;
+/** Seconds for which an entry of a rate of bytes without a burst is kept. */
+export const BYTE_SECONDS = 15;
 
 export interface HashRate {
   readonly bytes: boolean;

@@ -19,6 +19,7 @@ import { printExactRate, printRate } from '../values/rate.ts';
 import {
   BURST_MOST,
   type Burst,
+  BYTE_SECONDS,
   burst as burstValue,
   bytesOfCost,
   type HashRate,
@@ -60,7 +61,7 @@ export interface HashlimitData {
 }
 
 const DEFAULT_BURST = 5n;
-/** In milliseconds. */
+/** In milliseconds; the second where bytes have a burst. */
 const DEFAULT_COLLECT = 1000;
 const BURST_EXPIRE = 60_000;
 /** Bytes of a table's name (NAME_MAX, with the final zero). */
@@ -183,7 +184,7 @@ function printed(data: HashlimitData, prefix: string, family: Family): string[] 
   if (data.bytes) {
     const { rate, burst } = (isList ? showBytes : printBytes)(data.cost, data.burst);
     words.push(rate, ...(burst === undefined ? [] : [`${prefix}burst`, burst]));
-    usual = data.burst === 0n ? 15_000 : BURST_EXPIRE;
+    usual = data.burst === 0n ? BYTE_SECONDS * 1000 : BURST_EXPIRE;
   } else {
     const factor = isList && data.interval !== 0 ? BigInt(data.interval) : 1n;
     const { text, seconds } = (isList ? printRate : printExactRate)(
