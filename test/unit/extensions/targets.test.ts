@@ -240,6 +240,15 @@ describe('CT and NOTRACK', () => {
     [RAW, '-j CT --timeout test'],
   ]);
 
+  it.each([
+    '-p tcp -j CT --helper rpc',
+    '-p tcp -j CT --timeout patient',
+    // Kernels show four bytes of the name, whatever they keep.
+    '-j CT --notrack --timeout abcdefghijklmnopqrstuvwxyz01234',
+  ])('%s is taken, with names that the kernel alone can check', (rule) => {
+    expect(shown(rule, RAW)[0]).toBe(rule);
+  });
+
   it('lists NOTRACK as a CT', () => {
     const { ruleset } = read('-j NOTRACK', RAW);
     const options = { family: 'ipv4', numeric: true, verbose: false, exact: false, lineNumbers: false } as const;
@@ -493,6 +502,20 @@ describe('the others', () => {
     [FILTER, '-j IDLETIMER --timeout 5 --label uevent'],
     [FILTER, '-j IDLETIMER --timeout 5 --label a/b'],
   ]);
+
+  it('takes settings of one name that the kernel would compare', () => {
+    const timer = '-j IDLETIMER --timeout 5 --label x';
+    expect(codes(`${timer}\n-A INPUT ${timer} --alarm`, FILTER)).toEqual([]);
+    const estimator = '-j RATEEST --rateest-name x --rateest-ewmalog 16s --rateest-interval';
+    expect(codes(`${estimator} 1s\n-A INPUT ${estimator} 2s`, FILTER)).toEqual([]);
+  });
+
+  it.each([
+    ['-j LED --led-trigger-id x --led-delay 2147483648', '--led-delay 2147483648'],
+    ['-j LED --led-trigger-id x --led-delay INF', '--led-delay inf'],
+  ])('%s is printed without the sign that iptables gives it', (rule, printed) => {
+    expect(shown(rule, FILTER)[0]).toBe(`-j LED --led-trigger-id "x" ${printed}`);
+  });
 
   it.each([
     ['-j IDLETIMER --timeout 42 --label "foo bar"', '-j IDLETIMER --timeout 42 --label "foo bar"'],
