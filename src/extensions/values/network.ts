@@ -7,9 +7,10 @@ import { prefixMask6 } from '../../base/ipv6.ts';
 import type { ValueContext, ValueType } from '../extension.ts';
 import { host, numericHost } from './address.ts';
 import { type HostPrefix, prefix } from './host-prefix.ts';
+import { scanNumber } from './scan.ts';
 
 /** The length of a mask with holes, longer than any address has bits. */
-export const NO_PREFIX = 255;
+const NO_PREFIX = 255;
 
 /** A prefix length, as a number or as a mask; `NO_PREFIX` where the mask has holes. */
 export const keptPrefix: ValueType<number> = {
@@ -21,7 +22,7 @@ export const keptPrefix: ValueType<number> = {
 };
 
 function hasHoles(text: string, { family }: ValueContext): boolean {
-  const isLength = Number(text) === ADDRESS_BITS[family];
+  const isLength = scanNumber(text, 0n, BigInt(ADDRESS_BITS[family]))?.rest === '';
   const mask = isLength ? undefined : numericHost(text, family);
   return mask !== undefined && prefixLength(mask) === undefined;
 }
