@@ -12,6 +12,7 @@ import { CommandError, EXIT, parseSeconds, refuseFile, versionLine } from './com
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
+import { commandNames } from './names.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
 import { enforcedTable, whereToEnforce, withEngine } from './request.ts';
@@ -95,6 +96,7 @@ function read(
   const text = table === undefined ? whole : onlyTable(whole, table);
   const parsed = parseRuleset(text, {
     ...{ file, family: program.family, noflush, counters },
+    names: options.test === 'syntax' ? systemNames() : commandNames(context),
     ...(existing && { existing }),
     ...(verbose && { observer: narrator(context, program, noflush) }),
   });

@@ -17,6 +17,7 @@ import { CommandError, EXIT, parameterProblem, refusal, tryHelp, versionLine, ve
 import { type Config, loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { iptablesHelp } from './iptables-help.ts';
+import { commandNames } from './names.ts';
 import type { Program } from './program.ts';
 import { printWarnings, whereToEnforce, withEngine } from './request.ts';
 
@@ -24,7 +25,7 @@ const SPAN = { line: 1, column: 1, length: 1 };
 
 export function iptables(words: readonly string[], context: Context, program: Program): number {
   const result = readWordsCommand(words, {
-    ...{ family: program.family, names: systemNames(), table: 'filter', span: SPAN },
+    ...{ family: program.family, names: commandNames(context), table: 'filter', span: SPAN },
   });
   switch (result.kind) {
     case 'other-family':
@@ -156,7 +157,7 @@ class Session {
     const isTaking = command.names.has('flush') || command.names.has('delete-chain');
     if (this.current === undefined && isTaking) return;
     const table = draft.finish();
-    const [refused] = checkTable(table, this.program.family);
+    const [refused] = checkTable(table, this.program.family, this.context.kernel.names);
     if (refused !== undefined) throw this.refused(refused.reason, refused.message);
     this.put(table, command);
   }

@@ -3,6 +3,7 @@
 
 import type { Features, HostFacts } from '../base/features.ts';
 import type { FilterChain } from '../base/hooks.ts';
+import type { KernelNames } from '../base/names.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
 import type { Link } from '../kernel/rtnetlink.ts';
 
@@ -30,6 +31,8 @@ export interface Kernel {
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */
   isNamespaceInUse(cookie: string, inode: string): boolean;
+  /** What rules can name of it. */
+  readonly names: KernelNames;
   /** Sentences about other packet filters in force in this namespace. */
   foreignFilters(): readonly string[];
 

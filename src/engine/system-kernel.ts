@@ -21,6 +21,7 @@ import {
 import { findPinDirectory, openPinDirectory } from '../kernel/bpffs.ts';
 import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
+import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
 import { listLinks, localDestinations } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
@@ -44,6 +45,7 @@ export const systemKernel: Kernel = {
       ? { addressGeneration: readAddressGeneration(), localDestinations: localDestinations() }
       : { localDestinations: localDestinations() },
   devices: listLinks,
+  names: kernelNames,
   namespace: () => {
     const name = nameOfCurrent();
     const identity = { cookie: currentCookie(), inode: currentInode(), bootId: bootId() };

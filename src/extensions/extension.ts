@@ -104,6 +104,12 @@ export interface CheckContext {
   readonly kernel?: KernelNames;
 }
 
+/** A sentence of ours, and what iptables says of the kernel's answer where that is not EINVAL. */
+export interface Refusal {
+  readonly message: string;
+  readonly reason: string;
+}
+
 interface Extension<Data> {
   readonly name: string;
   /** Other names that load it; rules are printed with `name`. */
@@ -121,8 +127,8 @@ interface Extension<Data> {
   precheck?(options: readonly OptionUse[], context: BuildContext): void;
   /** Turns the options found in a rule, in order, into data; throws `ExtensionError` for what cannot be combined. */
   build(options: readonly OptionUse[], context: BuildContext): Data;
-  /** What the kernel refuses besides, as a sentence. */
-  check?(data: Data, rule: CheckContext): string | undefined;
+  /** What the kernel refuses besides. */
+  check?(data: Data, rule: CheckContext): string | Refusal | undefined;
   /** The option words as iptables-save prints them, without `-m name`; texts already quoted (`quoteText`). */
   print(data: Data, context: PrintContext): readonly string[];
   /** What -L shows of it; empty for nothing. */

@@ -5,7 +5,7 @@
 import type { Family } from '../base/family.ts';
 import type { BuiltinChain } from '../base/hooks.ts';
 import type { KernelNames } from '../base/names.ts';
-import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
+import type { MatchExtension, Refusal, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import { findLoops } from './loops.ts';
 import type { Rule, Table } from './model.ts';
@@ -37,10 +37,8 @@ export function checkTable(table: Table, family: Family, kernel?: KernelNames): 
   return [...loops, ...refused];
 }
 
-interface Refusal {
+interface RefusedRule extends Refusal {
   readonly code: 'refused-rule';
-  readonly message: string;
-  readonly reason: string;
 }
 
 function checkRule(
@@ -49,8 +47,8 @@ function checkRule(
   chains: readonly BuiltinChain[],
   family: Family,
   kernel: KernelNames | undefined,
-): Refusal[] {
-  const refusals: Refusal[] = [];
+): RefusedRule[] {
+  const refusals: RefusedRule[] = [];
   const { value: protocol, negated: protocolNegated } = rule.protocol ?? { value: 0, negated: false };
   const context = {
     family,
@@ -63,8 +61,8 @@ function checkRule(
   };
   const check = (extension: MatchExtension | TargetExtension, data: unknown): void => {
     const what = `the ${extension.kind} ${extension.name}`;
-    const refuse = (message: string) =>
-      refusals.push({ code: 'refused-rule', message, reason: "Invalid argument. Run `dmesg' for more information" });
+    const refuse = (message: string, reason = "Invalid argument. Run `dmesg' for more information") =>
+      refusals.push({ code: 'refused-rule', message, reason });
     const wrong = extension.chains && chains.find((chain) => !extension.chains!.includes(chain));
     const needed = extension.protocols;
     if (extension.tables && !extension.tables.includes(table.name)) {
@@ -75,7 +73,8 @@ function checkRule(
       refuse(`${what} needs \`-p\` to name ${needed.length === 1 ? 'its protocol' : 'one of its protocols'}`);
     } else {
       const why = extension.check?.(data, context);
-      if (why !== undefined) refuse(why);
+      if (typeof why === 'string') refuse(why);
+      else if (why !== undefined) refuse(why.message, why.reason);
     }
   };
   for (const use of rule.matches) {

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Features } from '../../src/base/features.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
+import type { KernelNames } from '../../src/base/names.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from '../../src/engine/kernel.ts';
 
@@ -68,6 +69,14 @@ export class FakeKernel implements Kernel {
   hostFacts() {
     return { addressGeneration: this.addressGeneration, localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }] };
   }
+
+  /** A kernel without any such objects. */
+  readonly names: KernelNames = {
+    set: () => undefined,
+    accounting: () => false,
+    cgroup: () => false,
+    pinnedProgram: () => false,
+  };
 
   devices(): readonly Device[] {
     return this.presentDevices;

@@ -28,7 +28,8 @@ export const nfacct: MatchExtension<NfacctData> = {
   options: [{ name: '--nfacct-name', values: [name], required: true, about: 'name of the object' }],
   build: (options) => ({ name: options[0]!.values[0] as string }),
   check({ name }, { kernel }) {
-    return kernel?.accounting(name) === false ? `there is no accounting object ${name}` : undefined;
+    if (kernel?.accounting(name) !== false) return undefined;
+    return { message: `there is no accounting object ${name}`, reason: 'No chain/target/match by that name' };
   },
   // iptables-save puts two blanks in front of the name.
   print: ({ name }) => ['--nfacct-name', '', quoteText(name)],

@@ -51,7 +51,10 @@ export const connlabel: MatchExtension<ConnlabelData> = {
     return { label: values[0] as number, set: options.some(({ name }) => name === '--set'), negated };
   },
 
-  check: ({ label }) => (label > HIGHEST_LABEL ? `there are no labels above ${HIGHEST_LABEL}` : undefined),
+  check({ label }) {
+    if (label <= HIGHEST_LABEL) return undefined;
+    return { message: `there are no labels above ${HIGHEST_LABEL}`, reason: 'Numerical result out of range' };
+  },
 
   print({ label, set, negated }, { names }) {
     const name = names.connectionLabels?.name(label) ?? `${label}`;
