@@ -66,11 +66,7 @@ portItem -> numberOrName (%colon numberOrName):?                         {% node
 icmpType -> numberOrName                                                 {% node.icmpType %}
           | %number %slash %number                                       {% node.icmpTypeCode %}
 
-rate -> %number (%slash %name):?                                         {% node.rate %}
-
 hardwareAddress -> %hex:? (%colon %hex:?):*                              {% node.octets %}
-
-clock -> %number %colon %number (%colon %number):?                       {% node.clock %}
 
 numberOrName -> %number                                                  {% node.number %}
               | %name                                                    {% node.name %}

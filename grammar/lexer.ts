@@ -35,12 +35,10 @@ export const lexer = moo.states({
   portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
   portList: { comma: ',', colon: ':', number: numbersBefore(',:'), name: /[^,:\n]+/ },
   icmpType: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
-  rate: { slash: '/', number: /[0-9]+(?=\/|(?![\s\S]))/, name: /[^/\n]+/ },
   // Two characters for strtoul with base 16, a sign or blank among them if need be.
   hardwareAddress: {
     colon: ':',
     hex: /[ \t+-]?[0-9a-fA-F](?=:|(?![\s\S]))|[0-9a-fA-F]{2}(?=:|(?![\s\S]))/,
     name: /[^:\n]+/,
   },
-  clock: { colon: ':', number: /[0-9]+(?=:|(?![\s\S]))/, name: /[^:\n]+/ },
 });

@@ -65,14 +65,6 @@ export interface PortItemNode {
   readonly high?: NumberOrName;
 }
 
-export interface RateNode {
-  readonly count: bigint;
-  readonly unit?: string;
-}
-
-/** Hours, minutes and seconds as written. */
-export type ClockNode = readonly [hours: number, minutes: number, seconds: number];
-
 export interface IcmpTypeNode {
   readonly type: NumberOrName;
   readonly code?: number;
@@ -162,18 +154,9 @@ export const range = ([low, high]: [Token, Optional<[Token, Token]>]): RangeNode
 export const portItem = ([low, high]: [NumberOrName, Optional<[Token, NumberOrName]>]): PortItemNode =>
   high === null ? { low } : { low, high: high[1] };
 
-export function rate([count, unit]: [Token, Optional<[Token, Optional<Token>]>]): RateNode {
-  const node = { count: BigInt(count.value) };
-  return unit === null ? node : { ...node, unit: unit[1]?.value ?? '' };
-}
-
 /** An empty place is 0. */
 export const octets = ([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly number[] =>
   [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token?.value ?? '0', 16) & 0xff);
-
-export function clock([h, , m, s]: [Token, Token, Token, Optional<[Token, Token]>]): ClockNode {
-  return [Number(h.value), Number(m.value), s === null ? 0 : Number(s[1].value)];
-}
 
 export const icmpType = ([type]: [NumberOrName]): IcmpTypeNode => ({ type });
 

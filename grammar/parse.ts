@@ -7,7 +7,6 @@ import { type Failure, type OptionScope, RuleLexer, type Word } from './getopt.t
 import compiled from './iptables-save.generated.ts';
 import type {
   AddressNode,
-  ClockNode,
   CountersNode,
   IcmpTypeNode,
   InterfaceNode,
@@ -17,7 +16,6 @@ import type {
   PortItemNode,
   PortRangeNode,
   RangeNode,
-  RateNode,
   RuleLine,
 } from './nodes.ts';
 
@@ -38,9 +36,7 @@ export interface ValueNodes {
   portRange: PortRangeNode;
   portList: readonly PortItemNode[];
   icmpType: IcmpTypeNode;
-  rate: RateNode;
   hardwareAddress: readonly number[];
-  clock: ClockNode;
 }
 
 export type Parsed<T> =
