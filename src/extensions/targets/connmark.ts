@@ -11,12 +11,15 @@ export interface ConnmarkData {
   /** The value to set; 0 where one is copied. */
   readonly mark: number;
   readonly ctmask: number;
+  /** All bits where a value is set: the packet's mark has no part in it. */
   readonly nfmask: number;
   /** How far the mark is shifted when it is set or copied: to the left, below 0 to the right. */
   readonly shift: number;
 }
 
 const ALL = 0xffffffff;
+
+const NOTHING: ConnmarkData = { mode: 'set', mark: 0, ctmask: ALL, nfmask: ALL, shift: 0 };
 
 const COPIES = ['--save-mark', '--restore-mark'];
 
@@ -42,8 +45,8 @@ export const connmarkTarget: TargetExtension<ConnmarkData> = {
 
   /** In the order of the options: masks and values use the same fields, and the later one wins. */
   build(options) {
-    const nothing: ConnmarkData = { mode: 'set', mark: 0, ctmask: ALL, nfmask: ALL, shift: 0 };
-    return Object.assign(nothing, ...options.map(changeOf));
+    const data: ConnmarkData = Object.assign({ ...NOTHING }, ...options.map(changeOf));
+    return data.mode === 'set' ? { ...data, nfmask: ALL } : data;
   },
 
   check({ shift }) {

@@ -2,7 +2,7 @@
 
 import { parseValue } from '../../../grammar/parse.ts';
 import type { Family } from '../../base/family.ts';
-import { type CheckContext, type TargetExtension, ValueError, type ValueType } from '../extension.ts';
+import { type CheckContext, type OptionUse, type TargetExtension, ValueError, type ValueType } from '../extension.ts';
 import { bareText } from '../quote.ts';
 import { firstValue, isGiven } from '../uses.ts';
 import { keptText } from '../values/kept-text.ts';
@@ -15,16 +15,15 @@ export interface CtData {
   /** In the order of `EVENTS`. */
   readonly events: readonly string[];
   readonly expectationEvents: readonly string[];
-  readonly zone: Zone;
+  /** Absent for zone 0, which all packets are in. */
+  readonly zone?: Zone;
 }
 
 interface Zone {
-  readonly id: number;
-  /** The packet's mark is the zone, whatever `id` is. */
-  readonly fromMark: boolean;
-  /** Directions that were named; both mean the same as none. */
-  readonly original: boolean;
-  readonly reply: boolean;
+  /** 1–65535, or what the packet's mark says. */
+  readonly id: number | 'mark';
+  /** Absent for both. */
+  readonly direction?: 'orig' | 'reply';
 }
 
 /** What the kernel keeps of names, in bytes (include/uapi/linux/netfilter/xt_CT.h, less the final zero). */
@@ -93,21 +92,14 @@ export const ct: TargetExtension<CtData> = {
   tables: ['raw'],
 
   build(options) {
-    const zones = options.filter(({ name }) => name.startsWith('--zone'));
-    const last = zones.at(-1)?.values[0] as number | 'mark' | undefined;
+    const zone = zoneOf(options);
     return {
       notrack: isGiven(options, '--notrack'),
       helper: firstValue<string>(options, '--helper') ?? '',
       timeout: firstValue<string>(options, '--timeout') ?? '',
       events: firstValue<readonly string[]>(options, '--ctevents') ?? [],
       expectationEvents: firstValue<readonly string[]>(options, '--expevents') ?? [],
-      // iptables collects what each of the options says: the mark stays, the number is the last one.
-      zone: {
-        id: typeof last === 'number' ? last : 0,
-        fromMark: zones.some(({ values }) => values[0] === 'mark'),
-        original: isGiven(options, '--zone-orig'),
-        reply: isGiven(options, '--zone-reply'),
-      },
+      ...(zone && { zone }),
     };
   },
 
@@ -127,6 +119,16 @@ export const ct: TargetExtension<CtData> = {
   list: (data) => ['CT', ...wordsOf(data, '')].join(' '),
 };
 
+/** iptables collects what each of the options says: the mark stays, the number is the last one. */
+function zoneOf(options: readonly OptionUse[]): Zone | undefined {
+  const zones = options.filter(({ name }) => name.startsWith('--zone'));
+  const isMark = zones.some(({ values }) => values[0] === 'mark');
+  const id = isMark ? 'mark' : ((zones.at(-1)?.values[0] as number | undefined) ?? 0);
+  if (id === 0) return undefined;
+  const [original, reply] = [isGiven(zones, '--zone-orig'), isGiven(zones, '--zone-reply')];
+  return original === reply ? { id } : { id, direction: original ? 'orig' : 'reply' };
+}
+
 function wordsOf(data: CtData, dashes: string): string[] {
   const name = dashes === '' ? (text: string) => text : bareText;
   const words = data.notrack ? [`${dashes}notrack`] : [];
@@ -134,9 +136,10 @@ function wordsOf(data: CtData, dashes: string): string[] {
   if (data.timeout !== '') words.push(`${dashes}timeout`, name(data.timeout));
   if (data.events.length > 0) words.push(`${dashes}ctevents`, data.events.join(','));
   if (data.expectationEvents.length > 0) words.push(`${dashes}expevents`, data.expectationEvents.join(','));
-  const { id, fromMark, original, reply } = data.zone;
-  const direction = original === reply ? '' : original ? '-orig' : '-reply';
-  if (fromMark || id !== 0) words.push(`${dashes}zone${direction}`, fromMark ? 'mark' : `${id}`);
+  if (data.zone !== undefined) {
+    const { id, direction } = data.zone;
+    words.push(`${dashes}zone${direction === undefined ? '' : `-${direction}`}`, `${id}`);
+  }
   return words;
 }
 

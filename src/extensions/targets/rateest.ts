@@ -52,8 +52,12 @@ export const rateestTarget: TargetExtension<RateestTargetData> = {
   ],
   precheck: (options) => void settingsOf(options),
   build: (options) => ({ name: firstValue<string>(options, '--rateest-name')!, ...settingsOf(options) }),
-  print: (data) => wordsOf(data, '--rateest-', bareText(data.name)),
-  list: (data) => wordsOf(data, '', data.name).join(' '),
+  print: (data) => ['--rateest-name', bareText(data.name), ...printTimes(data)],
+  list({ name, interval, ewmaLog }) {
+    const measured = SECOND * 2 ** interval;
+    const averaged = Number(BigInt.asUintN(32, BigInt(measured) << BigInt(ewmaLog)));
+    return `name ${name} interval ${showMicroseconds(measured)} ewmalog ${showMicroseconds(averaged)}`;
+  },
 };
 
 /** What is missing counts as 0: iptables computes before it looks for what must be there. */
@@ -77,10 +81,14 @@ function ewmaLogFor(interval: number, asked: number): number {
   throw new ExtensionError('bad-value', 'RATEEST: ewmalog value is out of range', '--rateest-ewmalog');
 }
 
-/** Times as iptables computes them from what the kernel has, in 32 bits. */
-function wordsOf({ interval, ewmaLog }: RateestTargetData, prefix: string, name: string): string[] {
+/**
+ * iptables prints the interval, and the average in 32 bits of microseconds. Where that is not enough, it took a shorter
+ * interval to get there; such a one is printed then, so that it reads back.
+ */
+function printTimes({ interval, ewmaLog }: RateestTargetData): string[] {
   const measured = SECOND * 2 ** interval;
-  const averaged = Number(BigInt.asUintN(32, BigInt(measured) << BigInt(ewmaLog)));
-  const times = [`${prefix}interval`, showMicroseconds(measured), `${prefix}ewmalog`, showMicroseconds(averaged)];
-  return [`${prefix}name`, name, ...times];
+  const longest = Math.floor(0xffffffff / 2 ** ewmaLog);
+  const show = measured <= longest ? showMicroseconds : (time: number) => `${time}us`;
+  const time = Math.min(measured, longest);
+  return ['--rateest-interval', show(time), '--rateest-ewmalog', show(time * 2 ** ewmaLog)];
 }

@@ -413,7 +413,6 @@ const OTHERS = `
 -j RATEEST --rateest-name f --rateest-interval 8s --rateest-ewmalog 4000s
 -j RATEEST --rateest-name g --rateest-interval 9s --rateest-ewmalog 160s
 -j RATEEST --rateest-name h --rateest-interval 100us --rateest-ewmalog 1000
--j RATEEST --rateest-name i --rateest-interval 100 --rateest-ewmalog 160s
 -j RATEEST --rateest-name j --rateest-interval 0 --rateest-ewmalog 160s
 -j RATEEST --rateest-name k --rateest-interval -1 --rateest-ewmalog 160s
 -j RATEEST --rateest-name l --rateest-interval x --rateest-ewmalog 160s
@@ -426,7 +425,6 @@ const OTHERS = `
 -j RATEEST --rateest-name s --rateest-interval " +.5s" --rateest-ewmalog 1.e1s
 -j RATEEST --rateest-name t --rateest-interval 1us --rateest-ewmalog 2
 -j RATEEST --rateest-name u --rateest-interval 1us --rateest-ewmalog 4294s
--j RATEEST --rateest-name v --rateest-interval 4us --rateest-ewmalog 4294s
 -j RATEEST --rateest-name wcdefghijklmnopq --rateest-interval 1s --rateest-ewmalog 4s
 -j SET
 -j SET --add-set
@@ -463,6 +461,14 @@ const READ_BACK: readonly TextCase[] = [
   [
     '-j RATEEST --rateest-name "x y" --rateest-interval 1s --rateest-ewmalog 4s',
     '-j RATEEST --rateest-name "x y" --rateest-interval 1.0s --rateest-ewmalog 4.0s',
+  ],
+  [
+    '-j RATEEST --rateest-name i --rateest-interval 100 --rateest-ewmalog 160s',
+    '-j RATEEST --rateest-name i --rateest-interval 4095us --rateest-ewmalog 4293918720us',
+  ],
+  [
+    '-j RATEEST --rateest-name v --rateest-interval 4us --rateest-ewmalog 4294s',
+    '-j RATEEST --rateest-name v --rateest-interval 7us --rateest-ewmalog 3758096384us',
   ],
 ].map(([rule, prints]) => ({ family: 'ipv4', table: 'filter', chain: 'INPUT', rule: rule!, prints: prints! }));
 

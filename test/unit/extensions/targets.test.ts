@@ -416,11 +416,20 @@ describe('RATEEST', () => {
     row('1S', '4e3ms', '1.0s', '4.0s'),
     row('0x1p20', '16e6', '2.0s', '16.0s'),
     row('100us', '1000', '250.0ms', '2.0s'),
-    // Times are 32 bits of microseconds, on the way in and on the way out.
+    // Times are 32 bits of microseconds.
     row('1s', '5000s', '1.0s', '512.0s'),
-    row('100', '160s', '250.0ms', '151.0s'),
-    row('4us', '4294s', '250.0ms', '0us'),
   ]);
+
+  it.each([
+    ['100', '160s', '4095us', '4293918720us', 'interval 250.0ms ewmalog 151.0s'],
+    ['4us', '4294s', '7us', '3758096384us', 'interval 250.0ms ewmalog 0us'],
+  ])('%s and %s are printed so that they read back', (interval, average, time, over, listed) => {
+    const printed = rule(time!, over!);
+    expect(shown(rule(interval!, average!), FILTER)).toEqual([printed, `name RE ${listed}`, `name RE ${listed}`]);
+    const target = (text: string) => read(text, FILTER).ruleset.tables[0]!.chains[0]!.rules[0]!.target;
+    expect(target(printed)).toEqual(target(rule(interval!, average!)));
+  });
+
   refusals(FILTER, [
     [rule('9s', '160s'), 'RATEEST: interval value is too large'],
     [rule('-1', '160s'), 'RATEEST: interval value is too large'],
