@@ -78,7 +78,7 @@ function isBpffs(path: string): boolean {
 }
 
 /** The topmost ancestor whose mount namespace is readable and not this process's; `undefined` where there is none. */
-function outerMountNamespace(): number | undefined {
+export function outerMountNamespace(): number | undefined {
   const own = readlinkSync('/proc/self/ns/mnt');
   let outer: number | undefined;
   for (let id = parentOf('self'); id > 0; id = parentOf(id)) {

@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { KernelNames } from '../base/names.ts';
 import { COMMAND, pointer, tryBpf } from './bpf-call.ts';
+import { outerMountNamespace } from './bpffs.ts';
 import { KernelError } from './errors.ts';
 import { attributes, dump, FAMILY, text } from './netlink.ts';
 import { closeDescriptor, cString, systemCall, trySystemCall } from './syscall.ts';
@@ -84,14 +85,18 @@ function accounting(name: string): boolean {
 
 /** Where cgroup2 is not mounted nobody can tell, and the group may be there. */
 function cgroup(path: string): boolean {
-  const mount = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' - '))
-    .find(([, source]) => source?.startsWith('cgroup2 '));
-  const root = mount?.[0]
-    ?.split(' ')[4]
-    ?.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+  // `ip netns exec` runs commands where nothing is mounted below /sys.
+  const outer = outerMountNamespace();
+  const root = cgroupRoot('self', '') ?? (outer && cgroupRoot(outer, `/proc/${outer}/root`));
   return root === undefined || (statSync(`${root}/${path}`, { throwIfNoEntry: false })?.isDirectory() ?? false);
+}
+
+/** Where a process has cgroup2 mounted, by the path that leads there from here. */
+function cgroupRoot(process: number | 'self', prefix: string): string | undefined {
+  const mounts = readFileSync(`/proc/${process}/mountinfo`, 'utf8').split('\n');
+  const mount = mounts.find((line) => / - cgroup2 /.test(line))?.split(' ')[4];
+  const unescaped = mount?.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+  return unescaped && `${prefix}${unescaped}`;
 }
 
 function pinnedProgram(path: string): boolean {
