@@ -105,7 +105,8 @@ export const rateest: MatchExtension<RateestData> = {
     };
   },
 
-  check({ bytes, packets, comparison }) {
+  check({ name, other, bytes, packets, comparison }) {
+    if (name === '' || other === '') return 'an estimator has no name';
     if (comparison === undefined) return 'nothing says how to compare';
     return bytes === undefined && packets === undefined ? 'neither bits nor packets are compared' : undefined;
   },

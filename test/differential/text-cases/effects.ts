@@ -351,6 +351,7 @@ const RATEEST = `
 -m rateest
 -m rateest --rateest RE1 --rateest-gt
 -m rateest --rateest RE1 --rateest-bps
+-m rateest --rateest-lt --rateest-bps 5
 -m rateest --rateest-bps x
 -m rateest --rateest-bps 5xbit
 -m rateest --rateest-bps ""

@@ -231,7 +231,12 @@ describe('rateest', () => {
     ['-m rateest --rateest-eq --rateest-eq', "rateest: can't specify lt/gt/eq twice"],
     ['-m rateest ! --rateest-pps 5', "rateest: rateest-pps can't be inverted"],
   ]);
-  kernelRefuses(['-m rateest', '-m rateest --rateest RE1 --rateest-gt', '-m rateest --rateest RE1 --rateest-bps']);
+  kernelRefuses([
+    '-m rateest',
+    '-m rateest --rateest-lt --rateest-bps 5',
+    '-m rateest --rateest RE1 --rateest-gt',
+    '-m rateest --rateest RE1 --rateest-bps',
+  ]);
 });
 
 it('what is printed reads back as the same', () => {
