@@ -10,6 +10,7 @@ import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts
 import { CommandError, EXIT } from './compat.ts';
 import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
+import { commandNames } from './names.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 import type { ApplyOutput, FormatOutput, StatusOutput } from './schemas.ts';
 
@@ -148,6 +149,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       const before = engine.current('ipv4', 'nothing')?.ruleset;
       const { ruleset, diagnostics } = parseRuleset(source.text, {
         file: source.file,
+        names: commandNames(context),
         ...(before && { existing: before }),
       });
       if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
