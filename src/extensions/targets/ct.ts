@@ -36,21 +36,21 @@ const EVENTS = [
 ];
 
 /** Protocols and families of the helpers that come with the kernel (net/netfilter/nf_conntrack_*.c). */
-const HELPERS: Readonly<Record<string, { readonly protocols: readonly number[]; readonly family?: Family }>> = {
-  amanda: { protocols: [17] },
-  ftp: { protocols: [6] },
+const HELPERS: ReadonlyMap<string, { readonly protocols: readonly number[]; readonly family?: Family }> = new Map([
+  ['amanda', { protocols: [17] }],
+  ['ftp', { protocols: [6] }],
   // Its kind is known only from within calls.
-  'H.245': { protocols: [] },
-  irc: { protocols: [6], family: 'ipv4' },
-  'netbios-ns': { protocols: [17], family: 'ipv4' },
-  pptp: { protocols: [6], family: 'ipv4' },
-  'Q.931': { protocols: [6] },
-  RAS: { protocols: [17] },
-  sane: { protocols: [6] },
-  sip: { protocols: [6, 17] },
-  snmp: { protocols: [17], family: 'ipv4' },
-  tftp: { protocols: [17] },
-};
+  ['H.245', { protocols: [] }],
+  ['irc', { protocols: [6], family: 'ipv4' }],
+  ['netbios-ns', { protocols: [17], family: 'ipv4' }],
+  ['pptp', { protocols: [6], family: 'ipv4' }],
+  ['Q.931', { protocols: [6] }],
+  ['RAS', { protocols: [17] }],
+  ['sane', { protocols: [6] }],
+  ['sip', { protocols: [6, 17] }],
+  ['snmp', { protocols: [17], family: 'ipv4' }],
+  ['tftp', { protocols: [17] }],
+]);
 
 function events(known: readonly string[]): ValueType<readonly string[]> {
   return {
@@ -109,7 +109,7 @@ export const ct: TargetExtension<CtData> = {
       return `CT takes ${helper === '' ? 'a timeout policy' : 'a helper'} only where the rule names a protocol`;
     }
     // A name that the kernel does not have may be that of a helper in user space.
-    const known = HELPERS[helper];
+    const known = HELPERS.get(helper);
     if (known === undefined) return undefined;
     const fits = known.protocols.includes(protocol) && (known.family ?? family) === family;
     return fits ? undefined : `the kernel has no helper ${helper} for this protocol`;

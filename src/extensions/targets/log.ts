@@ -21,9 +21,9 @@ const PREFIX_LIMIT = 29;
 const WARNING = 4;
 
 /** Names that `--log-level` takes, in full only. */
-const LEVELS: Readonly<Record<string, number>> = {
-  ...{ emerg: 0, panic: 0, alert: 1, crit: 2, error: 3, warning: WARNING, notice: 5, info: 6, debug: 7 },
-};
+const LEVELS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ emerg: 0, panic: 0, alert: 1, crit: 2, error: 3, warning: WARNING, notice: 5, info: 6, debug: 7 }),
+);
 
 /** Names that -L shows. */
 const SHOWN_LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
@@ -41,7 +41,7 @@ const level: ValueType<number> = {
   placeholder: 'level',
   parse(text) {
     const parsed = parseValue('integer', text);
-    const number = parsed.ok ? Number(parsed.node) : LEVELS[text];
+    const number = parsed.ok ? Number(parsed.node) : LEVELS.get(text);
     if (number !== undefined && number <= 7) return number;
     throw new ValueError(`log level "${text}" unknown`);
   },

@@ -2,14 +2,14 @@
 
 import { scanFloat, toUnsigned32 } from './float.ts';
 
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ '': 1, s: 1e6, sec: 1e6, secs: 1e6, ms: 1e3, msec: 1e3, msecs: 1e3, us: 1, usec: 1, usecs: 1 },
-};
+const UNITS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ '': 1, s: 1e6, sec: 1e6, secs: 1e6, ms: 1e3, msec: 1e3, msecs: 1e3, us: 1, usec: 1, usecs: 1 }),
+);
 
 /** A time in microseconds, which a number without a unit is as well; undefined for anything else. */
 export function microseconds(text: string): number | undefined {
   const scanned = scanFloat(text);
-  const unit = scanned && UNITS[scanned.rest.toLowerCase()];
+  const unit = scanned && UNITS.get(scanned.rest.toLowerCase());
   return unit === undefined ? undefined : toUnsigned32(scanned!.value * unit);
 }
 

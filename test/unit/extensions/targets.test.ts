@@ -129,6 +129,7 @@ describe('LOG, NFLOG, ULOG', () => {
   refusals(FILTER, [
     ['-j LOG --log-level warn', 'log level "warn" unknown'],
     ['-j LOG --log-level 8', 'log level "8" unknown'],
+    ['-j LOG --log-level constructor', 'log level "constructor" unknown'],
     ['-j LOG --log-prefix ""', 'Argument must have a minimum length of 1 characters'],
     [
       '-j NFLOG --nflog-size 2 --nflog-range 2',
@@ -242,6 +243,7 @@ describe('CT and NOTRACK', () => {
 
   it.each([
     '-p tcp -j CT --helper rpc',
+    '-p tcp -j CT --helper constructor',
     '-p tcp -j CT --timeout patient',
     // Kernels show four bytes of the name, whatever they keep.
     '-j CT --notrack --timeout abcdefghijklmnopqrstuvwxyz01234',
@@ -437,6 +439,7 @@ describe('RATEEST', () => {
     [rule('inf', '160s'), 'RATEEST: ewmalog value is out of range'],
     [rule('1e', '160s'), 'RATEEST: bad interval value "1e"'],
     [rule('1s', 'x'), 'RATEEST: bad ewmalog value "x"'],
+    [rule('1s', '9constructor'), 'RATEEST: bad ewmalog value "9constructor"'],
     ['-j RATEEST', 'RATEEST: ewmalog value is out of range'],
     [`-j RATEEST ${words('1s', '4s')}`, 'RATEEST: option "--rateest-name" must be specified'],
   ]);
