@@ -30,8 +30,8 @@ describe.each(files)('%s', async (file) => {
   const { cases } = (await import(new URL(file, FOLDER).href)) as { cases: readonly TextCase[] };
   const questions = cases.map(question);
   let theirs: readonly TextAnswer[] = [];
-  beforeAll(() => {
-    theirs = askLegacy(questions);
+  beforeAll(async () => {
+    theirs = await askLegacy(questions);
   });
 
   it('has rules of both kinds', () => {

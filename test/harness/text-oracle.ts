@@ -1,11 +1,12 @@
-// The machine's iptables-legacy, asked what it makes of single rules: by one shell, in a network namespace of its own.
+// The machine's iptables-legacy, asked what it makes of single rules: by shells in network namespaces of their own.
 //
 // Each rule is restored for real, so that the kernel has its say, then saved and listed. Needs root.
 
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Family } from '../../src/base/family.ts';
 import type { TableName } from '../../src/base/hooks.ts';
 
@@ -30,6 +31,9 @@ export interface TextAnswer {
 /** Milliseconds for one shell, and for each question in it. */
 const PATIENCE = { shell: 20_000, each: 500 };
 
+/** Shells at a time: a commit mostly waits for the kernel. */
+const SHELLS = 6;
+
 // Without -n iptables would resolve names of hosts; in a namespace without devices there is nobody to ask.
 const ASK = `
 ask() { # command number table chain
@@ -40,7 +44,13 @@ ask() { # command number table chain
 }
 `;
 
-export function askLegacy(questions: readonly TextQuestion[]): TextAnswer[] {
+export async function askLegacy(questions: readonly TextQuestion[]): Promise<TextAnswer[]> {
+  const share = Math.ceil(questions.length / SHELLS);
+  const shares = Array.from({ length: SHELLS }, (_, i) => questions.slice(i * share, (i + 1) * share));
+  return (await Promise.all(shares.map(askOneShell))).flat();
+}
+
+async function askOneShell(questions: readonly TextQuestion[]): Promise<TextAnswer[]> {
   const directory = mkdtempSync(join(tmpdir(), 'ipb-text-'));
   try {
     const lines = questions.map(({ family, table, chain, text }, i) => {
@@ -48,11 +58,10 @@ export function askLegacy(questions: readonly TextQuestion[]): TextAnswer[] {
       return `ask ${family === 'ipv6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${i} ${table} ${chain}\n`;
     });
     writeFileSync(join(directory, 'script'), `${ASK}${lines.join('')}`);
-    execFileSync('unshare', ['-n', 'sh', '-c', '. ./script || :'], {
+    await promisify(execFile)('unshare', ['-n', 'sh', '-c', '. ./script || :'], {
       cwd: directory,
       env: { ...process.env, XTABLES_LOCKFILE: join(directory, 'lock'), LC_ALL: 'C', TZ: 'UTC' },
       timeout: PATIENCE.shell + PATIENCE.each * questions.length,
-      stdio: ['ignore', 'ignore', 'pipe'],
     });
     return questions.map((_, i) => readAnswer((suffix) => readFileSync(join(directory, `${i}.${suffix}`), 'utf8')));
   } finally {
