@@ -2,7 +2,6 @@
 
 import type { Interval } from '../../base/intervals.ts';
 import {
-  type BuildContext,
   ExtensionError,
   type ListContext,
   type MatchExtension,
@@ -11,7 +10,7 @@ import {
 } from '../extension.ts';
 import { negatable } from '../print-words.ts';
 import { choiceAnyCase } from '../values/choice.ts';
-import { formatHostPrefix, type HostPrefix, hostPrefix, listHostPrefix } from '../values/host-prefix.ts';
+import { type HostPrefix, hostPrefix, listHostPrefix } from '../values/host-prefix.ts';
 import { endsOf, type Integers, integers } from '../values/integer.ts';
 import { protocol } from '../values/protocol.ts';
 import { resolvedPorts } from '../values/resolved-port.ts';
@@ -64,7 +63,7 @@ const FIELDS: readonly (readonly [field: Field, option: string, show: (value: ne
 ];
 
 function showAddress(value: HostPrefix, { family, numeric }: Shown): string {
-  return numeric ? formatHostPrefix(value, family) : listHostPrefix(value, family, numeric);
+  return listHostPrefix(value, family, numeric);
 }
 
 /** An upper end of 0 is not told from none. */
@@ -111,7 +110,7 @@ export const conntrack: MatchExtension<ConntrackData> = {
   list: (data, context) => words(data, (option) => option.slice(2), context).join(' '),
 };
 
-function buildConditions(uses: readonly OptionUse[], _context: BuildContext): ConntrackData {
+function buildConditions(uses: readonly OptionUse[]): ConntrackData {
   if (uses.length === 0) throw new ExtensionError('missing-option', 'conntrack: At least one option is required');
   const data: { [F in Field]?: Condition<unknown> } = {};
   for (const { name, values, negated } of uses) {
