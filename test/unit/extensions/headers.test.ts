@@ -16,7 +16,7 @@ type Row = readonly [rule: string, printed: string, numeric: string, named?: str
 
 function prints(place: Place, rows: readonly Row[]): void {
   it.each(rows)('%s', (rule, printed, numeric, named = numeric) => {
-    expect(ruleText(rule, place)).toEqual({ printed, numeric: ` ${numeric}`, named: ` ${named}` });
+    expect(ruleText(rule!, place)).toEqual({ printed, numeric: ` ${numeric}`, named: ` ${named}` });
   });
 }
 

@@ -14,7 +14,7 @@ type Row = readonly [rule: string, printed: string, numeric: string, named?: str
 
 function prints(rows: readonly Row[]): void {
   it.each(rows)('%s', (rule, printed, numeric, named = numeric) => {
-    expect(ruleText(rule, INPUT)).toEqual({ printed, numeric: ` ${numeric}`, named: ` ${named}` });
+    expect(ruleText(rule!, INPUT)).toEqual({ printed, numeric: ` ${numeric}`, named: ` ${named}` });
   });
 }
 
