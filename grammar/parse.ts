@@ -73,7 +73,7 @@ const cache = new Map<string, Parsed<unknown>>();
 
 /** One word as a value of a kind. */
 export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): Parsed<ValueNodes[K]> {
-  if (NUMERIC.has(kind) && isPlainNumber(text)) return { ok: true, node: withNumber(kind, Number(text)) };
+  if (NUMERIC.has(kind) && readNumbers(text)) return instantiate(kind);
   const key = `${kind} ${text}`;
   const known = cache.get(key);
   if (known !== undefined) return known as Parsed<ValueNodes[K]>;
@@ -83,7 +83,7 @@ export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): P
   return parsed;
 }
 
-/** Kinds for which a plain number is a value, and nothing but that number makes a difference. */
+/** Kinds in which numbers stand for themselves: two texts that differ in nothing but plain numbers have the same parse. */
 const NUMERIC: ReadonlySet<keyof ValueNodes> = new Set([
   'integer',
   'integers',
@@ -95,36 +95,76 @@ const NUMERIC: ReadonlySet<keyof ValueNodes> = new Set([
   'portList',
 ] as const);
 
-/** Up to nine digits, without a zero in front that would make it octal. */
-function isPlainNumber(text: string): boolean {
-  if (text.length === 0 || text.length > 9 || (text.length > 1 && text.charCodeAt(0) === 0x30)) return false;
+/** What `readNumbers` found last: the numbers, and the text with a mark in the place of each. */
+const numbers: number[] = [];
+let shape = '';
+
+/** Whether the text is plain numbers between commas, colons and slashes: of nine digits at most, none octal. */
+function readNumbers(text: string): boolean {
+  numbers.length = 0;
+  shape = '';
+  let number = 0;
+  let digits = 0;
   for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return false;
+    const c = text.charCodeAt(i);
+    const digit = c - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (digits > 0 && number === 0) return false;
+      number = number * 10 + digit;
+      if (++digits > 9) return false;
+    } else {
+      if (c !== 0x2c && c !== 0x3a && c !== 0x2f) return false;
+      if (digits > 0) endNumber(number);
+      shape += text[i];
+      number = 0;
+      digits = 0;
+    }
   }
-  return true;
+  if (digits > 0) endNumber(number);
+  return numbers.length > 0;
 }
 
-const samples = new Map<keyof ValueNodes, unknown>();
+function endNumber(number: number): void {
+  numbers.push(number);
+  shape += 'n';
+}
 
-/** What the grammar makes of one number, with another in its place: large files have many different ports. */
-function withNumber<K extends keyof ValueNodes>(kind: K, number: number): ValueNodes[K] {
-  let sample = samples.get(kind);
+const samples = new Map<string, Parsed<unknown>>();
+
+/** Stands for the first number in a sample, this and one for the second. */
+const FIRST = 100_000_001;
+
+/** What the grammar makes of one text of the shape, with the numbers of another: large files have very many ports. */
+function instantiate<K extends keyof ValueNodes>(kind: K): Parsed<ValueNodes[K]> {
+  const key = `${kind} ${shape}`;
+  let sample = samples.get(key);
   if (sample === undefined) {
-    const parsed = parseOne(kind, kind, '7');
-    if (!parsed.ok) throw new Error(`the kind ${kind} does not take numbers`);
-    sample = parsed.node;
-    samples.set(kind, sample);
+    let next = FIRST;
+    sample = parseOne(
+      kind,
+      kind,
+      shape.replace(/n/g, () => String(next++)),
+    );
+    if (samples.size >= CACHE_LIMIT) samples.clear();
+    samples.set(key, sample);
   }
-  return replaceNumbers(sample, number) as ValueNodes[K];
+  if (sample.ok) return { ok: true, node: fill(sample.node) as ValueNodes[K] };
+  // Where the sample is wrong its numbers are too long to say where this text is.
+  return parseOne(kind, kind, textOf(shape)) as Parsed<ValueNodes[K]>;
 }
 
-function replaceNumbers(node: unknown, number: number): unknown {
-  if (typeof node === 'number') return number;
-  if (typeof node === 'bigint') return BigInt(number);
-  if (Array.isArray(node)) return node.map((each) => replaceNumbers(each, number));
+function textOf(pattern: string): string {
+  let next = 0;
+  return pattern.replace(/n/g, () => String(numbers[next++]));
+}
+
+function fill(node: unknown): unknown {
+  if (typeof node === 'number') return numbers[node - FIRST];
+  if (typeof node === 'bigint') return BigInt(numbers[Number(node) - FIRST]!);
+  if (Array.isArray(node)) return node.map(fill);
+  if (typeof node !== 'object' || node === null) return node;
   const copy: Record<string, unknown> = {};
-  for (const key in node as object) copy[key] = replaceNumbers((node as Record<string, unknown>)[key], number);
+  for (const key in node) copy[key] = fill((node as Record<string, unknown>)[key]);
   return copy;
 }
 

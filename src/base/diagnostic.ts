@@ -38,7 +38,6 @@ export const DIAGNOSTICS = {
   'bad-negation': error('parameter', 'The `!` stands where nothing can be negated.'),
   'repeated-option': error('parameter', 'The option may be given only once.'),
   'wrong-chain': error('parameter', 'The option has no meaning in this built-in chain.'),
-  'wrong-protocol': error('parameter', 'The extension needs another -p than the rule has.'),
   'wrong-table': error('parameter', 'The table is not for this.'),
   'wrong-family': error('parameter', 'The command is for the other family of addresses.'),
   'refused-rule': error('failed', 'The kernel does not take the rule where it stands: the message says why.'),

@@ -8,10 +8,10 @@ import { commandName, type Program } from './program.ts';
 
 /** What `-h` prints; extensions loaded in front of it (`-m tcp -h`) show their options too. */
 export function iptablesHelp(program: Program, scope: RuleScope): string {
-  const extensions = [
-    ...scope.matches.map(({ extension }) => extension),
-    ...(scope.target ? [scope.target.extension] : []),
-  ];
+  const named = scope.matches.map(({ extension }) => extension);
+  // `-p tcp -h` is enough.
+  const ofProtocol = named.length === 0 ? scope.protocolMatch : undefined;
+  const extensions = [...(ofProtocol ? [ofProtocol] : named), ...(scope.target ? [scope.target.extension] : [])];
   return [usage(program), ...extensions.map(extensionHelp)].join('\n');
 }
 
@@ -35,7 +35,7 @@ function usage(program: Program): string {
   const lines = synopsis(commandName(program)).map((line, i) => `${i === 0 ? 'Usage: ' : '       '}${line}\n`);
   const groups = OPTION_GROUPS.map(({ title, options }) => `\n${title}:\n${optionLines(options)}`);
   return [
-    `${versionLine(program.name)}\n\n${lines.join('')}\n`,
+    `${versionLine(program.name)}\n\n${lines.join('')}       ${program.name} -h (print this help information)\n\n`,
     'Shows or changes the rules that bpfilter holds in this network namespace. A ! in front of what a rule asks turns\n',
     'its meaning round.\n',
     ...groups,
@@ -48,5 +48,7 @@ function extensionHelp(extension: MatchExtension | TargetExtension): string {
     value: values.map(({ placeholder }) => placeholder).join(' '),
     about,
   }));
-  return `${extension.kind} ${extension.name}: ${extension.about}\n${optionLines(options)}`;
+  const { name, kind, about, notes } = extension;
+  const lines = notes?.().map((line) => `  ${line}\n`) ?? [];
+  return `${name} ${kind} options: ${about}\n${optionLines(options)}${lines.join('')}`;
 }

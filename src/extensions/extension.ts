@@ -118,6 +118,8 @@ interface Extension<Data> {
   readonly families?: readonly Family[];
   /** One line for help and manual. */
   readonly about: string;
+  /** Further lines for help and manual, such as the names that values have. */
+  notes?(): readonly string[];
   readonly options: readonly OptionSpec[];
   /** What the kernel demands of the rule around it; absent for anything. `protocols`: one of these, not negated. */
   readonly tables?: readonly TableName[];

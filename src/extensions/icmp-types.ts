@@ -164,3 +164,11 @@ export function icmpTypeWords({ type, code, lastCode }: IcmpType): string {
   if (code === undefined) return `type ${type}`;
   return lastCode === undefined ? `type ${type} code ${code}` : `type ${type} codes ${code}-${lastCode}`;
 }
+
+/** The names with their numbers, for help and manual. */
+export const icmpNotes = (): string[] => ['Valid ICMP Types:', ...namedTypes(ICMP_NAMES)];
+export const icmpv6Notes = (): string[] => ['Valid ICMPv6 Types:', ...namedTypes(ICMPV6_NAMES)];
+
+function namedTypes(named: readonly NamedType[]): string[] {
+  return named.map(([name, type, code]) => `${name} (${code === undefined ? type : `${type}/${code}`})`);
+}

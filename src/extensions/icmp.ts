@@ -4,7 +4,7 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
-import { type IcmpType, icmpType, icmpTypeName, icmpTypeText, icmpTypeWords } from './icmp-types.ts';
+import { type IcmpType, icmpNotes, icmpType, icmpTypeName, icmpTypeText, icmpTypeWords } from './icmp-types.ts';
 
 /** Type 255 stands for any type, whatever the code. */
 export interface IcmpData extends IcmpType {
@@ -21,6 +21,7 @@ export const icmp: MatchExtension<IcmpData> = {
   name: 'icmp',
   families: ['ipv4'],
   about: 'type and code of ICMP',
+  notes: icmpNotes,
   protocols: [1],
   options: [
     { name: '--icmp-type', values: [icmpType], negatable: true, required: true, about: 'the type, by number or name' },

@@ -124,6 +124,8 @@ function readCommand(
   if (end !== undefined && draft.findings.length === 0) return end;
   for (const found of [scope.failure, failure]) if (found !== undefined) draft.findings.push(found);
   if (draft.findings.length === 0) finish(draft, words, leftOver);
+  // What only makes sense together is not asked of a line that has mistakes, but addresses have theirs by themselves.
+  else draft.buildAddresses(true);
   if (draft.findings.length > 0) return { kind: 'findings', findings: draft.findings };
   const { rules, jump } = draft.build(counters ?? draft.counters ?? ZERO);
   if (draft.findings.length > 0) return { kind: 'findings', findings: draft.findings };

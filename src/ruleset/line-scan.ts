@@ -7,12 +7,13 @@ import type { Family } from '../base/family.ts';
 import { findTarget } from '../extensions/registry.ts';
 
 /** What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`. */
-export type WordClass = 'address' | 'address6' | 'number' | 'quoted' | 'name' | 'target';
+export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | 'name' | 'target';
 
 const CLASS_MARK: Readonly<Record<WordClass, string>> = {
   address: '\u0001a',
   address6: '\u00016',
   number: '\u0001n',
+  list: '\u0001l',
   quoted: '\u0001q',
   name: '\u0001c',
   target: '\u0001t',
@@ -31,6 +32,7 @@ const DOT = 0x2e;
 const SLASH = 0x2f;
 const ZERO = 0x30;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 const DASH = 0x2d;
 
 /** The last line scanned; used again for the next one, so that a scan makes nothing but the key. */
@@ -86,6 +88,8 @@ export class LineScan {
         else if (letter === 'j' || letter === 'g') expects = 'target';
       } else if (c >= ZERO && c < COLON && this.isDotted(i, end)) {
         this.take(this.prefix < 0 ? 'number' : 'address', i, end);
+      } else if (c >= ZERO && c < COLON && this.isList(i, end)) {
+        this.take('list', i, end);
       } else if (this.family === 'ipv6' && this.isAddress6(i, end)) {
         this.take('address6', i, end);
       }
@@ -175,6 +179,15 @@ export class LineScan {
     if (isPrefix ? number > 32 : dots !== 3 || number > 255) return false;
     this.value = isPrefix ? value : value * 256 + number;
     this.prefix = isPrefix ? number : 32;
+    return true;
+  }
+
+  /** Numbers between commas, colons and dashes: lists and ranges of ports and the like. */
+  private isList(start: number, end: number): boolean {
+    for (let i = start; i < end; i++) {
+      const c = this.line.charCodeAt(i);
+      if ((c < ZERO || c > COLON) && c !== COMMA && c !== DASH) return false;
+    }
     return true;
   }
 

@@ -61,6 +61,8 @@ const OWN_PROTOCOLS: Readonly<Record<string, number>> = {
   all: 0,
 };
 
+const OWN_NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(OWN_PROTOCOLS));
+
 /** Reads the texts of /etc/services and /etc/protocols. The first entry of a name or number counts. */
 export function namesFrom(
   services: string,
@@ -85,7 +87,9 @@ function namesOnDemand(
   return {
     port: (service, protocol) => services().ports.get(protocol === undefined ? service : `${service}/${protocol}`),
     serviceName: (port, protocol) => services().names.get(protocol === undefined ? `${port}` : `${port}/${protocol}`),
-    protocolNumber: (name) => protocols().numbers.get(name),
+    // iptables asks its own list first, and so need not read the file for most rules.
+    protocolNumber: (name) => OWN_NUMBERS.get(name) ?? protocols().numbers.get(name),
+
     protocolName: (number) => protocols().names.get(number),
     hostAddresses,
   };
@@ -107,8 +111,7 @@ function readServices(text: string) {
 }
 
 function readProtocols(text: string) {
-  // iptables asks its own list first.
-  const numbers = new Map<string, number>(Object.entries(OWN_PROTOCOLS));
+  const numbers = new Map<string, number>();
   const names = new Map<number, string>();
   for (const [name, number, ...aliases] of entries(text)) {
     for (const each of [name, ...aliases]) setOnce(numbers, each, Number(number));

@@ -120,10 +120,14 @@ export class RuleScope implements OptionScope {
     this.protocol = { name: isNumber ? (this.names.protocolName(parsed.node.number) ?? name) : name, word };
   }
 
+  /** The match named like the protocol of `-p`. */
+  get protocolMatch(): MatchExtension | undefined {
+    return this.protocol && findMatch(this.protocol.name, this.family);
+  }
+
   private loadProtocolMatch(): boolean {
-    if (this.protocol === undefined || this.protocolLoaded) return false;
-    const extension = findMatch(this.protocol.name, this.family);
-    if (extension === undefined) return false;
+    const extension = this.protocolMatch;
+    if (this.protocol === undefined || this.protocolLoaded || extension === undefined) return false;
     this.protocolLoaded = true;
     this.load(extension, this.protocol.word);
     return true;

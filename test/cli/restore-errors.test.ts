@@ -141,7 +141,7 @@ const CASES: readonly (readonly [name: string, input: string, words?: string])[]
   ['-T of another table', filter(''), '-T nat'],
 ];
 
-test.each(CASES)('%s', (_, input, words = '') => {
+test.each(CASES.map(([name, input, words = '']) => ({ name, input, words })))('$name', ({ input, words }) => {
   const environment = { BPFILTER_PLACEMENT: 'none' };
   const ours = namespace.run(`restore ${words}`.trim(), { input, environment });
   const theirs = namespace.exec('iptables-legacy-restore', words.split(' ').filter(Boolean), { input });

@@ -116,6 +116,8 @@ function addExtension(page: ManualPage, extension: MatchExtension | TargetExtens
       about: option.about,
     })),
   );
+  const [title, ...lines] = extension.notes?.() ?? [];
+  if (title !== undefined) page.paragraph(`${title} ${lines.join(', ')}.`);
 }
 
 function bpfilterPage(): string {

@@ -1,7 +1,7 @@
 // `-m icmp6`: type and code of ICMPv6. Kernel: net/ipv6/netfilter/ip6_tables.c, icmp6_match.
 
 import type { MatchExtension } from '../extension.ts';
-import { type IcmpType, icmpTypeText, icmpTypeWords, icmpv6Type, icmpv6TypeName } from '../icmp-types.ts';
+import { type IcmpType, icmpTypeText, icmpTypeWords, icmpv6Notes, icmpv6Type, icmpv6TypeName } from '../icmp-types.ts';
 import { negatable } from '../print-words.ts';
 
 export interface Icmp6Data extends IcmpType {
@@ -14,6 +14,7 @@ export const icmp6: MatchExtension<Icmp6Data> = {
   aliases: ['icmpv6', 'ipv6-icmp'],
   families: ['ipv6'],
   about: 'type and code of ICMPv6',
+  notes: icmpv6Notes,
   protocols: [58],
   options: [
     {
