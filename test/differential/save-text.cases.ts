@@ -94,7 +94,6 @@ export const RULES: readonly string[] = [
 -i eth0123456789ab+
 -i abcdefghijklmno
 -i abcdefghijklmnop
--i "a b"
 -i a/b
 -i +a
 -i eth+0
@@ -321,6 +320,19 @@ export const RULES: readonly string[] = [
 -p icmp --ic 8
 -p icmp --i 8
 -p icmp -m icmp --i 8
+-f
+! -f
+-fj ACCEPT
+-c 5 6 -j ACCEPT
+-v -j ACCEPT
+-M x
+-s localhost
+-p tcp --tcp-option 3
+-p sctp --dport 1
+-m conntrack --ctstate NEW
+-p tcp -m multiport --dports 1,2
+-j LOG
+-j REJECT
 -m comment
 -m comment --comment x
 -m comment --comment ""
@@ -362,6 +374,10 @@ export const RULES: readonly string[] = [
   '-A nope -j ACCEPT',
   '-A',
   '-A ""',
+  '-N foo',
+  '-P INPUT DROP',
+  '-I INPUT -j ACCEPT',
+  '-F INPUT',
   '-A INPUT#',
   '-AINPUT',
   '--append INPUT',
@@ -383,6 +399,11 @@ export const RULES: readonly string[] = [
   '[] -A INPUT',
   '[:1] -A INPUT',
   '[1:2 -A INPUT',
+  '[a:b] -A INPUT',
+  '[1:] -A INPUT',
+  '[1::2] -A INPUT',
+  '[:1:2] -A INPUT',
+  '[::] -A INPUT',
 ];
 
 function ICMP_NAMES(): string[] {
@@ -396,29 +417,6 @@ function ICMP_NAMES(): string[] {
     'timestamp-reply address-mask-request address-mask-reply'
   ).split(' ');
 }
-
-/** iptables takes these; we say that they are not enforced yet. */
-export const UNSUPPORTED_RULES: readonly string[] = [
-  ...rules(
-    'INPUT',
-    `
--f
-! -f
--fj ACCEPT
--c 5 6 -j ACCEPT
--p tcp --tcp-option 3
--p sctp --dport 1
--m conntrack --ctstate NEW
--p tcp -m multiport --dports 1,2
--j LOG
--j REJECT
-`,
-  ),
-  '-N foo',
-  '-P INPUT DROP',
-  '-I INPUT -j ACCEPT',
-  '-F INPUT',
-];
 
 /** iptables reads the value attached to one of its own options as if the option's dash belonged to it; we read it. */
 export const LENIENT_RULES: readonly string[] = rules(
@@ -434,19 +432,16 @@ export const LENIENT_RULES: readonly string[] = rules(
 `,
 );
 
-/** Host names are not looked up; what only shows something has no place in a file; counters must be numbers. */
-export const STRICT_RULES: readonly string[] = [
-  ...rules('INPUT', '\n-s localhost\n-s loopback\n-v -j ACCEPT\n-M x\n-h\n-V\n'),
-  '[a:b] -A INPUT',
-  '[1:] -A INPUT',
-];
+/** Names of networks are not looked up; what only shows something has no place in a file. */
+export const STRICT_RULES: readonly string[] = rules('INPUT', '\n-s loopback\n-h\n-V\n');
 
 /**
- * What iptables-save leaves out though no packet fulfils it, we print; an attached interface name is read as in
- * LENIENT_RULES; an unterminated quote does not take the line end with it.
+ * What iptables-save leaves out though no packet fulfils it, we print; a device with a blank is quoted; an attached
+ * device is read as in LENIENT_RULES; an unterminated quote does not take the line end with it.
  */
 export const OTHER_PRINT: readonly (readonly [rule: string, printed: string])[] = [
   ['-A INPUT ! -i +', '-A INPUT ! -i +'],
+  ['-A INPUT -i "a b"', '-i "a b"'],
   ['-A INPUT -p tcp ! --dport 0:65535', '-p tcp -m tcp ! --dport 0:65535'],
   ['-A INPUT -p tcp --tcp-flags "" SYN', '--tcp-flags NONE SYN'],
   ['-A INPUT -ieth0', '-i eth0'],
@@ -532,22 +527,16 @@ export const FILES: readonly FileCase[] = [
       ':INPUT DROP\n-A OUTPUT -o lo\nCOMMIT\n',
   },
   { text: '' },
-  { text: '\n#x\n' },
-  { text: '*filter\nÿ\nCOMMIT\n' },
-  { text: '*filter\n-A INPUT -m comment --comment \0x\nCOMMIT\n' },
-];
-
-/** A last line without its end is a line. */
-export const LENIENT_FILES: readonly FileCase[] = [{ text: '*filter\nCOMMIT' }];
-
-/** Chain lines and counters must be whole also where iptables does not look at them. */
-export const STRICT_FILES: readonly FileCase[] = [
+  { text: '*filter\nCOMMIT' },
+  { text: '*filter x\nCOMMIT\n' },
   filter(':INPUT DROP garbage\n'),
   filter(':INPUT DROP [5:6] extra\n', '-c'),
   filter(':INPUT DROP [5:6\n', '-c'),
   filter('[0x10:010] -A INPUT\n', '-c'),
   filter('[1:18446744073709551616] -A INPUT\n', '-c'),
-  { text: '*filter x\nCOMMIT\n' },
+  { text: '\n#x\n' },
+  { text: '*filter\nÿ\nCOMMIT\n' },
+  { text: '*filter\n-A INPUT -m comment --comment \0x\nCOMMIT\n' },
 ];
 
 /** Restores one after the other, each with what is in force from the one before. */

@@ -5,18 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { printRuleset } from '../../src/ruleset/print.ts';
 import { LegacyIptables } from '../harness/legacy-iptables.ts';
-import {
-  FILES,
-  type FileCase,
-  LENIENT_FILES,
-  LENIENT_RULES,
-  OTHER_PRINT,
-  RULES,
-  SEQUENCES,
-  STRICT_FILES,
-  STRICT_RULES,
-  UNSUPPORTED_RULES,
-} from './save-text.cases.ts';
+import { FILES, type FileCase, LENIENT_RULES, OTHER_PRINT, RULES, SEQUENCES, STRICT_RULES } from './save-text.cases.ts';
 
 const EMPTY = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 
@@ -57,12 +46,6 @@ describe('rules', () => {
     if (theirs.accepted) expect(ours.lines).toEqual(theirs.lines);
   });
 
-  test.each(UNSUPPORTED_RULES)('not enforced yet: %s', (rule) => {
-    const { theirs, ours } = both(inTable(rule));
-    expect(theirs.accepted).toBe(true);
-    expect(ours.codes).toEqual(['unsupported-option']);
-  });
-
   test.each(LENIENT_RULES)('accepted by us alone: %s', (rule) => {
     const { theirs, ours } = both(inTable(rule));
     expect([theirs.accepted, ours.accepted]).toEqual([false, true]);
@@ -86,16 +69,6 @@ describe('files', () => {
     const { theirs, ours } = both(file);
     expect(ours.accepted).toBe(theirs.accepted);
     if (theirs.accepted) expect(ours.lines).toEqual(theirs.lines);
-  });
-
-  test.each(LENIENT_FILES)('accepted by us alone: $text $options', (file) => {
-    const { theirs, ours } = both(file);
-    expect([theirs.accepted, ours.accepted]).toEqual([false, true]);
-  });
-
-  test.each(STRICT_FILES)('refused by us alone: $text $options', (file) => {
-    const { theirs, ours } = both(file);
-    expect([theirs.accepted, ours.accepted]).toEqual([true, false]);
   });
 });
 
