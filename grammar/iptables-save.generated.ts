@@ -12,16 +12,13 @@ declare var counters: any;
 declare var negation: any;
 declare var option: any;
 declare var value: any;
-declare var open: any;
 declare var number: any;
-declare var close: any;
 declare var separator: any;
 declare var slash: any;
 declare var decimal: any;
 declare var name: any;
 declare var comma: any;
 declare var dotted: any;
-declare var dash: any;
 declare var plus: any;
 declare var hex: any;
 
@@ -78,16 +75,7 @@ const grammar: Grammar = {
     {"name": "setting$ebnf$2", "symbols": []},
     {"name": "setting$ebnf$2", "symbols": ["setting$ebnf$2", (lexer.has("value") ? {type: "value"} : value)], "postprocess": (d) => d[0].concat([d[1]])},
     {"name": "setting", "symbols": ["setting$ebnf$1", (lexer.has("option") ? {type: "option"} : option), "setting$ebnf$2"], "postprocess": node.setting},
-    {"name": "counters", "symbols": [(lexer.has("open") ? {type: "open"} : open), (lexer.has("number") ? {type: "number"} : number), (lexer.has("colon") ? {type: "colon"} : colon), (lexer.has("number") ? {type: "number"} : number), (lexer.has("close") ? {type: "close"} : close)], "postprocess": node.counters},
     {"name": "integer", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": node.integer},
-    {"name": "integers$ebnf$1", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": id},
-    {"name": "integers$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "integers$ebnf$2", "symbols": []},
-    {"name": "integers$ebnf$2$subexpression$1$ebnf$1", "symbols": [(lexer.has("number") ? {type: "number"} : number)], "postprocess": id},
-    {"name": "integers$ebnf$2$subexpression$1$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "integers$ebnf$2$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "integers$ebnf$2$subexpression$1$ebnf$1"]},
-    {"name": "integers$ebnf$2", "symbols": ["integers$ebnf$2", "integers$ebnf$2$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
-    {"name": "integers", "symbols": ["integers$ebnf$1", "integers$ebnf$2"], "postprocess": node.integers},
     {"name": "idRange$ebnf$1$subexpression$1", "symbols": [(lexer.has("separator") ? {type: "separator"} : separator), (lexer.has("number") ? {type: "number"} : number)]},
     {"name": "idRange$ebnf$1", "symbols": ["idRange$ebnf$1$subexpression$1"], "postprocess": id},
     {"name": "idRange$ebnf$1", "symbols": [], "postprocess": () => null},
@@ -117,10 +105,6 @@ const grammar: Grammar = {
     {"name": "address", "symbols": ["address$ebnf$1", "host", "address$ebnf$2"], "postprocess": node.address},
     {"name": "host", "symbols": [(lexer.has("dotted") ? {type: "dotted"} : dotted)], "postprocess": node.dotted},
     {"name": "host", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.hostName},
-    {"name": "addressRange$ebnf$1$subexpression$1", "symbols": [(lexer.has("dash") ? {type: "dash"} : dash), (lexer.has("name") ? {type: "name"} : name)]},
-    {"name": "addressRange$ebnf$1", "symbols": ["addressRange$ebnf$1$subexpression$1"], "postprocess": id},
-    {"name": "addressRange$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "addressRange", "symbols": [(lexer.has("name") ? {type: "name"} : name), "addressRange$ebnf$1"], "postprocess": node.range},
     {"name": "interface", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": node.interfaceName},
     {"name": "interface$ebnf$1", "symbols": [(lexer.has("name") ? {type: "name"} : name)], "postprocess": id},
     {"name": "interface$ebnf$1", "symbols": [], "postprocess": () => null},
@@ -133,16 +117,6 @@ const grammar: Grammar = {
     {"name": "portRange$ebnf$2", "symbols": ["numberOrName"], "postprocess": id},
     {"name": "portRange$ebnf$2", "symbols": [], "postprocess": () => null},
     {"name": "portRange", "symbols": ["portRange$ebnf$1", (lexer.has("colon") ? {type: "colon"} : colon), "portRange$ebnf$2"], "postprocess": node.portRange},
-    {"name": "portList$ebnf$1", "symbols": []},
-    {"name": "portList$ebnf$1$subexpression$1", "symbols": [(lexer.has("comma") ? {type: "comma"} : comma), "portItem"]},
-    {"name": "portList$ebnf$1", "symbols": ["portList$ebnf$1", "portList$ebnf$1$subexpression$1"], "postprocess": (d) => d[0].concat([d[1]])},
-    {"name": "portList", "symbols": ["portItem", "portList$ebnf$1"], "postprocess": node.list},
-    {"name": "portItem$ebnf$1$subexpression$1", "symbols": [(lexer.has("colon") ? {type: "colon"} : colon), "numberOrName"]},
-    {"name": "portItem$ebnf$1", "symbols": ["portItem$ebnf$1$subexpression$1"], "postprocess": id},
-    {"name": "portItem$ebnf$1", "symbols": [], "postprocess": () => null},
-    {"name": "portItem", "symbols": ["numberOrName", "portItem$ebnf$1"], "postprocess": node.portItem},
-    {"name": "icmpType", "symbols": ["numberOrName"], "postprocess": node.icmpType},
-    {"name": "icmpType", "symbols": [(lexer.has("number") ? {type: "number"} : number), (lexer.has("slash") ? {type: "slash"} : slash), (lexer.has("number") ? {type: "number"} : number)], "postprocess": node.icmpTypeCode},
     {"name": "hardwareAddress$ebnf$1", "symbols": [(lexer.has("hex") ? {type: "hex"} : hex)], "postprocess": id},
     {"name": "hardwareAddress$ebnf$1", "symbols": [], "postprocess": () => null},
     {"name": "hardwareAddress$ebnf$2", "symbols": []},

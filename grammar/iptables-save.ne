@@ -26,11 +26,7 @@ setting -> %negation:? %option %value:*                                  {% node
 
 # ----- values -----
 
-counters -> %open %number %colon %number %close                          {% node.counters %}
-
 integer -> %number                                                       {% node.integer %}
-
-integers -> %number:? (%colon %number:?):*                               {% node.integers %}
 
 idRange -> %number (%separator %number):?                               {% node.idRange %}
 
@@ -47,8 +43,6 @@ address -> %blank:? host (%slash host):?                                 {% node
 host -> %dotted                                                          {% node.dotted %}
       | %name                                                            {% node.hostName %}
 
-addressRange -> %name (%dash %name):?                                    {% node.range %}
-
 interface -> %name                                                       {% node.interfaceName %}
            | %name:? %plus                                               {% node.interfacePrefix %}
 
@@ -58,13 +52,6 @@ port -> numberOrName                                                     {% id %
 
 portRange -> numberOrName                                                {% node.onePort %}
            | numberOrName:? %colon numberOrName:?                        {% node.portRange %}
-
-portList -> portItem (%comma portItem):*                                 {% node.list %}
-
-portItem -> numberOrName (%colon numberOrName):?                         {% node.portItem %}
-
-icmpType -> numberOrName                                                 {% node.icmpType %}
-          | %number %slash %number                                       {% node.icmpTypeCode %}
 
 hardwareAddress -> %hex:? (%colon %hex:?):*                              {% node.octets %}
 

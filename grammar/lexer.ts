@@ -20,21 +20,16 @@ export const lexer = moo.states({
   afterSign: { blank, word: /[^ \t\n]+/ },
   // A rule's words. Double quotes only; an escape counts only between them; a closing quote ends the word.
   rule: { blank, word: /[^ \t"\n]*"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?![\s\S]))|[^ \t"\n]+/ },
-  counters: { open: '[', close: ']', colon: ':', number: /[0-9]+/, name: /[^[\]:0-9\n]+/ },
   integer: { number: numbersBefore('\\n'), name: rest },
-  integers: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
   idRange: { separator: /[-:]/, number: numbersBefore('-:'), name: /[^-:\n]+/ },
   maskedInteger: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
   decimal: { decimal: /[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\s\S])/, name: rest },
   words: { comma: ',', name: /[^,\n]+/ },
   addressList: { comma: ',', slash: '/', blank: / +/, dotted: numbersBefore(',/', 4), name: /[^,/\n ][^,/\n]*/ },
-  addressRange: { dash: '-', name: /[^-\n]+/ },
   interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
   protocol: { number: numbersBefore('\\n'), name: rest },
   port: { number: numbersBefore('\\n'), name: rest },
   portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
-  portList: { comma: ',', colon: ':', number: numbersBefore(',:'), name: /[^,:\n]+/ },
-  icmpType: { slash: '/', number: numbersBefore('/'), name: /[^/\n]+/ },
   // Two characters for strtoul with base 16, a sign or blank among them if need be.
   hardwareAddress: {
     colon: ':',

@@ -20,11 +20,6 @@ export interface RuleLine {
   readonly settings: readonly Setting[];
 }
 
-export interface CountersNode {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-}
-
 /** An address, a mask, or a host's name: what stands before or behind the slash. */
 export interface HostNode {
   readonly text: string;
@@ -54,22 +49,6 @@ export interface MaskedIntegerNode {
   readonly mask?: bigint;
 }
 
-export interface RangeNode {
-  readonly low: string;
-  readonly high?: string;
-}
-
-/** One port, or a range of which both ends are given. */
-export interface PortItemNode {
-  readonly low: NumberOrName;
-  readonly high?: NumberOrName;
-}
-
-export interface IcmpTypeNode {
-  readonly type: NumberOrName;
-  readonly code?: number;
-}
-
 type Optional<T> = T | null;
 
 const piece = (token: Token): Piece => ({ text: token.value, offset: token.offset });
@@ -88,8 +67,6 @@ export function setting([negation, option, values]: [Optional<SettingToken>, Set
   const plain = { form: option.form, word: option.word, values: words };
   return negation === null ? plain : { ...plain, negation: negation.word };
 }
-
-export const counters = (d: Token[]): CountersNode => ({ packets: BigInt(d[1]!.value), bytes: BigInt(d[3]!.value) });
 
 /** `first (separator next)*` */
 export function list<T>([first, more]: [T, [unknown, T][]]): readonly T[] {
@@ -126,12 +103,6 @@ export const portRange = ([low, , high]: [Optional<NumberOrName>, Token, Optiona
 
 export const integer = ([token]: [Token]): bigint => parseInteger(token.value);
 
-/** Numbers between colons; an empty place has none. */
-export const integers = ([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly (
-  | bigint
-  | undefined
-)[] => [first, ...more.map((pair) => pair[1])].map((token) => (token === null ? undefined : parseInteger(token.value)));
-
 /** One or two numbers. */
 export const idRange = ([low, high]: [Token, Optional<[Token, Token]>]): readonly bigint[] =>
   (high === null ? [low] : [low, high[1]]).map((token) => parseInteger(token.value));
@@ -148,22 +119,9 @@ export function words([first, more]: [Optional<Token>, [Token, Optional<Token>][
   return [first, ...more.map((pair) => pair[1])].map((token) => token?.value ?? '');
 }
 
-export const range = ([low, high]: [Token, Optional<[Token, Token]>]): RangeNode =>
-  high === null ? { low: low.value } : { low: low.value, high: high[1].value };
-
-export const portItem = ([low, high]: [NumberOrName, Optional<[Token, NumberOrName]>]): PortItemNode =>
-  high === null ? { low } : { low, high: high[1] };
-
 /** An empty place is 0. */
 export const octets = ([first, more]: [Optional<Token>, [Token, Optional<Token>][]]): readonly number[] =>
   [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token?.value ?? '0', 16) & 0xff);
-
-export const icmpType = ([type]: [NumberOrName]): IcmpTypeNode => ({ type });
-
-export const icmpTypeCode = ([type, , code]: [Token, Token, Token]): IcmpTypeNode => ({
-  type: { number: parseNumber(type.value) },
-  code: parseNumber(code.value),
-});
 
 /** As C's strtoul with base 0: hexadecimal after `0x`, octal after `0`. */
 function parseInteger(digits: string): bigint {

@@ -7,35 +7,26 @@ import { type Failure, type OptionScope, RuleLexer, type Word } from './getopt.t
 import compiled from './iptables-save.generated.ts';
 import type {
   AddressNode,
-  CountersNode,
-  IcmpTypeNode,
   InterfaceNode,
   LineWords,
   MaskedIntegerNode,
   NumberOrName,
-  PortItemNode,
   PortRangeNode,
-  RangeNode,
   RuleLine,
 } from './nodes.ts';
 
 /** The kinds of value, and what each is parsed to. */
 export interface ValueNodes {
-  counters: CountersNode;
   integer: bigint;
-  integers: readonly (bigint | undefined)[];
   idRange: readonly bigint[];
   maskedInteger: MaskedIntegerNode;
   decimal: number;
   words: readonly string[];
   addressList: readonly AddressNode[];
-  addressRange: RangeNode;
   interface: InterfaceNode;
   protocol: NumberOrName;
   port: NumberOrName;
   portRange: PortRangeNode;
-  portList: readonly PortItemNode[];
-  icmpType: IcmpTypeNode;
   hardwareAddress: readonly number[];
 }
 
@@ -86,13 +77,11 @@ export function parseValue<K extends keyof ValueNodes>(kind: K, text: string): P
 /** Kinds in which numbers stand for themselves: two texts that differ in nothing but plain numbers have the same parse. */
 const NUMERIC: ReadonlySet<keyof ValueNodes> = new Set([
   'integer',
-  'integers',
   'maskedInteger',
   'decimal',
   'protocol',
   'port',
   'portRange',
-  'portList',
 ] as const);
 
 /** What `readNumbers` found last: the numbers, and the text with a mark in the place of each. */

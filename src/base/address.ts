@@ -1,6 +1,5 @@
 // An address of either family: a number is IPv4 (unsigned, 32 bits), a bigint is IPv6 (128 bits).
 
-import type { Family } from './family.ts';
 import { formatAddress, type MaskedAddress, maskPrefix } from './ipv4.ts';
 import { formatAddress6, type MaskedAddress6, maskPrefix6 } from './ipv6.ts';
 
@@ -27,9 +26,4 @@ export function formatMasked({ value, mask }: MaskedAny): string {
 export function ipv4Only(address: MaskedAny): MaskedAddress {
   if (typeof address.value === 'bigint') throw new Error('an IPv6 address in an IPv4 ruleset');
   return address as MaskedAddress;
-}
-
-/** The family that an address is of. */
-export function familyOf(address: Address): Family {
-  return typeof address === 'number' ? 'ipv4' : 'ipv6';
 }

@@ -27,7 +27,7 @@ export interface TcpData extends PortData {
 }
 
 /** The flags that iptables has names for, in the order in which it prints them, with their bits (RFC 9293). */
-export const TCP_FLAGS: readonly (readonly [name: string, bit: number])[] = [
+const TCP_FLAGS: readonly (readonly [name: string, bit: number])[] = [
   ['FIN', 0x01],
   ['SYN', 0x02],
   ['RST', 0x04],

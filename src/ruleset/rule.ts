@@ -241,7 +241,7 @@ export class RuleDraft {
   }
 
   /** Runs `work`; what it says is wrong with a value is reported at the word. */
-  private attempt<T>(word: Word, work: () => T): T | undefined {
+  attempt<T>(word: Word, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import type { Setting, Word } from '../../grammar/getopt.ts';
 import { parseValue } from '../../grammar/parse.ts';
-import type { DiagnosticCode } from '../base/diagnostic.ts';
+import { leadingCounter } from '../base/counters.ts';
 import { ValueError } from '../extensions/extension.ts';
 import { findTarget } from '../extensions/registry.ts';
 import { type CommandResult, clash, letterOf } from './command.ts';
@@ -127,7 +127,7 @@ function readSetting(option: BaseOption, setting: Setting, draft: RuleDraft): Co
       break;
   }
   if (!setOnce(id, option, setting, draft)) return undefined;
-  attempt(value ?? word, 'bad-value', draft, () => readCondition(id, setting, draft));
+  draft.attempt(value ?? word, () => readCondition(id, setting, draft));
   return undefined;
 }
 
@@ -207,10 +207,10 @@ function countersOf([first, second]: readonly Word[], _option: Word): RuleDraft[
   const comma = text.indexOf(',', 1);
   const bytes = comma >= 0 ? text.slice(comma + 1) : second?.text;
   if (bytes === undefined) throw new ValueError('-c requires packet and byte counter');
-  const numbers = [text, bytes].map((word) => /^\s*[+-]?(\d+)/.exec(word)?.[1]);
-  if (numbers[0] === undefined) throw new ValueError('-c packet counter not numeric');
-  if (numbers[1] === undefined) throw new ValueError('-c byte counter not numeric');
-  return { packets: BigInt.asUintN(64, BigInt(numbers[0])), bytes: BigInt.asUintN(64, BigInt(numbers[1])) };
+  const counters = [text, bytes].map(leadingCounter);
+  if (counters[0] === undefined) throw new ValueError('-c packet counter not numeric');
+  if (counters[1] === undefined) throw new ValueError('-c byte counter not numeric');
+  return { packets: counters[0], bytes: counters[1] };
 }
 
 function readWait(id: 'wait' | 'wait-interval', { letter }: BaseOption, setting: Setting, draft: RuleDraft): void {
@@ -234,15 +234,4 @@ function readWait(id: 'wait' | 'wait-interval', { letter }: BaseOption, setting:
   else if (Number(micros) > 999_999) {
     draft.report('bad-value', `too long usec wait ${Number(micros)} > 999999 usec`, values[0]!);
   } else draft.notes.push('Ignoring deprecated --wait-interval option.');
-}
-
-/** Runs `work`; what it says is wrong with a value is reported at the word. */
-export function attempt<T>(word: Word, code: DiagnosticCode, draft: RuleDraft, work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof ValueError)) throw error;
-    draft.report(code, error.message, word, error.hint);
-    return undefined;
-  }
 }

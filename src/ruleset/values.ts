@@ -2,13 +2,11 @@
 
 import type { NumberOrName } from '../../grammar/nodes.ts';
 import { parseValue } from '../../grammar/parse.ts';
-import type { Counters } from '../base/counters.ts';
 import type { Names } from '../base/names.ts';
 import { ValueError } from '../extensions/extension.ts';
 
 /** Largest interface name, in bytes (IFNAMSIZ less the final zero). */
 const INTERFACE_LIMIT = 15;
-const COUNTER_MAXIMUM = 0xffff_ffff_ffff_ffffn;
 
 /** The number of a protocol, 0 for all; undefined for an unknown one. */
 export function evaluateProtocol(node: NumberOrName, names: Names): number | undefined {
@@ -24,11 +22,4 @@ export function evaluateInterface(text: string): string {
     throw new ValueError(`interface name \`${text}' must be shorter than IFNAMSIZ (${INTERFACE_LIMIT})`);
   }
   return parsed.node.prefix ? `${parsed.node.name}+` : parsed.node.name;
-}
-
-/** `[packets:bytes]`; undefined for anything else. */
-export function evaluateCounters(text: string): Counters | undefined {
-  const parsed = parseValue('counters', text);
-  if (!parsed.ok || parsed.node.packets > COUNTER_MAXIMUM || parsed.node.bytes > COUNTER_MAXIMUM) return undefined;
-  return parsed.node;
 }

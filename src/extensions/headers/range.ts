@@ -10,7 +10,7 @@ export interface RangeCondition {
   readonly negated: boolean;
 }
 
-export const UINT32_MOST = 0xffff_ffff;
+const UINT32_MOST = 0xffff_ffff;
 
 /** What an option of `integers` asks for; undefined where it is not there. */
 export function rangeOf(use: OptionUse | undefined): RangeCondition | undefined {

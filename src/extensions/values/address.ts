@@ -42,7 +42,7 @@ function notFound(text: string): ValueError {
 }
 
 /** All addresses that a number or a name stands for, one at least. */
-export function addressesOf(host: HostNode, family: Family, names: Names): readonly Address[] {
+function addressesOf(host: HostNode, family: Family, names: Names): readonly Address[] {
   const number = family === 'ipv4' ? host.numbers && ipv4Of(host.numbers) : parseAddress6(host.text);
   if (number !== undefined) return [number];
   if (/^[0-9.]*$|[/ ]/.test(host.text)) throw notFound(host.text);
@@ -52,7 +52,7 @@ export function addressesOf(host: HostNode, family: Family, names: Names): reado
 }
 
 /** An address in full numeric form, `undefined` for anything else. */
-export function numericAddress(text: string, family: Family): Address | undefined {
+function numericAddress(text: string, family: Family): Address | undefined {
   if (family === 'ipv6') return parseAddress6(text.replace(/%[0-9]+$/, ''));
   const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
   return octets?.every((octet) => octet <= 255) ? ipv4Of(octets) : undefined;
@@ -76,7 +76,7 @@ function maskOf({ text, numbers = [] }: HostNode, family: Family): Address {
  * One to four numbers as an IPv4 address. Octets are filled up on the right, `10.1` is 10.1.0.0; where the last number is
  * no octet it fills what the others leave, `10.256` is 10.0.1.0 (inet_aton). Undefined for anything else.
  */
-export function ipv4Of(numbers: readonly number[]): number | undefined {
+function ipv4Of(numbers: readonly number[]): number | undefined {
   const leading = numbers.slice(0, -1);
   const last = numbers.at(-1)!;
   if (leading.some((octet) => octet > 255)) return undefined;

@@ -18,7 +18,7 @@ export function integer(high: number | bigint, low: number | bigint = 0, placeho
 }
 
 /** One number that may need 64 bits. */
-export function bigInteger(high: number | bigint, low: number | bigint = 0, placeholder = 'number'): ValueType<bigint> {
+function bigInteger(high: number | bigint, low: number | bigint = 0, placeholder = 'number'): ValueType<bigint> {
   const [least, most] = [BigInt(low), BigInt(high)];
   return {
     placeholder,

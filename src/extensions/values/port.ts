@@ -9,7 +9,7 @@ import { ValueError, type ValueType } from '../extension.ts';
 export const PORT_MAXIMUM = 0xffff;
 
 /** The number of a port; a service is looked up for the protocol named, or for any. */
-export function portNumber(node: NumberOrName, names: Names, protocol?: string): number {
+function portNumber(node: NumberOrName, names: Names, protocol?: string): number {
   const port = 'number' in node ? node.number : names.port(node.name, protocol);
   if (port !== undefined && port <= PORT_MAXIMUM) return port;
   throw invalidPort('number' in node ? `${node.number}` : node.name);

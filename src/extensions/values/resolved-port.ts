@@ -11,7 +11,10 @@ const PROTOCOLS = ['tcp', 'udp', 'dccp', 'udplite', 'sctp'];
 
 const ULONG_MAX = (1n << 64n) - 1n;
 
-export const resolvedPort: ValueType<number> = { placeholder: 'port', parse: (text, { names }) => resolve(text, names) };
+export const resolvedPort: ValueType<number> = {
+  placeholder: 'port',
+  parse: (text, { names }) => resolve(text, names),
+};
 
 /** `80`, `80:90`, `:90`, `80:`; the ends may be in either order. */
 export const resolvedPorts: ValueType<Interval> = {
