@@ -118,15 +118,19 @@ function endNumber(number: number): void {
   shape += 'n';
 }
 
-const samples = new Map<string, Parsed<unknown>>();
+const samples = new Map<keyof ValueNodes, Map<string, Parsed<unknown>>>();
 
 /** Stands for the first number in a sample, this and one for the second. */
 const FIRST = 100_000_001;
 
 /** What the grammar makes of one text of the shape, with the numbers of another: large files have very many ports. */
 function instantiate<K extends keyof ValueNodes>(kind: K): Parsed<ValueNodes[K]> {
-  const key = `${kind} ${shape}`;
-  let sample = samples.get(key);
+  let ofKind = samples.get(kind);
+  if (ofKind === undefined) {
+    ofKind = new Map();
+    samples.set(kind, ofKind);
+  }
+  let sample = ofKind.get(shape);
   if (sample === undefined) {
     let next = FIRST;
     sample = parseOne(
@@ -134,8 +138,8 @@ function instantiate<K extends keyof ValueNodes>(kind: K): Parsed<ValueNodes[K]>
       kind,
       shape.replace(/n/g, () => String(next++)),
     );
-    if (samples.size >= CACHE_LIMIT) samples.clear();
-    samples.set(key, sample);
+    if (ofKind.size >= CACHE_LIMIT) ofKind.clear();
+    ofKind.set(shape, sample);
   }
   if (sample.ok) return { ok: true, node: fill(sample.node) as ValueNodes[K] };
   // Where the sample is wrong its numbers are too long to say where this text is.

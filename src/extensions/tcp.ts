@@ -102,7 +102,8 @@ export const tcp: MatchExtension<TcpData> = {
     const option = use && { number: use.values[0] as number, negated: use.negated };
     // Option 0 ends the list: iptables takes it for no condition.
     const asked = option !== undefined && (option.number !== 0 || option.negated);
-    return { ...buildPorts(options), ...(flags && { flags }), ...(asked && { option }) };
+    const ports = buildPorts(options);
+    return flags || asked ? { ...ports, ...(flags && { flags }), ...(asked && { option }) } : ports;
   },
 
   print(data) {

@@ -18,6 +18,7 @@ import {
   type BuildContext,
   ExtensionError,
   type MatchExtension,
+  type OptionUse,
   type TargetExtension,
   ValueError,
 } from '../extensions/extension.ts';
@@ -40,6 +41,8 @@ interface Part {
   /** Among the rule's matches; −1 for its target. */
   readonly index: number;
   readonly uses: readonly UseAt[];
+  /** The uses whose options complain at once of something, with their places. */
+  readonly checked: readonly (readonly [index: number, use: UseAt])[];
   readonly context: BuildContext;
   /** Data by the texts of the values that differ: ports and the like come again and again. */
   readonly known: Map<string, unknown>;
@@ -172,7 +175,8 @@ export class RuleShapes {
         if (part === undefined) {
           const index = draft.scope.matches.indexOf(loaded as (typeof draft.scope.matches)[number]);
           const { extension } = loaded;
-          part = { extension, index, uses, context: draft.buildContext, known: new Map() };
+          const checked = [...uses.entries()].filter(([, { spec }]) => spec.atOnce !== undefined);
+          part = { extension, index, uses, checked, context: draft.buildContext, known: new Map() };
           parts.set(loaded, part);
         }
         return { kind: 'value', part, use, value };
@@ -223,18 +227,15 @@ export class RuleShapes {
   }
 
   private dataOf(pattern: Pattern, part: Part): { readonly data: unknown } | undefined {
-    let key = '';
-    for (let word = 0; word < pattern.slots.length; word++) {
-      const slot = pattern.slots[word]!;
-      if (slot.kind === 'value' && slot.part === part) key += `${this.scan.text(word)}\0`;
-    }
-    if (part.known.has(key)) return { data: part.known.get(key) };
+    // Once so many texts are known, a further one is most likely new as well.
+    const key = part.known.size < KNOWN_LIMIT ? this.textsOf(pattern, part) : undefined;
+    if (key !== undefined && part.known.has(key)) return { data: part.known.get(key) };
     try {
       const uses = this.usesOf(pattern, part);
-      for (const [i, { spec }] of part.uses.entries()) spec.atOnce?.(uses[i]!, uses.slice(0, i));
+      for (const [i, { spec }] of part.checked) spec.atOnce!(uses[i]!, uses.slice(0, i));
       part.extension.precheck?.(uses, part.context);
       const data = part.extension.build(uses, part.context);
-      if (part.known.size < KNOWN_LIMIT) part.known.set(key, data);
+      if (key !== undefined) part.known.set(key, data);
       return { data };
     } catch (error) {
       if (error instanceof ValueError || error instanceof ExtensionError) return undefined;
@@ -242,14 +243,31 @@ export class RuleShapes {
     }
   }
 
-  /** The options of the pattern with this line's values. */
-  private usesOf(pattern: Pattern, part: Part) {
-    const values = part.uses.map(({ use }) => [...use.values]);
-    for (const [word, slot] of pattern.slots.entries()) {
-      if (slot.kind !== 'value' || slot.part !== part) continue;
-      const { spec, context } = part.uses[slot.use]!;
-      values[slot.use]![slot.value] = spec.values[slot.value]!.parse(unquote(this.scan.text(word)), context);
+  private textsOf({ slots }: Pattern, part: Part): string {
+    let texts = '';
+    for (let word = 0; word < slots.length; word++) {
+      const slot = slots[word]!;
+      if (slot.kind === 'value' && slot.part === part) texts += `${this.scan.text(word)}\0`;
     }
-    return part.uses.map(({ use }, i) => ({ ...use, values: values[i]! }));
+    return texts;
+  }
+
+  /** The options of the pattern with this line's values; those without any of these are the pattern's own. */
+  private usesOf({ slots }: Pattern, part: Part): readonly OptionUse[] {
+    const uses = part.uses.map(({ use }) => use);
+    const own: unknown[][] = [];
+    for (let word = 0; word < slots.length; word++) {
+      const slot = slots[word]!;
+      if (slot.kind !== 'value' || slot.part !== part) continue;
+      const { use, spec, context } = part.uses[slot.use]!;
+      let values = own[slot.use];
+      if (values === undefined) {
+        values = use.values.slice();
+        own[slot.use] = values;
+        uses[slot.use] = { name: use.name, negated: use.negated, values };
+      }
+      values[slot.value] = spec.values[slot.value]!.parse(unquote(this.scan.text(word)), context);
+    }
+    return uses;
   }
 }

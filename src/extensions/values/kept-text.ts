@@ -11,6 +11,8 @@ export function keptText(limit: number, min = 0, placeholder = 'text'): ValueTyp
 
 /** Cuts what is too long, as iptables does, but never inside a character. */
 export function cutText(text: string, limit: number): string {
+  // UTF-8 takes three bytes at most for a unit of a string.
+  if (text.length * 3 <= limit) return text;
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= limit) return text;
   let end = limit;
