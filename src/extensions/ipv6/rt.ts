@@ -4,7 +4,7 @@ import { formatAddress6, parseAddress6 } from '../../base/ipv6.ts';
 import { ExtensionError, type MatchExtension, type OptionUse } from '../extension.ts';
 import { labelledRange, type RangeCondition, range32Of, rangeText } from '../headers/range.ts';
 import { negatable } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { firstValue, isGiven } from '../uses.ts';
 import { integers, uint32 } from '../values/integer.ts';
 import { text } from '../values/text.ts';
 
@@ -38,27 +38,40 @@ export const rt: MatchExtension<RtData> = {
     { name: '--rt-type', values: [uint32], negatable: true, about: 'type of the header' },
     { name: '--rt-segsleft', values: [integers(32)], negatable: true, about: 'segments left, or a range' },
     { name: '--rt-len', values: [uint32], negatable: true, about: 'length of the header' },
-    { name: '--rt-0-res', values: [], about: 'type 0: the reserved field is zero' },
-    { name: '--rt-0-addrs', values: [text({}, 'address,…')], about: 'type 0: addresses in the header, in order' },
-    { name: '--rt-0-not-strict', values: [], about: 'type 0: other addresses may stand between them' },
+    {
+      ...{ name: '--rt-0-res', values: [], about: 'type 0: the reserved field is zero' },
+      atOnce: demandTypeZero,
+    },
+    {
+      ...{ name: '--rt-0-addrs', values: [text({}, 'address,…')] },
+      about: 'type 0: addresses in the header, in order',
+      // Only now: that the type is missing comes first.
+      atOnce(use, earlier) {
+        demandTypeZero(use, earlier);
+        addressList(use.values[0] as string);
+      },
+    },
+    {
+      ...{ name: '--rt-0-not-strict', values: [] },
+      about: 'type 0: other addresses may stand between them',
+      atOnce(use, earlier) {
+        if (!isGiven(earlier, '--rt-0-addrs')) throw required('--rt-0-addr ...', use);
+      },
+    },
   ],
-
-  precheck: (options) => {
-    readAddresses(options);
-  },
 
   build(options) {
     const find = (name: string) => options.find((use) => use.name === name);
     const number = (use: OptionUse | undefined) => use && { value: use.values[0] as number, negated: use.negated };
     const [type, length] = [number(find('--rt-type')), number(find('--rt-len'))];
     const segmentsLeft = range32Of(find('--rt-segsleft'));
-    const addresses = readAddresses(options);
+    const addresses = firstValue<string>(options, '--rt-0-addrs');
     return {
       ...(type && { type }),
       ...(segmentsLeft && { segmentsLeft }),
       ...(length && { length }),
       reserved: isGiven(options, '--rt-0-res'),
-      ...(addresses && { addresses }),
+      ...(addresses !== undefined && { addresses: addressList(addresses) }),
       notStrict: isGiven(options, '--rt-0-not-strict'),
     };
   },
@@ -87,20 +100,14 @@ export const rt: MatchExtension<RtData> = {
   },
 };
 
-/** Options of type 0 count only behind those that they need. */
-function readAddresses(options: readonly OptionUse[]): readonly bigint[] | undefined {
-  let isTypeZero = false;
-  let addresses: readonly bigint[] | undefined;
-  const demand = (isMet: boolean, needed: string, option: string) => {
-    if (!isMet) throw new ExtensionError('missing-option', `\`${needed}' required before \`${option}'`, option);
-  };
-  for (const { name, negated, values } of options) {
-    if (name === '--rt-type') isTypeZero = values[0] === 0 && !negated;
-    if (name === '--rt-0-res' || name === '--rt-0-addrs') demand(isTypeZero, '--rt-type 0', name);
-    if (name === '--rt-0-addrs') addresses = addressList(values[0] as string);
-    if (name === '--rt-0-not-strict') demand(addresses !== undefined, '--rt-0-addr ...', name);
-  }
-  return addresses;
+function demandTypeZero(use: OptionUse, earlier: readonly OptionUse[]): void {
+  const type = earlier.find(({ name }) => name === '--rt-type');
+  if (type === undefined || type.values[0] !== 0 || type.negated) throw required('--rt-type 0', use);
+}
+
+/** What an option needs must stand in front of it. */
+function required(needed: string, { name }: OptionUse): ExtensionError {
+  return new ExtensionError('missing-option', `\`${needed}' required before \`${name}'`, name);
 }
 
 function addressList(text: string): readonly bigint[] {

@@ -35,6 +35,7 @@ const MULTIPORT = `
 -p tcp -m multiport --dports 1 --dports 2
 -p tcp -m multiport --dports 1 --sports 2
 -p tcp -m multiport --ports 1 --sports 2
+-p tcp -m multiport --ports 5 --sports 4 --dports 3
 -p tcp -m multiport
 -p tcp -m multiport --dports
 -m multiport --dports 1
@@ -270,6 +271,7 @@ const IPV4 = `
 -m ttl --ttl-eq 5 --ttl 5
 -m ttl --ttl-eq 5 --ttl-lt 5
 -m ttl --ttl-gt 5 --ttl-lt 5
+-m ttl --ttl-eq 5 --ttl-lt 4 --ttl-gt 3
 -m ttl
 -m hl --hl-eq 5
 -p ah -m ah

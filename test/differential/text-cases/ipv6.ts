@@ -65,6 +65,8 @@ const RANGES = `
 -m rt --rt-type 0 --rt-0-not-strict
 -m rt --rt-type 0 --rt-0-not-strict --rt-0-addrs ::1
 -m rt --rt-len x --rt-0-res
+-m rt --rt-0-not-strict --rt-len x
+-m time --contiguous -m rt --rt-0-not-strict
 `;
 
 const OPTIONS = `
