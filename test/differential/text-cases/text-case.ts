@@ -1,4 +1,4 @@
-// One rule for the comparison with iptables-legacy. Every other file of this folder exports `cases`.
+// One rule for the comparison with iptables-legacy. Every other file of this folder exports `cases`, and `text.test.ts` names them.
 
 import type { Family } from '../../../src/base/family.ts';
 import type { TableName } from '../../../src/base/hooks.ts';
