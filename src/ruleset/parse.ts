@@ -6,7 +6,7 @@
 
 import type { Word } from '../../grammar/getopt.ts';
 import { parseLine } from '../../grammar/parse.ts';
-import { type Counters, ZERO } from '../base/counters.ts';
+import { type Counters, leadingCounter, ZERO } from '../base/counters.ts';
 import type { Diagnostic, DiagnosticCode, Span } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
@@ -65,6 +65,9 @@ const RULE_LIMIT = 1_000_000;
 
 type ReadCommand = Extract<CommandResult, { kind: 'command' }>;
 
+/** What stands for bytes that are no UTF-8, once a file is read as text. */
+const REPLACEMENT = '\ufffd';
+
 /** What iptables-restore takes of a line, in bytes. */
 const LINE_LIMIT = 10_239;
 
@@ -82,6 +85,7 @@ class FileParser {
   private skipping = false;
   private lineNumber = 0;
   private sawReturn = false;
+  private isForeign = false;
   private ruleCount = 0;
 
   constructor(options: ParseOptions) {
@@ -94,6 +98,7 @@ class FileParser {
   }
 
   parse(text: string): Parsed {
+    this.isForeign = text.includes(REPLACEMENT);
     for (let start = 0; start < text.length; ) {
       const end = text.indexOf('\n', start);
       this.lineNumber++;
@@ -124,8 +129,11 @@ class FileParser {
       return;
     }
     const zero = whole.indexOf('\0');
+    // What a command line held may hold it, too.
+    const foreign = this.isForeign && !this.options.anyLength ? whole.indexOf(REPLACEMENT) : -1;
     const isLong = !this.options.anyLength && whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
     if (zero >= 0) this.report('syntax', 'the line holds a zero byte', zero, 1);
+    else if (foreign >= 0) this.report('syntax', 'the line is not UTF-8 text', foreign, 1, 'what it says would change');
     else if (isLong) this.report('syntax', `the line is longer than ${LINE_LIMIT} bytes`, 0, 1);
     else this.readFramed(this.withoutReturn(whole));
   }
@@ -325,16 +333,20 @@ class FileParser {
   private readRuleCounters(line: string): Counters | undefined | 'bad' {
     if (!line.startsWith('[')) return undefined;
     const close = line.indexOf(']');
-    const colon = line.indexOf(':');
+    // Colons in front count for nothing.
+    const begin = 1 + line.slice(1).search(/[^:]|$/);
+    const colon = line.indexOf(':', begin);
     const bad = (message: string, length: number) => {
       this.report('bad-counters', message, 0, length, 'counters are of the form [packets:bytes]');
       return 'bad' as const;
     };
     if (close < 0) return bad(`Bad line ${this.lineNumber}: need ]\n`, line.length);
-    if (colon < 0 || colon > close) return bad(`Bad line ${this.lineNumber}: need :\n`, close + 1);
+    if (colon < 0) return bad(`Bad line ${this.lineNumber}: need ]\n`, close + 1);
+    if (colon > close) return bad(`Bad line ${this.lineNumber}: need :\n`, close + 1);
     if (this.options.counters === false) return undefined;
-    const [packets, bytes] = [line.slice(1, colon), line.slice(colon + 1, close)].map(leadingNumber);
+    const [packets, bytes] = [line.slice(begin, colon), line.slice(colon + 1, close)].map(leadingCounter);
     if (packets === undefined) return bad('-c packet counter not numeric', close + 1);
+    if (/^[-!]/.test(line.slice(colon + 1))) return bad('-c requires packet and byte counter', close + 1);
     if (bytes === undefined) return bad('-c byte counter not numeric', close + 1);
     return { packets, bytes };
   }
@@ -378,18 +390,8 @@ function wordOf(error: EditError, { chain, jump, policy, newName }: Command): Wo
 
 /** `[packets:bytes]`, as far as it is needed; undefined for anything else. */
 function countersOf(text: string): Counters | undefined {
-  const found = /^\[\s*\+?(\d+):\s*\+?(\d+)/.exec(text);
-  return found === null ? undefined : { packets: counter(found[1]!), bytes: counter(found[2]!) };
-}
-
-function leadingNumber(text: string): bigint | undefined {
-  const digits = /^\s*\+?(\d+)/.exec(text)?.[1];
-  return digits === undefined ? undefined : counter(digits);
-}
-
-/** Counters have 64 bits; a larger number is the largest (strtoull). */
-function counter(digits: string): bigint {
-  const value = BigInt(digits);
-  const most = 0xffff_ffff_ffff_ffffn;
-  return value > most ? most : value;
+  const [, packets, bytes] = /^\[(\s*[+-]?\d+):(.*)/.exec(text) ?? [];
+  if (packets === undefined || bytes === undefined) return undefined;
+  const counters = [packets, bytes].map(leadingCounter);
+  return counters[1] === undefined ? undefined : { packets: counters[0]!, bytes: counters[1] };
 }
