@@ -3,8 +3,7 @@
 import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
-import type { ListContext, OptionSpec, OptionUse } from './extension.ts';
-import { portRange } from './values/port.ts';
+import type { ListContext, OptionSpec, OptionUse, ValueType } from './extension.ts';
 
 interface PortCondition extends Interval {
   readonly negated: boolean;
@@ -15,11 +14,22 @@ export interface PortData {
   readonly destination?: PortCondition;
 }
 
-export function portOptions(protocol: string): readonly OptionSpec[] {
-  const values = [portRange(protocol)];
+/** How a protocol's match reads its ports, and what it says of an option that is given twice. */
+export function portOptions(
+  values: readonly ValueType<Interval>[],
+  repeated?: (option: string) => string,
+): readonly OptionSpec[] {
+  const messages = (option: string) => repeated && { messages: { repeated: repeated(option) } };
+  const common = { values, negatable: true };
   return [
-    { name: '--source-port', aliases: ['--sport'], values, negatable: true, about: 'source port or range' },
-    { name: '--destination-port', aliases: ['--dport'], values, negatable: true, about: 'destination port or range' },
+    {
+      ...{ name: '--source-port', aliases: ['--sport'], ...common, about: 'source port or range' },
+      ...messages('--source-port'),
+    },
+    {
+      ...{ name: '--destination-port', aliases: ['--dport'], ...common, about: 'destination port or range' },
+      ...messages('--destination-port'),
+    },
   ];
 }
 
@@ -67,6 +77,7 @@ export function portClauses(data: PortData): Clause[] {
 
 function portClause(field: 'sport' | 'dport', port: PortCondition | undefined): Clause[] {
   if (port === undefined) return [];
-  const set = interval(port.low, port.high);
+  // Of ends that are the wrong way round, which only udp takes, no port is between.
+  const set = port.low <= port.high ? interval(port.low, port.high) : [];
   return [{ kind: 'require', predicate: { kind: 'in', field, set }, negated: port.negated }];
 }

@@ -13,6 +13,7 @@ import {
   type ValueType,
 } from './extension.ts';
 import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
+import { portRange } from './values/port.ts';
 
 interface FlagCondition {
   /** Bits of the TCP flag byte that are looked at, and those of them that must be set. */
@@ -60,12 +61,20 @@ function flagBit(name: string): number {
   return flag[1];
 }
 
+const isFlagsOption = ({ name }: OptionUse): boolean => name === '--tcp-flags' || name === '--syn';
+
+const ONE_OF_FLAGS = "Only one of `--syn' or `--tcp-flags'  allowed";
+
+function flagsOnce(use: OptionUse, earlier: readonly OptionUse[]): void {
+  if (earlier.some(isFlagsOption)) throw new ExtensionError('repeated-option', ONE_OF_FLAGS, use.name);
+}
+
 const option: ValueType<number> = {
   placeholder: 'number',
   parse(text) {
     const parsed = parseValue('integer', text);
-    if (parsed.ok && parsed.node <= 255n) return Number(parsed.node);
-    throw new ValueError(`Bad TCP option \`${text}'`);
+    if (parsed.ok && 1n <= parsed.node && parsed.node <= 255n) return Number(parsed.node);
+    throw new ValueError(`Bad TCP option "${text}"`);
   },
 };
 
@@ -75,18 +84,19 @@ export const tcp: MatchExtension<TcpData> = {
   about: 'ports and flags of TCP',
   protocols: [6],
   options: [
-    ...portOptions('tcp'),
+    ...portOptions([portRange('tcp')], (option) => `Only one \`${option}' allowed`),
     {
       name: '--tcp-flags',
       values: [flags, flags],
       negatable: true,
-      messages: {
-        missing: '--tcp-flags requires two args.',
-        repeated: "Only one of `--syn' or `--tcp-flags'  allowed",
-      },
+      messages: { missing: '--tcp-flags requires two args.', repeated: ONE_OF_FLAGS },
+      atOnce: flagsOnce,
       about: 'of the flags in the first list, just those in the second are set',
     },
-    { name: '--syn', values: [], negatable: true, about: 'SYN is set, and FIN, RST and ACK are not' },
+    {
+      ...{ name: '--syn', values: [], negatable: true, messages: { repeated: ONE_OF_FLAGS }, atOnce: flagsOnce },
+      about: 'SYN is set, and FIN, RST and ACK are not',
+    },
     {
       name: '--tcp-option',
       values: [option],
@@ -100,10 +110,8 @@ export const tcp: MatchExtension<TcpData> = {
     const flags = buildFlags(options);
     const use = options.find(({ name }) => name === '--tcp-option');
     const option = use && { number: use.values[0] as number, negated: use.negated };
-    // Option 0 ends the list: iptables takes it for no condition.
-    const asked = option !== undefined && (option.number !== 0 || option.negated);
     const ports = buildPorts(options);
-    return flags || asked ? { ...ports, ...(flags && { flags }), ...(asked && { option }) } : ports;
+    return flags || option ? { ...ports, ...(flags && { flags }), ...(option && { option }) } : ports;
   },
 
   print(data) {
@@ -150,10 +158,8 @@ function tcpClauses(data: TcpData): Clause[] {
 }
 
 function buildFlags(options: readonly OptionUse[]): FlagCondition | undefined {
-  const uses = options.filter((use) => use.name === '--tcp-flags' || use.name === '--syn');
-  const [use, second] = uses;
+  const use = options.find(isFlagsOption);
   if (use === undefined) return undefined;
-  if (second) throw new ExtensionError('repeated-option', "Only one of `--syn' or `--tcp-flags'  allowed");
   if (use.name === '--syn') return { ...SYN, negated: use.negated };
   const [mask, set] = use.values as [number, number];
   return mask === 0 && set === 0 && !use.negated ? undefined : { mask, set, negated: use.negated };

@@ -4,6 +4,7 @@ import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
 import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
+import { resolvedPorts } from './values/resolved-port.ts';
 
 /** UDP header, in bytes (RFC 768). */
 const HEADER = 8;
@@ -13,7 +14,7 @@ export const udp: MatchExtension<PortData> = {
   name: 'udp',
   about: 'ports of UDP',
   protocols: [17],
-  options: portOptions('udp'),
+  options: portOptions([resolvedPorts]),
   build: buildPorts,
   print: printPorts,
   list: (data, context) => listPorts(data, 'udp', context),

@@ -17,6 +17,7 @@ import { cases as ipv6 } from './text-cases/ipv6.ts';
 import { cases as nat } from './text-cases/nat.ts';
 import { cases as state } from './text-cases/state.ts';
 import { cases as targets } from './text-cases/targets.ts';
+import { cases as tcpUdp } from './text-cases/tcp-udp.ts';
 import type { TextCase } from './text-cases/text-case.ts';
 
 const FILES: Readonly<Record<string, readonly TextCase[]>> = {
@@ -28,6 +29,7 @@ const FILES: Readonly<Record<string, readonly TextCase[]>> = {
   nat,
   state,
   targets,
+  'tcp-udp': tcpUdp,
 };
 
 /** The namespace that is asked is new: it has none of all these. */

@@ -106,9 +106,10 @@ export const rateest: MatchExtension<RateestData> = {
   },
 
   check({ name, other, bytes, packets, comparison }) {
-    if (name === '' || other === '') return 'an estimator has no name';
     if (comparison === undefined) return 'nothing says how to compare';
-    return bytes === undefined && packets === undefined ? 'neither bits nor packets are compared' : undefined;
+    if (bytes === undefined && packets === undefined) return 'neither bits nor packets are compared';
+    if (name !== '' && other !== '') return undefined;
+    return { message: 'an estimator has no name', reason: 'No chain/target/match by that name' };
   },
 
   print(data) {

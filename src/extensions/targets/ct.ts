@@ -105,14 +105,17 @@ export const ct: TargetExtension<CtData> = {
 
   check({ notrack, helper, timeout }, { family, protocol, protocolNegated }: CheckContext) {
     if (notrack || (helper === '' && timeout === '')) return undefined;
+    // The kernel answers ENOENT where it looks for a helper, EINVAL where it looks for a timeout policy.
+    const noHelper = (message: string) => ({ message, reason: 'No chain/target/match by that name' });
     if (protocol === 0 || protocolNegated) {
-      return `CT takes ${helper === '' ? 'a timeout policy' : 'a helper'} only where the rule names a protocol`;
+      const message = `CT takes ${helper === '' ? 'a timeout policy' : 'a helper'} only where the rule names a protocol`;
+      return helper === '' ? message : noHelper(message);
     }
     // A name that the kernel does not have may be that of a helper in user space.
     const known = HELPERS.get(helper);
     if (known === undefined) return undefined;
     const fits = known.protocols.includes(protocol) && (known.family ?? family) === family;
-    return fits ? undefined : `the kernel has no helper ${helper} for this protocol`;
+    return fits ? undefined : noHelper(`the kernel has no helper ${helper} for this protocol`);
   },
 
   print: (data) => wordsOf(data, '--'),

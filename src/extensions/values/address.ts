@@ -12,7 +12,7 @@ import { ValueError, type ValueType } from '../extension.ts';
 /** `-s a,b/mask`: an address for each element, more where a name has more; equal ones are told once per element. */
 export function maskedAddresses(text: string, family: Family, names: Names): readonly MaskedAny[] {
   const parsed = parseValue('addressList', text);
-  if (!parsed.ok) throw notFound(text);
+  if (!parsed.ok) return oddAddresses(text, family, names);
   return parsed.node.flatMap(({ host, mask }): readonly MaskedAny[] => {
     const bits = mask === undefined ? undefined : maskOf(mask, family);
     if (family === 'ipv4') {
@@ -31,6 +31,22 @@ export function maskedAddresses(text: string, family: Family, names: Names): rea
       mask: m,
     }));
   });
+}
+
+/** What the grammar does not know: iptables takes one element after the other, and of each the mask first. */
+function oddAddresses(text: string, family: Family, names: Names): readonly MaskedAny[] {
+  const elements = text.split(',').map((element) => element.trimStart());
+  if (elements.length > 1) return elements.flatMap((element) => maskedAddresses(element, family, names));
+  const [element] = elements as [string];
+  const slash = element.lastIndexOf('/');
+  if (slash < 0) throw notFound(element);
+  const mask = element.slice(slash + 1);
+  const length = mask.trimStart();
+  if (length !== mask && /^[+0-9]/.test(length)) {
+    return maskedAddresses(`${element.slice(0, slash)}/${length}`, family, names);
+  }
+  if (!parseValue('addressList', `0/${mask}`).ok) throw new ValueError(`invalid mask \`${mask}' specified`);
+  throw notFound(element.slice(0, slash));
 }
 
 function distinct<T>(values: readonly T[]): T[] {

@@ -8,11 +8,11 @@ import { ValueError, type ValueType } from '../extension.ts';
 
 export const PORT_MAXIMUM = 0xffff;
 
-/** The number of a port; a service is looked up for the protocol named, or for any. */
-function portNumber(node: NumberOrName, names: Names, protocol?: string): number {
+/** The number of a port; a service is looked up for the protocol. */
+function portNumber(node: NumberOrName, text: string, names: Names, protocol: string): number {
   const port = 'number' in node ? node.number : names.port(node.name, protocol);
   if (port !== undefined && port <= PORT_MAXIMUM) return port;
-  throw invalidPort('number' in node ? `${node.number}` : node.name);
+  throw invalidPort(text);
 }
 
 export function invalidPort(text: string): ValueError {
@@ -27,8 +27,10 @@ export function portRange(protocol: string): ValueType<Interval> {
       const parsed = parseValue('portRange', text);
       if (!parsed.ok) throw invalidPort(text);
       const { low: first, high: last } = parsed.node;
-      const low = first === undefined ? 0 : portNumber(first, names, protocol);
-      const high = last === undefined ? PORT_MAXIMUM : portNumber(last, names, protocol);
+      const colon = text.indexOf(':');
+      const low = first === undefined ? 0 : portNumber(first, colon < 0 ? text : text.slice(0, colon), names, protocol);
+      if (colon < 0) return { low, high: low };
+      const high = last === undefined ? PORT_MAXIMUM : portNumber(last, text.slice(colon + 1), names, protocol);
       if (low > high) throw new ValueError('invalid portrange (min > max)');
       return { low, high };
     },
