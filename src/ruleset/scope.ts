@@ -40,6 +40,12 @@ export interface ScopeFailure {
 /** Longest name of an extension or chain, in bytes (XT_EXTENSION_MAXNAMELEN less the final zero). */
 export const NAME_LIMIT = 28;
 
+/** ip6tables has no `--fragments`, only the letter. */
+const LONG_OPTIONS: Readonly<Record<Family, readonly BaseOption[]>> = {
+  ipv4: BASE_OPTIONS,
+  ipv6: BASE_OPTIONS.filter(({ id }) => id !== 'fragments'),
+};
+
 export class RuleScope implements OptionScope {
   readonly matches: Loaded<MatchExtension>[] = [];
   target: Loaded<TargetExtension> | undefined;
@@ -52,10 +58,12 @@ export class RuleScope implements OptionScope {
   private protocolLoaded = false;
   private readonly names: Names;
   private readonly family: Family;
+  private readonly base: readonly BaseOption[];
 
   constructor(names: Names, family: Family) {
     this.names = names;
     this.family = family;
+    this.base = LONG_OPTIONS[family];
   }
 
   short(letter: string): RuleForm | undefined {
@@ -80,7 +88,7 @@ export class RuleScope implements OptionScope {
   }
 
   private find(name: string): RuleForm | undefined {
-    const base = BASE_OPTIONS.find((option) => option.name === name);
+    const base = this.base.find((option) => option.name === name);
     if (base !== undefined) return base;
     for (const extension of this.merged) {
       const exact = formsOf(extension).find((form) => form.name === name);
@@ -90,7 +98,7 @@ export class RuleScope implements OptionScope {
   }
 
   private abbreviated(beginning: string): RuleForm | undefined {
-    const forms: RuleForm[] = [...BASE_OPTIONS, ...this.merged.flatMap(formsOf)];
+    const forms: RuleForm[] = [...this.base, ...this.merged.flatMap(formsOf)];
     const candidates = forms.filter(({ name }) => name.startsWith(beginning));
     const meant = new Set(candidates.map((form) => (form.owner === 'base' ? form.id : form.spec)));
     return meant.size === 1 ? candidates[0] : undefined;
