@@ -8,13 +8,16 @@ import { systemKernel } from '../engine/system-kernel.ts';
 import type { Engine } from '../engine/types.ts';
 import { writeWhole } from './output.ts';
 
+/** UTF-8 by default; in `latin1` each character is one byte, whatever the bytes mean. */
+type Encoding = 'utf8' | 'latin1';
+
 export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Whether what is printed may be coloured. */
   readonly colour: boolean;
   /** The text of a file, or of the standard input where there is none. Throws as `readFileSync` does. */
-  readInput(path: string | undefined): string;
-  print(text: string): void;
+  readInput(path: string | undefined, encoding?: Encoding): string;
+  print(text: string, encoding?: Encoding): void;
   printError(text: string): void;
   now(): Date;
   readonly kernel: Kernel;
@@ -31,8 +34,8 @@ export function processContext(): Context {
     get colour() {
       return process.stdout.isTTY === true && !process.env.NO_COLOR;
     },
-    readInput: (path) => readFileSync(path ?? 0, 'utf8'),
-    print: (text) => writeWhole(1, text),
+    readInput: (path, encoding = 'utf8') => readFileSync(path ?? 0, encoding),
+    print: (text, encoding) => writeWhole(1, text, encoding),
     printError: (text) => writeWhole(2, text),
     now: () => new Date(),
     kernel: systemKernel,

@@ -8,7 +8,8 @@ import { runCommand } from './errors.ts';
 import { iptables } from './iptables.ts';
 import { restore } from './iptables-restore.ts';
 import { save } from './iptables-save.ts';
-import { commandName, PROGRAMS, type Program } from './program.ts';
+import { xml } from './iptables-xml.ts';
+import { commandName, PROGRAMS, type Program, XML_COMMAND } from './program.ts';
 
 const TOOLS: readonly (readonly [tool: 'restore' | 'save' | undefined, run: Tool])[] = [
   [undefined, iptables],
@@ -18,20 +19,22 @@ const TOOLS: readonly (readonly [tool: 'restore' | 'save' | undefined, run: Tool
 
 type Tool = (words: readonly string[], context: Context, program: Program) => number;
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  PROGRAMS.flatMap((program) =>
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ...PROGRAMS.flatMap((program) =>
     TOOLS.map(([tool, run]): [string, Command] => [
       commandName(program, tool),
       (words, context) => run(words, context, program),
     ]),
   ),
-);
+  [XML_COMMAND, xml] as const,
+]);
 
 /** The names of iptables' own commands, and the short ones, for the first word. */
 const BY_WORD: ReadonlyMap<string, string> = new Map([
   ...[...COMMANDS.keys()].flatMap((name) => [[name, name] as const, [name.replace('-bpf', ''), name] as const]),
   ['restore', 'iptables-bpf-restore'],
   ['save', 'iptables-bpf-save'],
+  ['xml', XML_COMMAND],
 ]);
 
 function main(argv: readonly string[]): number {

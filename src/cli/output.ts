@@ -7,8 +7,8 @@ import { writeSync } from 'node:fs';
  * Writes all of the text; waits where the reader is slow. A reader that has seen enough (`| head`) is no error, and the
  * command goes on. Throws as `writeSync` does.
  */
-export function writeWhole(descriptor: number, text: string): void {
-  let rest = Buffer.from(text, 'utf8');
+export function writeWhole(descriptor: number, text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+  let rest = Buffer.from(text, encoding);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest));

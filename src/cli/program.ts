@@ -13,6 +13,9 @@ export const PROGRAMS: readonly Program[] = [
   { family: 'ipv6', name: 'ip6tables' },
 ];
 
+/** Works on text alone, and so for both families. */
+export const XML_COMMAND = 'iptables-bpf-xml';
+
 /** The command as it is installed: `iptables-bpf`, `iptables-bpf-restore` … */
 export function commandName({ name }: Program, tool?: 'restore' | 'save'): string {
   return tool === undefined ? `${name}-bpf` : `${name}-bpf-${tool}`;

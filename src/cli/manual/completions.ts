@@ -3,18 +3,28 @@
 import type { MatchExtension, TargetExtension } from '../../extensions/extension.ts';
 import { MATCHES, TARGETS } from '../../extensions/registry.ts';
 import { bpfilterProgram } from '../bpfilter.ts';
+import type { OptionDefinition } from '../getopt.ts';
 import { RESTORE_OPTIONS } from '../iptables-restore.ts';
 import { SAVE_OPTIONS } from '../iptables-save.ts';
+import { XML_OPTIONS } from '../iptables-xml.ts';
 import { helpOfDefinitions, OPTION_GROUPS } from '../options-help.ts';
-import { commandName, PROGRAMS, type Program } from '../program.ts';
+import { commandName, PROGRAMS, type Program, XML_COMMAND } from '../program.ts';
 
 /** Text of each file by its name: that of the command which it completes. */
 export function completions(): ReadonlyMap<string, string> {
-  const files = new Map([['bpfilter', bpfilterCompletion()]]);
+  const files = new Map([
+    ['bpfilter', bpfilterCompletion()],
+    [XML_COMMAND, toolCompletion(XML_COMMAND, XML_OPTIONS)],
+  ]);
   for (const program of PROGRAMS) {
     files.set(commandName(program), iptablesCompletion(program));
-    files.set(commandName(program, 'restore'), toolCompletion(program, 'restore'));
-    files.set(commandName(program, 'save'), toolCompletion(program, 'save'));
+    for (const [tool, options] of [
+      ['restore', RESTORE_OPTIONS],
+      ['save', SAVE_OPTIONS],
+    ] as const) {
+      const command = commandName(program, tool);
+      files.set(command, toolCompletion(command, options));
+    }
   }
   return files;
 }
@@ -25,9 +35,8 @@ function functionName(command: string): string {
   return `_${command.replaceAll('-', '_')}`;
 }
 
-function toolCompletion(program: Program, tool: 'restore' | 'save'): string {
-  const options = helpOfDefinitions(tool === 'restore' ? RESTORE_OPTIONS : SAVE_OPTIONS).flatMap(({ names }) => names);
-  const command = commandName(program, tool);
+function toolCompletion(command: string, definitions: readonly OptionDefinition[]): string {
+  const options = helpOfDefinitions(definitions).flatMap(({ names }) => names);
   return `${functionName(command)}() {
   local word=\${COMP_WORDS[COMP_CWORD]}
   case $word in

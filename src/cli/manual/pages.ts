@@ -7,8 +7,9 @@ import { bpfilterProgram } from '../bpfilter.ts';
 import { synopsis } from '../iptables-help.ts';
 import { RESTORE_ABOUT, RESTORE_OPTIONS } from '../iptables-restore.ts';
 import { SAVE_ABOUT, SAVE_OPTIONS } from '../iptables-save.ts';
+import { XML_ABOUT, XML_OPTIONS } from '../iptables-xml.ts';
 import { helpOfDefinitions, OPTION_GROUPS, type OptionHelp } from '../options-help.ts';
-import { commandName, PROGRAMS } from '../program.ts';
+import { commandName, PROGRAMS, XML_COMMAND } from '../program.ts';
 import { bold, italic, ManualPage, plain } from './roff.ts';
 
 /** Text of each page by its file name. */
@@ -23,6 +24,7 @@ export function manualPages(): ReadonlyMap<string, string> {
   add(undefined, iptablesPage());
   add('restore', toolPage('restore', RESTORE_ABOUT, helpOfDefinitions(RESTORE_OPTIONS), '[FILE]'));
   add('save', toolPage('save', SAVE_ABOUT, helpOfDefinitions(SAVE_OPTIONS), ''));
+  pages.set(`${XML_COMMAND}.8`, xmlPage());
   pages.set('iptables-bpf-extensions.8', extensionsPage());
   pages.set('bpfilter.8', bpfilterPage());
   return pages;
@@ -70,6 +72,13 @@ function toolPage(tool: 'restore' | 'save', about: string, options: readonly Opt
   }
   addFiles(page);
   return seeAlso(page, ['iptables-bpf', 'iptables-bpf-extensions', 'bpfilter']);
+}
+
+function xmlPage(): string {
+  const page = new ManualPage(XML_COMMAND, 8, 'print a file of rules as XML').section('Synopsis');
+  page.line(`${bold(XML_COMMAND)} [OPTIONS] [FILE]`);
+  addOptions(page.section('Description').paragraph(XML_ABOUT).section('Options'), helpOfDefinitions(XML_OPTIONS));
+  return seeAlso(page, ['iptables-bpf-save', 'iptables-bpf-restore', 'bpfilter']);
 }
 
 function addFiles(page: ManualPage): void {

@@ -67,6 +67,7 @@ _${words[0]!.replaceAll('-', '_')} 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}
     [['ip6tables-bpf', '--tcp-f'], ['']],
     [['iptables-bpf-restore', '--noflu'], ['--noflush']],
     [['iptables-bpf-save', '--cou'], ['--counters']],
+    [['iptables-bpf-xml', '--com'], ['--combine']],
     [['bpfilter', 'sta'], ['status']],
     [['bpfilter', 'fmt', '--ipv'], ['--ipv6']],
   ])('%j', (words, expected) => {
