@@ -70,6 +70,20 @@ function checkTableName(name: string, program: Program): TableName {
   throw versionProblem(program.name, message, `tables are ${TABLE_NAMES.join(', ')}`);
 }
 
+/**
+ * From the second -v on iptables shows its table behind each command. The table is not shown here, but what iptables says
+ * of a command that failed is then the library's error without what it was about.
+ */
+const REASONS_BEHIND_TABLE: ReadonlyMap<string, string> = new Map([
+  ...['insertion', 'replacement', 'deletion', 'counter'].map(
+    (of) => [`Index of ${of} too big`, 'Argument list too long'] as const,
+  ),
+  ['Bad rule (does a matching rule exist in that chain?)', 'No chain/target/match by that name'],
+  ['Bad built-in chain name', 'No chain/target/match by that name'],
+  ['Bad policy name', 'Invalid argument'],
+  ['Chain already exists', 'File exists'],
+]);
+
 /** One command on one table of the rules in force. */
 class Session {
   private readonly engine: Engine;
@@ -132,8 +146,8 @@ class Session {
 
   private zero(command: Command): void {
     const { chain, number, manner } = command;
-    this.edit(() => this.draft().zero(chain?.text, number));
     if (manner.verbose > 0 && number === undefined) this.announce('Zeroing', chain?.text, () => true);
+    this.edit(command, () => this.draft().zero(chain?.text, number));
     if (this.current === undefined) return;
     const { family, name } = this.program;
     const selected = { table: this.table.name, ...selection(chain, number) };
@@ -143,7 +157,7 @@ class Session {
   private change(command: Command): void {
     const draft = this.draft();
     this.warnOfChain(command, draft);
-    const rules = this.edit(() => resolveTargets(command, draft));
+    const rules = this.edit(command, () => resolveTargets(command, draft));
     const { verbose } = command.manner;
     if (verbose > 0) {
       for (const rule of rules) this.context.print(describeRule(rule, this.program.family, systemNames()));
@@ -151,7 +165,7 @@ class Session {
       if (command.names.has('flush')) this.announce('Flushing', name, () => true);
       if (command.names.has('delete-chain')) this.announce('Deleting', name, (each) => !draft.isBuiltin(each));
     }
-    this.edit(() => applyCommand(command, draft, SPAN));
+    this.edit(command, () => applyCommand(command, draft, SPAN));
     if (command.names.has('check')) return;
     // Nothing is in force, and nothing is to go: nothing to do.
     const isTaking = command.names.has('flush') || command.names.has('delete-chain');
@@ -178,13 +192,14 @@ class Session {
   }
 
   /** Does `work`; what it refuses ends the command with the reason that iptables gives. */
-  private edit<T>(work: () => T): T {
+  private edit<T>({ manner }: Command, work: () => T): T {
     try {
       return work();
     } catch (error) {
       if (error instanceof TargetError) throw parameterProblem(this.program.name, error.message);
-      if (error instanceof EditError) throw this.refused(error.reason, error.message);
-      throw error;
+      if (!(error instanceof EditError)) throw error;
+      const short = manner.verbose > 1 ? REASONS_BEHIND_TABLE.get(error.reason) : undefined;
+      throw this.refused(short ?? error.reason, error.message);
     }
   }
 

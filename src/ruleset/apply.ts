@@ -34,10 +34,7 @@ export function resolveTargets({ rules, jump }: Command, table: TableDraft): rea
 
 function targetOf(jump: NonNullable<Command['jump']>, table: TableDraft): TargetUse {
   const { name, extension } = jump;
-  if (table.isChain(name)) {
-    if (!table.isBuiltin(name)) return { kind: jump.goto ? 'goto' : 'jump', chain: name };
-    throw new EditError('refused-rule', 'Invalid argument', `a rule cannot lead to the built-in chain ${name}`);
-  }
+  if (table.isChain(name)) return { kind: jump.goto ? 'goto' : 'jump', chain: name };
   if (extension !== undefined) return { kind: 'extension', extension: extension.name, data: extension.data };
   const code: DiagnosticCode = jump.goto ? 'unknown-chain' : 'unknown-target';
   const message = jump.goto

@@ -151,6 +151,14 @@ function nowhere(words: readonly Word[]): Word {
   return words[0] ?? { text: '', offset: 0, length: 1 };
 }
 
+/** The side of which a chain knows no device. */
+const OTHER_SIDE: ReadonlyMap<string, 'in' | 'out'> = new Map([
+  ['INPUT', 'out'],
+  ['PREROUTING', 'out'],
+  ['OUTPUT', 'in'],
+  ['POSTROUTING', 'in'],
+]);
+
 /** What iptables asks when all words are read, in its order. */
 function finish(draft: RuleDraft, words: readonly Word[], leftOver: Failure | undefined): void {
   const first = nowhere(words);
@@ -186,7 +194,7 @@ function finish(draft: RuleDraft, words: readonly Word[], leftOver: Failure | un
     report('bad-chain', message, chain);
   }
   if (chain === undefined || command === undefined || !RULE_COMMANDS.has(command)) return;
-  const refused = { INPUT: 'out', PREROUTING: 'out', OUTPUT: 'in', POSTROUTING: 'in' }[chain.text];
+  const refused = OTHER_SIDE.get(chain.text);
   const word = refused && settings.get(refused === 'out' ? 'out-interface' : 'in-interface');
   if (word) report('wrong-chain', `Can't use -${refused === 'out' ? 'o' : 'i'} with ${chain.text}\n`, word);
 }
@@ -196,7 +204,9 @@ export function clash(name: CommandName, given: ReadonlySet<CommandName>): Comma
   const mayJoin = (other: CommandName) =>
     (name === 'zero' && (other === 'list' || other === 'list-rules')) ||
     (other === 'zero' && (name === 'list' || name === 'list-rules'));
-  return [...given].find((other) => !mayJoin(other));
+  const others = [...given].filter((other) => !mayJoin(other));
+  // Of two given together, iptables names the one with the higher bit.
+  return others.includes('list') ? (others.findLast((other) => other !== 'list') ?? 'list') : others[0];
 }
 
 export function letterOf(name: CommandName): string {

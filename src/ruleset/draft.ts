@@ -7,7 +7,7 @@ import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
 import type { Names } from '../base/names.ts';
 import type { Chain, Policy, Rule, Table } from './model.ts';
-import { printRule } from './print.ts';
+import { byBytes, printRule } from './print.ts';
 import { BUILTIN_CHAINS, emptyTable } from './tables.ts';
 
 /** A change that iptables refuses; `reason` is what it prints. */
@@ -42,6 +42,7 @@ export class TableDraft {
   private readonly family: Family;
   private readonly names: Names;
   private readonly chains: Map<string, ChainDraft>;
+  private led: Map<string, number> | undefined;
   private readonly texts = new WeakMap<Rule, string>();
 
   /** Starts from a table; `flush` leaves nothing but the built-in chains and their policies. */
@@ -68,9 +69,11 @@ export class TableDraft {
     return (BUILTIN_CHAINS[this.name] as readonly string[]).includes(name);
   }
 
-  /** The names of all chains in the order of the table. */
+  /** The names of all chains in the order in which iptables goes through them. */
   chainNames(): readonly string[] {
-    return [...this.chains.keys()];
+    const names = [...this.chains.keys()];
+    const users = names.filter((name) => !this.isBuiltin(name));
+    return [...names.filter((name) => this.isBuiltin(name)), ...users.sort(byBytes)];
   }
 
   rulesOf(name: string): readonly Rule[] {
@@ -79,6 +82,8 @@ export class TableDraft {
 
   append(chain: string, rules: readonly Rule[]): void {
     const into = this.chain(chain).rules;
+    this.checkTargets(rules);
+    this.noteRules(rules, 1);
     for (const rule of rules) into.push(rule);
   }
 
@@ -86,24 +91,32 @@ export class TableDraft {
   insert(chain: string, number: number, rules: readonly Rule[]): void {
     const into = this.chain(chain).rules;
     if (number > into.length + 1) throw this.badIndex('insertion', chain, number);
+    this.checkTargets(rules);
+    this.noteRules(rules, 1);
     for (const rule of rules) into.splice(number - 1, 0, rule);
   }
 
   replace(chain: string, number: number, rule: Rule): void {
     const into = this.chain(chain).rules;
     if (number > into.length) throw this.badIndex('replacement', chain, number);
+    this.checkTargets([rule]);
+    this.noteRules([into[number - 1]!], -1);
+    this.noteRules([rule], 1);
     into[number - 1] = rule;
   }
 
   deleteNumber(chain: string, number: number): void {
     const from = this.chain(chain).rules;
     if (number > from.length) throw this.badIndex('deletion', chain, number);
-    from.splice(number - 1, 1);
+    this.noteRules(from.splice(number - 1, 1), -1);
   }
 
   /** Deletes the first rule that says the same, for each of the rules. */
   deleteRules(chain: string, rules: readonly Rule[]): void {
-    for (const rule of rules) this.chain(chain).rules.splice(this.indexOf(chain, rule), 1);
+    for (const rule of rules) {
+      const index = this.indexOf(chain, rule);
+      this.noteRules(this.chain(chain).rules.splice(index, 1), -1);
+    }
   }
 
   /** Throws unless the chain has a rule that says the same, for each of the rules. */
@@ -112,11 +125,24 @@ export class TableDraft {
   }
 
   private indexOf(chain: string, rule: Rule): number {
+    const from = this.chains.get(chain)?.rules;
+    if (from !== undefined) this.checkTargets([rule]);
     const wanted = this.text(rule);
-    const index = this.chains.get(chain)?.rules.findIndex((each) => this.text(each) === wanted) ?? -1;
+    const index = from?.findIndex((each) => this.text(each) === wanted) ?? -1;
     if (index >= 0) return index;
-    const reason = 'Bad rule (does a matching rule exist in that chain?)';
+    // The library tells less once it has looked for a chain of the target's name.
+    const { target } = rule;
+    const isPlain = target.kind === 'none' || (target.kind === 'extension' && RESERVED_CHAINS.has(target.extension));
+    const reason = from === undefined || isPlain ? 'Bad rule (does a matching rule exist in that chain?)' : NO_CHAIN;
     throw new EditError('unknown-rule', reason, `the chain ${chain} has no rule that says this`);
+  }
+
+  private checkTargets(rules: readonly Rule[]): void {
+    for (const { target } of rules) {
+      if (!('chain' in target) || !this.isBuiltin(target.chain)) continue;
+      const message = `a rule cannot lead to the built-in chain ${target.chain}`;
+      throw new EditError('refused-rule', 'Invalid argument', message);
+    }
   }
 
   private text(rule: Rule): string {
@@ -136,7 +162,10 @@ export class TableDraft {
 
   /** Empties a chain, or all. */
   flush(chain?: string): void {
-    for (const each of this.selected(chain)) each.rules = [];
+    for (const each of this.selected(chain)) {
+      this.noteRules(each.rules, -1);
+      each.rules = [];
+    }
   }
 
   /** Sets the counters of a chain and its rules to zero, or of all; or of one rule, counted from 1. */
@@ -160,28 +189,45 @@ export class TableDraft {
     this.chains.set(name, { name, policy: undefined, counters: ZERO, rules: [], span });
   }
 
-  /** Removes a user chain, or all: they must be empty, and no rule may lead to them. */
+  /** Removes a user chain, or all: they must be empty, and no rule may lead to them. Of several refused the last counts. */
   delete(name?: string): void {
-    const led = this.chainsLedTo();
-    const names = name === undefined ? [...this.chains.keys()].filter((each) => !this.isBuiltin(each)) : [name];
-    for (const each of names) {
-      const { rules } = this.chain(each);
-      const refuse = (reason: string, message: string) => new EditError('chain-in-use', reason, message);
-      if (this.isBuiltin(each)) throw refuse("Can't delete built-in chain", `the chain ${each} is built in`);
-      if (led.has(each)) {
-        throw refuse("Can't delete chain with references left", `other rules still lead to the chain ${each}`);
-      }
-      if (rules.length > 0) throw refuse('Chain is not empty', `the chain ${each} still has rules`);
-      this.chains.delete(each);
-    }
+    const names = name === undefined ? this.chainNames().filter((each) => !this.isBuiltin(each)) : [name];
+    const refusals = names.flatMap((each) => {
+      const refused = this.whyKept(each);
+      if (refused === undefined) this.chains.delete(each);
+      return refused ?? [];
+    });
+    const last = refusals.at(-1);
+    if (last !== undefined) throw last;
   }
 
-  private chainsLedTo(): ReadonlySet<string> {
-    const led = new Set<string>();
-    for (const { rules } of this.chains.values()) {
-      for (const { target } of rules) if ('chain' in target) led.add(target.chain);
+  private whyKept(name: string): EditError | undefined {
+    const { rules } = this.chain(name);
+    const refusal = (reason: string, message: string) => new EditError('chain-in-use', reason, message);
+    if (this.isBuiltin(name)) return refusal('Invalid argument', `the chain ${name} is built in`);
+    if (this.references().has(name)) return refusal('Too many links', `other rules still lead to the chain ${name}`);
+    if (rules.length > 0) return refusal('Directory not empty', `the chain ${name} still has rules`);
+    return undefined;
+  }
+
+  /** How many rules lead to each chain that any leads to; counted when it is asked for the first time. */
+  private references(): ReadonlyMap<string, number> {
+    if (this.led === undefined) {
+      this.led = new Map();
+      for (const { rules } of this.chains.values()) this.noteRules(rules, 1);
     }
-    return led;
+    return this.led;
+  }
+
+  private noteRules(rules: readonly Rule[], by: 1 | -1): void {
+    const { led } = this;
+    if (led === undefined) return;
+    for (const { target } of rules) {
+      if (!('chain' in target)) continue;
+      const count = (led.get(target.chain) ?? 0) + by;
+      if (count > 0) led.set(target.chain, count);
+      else led.delete(target.chain);
+    }
   }
 
   rename(from: string, to: string): void {
@@ -191,6 +237,7 @@ export class TableDraft {
     const chain = this.chain(from);
     if (this.isBuiltin(from)) throw new EditError('chain-in-use', NO_CHAIN, `the chain ${from} is built in`);
     const all = [...this.chains.values()];
+    this.led = undefined;
     chain.name = to;
     this.chains.clear();
     for (const each of all) {

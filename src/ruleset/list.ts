@@ -38,10 +38,11 @@ export function listTable(table: Table, selection: Selection, options: ListOptio
       .map(({ rule, number }) => row(rule, number, options, names))
       .join('');
   }
+  const references = referencesIn(table);
   return chains
     .map((chain) => {
       const rows = chain.rules.map((rule, index) => row(rule, index + 1, options, names));
-      return `${title(table, chain, options)}\n${head(options)}\n${rows.join('')}`;
+      return `${title(chain, references.get(chain.name) ?? 0, options)}\n${head(options)}\n${rows.join('')}`;
     })
     .join('\n');
 }
@@ -88,17 +89,22 @@ function selectedRules(chains: readonly Chain[], selection: Selection) {
 
 // ----- heads -----
 
-function title(table: Table, chain: Chain, options: ListOptions): string {
-  if (chain.policy === undefined) return `Chain ${chain.name} (${referencesTo(table, chain.name)} references)`;
+function title(chain: Chain, references: number, options: ListOptions): string {
+  if (chain.policy === undefined) return `Chain ${chain.name} (${references} references)`;
   const { packets, bytes } = chain.counters;
   const counters = options.verbose ? ` ${amount(packets, options, 0)} packets, ${amount(bytes, options, 0)} bytes` : '';
   return `Chain ${chain.name} (policy ${chain.policy}${counters})`;
 }
 
-function referencesTo(table: Table, chain: string): number {
-  const targets = table.chains.flatMap(({ rules }) => rules.map(({ target }) => target));
-  return targets.filter((target) => (target.kind === 'jump' || target.kind === 'goto') && target.chain === chain)
-    .length;
+/** How many rules lead to each chain. */
+function referencesIn(table: Table): ReadonlyMap<string, number> {
+  const references = new Map<string, number>();
+  for (const { rules } of table.chains) {
+    for (const { target } of rules) {
+      if ('chain' in target) references.set(target.chain, (references.get(target.chain) ?? 0) + 1);
+    }
+  }
+  return references;
 }
 
 function head({ verbose, exact, lineNumbers }: ListOptions): string {
@@ -135,7 +141,7 @@ function row(rule: Rule, number: number, options: ListOptions, names: Names): st
 /** What -v prints of a rule that a command is about, on one line without columns. */
 export function describeRule(rule: Rule, family: Family, names: Names): string {
   const parts = [
-    `${targetName(rule.target, family)} ${mark(rule.protocol)}${protocolText(rule, names)} opt ${fragment(rule)} `,
+    `${targetName(rule.target, family)} ${mark(rule.protocol)}${ownProtocolText(rule, names)} opt ${fragment(rule)} `,
   ];
   for (const [side, condition] of [
     ['in', rule.inInterface],
@@ -196,6 +202,14 @@ function protocolText(rule: Rule, names: Names): string {
   return number === 0 ? 'all' : (names.protocolName(number) ?? String(number));
 }
 
+/** Protocols that iptables has names for without asking anybody. */
+const OWN_PROTOCOLS = new Set([0, 1, 6, 17, 50, 51, 58, 132, 135, 136]);
+
+function ownProtocolText(rule: Rule, names: Names): string {
+  const number = rule.protocol?.value ?? 0;
+  return OWN_PROTOCOLS.has(number) ? protocolText(rule, names) : String(number);
+}
+
 function device(condition: Negatable<string> | undefined, numeric: boolean): string {
   const name = condition?.value ?? (numeric ? '*' : 'any');
   return `${condition?.negated ? '!' : ''}${name}`.padEnd(6);
@@ -215,13 +229,18 @@ function addressText(address: MaskedAny | undefined, family: Family, numeric: bo
  */
 function amount(count: bigint, { exact }: Pick<ListOptions, 'exact'>, width: number): string {
   if (exact || count <= 99_999n) return String(count).padStart(width);
-  let number = (count + 500n) / 1000n;
+  let number = rounded(count);
   let unit = 0;
   while (number > 9999n && unit < UNITS.length - 1) {
-    number = (number + 500n) / 1000n;
+    number = rounded(number);
     unit++;
   }
   return `${number}${UNITS[unit]}`.padStart(width);
+}
+
+/** Thousands, in 64 bits as iptables has them. */
+function rounded(count: bigint): bigint {
+  return BigInt.asUintN(64, count + 500n) / 1000n;
 }
 
 const UNITS = ['K', 'M', 'G', 'T'] as const;

@@ -3,6 +3,8 @@
 
 import type { Chain, Rule, Table } from './model.ts';
 
+const VERDICTS = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
+
 /** The rules that close a loop, with the chains they stand in. */
 export function findLoops(table: Table): { readonly chain: string; readonly rule: Rule }[] {
   const chains = new Map(table.chains.map((chain) => [chain.name, chain]));
@@ -36,9 +38,9 @@ export function findLoops(table: Table): { readonly chain: string; readonly rule
   return loops;
 }
 
-/** Whether no packet gets past the rule: a verdict without any condition. */
+/** Whether no packet gets past the rule: a verdict of the kernel's own without any condition. */
 function endsAll(rule: Rule): boolean {
-  const { source, destination, inInterface, outInterface, protocol, matches, target } = rule;
-  const hasCondition = source ?? destination ?? inInterface ?? outInterface ?? protocol ?? matches[0];
-  return target.kind === 'extension' && hasCondition === undefined;
+  const { source, destination, inInterface, outInterface, protocol, fragment, matches, target } = rule;
+  const hasCondition = source ?? destination ?? inInterface ?? outInterface ?? protocol ?? fragment ?? matches[0];
+  return target.kind === 'extension' && VERDICTS.has(target.extension) && hasCondition === undefined;
 }

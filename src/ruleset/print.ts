@@ -85,8 +85,13 @@ export function newestFirst(ruleset: Ruleset): Ruleset {
 /** Built-in chains in hook order, then user chains by the bytes of their names: the order of iptables-save and -L. */
 export function sortedChains(table: Table): readonly Chain[] {
   const users = table.chains.filter((chain) => chain.policy === undefined);
-  users.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  users.sort((a, b) => byBytes(a.name, b.name));
   return [...table.chains.filter((chain) => chain.policy !== undefined), ...users];
+}
+
+/** The order of the names of user chains. */
+export function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** `[packets:bytes]` */

@@ -107,14 +107,19 @@ test('commands change the ruleset in force, and hand over the rules that stay', 
 
 test.each([
   ['-N web', 'Chain already exists.'],
-  ['-X web', "Can't delete chain with references left."],
-  ['-X INPUT', "Can't delete built-in chain."],
+  ['-X web', 'Too many links.'],
+  ['-X INPUT', 'Invalid argument.'],
   ['-E web INPUT', 'File exists.'],
   ['-P INPUT REJECT', 'Bad policy name.'],
   ['-P web DROP', 'Bad built-in chain name.'],
   ['-A nope -j ACCEPT', 'No chain/target/match by that name.'],
   ['-D INPUT -j DROP', 'Bad rule (does a matching rule exist in that chain?).'],
   ['-C INPUT -j DROP', 'Bad rule (does a matching rule exist in that chain?).'],
+  ['-D INPUT -j web -s 10.0.0.1', 'No chain/target/match by that name.'],
+  ['-D nope -j web', 'Bad rule (does a matching rule exist in that chain?).'],
+  ['-A nope -j INPUT', 'No chain/target/match by that name.'],
+  ['-I INPUT 9 -j OUTPUT', 'Index of insertion too big.'],
+  ['-A web -j OUTPUT', 'Invalid argument.'],
   ['-D INPUT 3', 'Index of deletion too big.'],
   ['-I INPUT 4', 'Index of insertion too big.'],
   ['-R INPUT 3 -j web', 'Index of replacement too big.'],
@@ -125,6 +130,25 @@ test.each([
   const [code, out, err] = run(`iptables ${words}`);
   expect([code, out, err.split('\n')[0]]).toEqual([1, '', `iptables: ${reason}`]);
   expect(firewall.requests).toEqual([]);
+});
+
+test.each([
+  ['-N web', 'File exists.'],
+  ['-P INPUT REJECT', 'Invalid argument.'],
+  ['-C INPUT -j DROP', 'No chain/target/match by that name.'],
+  ['-D INPUT 3', 'Argument list too long.'],
+])('iptables -vv %s: behind its table iptables says less', (words, reason) => {
+  firewall.hold(RULES);
+  expect(run(`iptables -vv ${words}`)[2].split('\n')[0]).toBe(`iptables: ${reason}`);
+});
+
+test('a chain may be called like what every object has', () => {
+  firewall.hold(RULES);
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    expect(run(`iptables -N ${name}`)).toEqual([0, '', '']);
+    expect(run(`iptables -A ${name} -i lo -o lo -j web`)).toEqual([0, '', '']);
+    expect(run(`iptables -S ${name}`)[1]).toBe(`-N ${name}\n-A ${name} -i lo -o lo -j web\n`);
+  }
 });
 
 test('-C answers by its exit code, and changes nothing', () => {

@@ -124,6 +124,18 @@ describe('findings in a file', () => {
     expect(findings(text)).toEqual([finding]);
   });
 
+  test.each([
+    ['-j ACCEPT', []],
+    ['-p all -s 0/0 -j RETURN', []],
+    ['-j LOG', ['7:1+9 chain-loop']],
+    ['-j REJECT', ['7:1+9 chain-loop']],
+    ['-f -j ACCEPT', ['7:1+9 chain-loop']],
+    ['-m comment --comment x -j DROP', ['7:1+9 chain-loop']],
+  ])('a loop behind %s', (rule, found) => {
+    const text = `*filter\n:a -\n:b -\n-A INPUT -j a\n-A a ${rule}\n-A a -j b\n-A b -j a\nCOMMIT\n`;
+    expect(findings(text)).toEqual(found);
+  });
+
   test('every table is read', () => {
     const text =
       '*raw\n-A PREROUTING -i +\nCOMMIT\n*nat\n:POSTROUTING DROP [1:2]\nCOMMIT\n*security\n-A INPUT -j x\nCOMMIT\n';
