@@ -44,15 +44,15 @@ sctp 132
 udplite 136
 `;
 
-/** Protocol names that iptables knows by itself (libxtables, `xtables_chain_protos`). */
+/** Protocol names that iptables knows by itself (libxtables, `xtables_chain_protos`); the first one of a number is shown. */
 const OWN_PROTOCOLS: Readonly<Record<string, number>> = {
   tcp: 6,
   sctp: 132,
   udp: 17,
   udplite: 136,
   icmp: 1,
-  icmpv6: 58,
   'ipv6-icmp': 58,
+  icmpv6: 58,
   esp: 50,
   ah: 51,
   'mobility-header': 135,
@@ -62,6 +62,11 @@ const OWN_PROTOCOLS: Readonly<Record<string, number>> = {
 };
 
 const OWN_NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(OWN_PROTOCOLS));
+const OWN_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(OWN_PROTOCOLS)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** Reads the texts of /etc/services and /etc/protocols. The first entry of a name or number counts. */
 export function namesFrom(
@@ -90,7 +95,7 @@ function namesOnDemand(
     // iptables asks its own list first, and so need not read the file for most rules.
     protocolNumber: (name) => OWN_NUMBERS.get(name) ?? protocols().numbers.get(name),
 
-    protocolName: (number) => protocols().names.get(number),
+    protocolName: (number) => OWN_NAMES.get(number) ?? protocols().names.get(number),
     hostAddresses,
   };
 }
@@ -117,7 +122,6 @@ function readProtocols(text: string) {
     for (const each of [name, ...aliases]) setOnce(numbers, each, Number(number));
     setOnce(names, Number(number), name);
   }
-  for (const [name, number] of Object.entries(OWN_PROTOCOLS)) setOnce(names, number, name);
   return { numbers, names };
 }
 
