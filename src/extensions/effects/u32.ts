@@ -8,6 +8,9 @@ export interface U32Data {
   readonly negated: boolean;
 }
 
+/** What the kernel takes (net/netfilter/xt_u32.c, `u32_mt_checkentry`). */
+const LONGEST_SHIFT = 31;
+
 const tests: ValueType<readonly U32Test[]> = {
   placeholder: 'location=value[,value]...[&&...]',
   parse: (text) => readTests(text),
@@ -21,6 +24,12 @@ export const u32: MatchExtension<U32Data> = {
     { name: '--u32', values: [tests], negatable: true, required: true, about: 'the tests, of which all must hold' },
   ],
   build: ([use]) => ({ tests: use!.values[0] as readonly U32Test[], negated: use!.negated }),
+  check: ({ tests }) =>
+    tests.some(({ location }) =>
+      location.some(({ operator, number }) => /<<|>>/.test(operator) && number > LONGEST_SHIFT),
+    )
+      ? `a word of 32 bits is shifted by ${LONGEST_SHIFT} at most`
+      : undefined,
   print: ({ tests, negated }) => [...(negated ? ['!'] : []), '--u32', printTests(tests)],
   list: ({ tests, negated }) => `u32 ${negated ? '! ' : ''}${printTests(tests)}`,
 };

@@ -25,7 +25,11 @@ export function portRange(protocol: string): ValueType<Interval> {
     placeholder: 'port[:port]',
     parse(text, { names }) {
       const parsed = parseValue('portRange', text);
-      if (!parsed.ok) throw invalidPort(text);
+      if (!parsed.ok) {
+        // The text is divided at the first colon, and each part is one port.
+        const [first = '', last = ''] = text.split(/:(.*)/s);
+        throw invalidPort(first === '' || parseValue('portRange', first).ok ? last : first);
+      }
       const { low: first, high: last } = parsed.node;
       const colon = text.indexOf(':');
       const low = first === undefined ? 0 : portNumber(first, colon < 0 ? text : text.slice(0, colon), names, protocol);
