@@ -65,7 +65,7 @@ export const CLASSES: readonly DifferenceClass[] = [
     applies: (difference) =>
       /(message|exit code|by us alone)/.test(difference.kind) &&
       /unknown option "/.test(difference.ours) &&
-      /(^|[\s\]])-[^\s-]\S+/m.test(text(difference)),
+      /(^|[\s\]])-[^ \n-][^ \n]+/m.test(text(difference)),
   },
   {
     name: 'an option that prints a null pointer',
@@ -104,7 +104,11 @@ export const CLASSES: readonly DifferenceClass[] = [
     example: inFilter('-A INPUT ! -i + -j DROP'),
     applies: ({ kind, theirs, ours }) =>
       kind === 'print' &&
-      theirs === ours.replaceAll(/ ! (-[io] \+|--[sd]port 0:65535|--(\w+spi|fragid) 0:4294967295)(?= |$)/gm, ''),
+      theirs ===
+        ours.replaceAll(
+          / --tcp-flags NONE \S+| ! (-[io] \+|--[sd]port 0:65535|--(\w+spi|fragid) 0:4294967295)(?= |$)/gm,
+          '',
+        ),
   },
   {
     name: 'what could not be read back is quoted',
@@ -120,16 +124,21 @@ export const CLASSES: readonly DifferenceClass[] = [
     reason:
       'Where -p names a match that is loaded already, iptables calls such an option unknown; it does so for no other.',
     example: inFilter('-A INPUT -p esp -m esp --espsp'),
-    applies: ({ kind, theirs, ours }) =>
-      kind === 'message' &&
-      / option "(.*)" requires an argument$/.exec(ours)?.[1] === / unknown option "(.*)"$/.exec(theirs)?.[1],
+    applies: ({ kind, theirs, ours }) => {
+      const lacking = / option "(.*)" requires an argument$/.exec(ours)?.[1];
+      return kind === 'message' && lacking !== undefined && theirs.endsWith(` unknown option "${lacking}"`);
+    },
   },
   {
     name: 'two mistakes in one option',
-    reason: 'Of an option that cannot stand there and whose value is wrong, too, bpfilter tells the value.',
+    reason: 'Of several things that are wrong with one option, bpfilter may tell another one first.',
     example: inFilter('-A INPUT -p tcp --syn --tcp-flags X Y'),
     applies: ({ kind, theirs, ours }) =>
-      kind === 'message' && /Only one of `--syn' or `--tcp-flags'/.test(theirs) && /Unknown TCP flag/.test(ours),
+      kind === 'message' &&
+      ((/Only one of `--syn' or `--tcp-flags'/.test(theirs) && /TCP flag|two args/.test(ours)) ||
+        (/burst cannot be smaller/.test(theirs) && /cannot be used together/.test(ours)) ||
+        (/can only be used once/.test(theirs) && /bad value for option/.test(ours)) ||
+        (/-c requires packet and byte counter/.test(theirs) && /not numeric/.test(ours))),
   },
   {
     name: 'times of an estimator as they were given',
@@ -144,12 +153,13 @@ export const CLASSES: readonly DifferenceClass[] = [
   {
     name: 'what would not read back as it is',
     reason:
-      'iptables-save prints `--seconds` beyond 31 bits as negative, a rate of bytes that is too large for its unit in bytes that it does not read, and leaves out the interval of a rate that is limited.',
+      'iptables-save prints `--seconds` beyond 31 bits as negative, a rate of bytes that is too large for its unit in bytes that it does not read, rounds a rate in bits, and leaves out the interval of a rate that is limited.',
     example: inFilter('-A INPUT -m recent --update --seconds 4294967294'),
     applies: ({ kind, theirs, ours }) => {
       const plain = (saved: string) =>
         saved
           .replaceAll(/ --hashlimit-rate-interval \d+/g, '')
+          .replaceAll(/ --rateest-bps(\d?) \d+[KM]?bit/g, ' --rateest-bps$1')
           .replaceAll(/ --seconds -?\d+/g, ' --seconds')
           .replaceAll(/ \d+(b|kb|mb)\/s/g, ' b/s');
       return kind === 'print' && plain(theirs) === plain(ours);
@@ -161,6 +171,12 @@ export const CLASSES: readonly DifferenceClass[] = [
     example: inFilter('-A INPUT -m rateest --rateest-delta ! --rateest-delta'),
     applies: ({ kind, theirs, ours }) =>
       kind === 'message' && /rateest: .*can't be inverted/.test(theirs) && /rateest: .*twice/.test(ours),
+  },
+  {
+    name: 'what REJECT no longer knows',
+    reason: 'iptables tells that echo-reply was taken away, for every beginning of that name, too.',
+    example: inFilter('-A INPUT -j REJECT --reject-with ec'),
+    applies: ({ theirs, ours }) => /echo-reply no longer supported/.test(theirs) && /unknown reject type/.test(ours),
   },
   {
     name: 'why a name is not found',

@@ -138,7 +138,7 @@ match hbh family=ipv6 p=all,0
 match helper usual=--helper
  --helper ! ftp|sip|ftp-2121~|aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa|!ftp
 match hl family=ipv6
- --hl-eq ! byte
+ --hl-eq,--hl ! byte
  --hl-lt ! byte
  --hl-gt ! byte
 match icmp family=ipv4 p=icmp usual=--icmp-type
