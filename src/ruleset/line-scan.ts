@@ -9,18 +9,21 @@ import { findTarget } from '../extensions/registry.ts';
 /** What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`. */
 export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | 'name' | 'target';
 
+/** What the marks of words left out begin with. */
+export const MARK = '\u0001';
+
 const CLASS_MARK: Readonly<Record<WordClass, string>> = {
-  address: '\u0001a',
-  address6: '\u00016',
-  number: '\u0001n',
-  list: '\u0001l',
-  quoted: '\u0001q',
-  name: '\u0001c',
-  target: '\u0001t',
+  address: `${MARK}a`,
+  address6: `${MARK}6`,
+  number: `${MARK}n`,
+  list: `${MARK}l`,
+  quoted: `${MARK}q`,
+  name: `${MARK}c`,
+  target: `${MARK}t`,
 };
 
-/** A quoted text that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
-const QUOTED_LIMIT = 300;
+/** A word that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
+const LENGTH_LIMIT = 300;
 
 const BUILTIN = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
 
@@ -74,7 +77,7 @@ export class LineScan {
       }
       const end = c === QUOTE ? this.endOfQuoted(i) : this.endOfWord(i);
       if (c === QUOTE) {
-        if (end > 0 && end - i <= QUOTED_LIMIT) this.take('quoted', i, end);
+        if (end > 0 && end - i <= LENGTH_LIMIT) this.take('quoted', i, end);
         i = end > 0 ? end : length;
         expects = 'any';
         continue;
@@ -184,6 +187,7 @@ export class LineScan {
 
   /** Numbers between commas, colons and dashes: lists and ranges of ports and the like. */
   private isList(start: number, end: number): boolean {
+    if (end - start > LENGTH_LIMIT) return false;
     for (let i = start; i < end; i++) {
       const c = this.line.charCodeAt(i);
       if ((c < ZERO || c > COLON) && c !== COMMA && c !== DASH) return false;
@@ -192,6 +196,7 @@ export class LineScan {
   }
 
   private isAddress6(start: number, end: number): boolean {
+    if (end - start > LENGTH_LIMIT) return false;
     let colons = 0;
     for (let i = start; i < end; i++) {
       const c = this.line.charCodeAt(i);

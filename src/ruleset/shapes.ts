@@ -23,7 +23,7 @@ import {
   ValueError,
 } from '../extensions/extension.ts';
 import type { TableDraft } from './draft.ts';
-import { LineScan } from './line-scan.ts';
+import { LineScan, MARK } from './line-scan.ts';
 import type { Rule, TargetUse } from './model.ts';
 import type { RuleDraft, UseAt } from './rule.ts';
 
@@ -46,6 +46,11 @@ interface Part {
   readonly context: BuildContext;
   /** Data by the texts of the values that differ: ports and the like come again and again. */
   readonly known: Map<string, unknown>;
+}
+
+/** Whether the word may be any text. */
+function isFree({ part, use, value }: Extract<Slot, { kind: 'value' }>): boolean {
+  return value === 0 && part.uses[use]!.spec.values.length > 0;
 }
 
 interface Pattern {
@@ -125,8 +130,9 @@ export class RuleShapes {
     this.patterns.set(this.scan.key, this.patternOf(rule, draft) ?? null);
   }
 
-  /** False for counters that are not of the plain form. */
+  /** False for counters that are not of the plain form, and for a line that holds what words left out are marked with. */
   private scanLine(line: string): boolean {
+    if (line.includes(MARK)) return false;
     this.counters = ZERO;
     if (line.charCodeAt(0) !== 0x5b) {
       this.scan.scan(line, 0);
@@ -154,8 +160,8 @@ export class RuleShapes {
         return undefined;
       // No condition, or one that iptables reads in another way: not for a pattern.
       if ((slot.kind === 'source' || slot.kind === 'destination') && rule[slot.kind] === undefined) return undefined;
-      // Further words of an option must not look like options; of the first one nothing is asked.
-      if (slot.kind === 'value' && slot.value > 0 && scan.classes[word] === 'quoted') return undefined;
+      // Further words of an option, and those it can do without, must not look like options.
+      if (slot.kind === 'value' && scan.classes[word] === 'quoted' && !isFree(slot)) return undefined;
       if (slot.kind === 'jump' && !('chain' in rule.target)) return undefined;
       slots.push(slot);
     }
@@ -266,7 +272,8 @@ export class RuleShapes {
         own[slot.use] = values;
         uses[slot.use] = { name: use.name, negated: use.negated, values };
       }
-      values[slot.value] = spec.values[slot.value]!.parse(unquote(this.scan.text(word)), context);
+      const type = spec.values[slot.value] ?? spec.optional!;
+      values[slot.value] = type.parse(unquote(this.scan.text(word)), context);
     }
     return uses;
   }

@@ -1,14 +1,20 @@
 // The fast way to read rules must be the plain one, only faster: whatever a file holds, both give the same ruleset and
 // the same findings.
 
+import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
+import { systemNames } from '../../../src/ruleset/names.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { RuleShapes } from '../../../src/ruleset/shapes.ts';
+import type { TextCase } from '../../differential/text-cases/text-case.ts';
+
+// Nobody is asked for names of hosts.
+const names = { ...systemNames(), hostAddresses: () => [] };
 
 function bothWays(text: string, family: Family, counters: boolean): void {
-  const options = { file: 'test', family, counters };
+  const options = { file: 'test', family, counters, names };
   expect(parseRuleset(text, options)).toEqual(parseRuleset(text, { ...options, plain: true }));
 }
 
@@ -75,6 +81,44 @@ const file = fc
 
 test('both ways agree', () => {
   fc.assert(fc.property(file, fc.constantFrom<Family>('ipv4', 'ipv6'), fc.boolean(), bothWays), { numRuns: 1500 });
+});
+
+const ZEROS = '0'.repeat(1100);
+
+test.each([
+  ['a word that is too long', `-A c -m length --length 1:5\n-A c -m length --length ${ZEROS}:5`],
+  ['an address that is too long', `-A c -m iprange --src-range ::1\n-A c -m iprange --src-range ::${ZEROS}1`],
+  [
+    'the mark of words left out',
+    ['\u0001q" "x', 'y" "\u0001q']
+      .map((text) => `-A c -m comment --comment "${text}"`.replace('" "', '" -m comment --comment "'))
+      .map((line) => line.replace('"\u0001q"', '\u0001q'))
+      .join('\n'),
+  ],
+  ['names of properties', '-A c -j __proto__\n-A c -j d\n-A constructor -s 1.1.1.1\n-A c -s 1.1.1.2'],
+  ['a chain renamed', '-A c -j d\n-E d e\n-A c -j d\n-A c -j e\n-F\n-X e\n-A c -j e'],
+])('both ways agree about %s', (_, rules) => {
+  const text = `*filter\n:c - [0:0]\n:d - [0:0]\n${rules}\nCOMMIT\n`;
+  for (const family of ['ipv4', 'ipv6'] as const) bothWays(text, family, true);
+});
+
+// Every option of every extension: each rule again with other numbers, quoted texts and addresses.
+const CASES = new URL('../../differential/text-cases/', import.meta.url);
+const caseFiles = readdirSync(CASES).filter((name) => name !== 'text-case.ts');
+
+test.each(caseFiles)('both ways agree about rules like those of %s', async (name) => {
+  const { cases } = (await import(new URL(name, CASES).href)) as { cases: readonly TextCase[] };
+  for (const { family, table, chain, rule: first } of cases) {
+    const others = ['0', '1', '7', '15', '255', '256', '65536', '4294967296'].flatMap((number) => [
+      first.replace(/\d+/, number),
+      first.replace(/\d+(?=\D*$)/, number),
+      first.replaceAll(/\b\d+\b/g, number),
+      first.replaceAll(/"[^"]*"/g, `"${number}"`),
+    ]);
+    const texts = ['""', '"!"', '"-j"', '"a b"', `"${'x'.repeat(299)}"`].map((text) => first.replace(/"[^"]*"/, text));
+    const lines = [first, ...others, ...texts, first].map((each) => `-A ${chain} ${each}\n`);
+    bothWays(`*${table}\n:c - [0:0]\n${lines.join('')}COMMIT\n`, family, true);
+  }
 });
 
 test.each([
