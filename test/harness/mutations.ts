@@ -31,8 +31,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { file: 'src/extensions/icmp.ts', from: '[type * 256, type * 256 + 255]', to: '[type * 256, type * 256]' },
   {
     file: 'src/extensions/ports.ts',
-    from: 'const set = interval(port.low, port.high);',
-    to: 'const set = interval(port.low, port.high - 1);',
+    from: '? interval(port.low, port.high) :',
+    to: '? interval(port.low, port.high - 1) :',
   },
   {
     file: 'src/extensions/ports.ts',
