@@ -6,6 +6,8 @@ export interface BenchOptions {
   /** Samples of each subject. */
   readonly repetitions: number;
   readonly warmUps: number;
+  /** Numbers of rules; absent for those of the bench. */
+  readonly sizes?: readonly number[];
   /** Says how far it has come. */
   readonly progress: (text: string) => void;
 }

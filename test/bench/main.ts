@@ -3,6 +3,7 @@
 //   npm run bench -- NAME… [OPTION…]
 //     --repetitions N    samples of each subject (default 11)
 //     --warm-ups N       rounds thrown away before (default 2)
+//     --sizes N,…        numbers of rules (default: those of the bench)
 //     --json             every sample, as JSON, in place of tables
 //
 // Needs root, for network namespaces, and a build. What is compared is run in turns, within one run; compare ratios
@@ -11,16 +12,18 @@
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { classify } from './classify.ts';
 import { parse } from './parse.ts';
 import { renderTable } from './table.ts';
 
-const BENCHES: readonly Bench[] = [parse];
+const BENCHES: readonly Bench[] = [parse, classify];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     repetitions: { type: 'string', default: '11' },
     'warm-ups': { type: 'string', default: '2' },
+    sizes: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -39,6 +42,7 @@ for (const bench of chosen as Bench[]) {
   const { tables, data } = await bench.run({
     repetitions: atLeast(1, options.repetitions),
     warmUps: atLeast(0, options['warm-ups']),
+    ...(options.sizes !== undefined && { sizes: options.sizes.split(',').map((size) => atLeast(1, size)) }),
     progress: (text) => console.error(`${bench.name}: ${text}`),
   });
   results[bench.name] = data;

@@ -1,14 +1,14 @@
 // Timing on a machine that has other things to do: the subjects take turns, so that what disturbs one disturbs all, and
 // the middle of many samples is told with its quartiles, not a mean.
 
-/** Something that can be timed; `sample` does it once and gives milliseconds. */
+/** Something that can be measured; `sample` does it once and gives a figure, milliseconds if nothing else is said. */
 export interface Subject {
   readonly name: string;
   sample(): number;
 }
 
 /**
- * Samples of each subject, in milliseconds, `repetitions` of them after `warmUps` that are thrown away. Every round takes
+ * Samples of each subject, `repetitions` of them after `warmUps` that are thrown away. Every round takes
  * all subjects, each round beginning with another one.
  */
 export function takeTurns(
@@ -19,8 +19,8 @@ export function takeTurns(
   for (let round = 0; round < warmUps + repetitions; round++) {
     for (let turn = 0; turn < subjects.length; turn++) {
       const { name, sample } = subjects[(round + turn) % subjects.length]!;
-      const milliseconds = sample();
-      if (round >= warmUps) samples.get(name)!.push(milliseconds);
+      const figure = sample();
+      if (round >= warmUps) samples.get(name)!.push(figure);
     }
   }
   return samples;
@@ -31,6 +31,7 @@ export interface Spread {
   readonly median: number;
   readonly lowerQuartile: number;
   readonly upperQuartile: number;
+  readonly least: number;
   readonly count: number;
 }
 
@@ -41,6 +42,7 @@ export function spreadOf(samples: readonly number[]): Spread {
     median: quantile(sorted, 0.5),
     lowerQuartile: quantile(sorted, 0.25),
     upperQuartile: quantile(sorted, 0.75),
+    least: sorted[0]!,
     count: sorted.length,
   };
 }

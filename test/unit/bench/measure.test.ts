@@ -2,9 +2,15 @@ import { expect, test } from 'vitest';
 import { spreadOf, takeTurns } from '../../bench/measure.ts';
 
 test('the median and the quartiles of samples in any order', () => {
-  expect(spreadOf([5, 1, 4, 2, 3])).toEqual({ median: 3, lowerQuartile: 2, upperQuartile: 4, count: 5 });
-  expect(spreadOf([10, 20, 30, 40])).toEqual({ median: 25, lowerQuartile: 17.5, upperQuartile: 32.5, count: 4 });
-  expect(spreadOf([7])).toEqual({ median: 7, lowerQuartile: 7, upperQuartile: 7, count: 1 });
+  expect(spreadOf([5, 1, 4, 2, 3])).toEqual({ median: 3, lowerQuartile: 2, upperQuartile: 4, least: 1, count: 5 });
+  expect(spreadOf([10, 20, 30, 40])).toEqual({
+    median: 25,
+    lowerQuartile: 17.5,
+    upperQuartile: 32.5,
+    least: 10,
+    count: 4,
+  });
+  expect(spreadOf([7])).toEqual({ median: 7, lowerQuartile: 7, upperQuartile: 7, least: 7, count: 1 });
   expect(() => spreadOf([])).toThrow('no samples');
 });
 

@@ -1,0 +1,102 @@
+// The rulesets that packets are measured on, by seed the same on every machine.
+
+import type { FilterChain } from '../../src/base/hooks.ts';
+import { seededChoice } from '../fuzz/seeded.ts';
+import type { Choice } from '../harness/random.ts';
+import { RECIPES, type Recipe, rulesByRecipe } from './classbench-like.ts';
+import { ANY_ADDRESS, ANY_PORT, addressIn, formatRule, prefixOf, type RuleShape } from './rule-shape.ts';
+import { SERVER_RULES } from './server-ruleset.ts';
+
+export interface RulesetShape {
+  readonly chain: Extract<FilterChain, 'INPUT' | 'FORWARD'>;
+  readonly policy: 'ACCEPT' | 'DROP';
+  readonly rules: readonly RuleShape[];
+  /** At INPUT: the host's address, where every packet goes. */
+  readonly host?: number;
+}
+
+export interface ClassifyRuleset {
+  readonly name: string;
+  readonly summary: string;
+  /** The number of rules where there is only one. */
+  readonly rules?: number;
+  shape(rules: number): RulesetShape;
+}
+
+/** 203.0.113.10, of a network for documentation (RFC 5737). */
+const HOST = 0xcb00710a;
+
+export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
+  {
+    name: 'exact',
+    summary: 'distinct exact 5-tuples, one verdict in three DROP',
+    shape: (rules) => ({
+      chain: 'FORWARD',
+      policy: 'DROP',
+      rules: distinct(rules, seededChoice(10, rules), exactRule),
+    }),
+  },
+  {
+    name: 'blacklist',
+    summary: 'sources not let in: 70 % /32, 20 % /24, 10 % /16 to /29',
+    shape: (rules) => ({
+      chain: 'INPUT',
+      policy: 'ACCEPT',
+      rules: distinct(rules, seededChoice(11, rules), listed),
+      host: HOST,
+    }),
+  },
+  ...RECIPES.map(
+    (recipe: Recipe): ClassifyRuleset => ({
+      name: recipe.name,
+      summary: recipe.summary,
+      shape: (rules) => ({ chain: 'FORWARD', policy: 'DROP', rules: rulesByRecipe(recipe, rules) }),
+    }),
+  ),
+  {
+    name: 'server',
+    summary: 'a mail and web server: bogus flags, bogons, ICMP, services, administrators, bans',
+    rules: SERVER_RULES.length,
+    shape: () => ({ chain: 'INPUT', policy: 'DROP', rules: SERVER_RULES, host: HOST }),
+  },
+];
+
+/** The ruleset as iptables-save prints it. */
+export function formatRuleset({ chain, policy, rules }: RulesetShape): string {
+  const policies = ['INPUT', 'FORWARD', 'OUTPUT'].map((name) => `:${name} ${name === chain ? policy : 'ACCEPT'} [0:0]`);
+  return ['*filter', ...policies, ...rules.map((rule) => formatRule(chain, rule)), 'COMMIT', ''].join('\n');
+}
+
+function distinct(count: number, choice: Choice, make: (choice: Choice) => RuleShape): RuleShape[] {
+  const found = new Map<string, RuleShape>();
+  while (found.size < count) {
+    const rule = make(choice);
+    found.set(formatRule('INPUT', { ...rule, verdict: 'DROP' }), rule);
+  }
+  return [...found.values()];
+}
+
+function exactRule(choice: Choice): RuleShape {
+  const port = (): RuleShape['sport'] => {
+    const number = choice.integer(1, 0xffff);
+    return { low: number, high: number };
+  };
+  return {
+    source: prefixOf(addressIn(choice, ANY_ADDRESS), 32),
+    destination: prefixOf(addressIn(choice, ANY_ADDRESS), 32),
+    protocol: choice.chance(0.7) ? 'tcp' : 'udp',
+    sport: port(),
+    dport: port(),
+    verdict: choice.chance(1 / 3) ? 'DROP' : 'ACCEPT',
+  };
+}
+
+function listed(choice: Choice): RuleShape {
+  const length = choice.weighted([
+    [70, 32],
+    [20, 24],
+    [10, choice.integer(16, 29)],
+  ]);
+  const source = prefixOf(addressIn(choice, ANY_ADDRESS), length);
+  return { source, destination: ANY_ADDRESS, sport: ANY_PORT, dport: ANY_PORT, verdict: 'DROP' };
+}

@@ -1,0 +1,98 @@
+// The results of the classify bench as tables.
+
+import type { EnforcingPlacement } from '../../src/base/hooks.ts';
+import { spreadOf } from './measure.ts';
+import { number, type Table } from './table.ts';
+
+/** Nanoseconds a packet, of our program and of an empty one in turns. */
+interface Samples {
+  readonly ours: readonly number[];
+  readonly empty: readonly number[];
+}
+
+export interface PacketRow {
+  readonly ruleset: string;
+  readonly rules: number;
+  readonly placement: EnforcingPlacement;
+  readonly traffic: string;
+  /** The part of the packets, of 1, that a rule decides and not the policy. */
+  readonly decided: number;
+  readonly loop: Samples;
+  readonly single: Samples;
+}
+
+export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement'> &
+  (
+    | {
+        readonly instructions: number;
+        /** Milliseconds, once each: from the ruleset to the image, and the kernel's verification and translation. */
+        readonly compileTime: number;
+        readonly loadTime: number;
+      }
+    | { readonly refused: string }
+  );
+
+/** Nanoseconds above the empty program. */
+function aboveEmpty({ ours, empty }: Samples): { readonly median: number; readonly least: number } {
+  const [a, b] = [spreadOf(ours), spreadOf(empty)];
+  return { median: a.median - b.median, least: a.least - b.least };
+}
+
+export function classifyTables(packets: readonly PacketRow[], programs: readonly ProgramRow[]): Table[] {
+  return [packetTable(packets), programTable(programs)];
+}
+
+function packetTable(rows: readonly PacketRow[]): Table {
+  const figures = ({ ours, empty }: Samples): string[] => {
+    const { median, least } = aboveEmpty({ ours, empty });
+    const times = spreadOf(ours).median / spreadOf(empty).median;
+    return [number(median), number(least), `${number(times)}×`];
+  };
+  return {
+    title: `A packet above the empty program, nanoseconds, ${rows[0]?.loop.ours.length ?? 0} samples`,
+    columns: [
+      { title: 'ruleset', align: 'left' },
+      { title: 'rules', align: 'right' },
+      { title: 'program', align: 'left' },
+      { title: 'traffic', align: 'left' },
+      { title: 'by rules', align: 'right' },
+      { title: 'loop', align: 'right' },
+      { title: 'least', align: 'right' },
+      { title: 'of empty', align: 'right' },
+      { title: 'single', align: 'right' },
+      { title: 'least', align: 'right' },
+      { title: 'of empty', align: 'right' },
+    ],
+    rows: rows.map(({ ruleset, rules, placement, traffic, decided, loop, single }) => [
+      ...[ruleset, number(rules), placement, traffic, `${Math.round(100 * decided)} %`],
+      ...figures(loop),
+      ...figures(single),
+    ]),
+    notes: [
+      'loop: over a pool of different packets, a call for each. single: the same packet again and again.',
+      'Above the empty program: the medians less each other, then the least of each less each other.',
+      'The counters of every run were those of the reference interpreter.',
+    ],
+  };
+}
+
+function programTable(rows: readonly ProgramRow[]): Table {
+  return {
+    title: 'The programs',
+    columns: [
+      { title: 'ruleset', align: 'left' },
+      { title: 'rules', align: 'right' },
+      { title: 'program', align: 'left' },
+      { title: 'instructions', align: 'right' },
+      { title: 'compile ms', align: 'right' },
+      { title: 'load ms', align: 'right' },
+      { title: '', align: 'left' },
+    ],
+    rows: rows.map((row) => [
+      ...[row.ruleset, number(row.rules), row.placement],
+      ...('refused' in row
+        ? ['', '', '', `refused: ${row.refused}`]
+        : [number(row.instructions), number(row.compileTime), number(row.loadTime)]),
+    ]),
+  };
+}

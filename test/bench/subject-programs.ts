@@ -1,0 +1,205 @@
+// A ruleset's program in the kernel, twice: as it would be attached, and as a loop over a pool; nothing is attached.
+//
+// The kernel shows a test run's XDP program the loopback device as the one a frame came in by, and a netfilter program
+// as the one it goes out by.
+
+import type { HostFacts } from '../../src/base/features.ts';
+import { type EnforcingPlacement, HOOK_NUMBER } from '../../src/base/hooks.ts';
+import { normalize } from '../../src/base/intervals.ts';
+import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
+import { UnsupportedError } from '../../src/base/unsupported.ts';
+import { encodeInstructions } from '../../src/bpf/encode.ts';
+import type { Program } from '../../src/bpf/image.ts';
+import type { Image } from '../../src/codegen/compile.ts';
+import { passProgram } from '../../src/codegen/dispatcher.ts';
+import { compileRuleset } from '../../src/engine/compile.ts';
+import { readSlots } from '../../src/engine/counters.ts';
+import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
+import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
+import { bpf, COMMAND, pointer, tryLoad } from '../../src/kernel/bpf-call.ts';
+import { KernelError, VerifierError } from '../../src/kernel/errors.ts';
+import { probeFeatures } from '../../src/kernel/features.ts';
+import type { Ruleset } from '../../src/ruleset/model.ts';
+import { buildFrame } from '../harness/packet-builder.ts';
+import type { RulesetShape } from './classify-rulesets.ts';
+import { loopDebug } from './loop-debug.ts';
+import { FRAME, type LoopProgram, loopMaps, loopProgram } from './loop-program.ts';
+
+export const PLACEMENTS: readonly EnforcingPlacement[] = ['xdp', 'netfilter'];
+
+/** What packets of a test run come in and go out by. */
+export const DEVICES: Readonly<Record<EnforcingPlacement, Pick<HookPacket, 'inDevice' | 'outDevice'>>> = {
+  xdp: { inDevice: 'lo', outDevice: '' },
+  netfilter: { inDevice: '', outDevice: 'lo' },
+};
+
+/** A count of what a subject counted, by slot; the last is of packets that nobody could decide. */
+export type SlotCounts = ReturnType<typeof readSlots>;
+
+export type CompiledForBench = { readonly image: Image } | { readonly refused: string };
+
+/** Compiles for this kernel, with the host's address as the only local one. */
+export function compileForBench(
+  ruleset: Ruleset,
+  placement: EnforcingPlacement,
+  host: number | undefined,
+): CompiledForBench {
+  const facts: HostFacts = {
+    addressGeneration: readAddressGeneration(),
+    localDestinations: normalize([...GROUP_ADDRESSES, ...(host === undefined ? [] : [{ low: host, high: host }])]),
+  };
+  const allowInexact = ['loopback', 'output', 'out-device'] as const;
+  const compiled = compileRuleset(ruleset, {
+    placement,
+    allowInexact,
+    features: probeFeatures(),
+    facts,
+    file: 'bench',
+  });
+  return compiled.ok ? { image: compiled.image } : { refused: compiled.diagnostics[0]!.message };
+}
+
+/** Test runs of one program, from its loading to `close`. */
+export class SubjectPrograms {
+  private readonly image: Image | undefined;
+  private readonly program: Program;
+  private readonly context: Uint8Array | undefined;
+  private readonly maps = new Map<string, number>();
+  private readonly memory = new Map<string, Uint8Array>();
+  private readonly whole: number;
+  private loop: { program: number; rounds: Uint8Array; packets: number; maps: readonly number[] } | undefined;
+
+  /** The program for packets of the chain; without an image, the empty program that accepts. Throws if refused. */
+  constructor(placement: EnforcingPlacement, chain: RulesetShape['chain'], image?: Image) {
+    const point = placement === 'xdp' ? 'XDP' : chain;
+    this.image = image;
+    this.program = image?.programs.find((each) => each.point === point)?.program ?? passProgram(placement);
+    this.context = placement === 'xdp' ? undefined : hookState(HOOK_NUMBER[chain]);
+    try {
+      for (const definition of image?.maps ?? []) {
+        const map = createMap(definition);
+        this.maps.set(definition.name, map);
+        if (definition.mmapable) this.memory.set(definition.name, mapMemory(map, definition.valueSize));
+      }
+      this.whole = loadProgram(this.program, this.maps);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get instructions(): number {
+    return this.program.instructions.length;
+  }
+
+  /** Nanoseconds of one packet, whole ones: the mean of `repeat` runs, as the kernel tells it. */
+  runSingle(frame: Uint8Array, repeat: number): number {
+    return testRun(this.whole, frame, this.context, repeat).duration;
+  }
+
+  /** Makes the loop over a pool; what it was before is forgotten. */
+  loadPool(pool: readonly Uint8Array[]): void {
+    this.closeLoop();
+    const definitions = loopMaps(pool);
+    const maps = new Map(this.maps);
+    const own = [definitions.pool, definitions.rounds].map((definition) => {
+      const map = createMap(definition);
+      maps.set(definition.name, map);
+      return map;
+    });
+    const rounds = mapMemory(maps.get(definitions.rounds.name)!, definitions.rounds.valueSize);
+    try {
+      this.loop = {
+        program: loadLoop(loopProgram(this.program, pool.length), maps),
+        rounds,
+        packets: pool.length,
+        maps: own,
+      };
+    } catch (error) {
+      unmapMemory(rounds);
+      for (const map of own) closeDescriptor(map);
+      throw error;
+    }
+  }
+
+  /** Nanoseconds of one packet: the mean over the pool. */
+  runLoop(): number {
+    const { program, rounds, packets } = this.loop!;
+    rounds.fill(0);
+    const { duration } = testRun(program, emptyFrame(), this.context);
+    const done = new DataView(rounds.buffer, rounds.byteOffset).getUint32(0, true);
+    if (done !== packets) throw new Error(`the kernel ended the loop after ${done} of ${packets} packets`);
+    return duration / packets;
+  }
+
+  /** What has been counted since the last call. */
+  takeCounts(): SlotCounts {
+    if (this.image === undefined) return [];
+    const counts = readSlots(0, this.image.manifest, (_, map) => this.memory.get(map));
+    for (const { map } of this.image.manifest.banks) this.memory.get(map)!.fill(0);
+    return counts;
+  }
+
+  close(): void {
+    this.closeLoop();
+    for (const bytes of this.memory.values()) unmapMemory(bytes);
+    for (const map of this.maps.values()) closeDescriptor(map);
+    if (this.whole !== undefined) closeDescriptor(this.whole);
+  }
+
+  private closeLoop(): void {
+    if (this.loop === undefined) return;
+    unmapMemory(this.loop.rounds);
+    for (const descriptor of [this.loop.program, ...this.loop.maps]) closeDescriptor(descriptor);
+    this.loop = undefined;
+  }
+}
+
+/** A frame as the loopback device takes it. */
+export function frameOf(packet: HookPacket): Uint8Array {
+  return buildFrame(packet.bytes, { destination: new Uint8Array(6), source: new Uint8Array(6) });
+}
+
+/** What a test run is given that reads its packets elsewhere. */
+function emptyFrame(): Uint8Array {
+  const frame = new Uint8Array(FRAME);
+  frame.set([8, 0], 12);
+  return frame;
+}
+
+/** The part of `struct nf_hook_state` that a test run takes: hook and protocol family. */
+function hookState(hook: number): Uint8Array {
+  const NFPROTO_IPV4 = 2;
+  const state = new Uint8Array(56);
+  state.set([hook, NFPROTO_IPV4]);
+  return state;
+}
+
+/** Loads a loop, which has two functions and no source lines. */
+function loadLoop(loop: LoopProgram, maps: ReadonlyMap<string, number>): number {
+  const { name, type, instructions } = loop.program;
+  const { btf, funcInfo } = loopDebug(loop);
+  const types = bpf('load the types of a loop', COMMAND.btfLoad, (attr) => {
+    pointer(attr, 0, btf);
+    attr.writeUInt32LE(btf.length, 16);
+  });
+  try {
+    const code = encodeInstructions(instructions, (map) => maps.get(map)!);
+    const encoded = { name, type, code, debug: { btf: types, funcInfo, lineInfo: new Uint8Array() } };
+    const result = tryLoad(encoded);
+    if (result >= 0) return result;
+    const log = Buffer.alloc(1 << 24);
+    tryLoad(encoded, log);
+    throw new VerifierError(name, -result, log.toString('utf8', 0, log.indexOf(0)));
+  } finally {
+    closeDescriptor(types);
+  }
+}
+
+/** Why the kernel did not take a program; other errors are thrown on. */
+export function refusalOf(error: unknown): string {
+  if (error instanceof VerifierError && error.isTooLarge) return 'the verifier says that it is too large';
+  if (error instanceof KernelError || error instanceof UnsupportedError) return error.message;
+  throw error;
+}
