@@ -72,12 +72,13 @@ export function severityOf(diagnostic: Diagnostic): 'error' | 'warning' {
 
 /**
  * Prints a diagnostic for a person: `file:line:column: error: message [code]`, the line with a caret below, the hint.
- * `source` is the whole text the span points into; control characters in it are shown as `?`.
+ * `source` has all lines of the text the span points into; control characters are shown as `?`.
  */
-export function renderDiagnostic(diagnostic: Diagnostic, source: string): string {
+export function renderDiagnostic(diagnostic: Diagnostic, source: readonly string[]): string {
   const { file, span, message, code, hint } = diagnostic;
-  const lines = [`${file}:${span.line}:${span.column}: ${severityOf(diagnostic)}: ${message.trim()} [${code}]`];
-  const text = source.split('\n', span.line)[span.line - 1];
+  const told = message.trim().split('\n').map(withoutControls).join('\n');
+  const lines = [`${file}:${span.line}:${span.column}: ${severityOf(diagnostic)}: ${told} [${code}]`];
+  const text = source[span.line - 1];
   if (text !== undefined) {
     const shown = excerpt(text, span);
     lines.push(`  ${shown.text}`, `  ${' '.repeat(shown.column)}${'^'.repeat(shown.length)}`);
@@ -89,7 +90,11 @@ export function renderDiagnostic(diagnostic: Diagnostic, source: string): string
 /** The part of a long line around the span, at most about 120 units, with the span's place in it. */
 function excerpt(line: string, span: Span): { text: string; column: number; length: number } {
   const start = Math.max(0, span.column - 1 - 60);
-  const text = line.slice(start, start + 120).replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => (c === '\t' ? ' ' : '?'));
+  const text = withoutControls(line.slice(start, start + 120));
   const column = Math.min(span.column - 1 - start, text.length);
   return { text, column, length: Math.max(1, Math.min(span.length, text.length - column)) };
+}
+
+function withoutControls(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => (c === '\t' ? ' ' : '?'));
 }

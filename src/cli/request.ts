@@ -61,5 +61,6 @@ export function printWarnings(program: string, warnings: readonly string[], cont
 export function renderDiagnostics(diagnostics: readonly Diagnostic[], source: string): string {
   const errors = diagnostics.filter((diagnostic) => severityOf(diagnostic) === 'error').length;
   const count = errors === 1 ? '1 error' : `${errors} errors`;
-  return `${diagnostics.map((d) => `${renderDiagnostic(d, source)}\n`).join('')}${count}; nothing was changed.\n`;
+  const lines = diagnostics.length === 0 ? [] : source.split('\n');
+  return `${diagnostics.map((d) => `${renderDiagnostic(d, lines)}\n`).join('')}${count}; nothing was changed.\n`;
 }

@@ -33,6 +33,8 @@ interface ChainDraft {
   policy: Policy | undefined;
   counters: Counters;
   rules: Rule[];
+  /** Which rules say the same: a number each, known once a rule was looked for. */
+  sayings: number[] | undefined;
   readonly span: Span;
 }
 
@@ -43,7 +45,7 @@ export class TableDraft {
   private readonly names: Names;
   private readonly chains: Map<string, ChainDraft>;
   private led: Map<string, number> | undefined;
-  private readonly texts = new WeakMap<Rule, string>();
+  private readonly sayings = new Map<string, number>();
 
   /** Starts from a table; `flush` leaves nothing but the built-in chains and their policies. */
   constructor(from: Table | TableName, at: { span: Span; family: Family; names: Names }, flush: boolean) {
@@ -56,7 +58,7 @@ export class TableDraft {
     this.chains = new Map(
       kept.map(({ name, policy, counters, rules, span }) => [
         name,
-        { name, policy, counters: flush ? ZERO : counters, rules: flush ? [] : [...rules], span },
+        { name, policy, counters: flush ? ZERO : counters, rules: flush ? [] : [...rules], sayings: undefined, span },
       ]),
     );
   }
@@ -81,41 +83,47 @@ export class TableDraft {
   }
 
   append(chain: string, rules: readonly Rule[]): void {
-    const into = this.chain(chain).rules;
+    const into = this.chain(chain);
     this.checkTargets(rules);
     this.noteRules(rules, 1);
-    for (const rule of rules) into.push(rule);
+    for (const rule of rules) {
+      into.rules.push(rule);
+      into.sayings?.push(this.saying(rule));
+    }
   }
 
   /** Puts each rule at the number, counted from 1, so that the last one comes first. */
   insert(chain: string, number: number, rules: readonly Rule[]): void {
-    const into = this.chain(chain).rules;
-    if (number > into.length + 1) throw this.badIndex('insertion', chain, number);
+    const into = this.chain(chain);
+    if (number > into.rules.length + 1) throw this.badIndex('insertion', chain, number);
     this.checkTargets(rules);
-    this.noteRules(rules, 1);
-    for (const rule of rules) into.splice(number - 1, 0, rule);
+    for (const rule of rules) this.splice(into, number - 1, 0, rule);
   }
 
   replace(chain: string, number: number, rule: Rule): void {
-    const into = this.chain(chain).rules;
-    if (number > into.length) throw this.badIndex('replacement', chain, number);
+    const into = this.chain(chain);
+    if (number > into.rules.length) throw this.badIndex('replacement', chain, number);
     this.checkTargets([rule]);
-    this.noteRules([into[number - 1]!], -1);
-    this.noteRules([rule], 1);
-    into[number - 1] = rule;
+    this.splice(into, number - 1, 1, rule);
   }
 
   deleteNumber(chain: string, number: number): void {
-    const from = this.chain(chain).rules;
-    if (number > from.length) throw this.badIndex('deletion', chain, number);
-    this.noteRules(from.splice(number - 1, 1), -1);
+    const from = this.chain(chain);
+    if (number > from.rules.length) throw this.badIndex('deletion', chain, number);
+    this.splice(from, number - 1, 1);
+  }
+
+  private splice({ rules, sayings }: ChainDraft, at: number, taken: number, ...put: readonly Rule[]): void {
+    this.noteRules(put, 1);
+    this.noteRules(rules.splice(at, taken, ...put), -1);
+    sayings?.splice(at, taken, ...put.map((rule) => this.saying(rule)));
   }
 
   /** Deletes the first rule that says the same, for each of the rules. */
   deleteRules(chain: string, rules: readonly Rule[]): void {
     for (const rule of rules) {
       const index = this.indexOf(chain, rule);
-      this.noteRules(this.chain(chain).rules.splice(index, 1), -1);
+      this.splice(this.chain(chain), index, 1);
     }
   }
 
@@ -125,11 +133,13 @@ export class TableDraft {
   }
 
   private indexOf(chain: string, rule: Rule): number {
-    const from = this.chains.get(chain)?.rules;
-    if (from !== undefined) this.checkTargets([rule]);
-    const wanted = this.text(rule);
-    const index = from?.findIndex((each) => this.text(each) === wanted) ?? -1;
-    if (index >= 0) return index;
+    const from = this.chains.get(chain);
+    if (from !== undefined) {
+      this.checkTargets([rule]);
+      from.sayings ??= from.rules.map((each) => this.saying(each));
+      const index = from.sayings.indexOf(this.saying(rule));
+      if (index >= 0) return index;
+    }
     // The library tells less once it has looked for a chain of the target's name.
     const { target } = rule;
     const isPlain = target.kind === 'none' || (target.kind === 'extension' && RESERVED_CHAINS.has(target.extension));
@@ -145,13 +155,12 @@ export class TableDraft {
     }
   }
 
-  private text(rule: Rule): string {
-    let text = this.texts.get(rule);
-    if (text === undefined) {
-      text = printRule(rule, this.family, this.names);
-      this.texts.set(rule, text);
-    }
-    return text;
+  private saying(rule: Rule): number {
+    const text = printRule(rule, this.family, this.names);
+    const known = this.sayings.get(text);
+    if (known !== undefined) return known;
+    this.sayings.set(text, this.sayings.size);
+    return this.sayings.size - 1;
   }
 
   private badIndex(of: string, chain: string, number: number): EditError {
@@ -165,6 +174,7 @@ export class TableDraft {
     for (const each of this.selected(chain)) {
       this.noteRules(each.rules, -1);
       each.rules = [];
+      each.sayings = undefined;
     }
   }
 
@@ -173,7 +183,7 @@ export class TableDraft {
     for (const each of this.selected(chain)) {
       if (number === undefined) {
         each.counters = ZERO;
-        each.rules = each.rules.map((rule) => ({ ...rule, counters: ZERO }));
+        each.rules = each.rules.map((rule) => (rule.counters === ZERO ? rule : { ...rule, counters: ZERO }));
       } else {
         const rule = each.rules[number - 1];
         if (rule === undefined) throw this.badIndex('counter', each.name, number);
@@ -186,7 +196,7 @@ export class TableDraft {
     if (this.isChain(name) || RESERVED_CHAINS.has(name)) {
       throw new EditError('chain-in-use', 'Chain already exists', `the chain \`${name}' exists already`);
     }
-    this.chains.set(name, { name, policy: undefined, counters: ZERO, rules: [], span });
+    this.chains.set(name, { name, policy: undefined, counters: ZERO, rules: [], sayings: undefined, span });
   }
 
   /** Removes a user chain, or all: they must be empty, and no rule may lead to them. Of several refused the last counts. */
@@ -236,17 +246,21 @@ export class TableDraft {
     }
     const chain = this.chain(from);
     if (this.isBuiltin(from)) throw new EditError('chain-in-use', NO_CHAIN, `the chain ${from} is built in`);
+    const led = this.references().get(from);
     const all = [...this.chains.values()];
-    this.led = undefined;
     chain.name = to;
     this.chains.clear();
+    for (const each of all) this.chains.set(each.name, each);
+    if (led === undefined) return;
+    this.led?.delete(from);
+    this.led?.set(to, led);
     for (const each of all) {
       each.rules = each.rules.map((rule) =>
         'chain' in rule.target && rule.target.chain === from
           ? { ...rule, target: { ...rule.target, chain: to } }
           : rule,
       );
-      this.chains.set(each.name, each);
+      each.sayings = undefined;
     }
   }
 

@@ -50,7 +50,7 @@ export function checkCorpusFile(corpus: string, { name, family }: CorpusFile): C
       name,
       difference: errors
         .slice(0, 3)
-        .map((diagnostic) => `${renderDiagnostic(diagnostic, text)}\n`)
+        .map((diagnostic) => `${renderDiagnostic(diagnostic, text.split('\n'))}\n`)
         .join(''),
     };
   }

@@ -63,7 +63,7 @@ function complaintOf(file: string, { table, rule, saved, result }: Vector, chain
   const errors = diagnostics.filter((diagnostic) => severityOf(diagnostic) === 'error');
   if (errors.length > 0) {
     if (result === 'FAIL' && !errors.every(({ code }) => UNKNOWN.has(code))) return undefined;
-    return errors.map((diagnostic) => renderDiagnostic(diagnostic, text)).join('\n');
+    return errors.map((diagnostic) => renderDiagnostic(diagnostic, text.split('\n'))).join('\n');
   }
   if (result === 'FAIL') return `${chain}: should be refused`;
   const printed = printRuleset(ruleset)

@@ -38,7 +38,8 @@ async function main([word, json]: readonly string[]): Promise<number> {
   const path = relative(process.cwd(), word ?? DEFAULT_RULESET);
   const text = readFileSync(path, 'utf8');
   const { ruleset, diagnostics } = parseRuleset(text, { file: path });
-  if (diagnostics.length > 0) throw new DemoError(diagnostics.map((one) => renderDiagnostic(one, text)).join('\n'));
+  if (diagnostics.length > 0)
+    throw new DemoError(diagnostics.map((one) => renderDiagnostic(one, text.split('\n'))).join('\n'));
   const table = ruleset.tables.find(({ name }) => name === 'filter');
   if (table === undefined) throw new DemoError(`${path} has no filter table`);
   const { from, packets } = packetsFor(path);

@@ -14,6 +14,6 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.rules')))('%s', a
   const answer =
     diagnostics.length === 0
       ? printRuleset(ruleset, { counters: true })
-      : `${diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, text)).join('\n\n')}\n`;
+      : `${diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, text.split('\n'))).join('\n\n')}\n`;
   await expect(answer).toMatchFileSnapshot(new URL(name.replace('.rules', '.expected'), folder).pathname);
 });

@@ -136,6 +136,20 @@ describe('findings in a file', () => {
     expect(findings(text)).toEqual(found);
   });
 
+  test('rules and chains come and go in one file', () => {
+    const text = [
+      '*filter',
+      ...[':a -', ':b -', '-A INPUT -j a', '-A a -s 10.0.0.1 -j b', '-A a -s 10.0.0.2 -j b', '-D a -s 10.0.0.2 -j b'],
+      ...['-A a -s 10.0.0.3 -j b', '-E b c', '-D a -s 10.0.0.3 -j c', '-I a -j c', '-R a 1 -g c', '-D a -g c'],
+      ...['-Z a', '-D a -s 10.0.0.1 -j c', '-X c', '-F INPUT', '-X a', '-N a', '-A INPUT -g a', 'COMMIT', ''],
+    ].join('\n');
+    const { ruleset, diagnostics } = parse(text);
+    expect(diagnostics).toEqual([]);
+    expect(printRuleset(ruleset)).toBe(
+      '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:a - [0:0]\n-A INPUT -g a\nCOMMIT\n',
+    );
+  });
+
   test('every table is read', () => {
     const text =
       '*raw\n-A PREROUTING -i +\nCOMMIT\n*nat\n:POSTROUTING DROP [1:2]\nCOMMIT\n*security\n-A INPUT -j x\nCOMMIT\n';
