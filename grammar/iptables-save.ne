@@ -50,9 +50,6 @@ protocol -> numberOrName                                                 {% id %
 
 port -> numberOrName                                                     {% id %}
 
-portRange -> numberOrName                                                {% node.onePort %}
-           | numberOrName:? %colon numberOrName:?                        {% node.portRange %}
-
 hardwareAddress -> %hex:? (%colon %hex:?):*                              {% node.octets %}
 
 numberOrName -> %number                                                  {% node.number %}

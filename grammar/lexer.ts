@@ -29,7 +29,6 @@ export const lexer = moo.states({
   interface: { plus: /\+(?![\s\S])/, name: /[^\n]+?(?=\+?(?![\s\S]))/ },
   protocol: { number: numbersBefore('\\n'), name: rest },
   port: { number: numbersBefore('\\n'), name: rest },
-  portRange: { colon: ':', number: numbersBefore(':'), name: /[^:\n]+/ },
   // Two characters for strtoul with base 16, a sign or blank among them if need be.
   hardwareAddress: {
     colon: ':',

@@ -38,12 +38,6 @@ export interface InterfaceNode {
   readonly prefix: boolean;
 }
 
-/** A missing end is 0 or the largest port. */
-export interface PortRangeNode {
-  readonly low?: NumberOrName;
-  readonly high?: NumberOrName;
-}
-
 export interface MaskedIntegerNode {
   readonly value: bigint;
   readonly mask?: bigint;
@@ -92,13 +86,6 @@ export const interfaceName = ([token]: [Token]): InterfaceNode => ({ name: token
 export const interfacePrefix = ([token]: [Optional<Token>]): InterfaceNode => ({
   name: token?.value ?? '',
   prefix: true,
-});
-
-export const onePort = ([port]: [NumberOrName]): PortRangeNode => ({ low: port, high: port });
-
-export const portRange = ([low, , high]: [Optional<NumberOrName>, Token, Optional<NumberOrName>]): PortRangeNode => ({
-  ...(low !== null && { low }),
-  ...(high !== null && { high }),
 });
 
 export const integer = ([token]: [Token]): bigint => parseInteger(token.value);

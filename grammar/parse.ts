@@ -5,15 +5,7 @@
 import nearley from 'nearley';
 import { type Failure, type OptionScope, RuleLexer, type Word } from './getopt.ts';
 import compiled from './iptables-save.generated.ts';
-import type {
-  AddressNode,
-  InterfaceNode,
-  LineWords,
-  MaskedIntegerNode,
-  NumberOrName,
-  PortRangeNode,
-  RuleLine,
-} from './nodes.ts';
+import type { AddressNode, InterfaceNode, LineWords, MaskedIntegerNode, NumberOrName, RuleLine } from './nodes.ts';
 
 /** The kinds of value, and what each is parsed to. */
 export interface ValueNodes {
@@ -26,7 +18,6 @@ export interface ValueNodes {
   interface: InterfaceNode;
   protocol: NumberOrName;
   port: NumberOrName;
-  portRange: PortRangeNode;
   hardwareAddress: readonly number[];
 }
 
@@ -81,7 +72,6 @@ const NUMERIC: ReadonlySet<keyof ValueNodes> = new Set([
   'decimal',
   'protocol',
   'port',
-  'portRange',
 ] as const);
 
 /** What `readNumbers` found last: the numbers, and the text with a mark in the place of each. */

@@ -38,6 +38,8 @@ export interface CommandContext {
   readonly table: string;
   /** Where the rule came from. */
   readonly span: Span;
+  /** In a file, whether a chain line has named it so far. */
+  isDeclared?(name: string): boolean;
   /** In a file, the name of the program that reads it: some options cannot stand there. Absent on a command line. */
   readonly fileOf?: string;
   /** The line may be longer than a file's: it was printed here. */
@@ -116,7 +118,7 @@ function readCommand(
   counters?: Counters,
   bracketed?: Word,
 ): CommandResult {
-  const scope = new RuleScope(context.names, context.family);
+  const scope = new RuleScope(context.names, context.family, context.isDeclared);
   const { line, failure, leftOver } = parseRule(words, bracketed, scope);
   const draft = new RuleDraft(context, scope);
   if (counters !== undefined) draft.settings.set('set-counters', bracketed ?? nowhere(words));

@@ -80,6 +80,9 @@ class FileParser {
   private readonly tables: Map<TableName, Table>;
   /** Of the table: what a target's name means depends on its chains. */
   private shapes: RuleShapes;
+  /** The names of all chain lines so far. */
+  private readonly declared = new Set<string>();
+  private readonly isDeclared = (name: string): boolean => this.declared.has(name);
   private table: TableDraft | undefined;
   /** A section of which nothing is read: there is no such table, or the file is too large. */
   private skipping = false;
@@ -223,6 +226,7 @@ class FileParser {
       this.report('bad-chain', message, name.offset, name.text.length);
       return;
     }
+    this.declared.add(name.text);
     if (!table.isBuiltin(name.text)) this.declare(name.text, name.offset, table);
     if (policy === undefined) {
       const hint = 'a chain line is `:chain policy [packets:bytes]`, the policy of a user chain is `-`';
@@ -284,6 +288,7 @@ class FileParser {
     if (counters === 'bad') return;
     const context: CommandContext = {
       ...{ family: this.family, names: this.names, table: table.name, fileOf: this.program },
+      isDeclared: this.isDeclared,
       ...{ span: this.spanOfText(line), anyLength: this.options.anyLength === true },
     };
     const result = readLineCommand(line, context, counters);

@@ -60,9 +60,13 @@ export class RuleScope implements OptionScope {
   private readonly family: Family;
   private readonly base: readonly BaseOption[];
 
-  constructor(names: Names, family: Family) {
+  private readonly isDeclared: (name: string) => boolean;
+
+  /** `isDeclared`: whether a file has a line `:name`, so that iptables looks for no target of that name any more. */
+  constructor(names: Names, family: Family, isDeclared: (name: string) => boolean = () => false) {
     this.names = names;
     this.family = family;
+    this.isDeclared = isDeclared;
     this.base = LONG_OPTIONS[family];
   }
 
@@ -117,7 +121,7 @@ export class RuleScope implements OptionScope {
 
   /** A chain of the same name wins in the end; whether what is left is a chain is asked when the rule is put in. */
   private loadTarget(word: Word): void {
-    const extension = findTarget(word.text, this.family);
+    const extension = this.isDeclared(word.text) ? undefined : findTarget(word.text, this.family);
     if (extension !== undefined && this.target === undefined) this.target = this.load(extension, word);
   }
 

@@ -46,6 +46,7 @@ const CASES: readonly (readonly [name: string, input: string, words?: string])[]
   ['a chain of 28 bytes', filter(`:${'a'.repeat(28)} - [0:0]`)],
   ['a chain of 29 bytes', filter(`:${'a'.repeat(29)} - [0:0]`)],
   ['a chain named like a target', filter(':LOG - [0:0]\n-A INPUT -j LOG')],
+  ['options of a target that is a chain', filter(':LOG - [0:0]\n-A INPUT -j LOG --log-level 3')],
   ['a chain with a dash in front', filter(':-c - [0:0]')],
   ['a chain twice', filter(':c - [0:0]\n:c - [0:0]')],
   ['a chain named DROP', filter(':DROP - [0:0]')],

@@ -106,7 +106,7 @@ export const CLASSES: readonly DifferenceClass[] = [
       kind === 'print' &&
       theirs ===
         ours.replaceAll(
-          / --tcp-flags NONE \S+| ! (-[io] \+|--[sd]port 0:65535|--(\w+spi|fragid) 0:4294967295)(?= |$)/gm,
+          / --tcp-flags NONE \S+| ! (-[io] \+|--[sd]port 0:65535|--mh-type 0:255|--(\w+spi|fragid|rt-segsleft) 0:4294967295)(?= |$)/gm,
           '',
         ),
   },

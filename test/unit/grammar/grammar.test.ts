@@ -45,18 +45,6 @@ const VALUES: { [K in keyof ValueNodes]: { good: [string, ValueNodes[K]][]; bad:
     ],
     bad: [['', 0]],
   },
-  portRange: {
-    good: [
-      ['80', { low: { number: 80 }, high: { number: 80 } }],
-      [':', {}],
-      ['010:', { low: { number: 8 } }],
-      ['ftp-data:+22', { low: { name: 'ftp-data' }, high: { number: 22 } }],
-    ],
-    bad: [
-      ['', 0],
-      ['1:2:3', 3],
-    ],
-  },
   integer: {
     good: [
       ['7', 7n],
@@ -167,7 +155,7 @@ test('a plain number is read as the grammar reads it', () => {
   const numeric = KINDS.filter(
     (kind) => parseValue(kind, '7').ok && kind !== 'hardwareAddress' && kind !== 'interface',
   );
-  expect(numeric.length).toBeGreaterThan(8);
+  expect(numeric.length).toBeGreaterThan(6);
   fc.assert(
     fc.property(fc.constantFrom(...numeric), fc.integer({ min: 0, max: 999_999_999 }), (kind, number) => {
       // A plus sign means the same and takes the way through the grammar.
