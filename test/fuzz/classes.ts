@@ -153,7 +153,7 @@ export const CLASSES: readonly DifferenceClass[] = [
   {
     name: 'what would not read back as it is',
     reason:
-      'iptables-save prints `--seconds` beyond 31 bits as negative, a rate of bytes that is too large for its unit in bytes that it does not read, rounds a rate in bits, and leaves out the interval of a rate that is limited.',
+      'iptables-save prints `--seconds` beyond 31 bits as negative, a rate of bytes that is too large for its unit in bytes that it does not read, rounds a rate in bits, forgets the base of ports (`/4`), and leaves out the interval of a rate that is limited.',
     example: inFilter('-A INPUT -m recent --update --seconds 4294967294'),
     applies: ({ kind, theirs, ours }) => {
       const plain = (saved: string) =>
@@ -161,6 +161,7 @@ export const CLASSES: readonly DifferenceClass[] = [
           .replaceAll(/ --hashlimit-rate-interval \d+/g, '')
           .replaceAll(/ --rateest-bps(\d?) \d+[KM]?bit/g, ' --rateest-bps$1')
           .replaceAll(/ --seconds -?\d+/g, ' --seconds')
+          .replaceAll(/(--to-(?:source|ports) \S*\d-\d+)\/\d+/g, '$1')
           .replaceAll(/ \d+(b|kb|mb)\/s/g, ' b/s');
       return kind === 'print' && plain(theirs) === plain(ours);
     },

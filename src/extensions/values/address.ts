@@ -42,7 +42,7 @@ function oddAddresses(text: string, family: Family, names: Names): readonly Mask
   if (slash < 0) throw notFound(element);
   const mask = element.slice(slash + 1);
   const length = mask.trimStart();
-  if (length !== mask && /^[+0-9]/.test(length)) {
+  if (length !== mask && /^\+?[0-9][0-9a-fA-FxX]*$/.test(length)) {
     return maskedAddresses(`${element.slice(0, slash)}/${length}`, family, names);
   }
   if (!parseValue('addressList', `0/${mask}`).ok) throw new ValueError(`invalid mask \`${mask}' specified`);
