@@ -24,6 +24,9 @@ import { printWarnings, whereToEnforce, withEngine } from './request.ts';
 const SPAN = { line: 1, column: 1, length: 1 };
 
 export function iptables(words: readonly string[], context: Context, program: Program): number {
+  // Node has put a mark for every byte that is no UTF-8: the rule would say something else.
+  const foreign = words.find((word) => word.includes('\ufffd'));
+  if (foreign !== undefined) throw parameterProblem(program.name, `\`${foreign}' is not UTF-8 text`);
   const result = readWordsCommand(words, {
     ...{ family: program.family, names: commandNames(context), table: 'filter', span: SPAN },
   });

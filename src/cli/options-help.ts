@@ -59,8 +59,8 @@ const MANNER: Readonly<Partial<Record<SettingName, Text>>> = {
   wait: { value: '[SECONDS]', about: 'how long to wait for another command to end (default: for ever)' },
   'wait-interval': { value: 'MICROSECONDS', about: 'taken for compatibility, does nothing' },
   modprobe: { value: 'COMMAND', about: 'taken for compatibility, does nothing' },
-  ipv4: { about: 'do nothing unless the command is for IPv4' },
-  ipv6: { about: 'do nothing unless the command is for IPv6' },
+  ipv4: { about: 'refused by a command for IPv6, which leaves such a line of a file out' },
+  ipv6: { about: 'refused by a command for IPv4, which leaves such a line of a file out' },
   help: { about: 'print this text; behind -m or -j also the options of what is named' },
   version: { about: 'print the version' },
 };

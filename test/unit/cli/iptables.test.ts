@@ -142,6 +142,13 @@ test.each([
   expect(run(`iptables -vv ${words}`)[2].split('\n')[0]).toBe(`iptables: ${reason}`);
 });
 
+test('bytes that are no text are not taken for others', () => {
+  firewall.hold(RULES);
+  const [code, out, err] = run('iptables -A INPUT -m comment --comment \ufffd');
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toMatch(/^iptables v1\.8\.9 \(bpf\): `\ufffd' is not UTF-8 text\n/);
+});
+
 test('a chain may be called like what every object has', () => {
   firewall.hold(RULES);
   for (const name of ['__proto__', 'constructor', 'toString']) {
