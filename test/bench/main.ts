@@ -13,10 +13,11 @@ import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { classify } from './classify.ts';
+import { commands } from './commands.ts';
 import { parse } from './parse.ts';
 import { renderTable } from './table.ts';
 
-const BENCHES: readonly Bench[] = [parse, classify];
+const BENCHES: readonly Bench[] = [parse, classify, commands];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

@@ -15,6 +15,8 @@ export class Commands {
   private readonly namespace: Namespace;
   private readonly dist: string;
   private readonly directory: string;
+  /** What makes a command use the directories. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 
   /** `dist` is where the bundles are. */
   constructor(namespace: Namespace, dist: string) {
@@ -24,17 +26,17 @@ export class Commands {
     this.directory = mkdtempSync(join(PARENT, `${PREFIX}-${process.pid}-`));
     // Not the machine's own configuration.
     writeFileSync(join(this.directory, 'config.json'), '{}');
-  }
-
-  /** Runs `bpfilter WORD…`, or one of `iptables`, `restore` and `save`; throws what it said unless it succeeds. */
-  run(command: 'bpfilter' | 'iptables' | 'restore' | 'save', words: readonly string[], input = ''): string {
-    const bundle = command === 'bpfilter' ? ['bpfilter.js'] : ['iptables-bpf.cjs', command];
-    const env = {
+    this.environment = {
       ...process.env,
       BPFILTER_CONFIG: join(this.directory, 'config.json'),
       BPFILTER_RUN_DIR: join(this.directory, 'run'),
       BPFILTER_STATE_DIR: join(this.directory, 'state'),
     };
+  }
+
+  /** Runs `bpfilter WORD…`, or one of `iptables`, `restore` and `save`; throws what it said unless it succeeds. */
+  run(command: 'bpfilter' | 'iptables' | 'restore' | 'save', words: readonly string[], input = ''): string {
+    const bundle = command === 'bpfilter' ? ['bpfilter.js'] : ['iptables-bpf.cjs', command];
     const { status, stdout, stderr } = spawnSync(
       'ip',
       [
@@ -46,7 +48,7 @@ export class Commands {
         ...bundle.slice(1),
         ...words,
       ],
-      { input, env, encoding: 'utf8' },
+      { input, env: this.environment, encoding: 'utf8' },
     );
     if (status !== 0) throw new Error(`${command} ${words.join(' ')}: exit code ${status}\n${stderr}`);
     return stdout;
