@@ -47,8 +47,9 @@ export const limit: MatchExtension<LimitData> = {
 
   check({ period, burst }) {
     const all = credits(BigInt.asUintN(32, BigInt(period) * BigInt(burst)));
-    if (burst === 0 || all < credits(BigInt(period))) return 'so many packets at once are too many for so slow a rate';
-    return undefined;
+    if (burst > 0 && all >= credits(BigInt(period))) return undefined;
+    const message = 'so many packets at once are too many for so slow a rate';
+    return { message, reason: 'Numerical result out of range' };
   },
 
   print: ({ period, burst }) => [

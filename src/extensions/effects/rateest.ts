@@ -145,7 +145,7 @@ export const rateest: MatchExtension<RateestData> = {
 };
 
 function modeWords({ comparison, negated }: RateestData, prefix: string): string[] {
-  return [...(negated ? ['!'] : []), `${prefix}${comparison}`];
+  return [...(negated ? ['!'] : []), ...(comparison === undefined ? [] : [`${prefix}${comparison}`])];
 }
 
 function printRates(data: RateestData, kind: 'bps' | 'pps', first: string, second: string): string[] {

@@ -72,7 +72,10 @@ export const string: MatchExtension<StringData> = {
 
   check({ pattern, algorithm, from, to }) {
     if (from > to) return 'the search would end before it begins';
-    if (!ALGORITHMS.includes(algorithm)) return `there is no algorithm "${algorithm}" for texts`;
+    if (!ALGORITHMS.includes(algorithm)) {
+      const message = `there is no algorithm "${algorithm}" for texts`;
+      return { message, reason: 'No chain/target/match by that name' };
+    }
     return pattern.length === 0 ? 'the text is empty' : undefined;
   },
 

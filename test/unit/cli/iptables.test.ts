@@ -124,6 +124,10 @@ test.each([
   ['-I INPUT 4', 'Index of insertion too big.'],
   ['-R INPUT 3 -j web', 'Index of replacement too big.'],
   ['-A web -j web', 'Too many levels of symbolic links.'],
+  ['-A INPUT -m limit --limit 1/day --limit-burst 0', 'Numerical result out of range.'],
+  ['-A INPUT -m hashlimit --hashlimit 1/day --hashlimit-name a', 'Numerical result out of range.'],
+  ['-A INPUT -m string --string a --algo wrong', 'No chain/target/match by that name.'],
+  ['-t raw -A OUTPUT -p udp -j CT --helper ftp', 'No chain/target/match by that name.'],
   ['-A INPUT -m tcp', "Invalid argument. Run `dmesg' for more information."],
 ])('iptables %s is refused with the reason that iptables gives', (words, reason) => {
   firewall.hold(RULES);
@@ -140,6 +144,12 @@ test.each([
 ])('iptables -vv %s: behind its table iptables says less', (words, reason) => {
   firewall.hold(RULES);
   expect(run(`iptables -vv ${words}`)[2].split('\n')[0]).toBe(`iptables: ${reason}`);
+});
+
+test('-v of a match that does not say how to compare leaves that out', () => {
+  firewall.hold(RULES);
+  const [code, out] = run('iptables -v -A INPUT -m rateest --rateest RE1 --rateest-bps');
+  expect([code, out]).toEqual([1, '  all opt -- in * out *  0.0.0.0/0  -> 0.0.0.0/0   rateest match RE1 bps 0\n']);
 });
 
 test('bytes that are no text are not taken for others', () => {
