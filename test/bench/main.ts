@@ -16,8 +16,9 @@ import { classify } from './classify.ts';
 import { commands } from './commands.ts';
 import { parse } from './parse.ts';
 import { renderTable } from './table.ts';
+import { veth } from './veth.ts';
 
-const BENCHES: readonly Bench[] = [parse, classify, commands];
+const BENCHES: readonly Bench[] = [parse, classify, veth, commands];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

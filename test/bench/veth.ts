@@ -1,0 +1,91 @@
+// What it costs to drop a frame that really arrives, beside the peers: packets in a second, and CPU time of each.
+//
+// Each subject has a wire of its own between two namespaces, with the same blacklist in force and the same frames on it,
+// all of which the list drops. What each counted is compared with what its device received.
+
+import { formatAddress } from '../../src/base/ipv4.ts';
+import { type Namespace, withNamespaces } from '../harness/namespace.ts';
+import type { Bench, BenchOptions, BenchResult } from './bench.ts';
+import { CLASSIFY_RULESETS, type RulesetShape } from './classify-rulesets.ts';
+import { takeTurns } from './measure.ts';
+import { packetOf } from './rule-shape.ts';
+import { frameOf } from './subject-programs.ts';
+import { TRAFFIC } from './traffic.ts';
+import { DROPPERS, type Dropper, type Enforced } from './veth-subjects.ts';
+import { type DropRow, dropTables } from './veth-tables.ts';
+import { onSenderCpu, Wire, type WireSample } from './wire.ts';
+
+const SIZES = [100, 1_000, 10_000, 50_000];
+const POOL = 8192;
+/** Frames sent for a sample. */
+const FRAMES = 400_000;
+
+export const veth: Bench = {
+  name: 'veth',
+  summary: 'frames over a veth pair that a blacklist drops, beside iptables-legacy, iptables-nft and an nft set',
+  run: async (options) => {
+    const rows: DropRow[] = [];
+    for (const rules of options.sizes ?? SIZES) {
+      options.progress(`${rules} rules`);
+      const labels = DROPPERS.flatMap((_, number) => [`send${number}`, `receive${number}`]);
+      rows.push(...(await withNamespaces(labels, (made) => measure(rules, made, options))));
+    }
+    return { tables: dropTables(rows), data: rows } satisfies BenchResult;
+  },
+};
+
+interface Running {
+  readonly dropper: Dropper;
+  readonly wire: Wire;
+  readonly enforced: Enforced;
+  readonly samples: WireSample[];
+}
+
+function measure(rules: number, namespaces: readonly Namespace[], options: BenchOptions): DropRow[] {
+  const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
+  const frames = TRAFFIC.find(({ name }) => name === 'uniform')!
+    .flows(shape, POOL)
+    .map((flow) => frameOf(packetOf(flow, 'INPUT', { inDevice: '', outDevice: '' })));
+  const running: Running[] = [];
+  const rows: DropRow[] = [];
+  const wires: Wire[] = [];
+  try {
+    for (const [number, dropper] of DROPPERS.entries()) {
+      const [sender, receiver] = [namespaces[2 * number]!, namespaces[2 * number + 1]!];
+      const wire = new Wire(number, sender, receiver, frames);
+      wires.push(wire);
+      becomeHost(receiver, wire.device, shape);
+      const enforced = dropper.enforce(shape, receiver, wire.device);
+      if ('refused' in enforced) rows.push({ rules, subject: dropper.name, refused: enforced.refused });
+      else running.push({ dropper, wire, enforced, samples: [] });
+    }
+    onSenderCpu(() =>
+      takeTurns(
+        running.map(({ dropper, wire, samples }) => ({
+          name: dropper.name,
+          sample: () => samples[samples.push(wire.send(FRAMES)) - 1]!.cpu,
+        })),
+        options,
+      ),
+    );
+    for (const { dropper, enforced, samples } of running) {
+      const received = samples.reduce((sum, sample) => sum + sample.received, 0);
+      const dropped = enforced.dropped();
+      if (dropped !== undefined && dropped !== received) {
+        throw new Error(`${dropper.name} counted ${dropped} packets, but ${received} arrived`);
+      }
+      const kept = samples.slice(options.warmUps);
+      rows.push({ rules, subject: dropper.name, cpu: kept.map((s) => s.cpu), rate: kept.map((s) => s.rate) });
+    }
+    return rows;
+  } finally {
+    for (const { enforced } of running) enforced.remove();
+    for (const wire of wires) wire.close();
+  }
+}
+
+/** Makes a namespace the host that the frames are for, whatever they come from. */
+function becomeHost(namespace: Namespace, device: string, { host }: RulesetShape): void {
+  namespace.ip(`addr add ${formatAddress(host!)}/32 dev ${device}`);
+  for (const scope of ['all', device]) namespace.sysctl(`net.ipv4.conf.${scope}.rp_filter`, 0);
+}
