@@ -87,6 +87,9 @@ const REASONS_BEHIND_TABLE: ReadonlyMap<string, string> = new Map([
   ['Chain already exists', 'File exists'],
 ]);
 
+/** What stands for EINVAL, whoever refused: iptables then points to the kernel's log. */
+const WRONG_ARGUMENT: ReadonlySet<string> = new Set(['Invalid argument', 'Bad policy name']);
+
 /** One command on one table of the rules in force. */
 class Session {
   private readonly engine: Engine;
@@ -207,7 +210,8 @@ class Session {
   }
 
   private refused(reason: string, message: string): CommandError {
-    const { text, exitCode } = refusal(this.program.name, reason);
+    const told = WRONG_ARGUMENT.has(reason) ? `${reason}. Run \`dmesg' for more information` : reason;
+    const { text, exitCode } = refusal(this.program.name, told);
     return new CommandError(`${text}${this.program.name}: ${message}\n`, exitCode);
   }
 

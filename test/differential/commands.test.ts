@@ -22,18 +22,26 @@ const BATCH = 50;
 const FOLDER = new URL('text-cases/', import.meta.url);
 const pool = await textPool();
 
-/** Objects of the kernel; sizes that it cuts only when it has them; and iptables takes one icmp6 match for another when it looks for a rule. */
-const isBeyond = (words: readonly string[]) =>
-  words.includes('--nfacct-name') ||
-  words.includes('5000000') ||
-  (words.includes('--icmpv6-type') && words.some((word) => word === '-C' || word === '-D'));
+/**
+ * Objects of the kernel; sizes that it cuts only when it has them. And oddities of iptables: it takes one icmp6 match for
+ * another when it looks for a rule, lets -E lose the counters of policies, does not know the value of an attached -p, and
+ * shows a port of HMARK as 0 beside an SPI.
+ */
+function isBeyond(words: readonly string[], earlier: readonly (readonly string[])[]): boolean {
+  const has = (command: readonly string[], ...any: readonly string[]) => any.some((word) => command.includes(word));
+  return (
+    has(words, '--nfacct-name', '5000000', '--hmark-spi') ||
+    words.some((word) => /^-p.|^--prot.*=/.test(word)) ||
+    (has(words, '--icmpv6-type') && has(words, '-C', '-D')) ||
+    (has(words, '-E') && earlier.some((command) => has(command, '-P') && has(command, '-c')))
+  );
+}
 
 /** Left out by iptables-save and -S, printed here. */
 const unprinted = (text: string) => text.replaceAll(/ ! (-[io] \+|--[sd]port 0:65535)(?= |$)/gm, '');
 
 /** What the machine has not, or has otherwise than a test without a kernel: behind such a command all may differ. */
-const BEYOND =
-  /missing kernel module\?|Set .* doesn't exist|failed to get bpf object|Run `dmesg' for more|unable to load/;
+const BEYOND = /missing kernel module\?|Set .* doesn't exist|failed to get bpf object|unable to load/;
 
 test('random sequences of commands', async () => {
   const cases = Array.from({ length: CASES }, (_, i) => {
@@ -47,7 +55,9 @@ test('random sequences of commands', async () => {
     const batch = cases.slice(at, at + BATCH);
     const theirs = await askCommands(batch);
     batch.forEach((given, i) => {
-      const until = theirs[i]!.findIndex(({ message }, j) => BEYOND.test(message) || isBeyond(given.commands[j]!));
+      const until = theirs[i]!.findIndex(
+        ({ message }, j) => BEYOND.test(message) || isBeyond(given.commands[j]!, given.commands.slice(0, j)),
+      );
       const known = until < 0 ? theirs[i]! : theirs[i]!.slice(0, until);
       compared += known.length;
       succeeded += known.filter(({ exitCode }) => exitCode === 0).length;

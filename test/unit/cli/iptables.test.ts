@@ -108,9 +108,9 @@ test('commands change the ruleset in force, and hand over the rules that stay', 
 test.each([
   ['-N web', 'Chain already exists.'],
   ['-X web', 'Too many links.'],
-  ['-X INPUT', 'Invalid argument.'],
+  ['-X INPUT', "Invalid argument. Run `dmesg' for more information."],
   ['-E web INPUT', 'File exists.'],
-  ['-P INPUT REJECT', 'Bad policy name.'],
+  ['-P INPUT REJECT', "Bad policy name. Run `dmesg' for more information."],
   ['-P web DROP', 'Bad built-in chain name.'],
   ['-A nope -j ACCEPT', 'No chain/target/match by that name.'],
   ['-D INPUT -j DROP', 'Bad rule (does a matching rule exist in that chain?).'],
@@ -119,7 +119,7 @@ test.each([
   ['-D nope -j web', 'Bad rule (does a matching rule exist in that chain?).'],
   ['-A nope -j INPUT', 'No chain/target/match by that name.'],
   ['-I INPUT 9 -j OUTPUT', 'Index of insertion too big.'],
-  ['-A web -j OUTPUT', 'Invalid argument.'],
+  ['-A web -j OUTPUT', "Invalid argument. Run `dmesg' for more information."],
   ['-D INPUT 3', 'Index of deletion too big.'],
   ['-I INPUT 4', 'Index of insertion too big.'],
   ['-R INPUT 3 -j web', 'Index of replacement too big.'],
@@ -138,7 +138,7 @@ test.each([
 
 test.each([
   ['-N web', 'File exists.'],
-  ['-P INPUT REJECT', 'Invalid argument.'],
+  ['-P INPUT REJECT', "Invalid argument. Run `dmesg' for more information."],
   ['-C INPUT -j DROP', 'No chain/target/match by that name.'],
   ['-D INPUT 3', 'Argument list too long.'],
 ])('iptables -vv %s: behind its table iptables says less', (words, reason) => {
