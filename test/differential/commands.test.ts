@@ -24,7 +24,7 @@ const pool = await textPool();
 
 /**
  * Objects of the kernel; sizes that it cuts only when it has them. And oddities of iptables: it takes one icmp6 match for
- * another when it looks for a rule, lets -E lose the counters of policies, does not know the value of an attached -p, and
+ * another when it looks for a rule, loses the counters of a policy with the command behind -P, does not know the value of an attached -p, and
  * shows a port of HMARK as 0 beside an SPI.
  */
 function isBeyond(words: readonly string[], earlier: readonly (readonly string[])[]): boolean {
@@ -33,7 +33,7 @@ function isBeyond(words: readonly string[], earlier: readonly (readonly string[]
     has(words, '--nfacct-name', '5000000', '--hmark-spi') ||
     words.some((word) => /^-p.|^--prot.*=/.test(word)) ||
     (has(words, '--icmpv6-type') && has(words, '-C', '-D')) ||
-    (has(words, '-E') && earlier.some((command) => has(command, '-P') && has(command, '-c')))
+    earlier.some((command) => has(command, '-P') && has(command, '-c'))
   );
 }
 
