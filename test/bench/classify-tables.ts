@@ -2,7 +2,7 @@
 
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { spreadOf } from './measure.ts';
-import { number, type Table } from './table.ts';
+import { count, number, type Table } from './table.ts';
 
 /** Nanoseconds a packet, of our program and of an empty one in turns. */
 interface Samples {
@@ -33,7 +33,7 @@ export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement'> &
   );
 
 /** Nanoseconds above the empty program. */
-function aboveEmpty({ ours, empty }: Samples): { readonly median: number; readonly least: number } {
+export function aboveEmpty({ ours, empty }: Samples): { readonly median: number; readonly least: number } {
   const [a, b] = [spreadOf(ours), spreadOf(empty)];
   return { median: a.median - b.median, least: a.least - b.least };
 }
@@ -64,7 +64,7 @@ function packetTable(rows: readonly PacketRow[]): Table {
       { title: 'of empty', align: 'right' },
     ],
     rows: rows.map(({ ruleset, rules, placement, traffic, decided, loop, single }) => [
-      ...[ruleset, number(rules), placement, traffic, `${Math.round(100 * decided)} %`],
+      ...[ruleset, count(rules), placement, traffic, `${Math.round(100 * decided)} %`],
       ...figures(loop),
       ...figures(single),
     ]),
@@ -89,10 +89,10 @@ function programTable(rows: readonly ProgramRow[]): Table {
       { title: '', align: 'left' },
     ],
     rows: rows.map((row) => [
-      ...[row.ruleset, number(row.rules), row.placement],
+      ...[row.ruleset, count(row.rules), row.placement],
       ...('refused' in row
         ? ['', '', '', `refused: ${row.refused}`]
-        : [number(row.instructions), number(row.compileTime), number(row.loadTime)]),
+        : [count(row.instructions), number(row.compileTime), number(row.loadTime)]),
     ]),
   };
 }

@@ -1,7 +1,7 @@
 // The results of the commands bench as a table.
 
 import { type Spread, spreadOf } from './measure.ts';
-import { number, ratio, type Table, time } from './table.ts';
+import { count, ratio, type Table, time } from './table.ts';
 
 export interface CommandRow {
   readonly ruleset: string;
@@ -35,13 +35,13 @@ export function commandTables(rows: readonly CommandRow[]): Table[] {
         { title: 'of legacy', align: 'right' },
       ],
       rows: rows.map((row) => {
-        const head = [row.ruleset, number(row.rules), row.command, row.subject];
+        const head = [row.ruleset, count(row.rules), row.command, row.subject];
         if (row.samples === undefined) return [...head, 'refused'];
         const spread = spreadOf(row.samples);
         return [...head, ...time(spread), ratio(spread, legacyOf(row))];
       }),
       notes: rows.flatMap(({ ruleset, rules, subject, refused }) =>
-        refused === undefined ? [] : [`${ruleset} of ${number(rules)}: ${subject}: ${refused}`],
+        refused === undefined ? [] : [`${ruleset} of ${count(rules)}: ${subject}: ${refused}`],
       ),
     },
   ];

@@ -11,7 +11,7 @@ import type { Bench, BenchOptions, BenchResult } from './bench.ts';
 import { type Spread, spreadOf, takeTurns } from './measure.ts';
 import { type CommandSubject, commandSubject } from './process.ts';
 import { RULESETS } from './rulesets.ts';
-import { number, ratio, type Table, time } from './table.ts';
+import { count, number, ratio, type Table, time } from './table.ts';
 
 const SIZES = [1_000, 10_000, 60_000];
 const LAUNCHER = new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname;
@@ -57,7 +57,7 @@ async function run(directory: string, options: BenchOptions): Promise<BenchResul
         : timed('a process with our parser', ours, process.execPath, driver, path);
 
     const rows = RULESETS.flatMap((kind) =>
-      SIZES.flatMap((rules) => {
+      (options.sizes ?? SIZES).flatMap((rules) => {
         options.progress(`${kind.name}, ${rules} rules`);
         const path = file(`${kind.name}-${rules}.rules`, kind.text(rules));
         return compare(kind.name, rules, options, [
@@ -142,7 +142,7 @@ function parseTable(rows: readonly Row[]): Table {
     ],
     rows: rows.map((row) => {
       const spread = spreads.get(row);
-      const head = [row.ruleset, number(row.rules), row.subject];
+      const head = [row.ruleset, count(row.rules), row.subject];
       if (spread === undefined) return [...head, 'refused'];
       return [...head, ...time(spread), number((row.rules / spread.median) * 1_000), ratio(spread, legacyOf(row))];
     }),

@@ -40,6 +40,11 @@ export function number(value: number): string {
   return value.toFixed(digits).replace(/\B(?=(\d{3})+$)/g, digits === 0 ? ' ' : '');
 }
 
+/** A whole number: `10`, `1 000`. */
+export function count(value: number): string {
+  return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ' ');
+}
+
 /** Milliseconds: the median and, in brackets, the quartiles. */
 export function time({ median, lowerQuartile, upperQuartile }: Spread): readonly [median: string, quartiles: string] {
   return [number(median), `${number(lowerQuartile)} … ${number(upperQuartile)}`];

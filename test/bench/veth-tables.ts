@@ -1,7 +1,7 @@
 // The results of the veth bench as a table.
 
 import { spreadOf } from './measure.ts';
-import { number, ratio, type Table } from './table.ts';
+import { count, number, ratio, type Table } from './table.ts';
 import { EMPTY_DROP } from './veth-subjects.ts';
 
 export type DropRow = { readonly rules: number; readonly subject: string } & (
@@ -15,14 +15,14 @@ export type DropRow = { readonly rules: number; readonly subject: string } & (
 );
 
 export function dropTables(rows: readonly DropRow[]): Table[] {
-  const count = rows.flatMap((row) => ('cpu' in row ? [row.cpu.length] : []))[0] ?? 0;
+  const samples = rows.flatMap((row) => ('cpu' in row ? [row.cpu.length] : []))[0] ?? 0;
   const emptyOf = (rules: number) => {
     const found = rows.find((row) => row.rules === rules && row.subject === EMPTY_DROP);
     return found !== undefined && 'cpu' in found ? spreadOf(found.cpu) : undefined;
   };
   return [
     {
-      title: `A frame dropped by a blacklist, over a veth pair, ${count} samples`,
+      title: `A frame dropped by a blacklist, over a veth pair, ${samples} samples`,
       columns: [
         { title: 'rules', align: 'right' },
         { title: 'dropped by', align: 'left' },
@@ -32,7 +32,7 @@ export function dropTables(rows: readonly DropRow[]): Table[] {
         { title: 'thousand/s', align: 'right' },
       ],
       rows: rows.map((row) => {
-        const head = [number(row.rules), row.subject];
+        const head = [count(row.rules), row.subject];
         if ('refused' in row) return [...head, 'refused'];
         const [cpu, rate] = [spreadOf(row.cpu), spreadOf(row.rate)];
         return [
@@ -45,7 +45,7 @@ export function dropTables(rows: readonly DropRow[]): Table[] {
       }),
       notes: [
         'CPU: of the receiving thread, from the poll of the device to the drop. Counters were those of the device.',
-        ...rows.flatMap((row) => ('refused' in row ? [`${number(row.rules)}: ${row.subject}: ${row.refused}`] : [])),
+        ...rows.flatMap((row) => ('refused' in row ? [`${count(row.rules)}: ${row.subject}: ${row.refused}`] : [])),
       ],
     },
   ];

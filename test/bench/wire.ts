@@ -95,22 +95,22 @@ export class Wire {
 
 /** Runs `work` with this thread on the sender's CPU. */
 export function onSenderCpu<T>(work: () => T): T {
-  const before = /: (\S+)$/m.exec(taskset('-cp', `${process.pid}`))![1]!;
+  const before = /: (\S+)$/m.exec(output('taskset', '-cp', `${process.pid}`))![1]!;
   pinTo(process.pid, SENDER_CPU);
   try {
     return work();
   } finally {
-    taskset('-cp', before, `${process.pid}`);
+    output('taskset', '-cp', before, `${process.pid}`);
   }
 }
 
 function pinTo(thread: number, cpu: number): void {
-  taskset('-cp', `${cpu}`, `${thread}`);
+  output('taskset', '-cp', `${cpu}`, `${thread}`);
 }
 
-function taskset(...words: string[]): string {
-  const { status, stdout, stderr } = spawnSync('taskset', words, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`taskset ${words.join(' ')}: ${stderr}`);
+function output(command: string, ...words: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`);
   return stdout;
 }
 
