@@ -195,6 +195,6 @@ export function classOf(difference: Difference): DifferenceClass | undefined {
 }
 
 /** A file of one rule in the filter table. */
-export function inFilter(rule: string): FuzzCase {
+function inFilter(rule: string): FuzzCase {
   return caseOf('ipv4', `*filter\n${rule}\nCOMMIT\n`);
 }

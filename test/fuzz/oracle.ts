@@ -35,7 +35,7 @@ const emptied = (table: (typeof TABLES)[number]) =>
     .join('')}COMMIT\n`;
 
 /** A file that leaves all tables empty. */
-export const EMPTY = TABLES.map(emptied).join('');
+const EMPTY = TABLES.map(emptied).join('');
 
 const RESTORES = `
 ask() { # command number options

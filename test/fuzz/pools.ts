@@ -16,7 +16,7 @@ const ODD_NUMBERS = words(
   ' 1',
 );
 
-export function words(text: string, ...more: string[]): readonly string[] {
+function words(text: string, ...more: string[]): readonly string[] {
   return [...text.trim().split(/\s+/).filter(Boolean), ...more];
 }
 

@@ -76,7 +76,7 @@ export async function runFuzz({ cases, seed, shrunk = 40, progress }: RunOptions
 }
 
 /** Case `index` of a run: the same whatever the number of cases. */
-export function makeCase(seed: number, index: number, seeds: readonly FuzzCase[]): FuzzCase {
+function makeCase(seed: number, index: number, seeds: readonly FuzzCase[]): FuzzCase {
   const choice = seededChoice(seed, index);
   if (index % MUTATED !== 0) return randomCase(choice);
   const from = choice.chance(0.2) ? choice.pick(seeds) : randomCase(choice);
