@@ -6,7 +6,7 @@
 
 import type { Word } from '../../grammar/getopt.ts';
 import { parseLine } from '../../grammar/parse.ts';
-import { type Counters, leadingCounter, ZERO } from '../base/counters.ts';
+import { type Counters, ZERO } from '../base/counters.ts';
 import type { Diagnostic, DiagnosticCode, Span } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
@@ -15,6 +15,7 @@ import { applyCommand, resolveTargets, TargetError } from './apply.ts';
 import { type Command, type CommandContext, type CommandResult, readLineCommand } from './command.ts';
 import { EditError, TableDraft } from './draft.ts';
 import { checkTable } from './kernel-checks.ts';
+import { policyCounters, ruleCounters } from './line-counters.ts';
 import type { Rule, Ruleset, Table } from './model.ts';
 import { systemNames } from './names.ts';
 import { NAME_LIMIT } from './scope.ts';
@@ -62,6 +63,8 @@ export function parseRuleset(text: string, options: ParseOptions): Parsed {
 
 /** Rules in a file, after address lists were multiplied out: a few lines could ask for any number. */
 const RULE_LIMIT = 1_000_000;
+
+const COUNTERS_HINT = 'counters are of the form [packets:bytes]';
 
 type ReadCommand = Extract<CommandResult, { kind: 'command' }>;
 
@@ -234,11 +237,11 @@ class FileParser {
       return;
     }
     if (policy.text === '-') return;
-    const value = this.readPolicyCounters(name.text, counters);
+    const value = this.readPolicyCounters(counters);
     if (value === undefined) {
       const at = counters ?? policy;
       const message = `invalid policy counters for chain '${name.text}'`;
-      this.report('bad-counters', message, at.offset, at.text.length, 'counters are of the form [packets:bytes]');
+      this.report('bad-counters', message, at.offset, at.text.length, COUNTERS_HINT);
       return;
     }
     try {
@@ -267,10 +270,10 @@ class FileParser {
   }
 
   /** Zero where the counters of the file do not count, or it has none and need not. */
-  private readPolicyCounters(_chain: string, counters: { readonly text: string } | undefined): Counters | undefined {
+  private readPolicyCounters(counters: { readonly text: string } | undefined): Counters | undefined {
     if (this.options.counters === false) return ZERO;
     if (counters === undefined) return this.options.counters ? undefined : ZERO;
-    return countersOf(counters.text);
+    return policyCounters(counters.text);
   }
 
   // ----- rules -----
@@ -284,8 +287,11 @@ class FileParser {
         return;
       }
     }
-    const counters = this.readRuleCounters(line);
-    if (counters === 'bad') return;
+    const counters = ruleCounters(line, this.lineNumber, this.options.counters !== false);
+    if (counters !== undefined && 'problem' in counters) {
+      this.report('bad-counters', counters.problem, 0, counters.length, COUNTERS_HINT);
+      return;
+    }
     const context: CommandContext = {
       ...{ family: this.family, names: this.names, table: table.name, fileOf: this.program },
       isDeclared: this.isDeclared,
@@ -335,27 +341,6 @@ class FileParser {
     this.diagnostics.push(hint === undefined ? asFailed : { ...asFailed, hint });
   }
 
-  private readRuleCounters(line: string): Counters | undefined | 'bad' {
-    if (!line.startsWith('[')) return undefined;
-    const close = line.indexOf(']');
-    // Colons in front count for nothing.
-    const begin = 1 + line.slice(1).search(/[^:]|$/);
-    const colon = line.indexOf(':', begin);
-    const bad = (message: string, length: number) => {
-      this.report('bad-counters', message, 0, length, 'counters are of the form [packets:bytes]');
-      return 'bad' as const;
-    };
-    if (close < 0) return bad(`Bad line ${this.lineNumber}: need ]\n`, line.length);
-    if (colon < 0) return bad(`Bad line ${this.lineNumber}: need ]\n`, close + 1);
-    if (colon > close) return bad(`Bad line ${this.lineNumber}: need :\n`, close + 1);
-    if (this.options.counters === false) return undefined;
-    const [packets, bytes] = [line.slice(begin, colon), line.slice(colon + 1, close)].map(leadingCounter);
-    if (packets === undefined) return bad('-c packet counter not numeric', close + 1);
-    if (/^[-!]/.test(line.slice(colon + 1))) return bad('-c requires packet and byte counter', close + 1);
-    if (bytes === undefined) return bad('-c byte counter not numeric', close + 1);
-    return { packets, bytes };
-  }
-
   private countRules(more: number): void {
     this.ruleCount += more;
     if (this.ruleCount <= RULE_LIMIT || this.skipping) return;
@@ -391,12 +376,4 @@ function wordOf(error: EditError, { chain, jump, policy, newName }: Command): Wo
   if (error.code === 'unknown-chain') return chain;
   if (error.code === 'bad-policy') return policy;
   return newName ?? chain;
-}
-
-/** `[packets:bytes]`, as far as it is needed; undefined for anything else. */
-function countersOf(text: string): Counters | undefined {
-  const [, packets, bytes] = /^\[(\s*[+-]?\d+):(.*)/.exec(text) ?? [];
-  if (packets === undefined || bytes === undefined) return undefined;
-  const counters = [packets, bytes].map(leadingCounter);
-  return counters[1] === undefined ? undefined : { packets: counters[0]!, bytes: counters[1] };
 }
