@@ -28,7 +28,7 @@ import { TRAFFIC, type Traffic } from './traffic.ts';
 const SIZES = [10, 100, 1_000, 10_000];
 const POOL = 8192;
 /** Packets of the pool that are also run one by one, and how often each in one sample. */
-const SINGLES = 8;
+const SINGLES = 16;
 const REPEAT = 10_000;
 
 export const classify: Bench = {

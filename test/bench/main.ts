@@ -15,6 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { accept } from './accept.ts';
 import type { Bench, BenchOptions } from './bench.ts';
 import { renderCharts } from './chart.ts';
 import { classify } from './classify.ts';
@@ -24,7 +25,7 @@ import { CHART_FILE, chartsOf, type RunDocument, renderReport } from './report.t
 import { renderTable } from './table.ts';
 import { veth } from './veth.ts';
 
-const BENCHES: readonly Bench[] = [parse, classify, veth, commands];
+const BENCHES: readonly Bench[] = [parse, classify, veth, accept, commands];
 const ROOT = new URL('../../', import.meta.url);
 
 const { values: options, positionals: names } = parseArgs({

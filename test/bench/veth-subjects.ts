@@ -34,10 +34,7 @@ export const DROPPERS: readonly Dropper[] = [
   everything(EMPTY_DROP, dropProgram()),
   // The frame was written by another CPU: the first who reads it pays for its way between the caches.
   everything('XDP_DROP that reads', dropProgram(true)),
-  ours('bpfilter, XDP native', (device) => [
-    ...['--placement', 'xdp', '--mode', 'native', '--device', device],
-    ...['--allow-inexact', 'loopback,output'],
-  ]),
+  xdp('native'),
   ours('bpfilter, netfilter', () => ['--placement', 'netfilter']),
   iptables('iptables-legacy'),
   iptables('iptables-nft'),
@@ -65,6 +62,19 @@ export const DROPPERS: readonly Dropper[] = [
     },
   },
 ];
+
+/** Those that let everything through that the list does not name, generic XDP with them. */
+export const TRAFFIC_FILTERS: readonly Dropper[] = [
+  xdp('generic'),
+  ...DROPPERS.filter(({ name }) => !name.includes('XDP_DROP')),
+];
+
+function xdp(mode: 'native' | 'generic'): Dropper {
+  return ours(`bpfilter, XDP ${mode}`, (device) => [
+    ...['--placement', 'xdp', '--mode', mode, '--device', device],
+    ...['--allow-inexact', 'loopback,output'],
+  ]);
+}
 
 /** Drops every frame, uncounted. */
 function everything(name: string, dropping: Program): Dropper {
