@@ -34,17 +34,21 @@ export function portOptions(
 }
 
 export function buildPorts(options: readonly OptionUse[]): PortData {
-  const source = portCondition(options.find((use) => use.name === '--source-port'));
-  const destination = portCondition(options.find((use) => use.name === '--destination-port'));
-  return { ...(source && { source }), ...(destination && { destination }) };
+  let source: PortCondition | undefined;
+  let destination: PortCondition | undefined;
+  for (const use of options) {
+    if (use.name === '--source-port') source = portCondition(use);
+    else if (use.name === '--destination-port') destination = portCondition(use);
+  }
+  // Spelled out, as below: large files have very many of these, and spreading takes its time.
+  if (source === undefined) return destination === undefined ? {} : { destination };
+  return destination === undefined ? { source } : { source, destination };
 }
 
 /** All ports are no condition, unless negated: then no packet matches. */
-function portCondition(use: OptionUse | undefined): PortCondition | undefined {
-  if (use === undefined) return undefined;
+function portCondition(use: OptionUse): PortCondition | undefined {
   const range = use.values[0] as Interval;
   if (range.low === 0 && range.high === 0xffff && !use.negated) return undefined;
-  // Spelled out: large files have very many of these, and spreading takes its time.
   return { low: range.low, high: range.high, negated: use.negated };
 }
 

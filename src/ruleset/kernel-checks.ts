@@ -3,7 +3,7 @@
 // Kernel: net/ipv4/netfilter/ip_tables.c (mark_source_chains, check_match), net/netfilter/x_tables.c (xt_check_match).
 
 import type { Family } from '../base/family.ts';
-import type { BuiltinChain } from '../base/hooks.ts';
+import type { BuiltinChain, TableName } from '../base/hooks.ts';
 import type { KernelNames } from '../base/names.ts';
 import type { MatchExtension, Refusal, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
@@ -28,64 +28,67 @@ export function checkTable(table: Table, family: Family, kernel?: KernelNames): 
     }),
   );
   const reaching = chainsReaching(table);
-  const refused = table.chains.flatMap(({ name, rules }) => {
-    const chains = reaching.get(name) ?? [];
-    return rules.flatMap((rule) =>
-      checkRule(rule, table, chains, family, kernel).map((why) => ({ ...why, chain: name, rule })),
-    );
-  });
-  return [...loops, ...refused];
-}
-
-interface RefusedRule extends Refusal {
-  readonly code: 'refused-rule';
-}
-
-function checkRule(
-  rule: Rule,
-  table: Table,
-  chains: readonly BuiltinChain[],
-  family: Family,
-  kernel: KernelNames | undefined,
-): RefusedRule[] {
-  const refusals: RefusedRule[] = [];
-  const { value: protocol, negated: protocolNegated } = rule.protocol ?? { value: 0, negated: false };
-  const context = {
-    family,
-    table: table.name,
-    protocol,
-    protocolNegated,
-    chains,
-    matches: rule.matches,
-    ...(kernel && { kernel }),
-  };
-  const check = (extension: MatchExtension | TargetExtension, data: unknown): void => {
-    const what = `the ${extension.kind} ${extension.name}`;
-    const refuse = (message: string, reason = "Invalid argument. Run `dmesg' for more information") =>
-      refusals.push({ code: 'refused-rule', message, reason });
-    const wrong = extension.chains && chains.find((chain) => !extension.chains!.includes(chain));
-    const needed = extension.protocols;
-    if (extension.tables && !extension.tables.includes(table.name)) {
-      refuse(`${what} is only for the ${listed(extension.tables, 'table')}, not for ${table.name}`);
-    } else if (wrong) {
-      refuse(`${what} can only be reached from ${extension.chains!.join(', ')}, and this one is from ${wrong}`);
-    } else if (needed && (protocolNegated || !needed.includes(protocol))) {
-      refuse(`${what} needs \`-p\` to name ${needed.length === 1 ? 'its protocol' : 'one of its protocols'}`);
-    } else {
-      const why = extension.check?.(data, context);
-      if (typeof why === 'string') refuse(why);
-      else if (why !== undefined) refuse(why.message, why.reason);
+  const findings: KernelFinding[] = loops;
+  for (const { name, rules } of table.chains) {
+    const place: Place = { family, table: table.name, chains: reaching.get(name) ?? [], kernel };
+    for (const rule of rules) {
+      for (const use of rule.matches) checkUse(findMatch(use.extension, family), use.data, rule, name, place, findings);
+      const { target } = rule;
+      if (target.kind !== 'extension') continue;
+      checkUse(findTarget(target.extension, family), target.data, rule, name, place, findings);
     }
-  };
-  for (const use of rule.matches) {
-    const extension = findMatch(use.extension, family);
-    if (extension !== undefined) check(extension, use.data);
   }
-  if (rule.target.kind === 'extension') {
-    const extension = findTarget(rule.target.extension, family);
-    if (extension !== undefined) check(extension, rule.target.data);
+  return findings;
+}
+
+/** What all rules of a chain have in common. */
+interface Place {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly chains: readonly BuiltinChain[];
+  readonly kernel: KernelNames | undefined;
+}
+
+function checkUse(
+  extension: MatchExtension | TargetExtension | undefined,
+  data: unknown,
+  rule: Rule,
+  chain: string,
+  place: Place,
+  findings: KernelFinding[],
+): void {
+  const refusal = extension && refusalOf(extension, data, rule, place);
+  if (refusal !== undefined) findings.push({ code: 'refused-rule', chain, rule, ...refusal });
+}
+
+const INVALID = "Invalid argument. Run `dmesg' for more information";
+
+function refusalOf(
+  extension: MatchExtension | TargetExtension,
+  data: unknown,
+  rule: Rule,
+  { family, table, chains, kernel }: Place,
+): Refusal | undefined {
+  const { tables, chains: allowed, protocols } = extension;
+  const protocol = rule.protocol?.value ?? 0;
+  const protocolNegated = rule.protocol?.negated ?? false;
+  const refuse = (message: string): Refusal => ({
+    message: `the ${extension.kind} ${extension.name} ${message}`,
+    reason: INVALID,
+  });
+  if (tables && !tables.includes(table)) return refuse(`is only for the ${listed(tables, 'table')}, not for ${table}`);
+  const wrong = allowed && chains.find((chain) => !allowed.includes(chain));
+  if (wrong) return refuse(`can only be reached from ${allowed.join(', ')}, and this one is from ${wrong}`);
+  if (protocols && (protocolNegated || !protocols.includes(protocol))) {
+    return refuse(`needs \`-p\` to name ${protocols.length === 1 ? 'its protocol' : 'one of its protocols'}`);
   }
-  return refusals;
+  if (extension.check === undefined) return undefined;
+  const { matches } = rule;
+  const why = extension.check(data, {
+    ...{ family, table, protocol, protocolNegated, chains, matches },
+    ...(kernel && { kernel }),
+  });
+  return typeof why === 'string' ? { message: why, reason: INVALID } : why;
 }
 
 function listed(names: readonly string[], noun: string): string {

@@ -92,11 +92,9 @@ export class RuleShapes {
     let { chain } = pattern;
     const start = line.charCodeAt(0) > 0x20 ? 0 : line.length - line.trimStart().length;
     const length = line.trimEnd().length - start;
-    const rule: MutableRule = {
-      ...pattern.rule,
-      counters: this.counters,
-      span: { line: lineNumber, column: start + 1, length },
-    };
+    const rule: MutableRule = { ...pattern.rule };
+    rule.counters = this.counters;
+    rule.span = { line: lineNumber, column: start + 1, length };
     const { slots } = pattern;
     for (let word = 0; word < slots.length; word++) {
       const slot = slots[word]!;
@@ -220,7 +218,7 @@ export class RuleShapes {
   }
 
   private fillParts(pattern: Pattern, rule: MutableRule): boolean {
-    const matches = [...rule.matches];
+    const matches = rule.matches.slice();
     for (const part of pattern.parts) {
       const data = this.dataOf(pattern, part);
       if (data === undefined) return false;

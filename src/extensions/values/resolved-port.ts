@@ -28,6 +28,8 @@ export const resolvedPorts: ValueType<Interval> = {
 };
 
 function resolve(text: string, names: Names): number {
+  // As almost all ports are written; large files have very many of them.
+  if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text) & PORT_MAXIMUM;
   const number = asInt(text);
   if (number !== undefined) return number & PORT_MAXIMUM;
   for (const each of PROTOCOLS) {
