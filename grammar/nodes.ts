@@ -111,7 +111,7 @@ export const octets = ([first, more]: [Optional<Token>, [Token, Optional<Token>]
   [first, ...more.map((pair) => pair[1])].map((token) => Number.parseInt(token?.value ?? '0', 16) & 0xff);
 
 /** As C's strtoul with base 0: hexadecimal after `0x`, octal after `0`. */
-function parseInteger(digits: string): bigint {
+export function parseInteger(digits: string): bigint {
   const plain = digits.replace(/^[ \t]*\+?/, '');
   return /^0[0-7]+$/.test(plain) ? BigInt(`0o${plain.slice(1)}`) : BigInt(plain);
 }

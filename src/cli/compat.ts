@@ -7,8 +7,6 @@ import { DIAGNOSTICS, type Diagnostic, type Form } from '../base/diagnostic.ts';
 import { renderDiagnostics } from './request.ts';
 import { versionLine } from './version.ts';
 
-export { IPTABLES_VERSION, versionLine } from './version.ts';
-
 /** Exit codes of iptables (include/xtables.h, `enum xtables_exittype`). */
 export const EXIT = { ok: 0, other: 1, parameter: 2, version: 3, resource: 4 } as const;
 

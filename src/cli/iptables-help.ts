@@ -2,9 +2,9 @@
 
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import type { RuleScope } from '../ruleset/scope.ts';
-import { versionLine } from './compat.ts';
 import { OPTION_GROUPS, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
+import { versionLine } from './version.ts';
 
 /** What `-h` prints; extensions loaded in front of it (`-m tcp -h`) show their options too. */
 export function iptablesHelp(program: Program, scope: RuleScope): string {

@@ -8,7 +8,7 @@ import { describeRule } from '../ruleset/list.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { systemNames } from '../ruleset/names.ts';
 import { type ParseObserver, parseRuleset } from '../ruleset/parse.ts';
-import { CommandError, EXIT, parseSeconds, refuseFile, versionLine } from './compat.ts';
+import { CommandError, EXIT, parseSeconds, refuseFile } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
@@ -16,6 +16,7 @@ import { commandNames } from './names.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
 import { enforcedTable, whereToEnforce, withEngine } from './request.ts';
+import { versionLine } from './version.ts';
 
 export const RESTORE_OPTIONS: readonly OptionDefinition[] = [
   { short: 'b', long: 'binary', argument: 'none' },

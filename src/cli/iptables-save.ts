@@ -4,13 +4,14 @@ import { writeFileSync } from 'node:fs';
 import type { TableName } from '../base/hooks.ts';
 import { newestFirst, printRuleset } from '../ruleset/print.ts';
 import { emptyTable, isTable } from '../ruleset/tables.ts';
-import { CommandError, EXIT, IPTABLES_VERSION, versionLine } from './compat.ts';
+import { CommandError, EXIT } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, type Program } from './program.ts';
 import { withEngine } from './request.ts';
+import { IPTABLES_VERSION, versionLine } from './version.ts';
 
 export const SAVE_OPTIONS: readonly OptionDefinition[] = [
   { short: 'c', long: 'counters', argument: 'none', about: 'the counters of rules too' },

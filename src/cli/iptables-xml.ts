@@ -2,11 +2,12 @@
 // nothing but the text is looked at.
 
 import { rulesetXml, type XmlFailure } from '../ruleset/xml.ts';
-import { CommandError, EXIT, IPTABLES_VERSION, tryHelp } from './compat.ts';
+import { CommandError, EXIT, tryHelp } from './compat.ts';
 import type { Context } from './context.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { XML_COMMAND } from './program.ts';
+import { IPTABLES_VERSION } from './version.ts';
 
 export const XML_OPTIONS: readonly OptionDefinition[] = [
   { short: 'c', long: 'combine', argument: 'none', about: 'rules in a row that ask the same become one' },

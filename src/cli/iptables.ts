@@ -7,19 +7,21 @@ import type { Current, Engine } from '../engine/types.ts';
 import { applyCommand, resolveTargets, TargetError } from '../ruleset/apply.ts';
 import { type Command, readWordsCommand } from '../ruleset/command.ts';
 import { EditError, TableDraft } from '../ruleset/draft.ts';
+import { countersOf } from '../ruleset/edit.ts';
 import { checkTable } from '../ruleset/kernel-checks.ts';
 import { describeRule, listRules, listTable } from '../ruleset/list.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { systemNames } from '../ruleset/names.ts';
 import { COMMAND_LETTERS } from '../ruleset/options.ts';
 import { emptyTable, isTable } from '../ruleset/tables.ts';
-import { CommandError, EXIT, parameterProblem, refusal, tryHelp, versionLine, versionProblem } from './compat.ts';
+import { CommandError, EXIT, parameterProblem, refusal, tryHelp, versionProblem } from './compat.ts';
 import { type Config, loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { iptablesHelp } from './iptables-help.ts';
 import { commandNames } from './names.ts';
 import type { Program } from './program.ts';
 import { printWarnings, whereToEnforce, withEngine } from './request.ts';
+import { versionLine } from './version.ts';
 
 const SPAN = { line: 1, column: 1, length: 1 };
 
@@ -251,14 +253,4 @@ function withTable(ruleset: Ruleset, table: Table): Ruleset {
     ? ruleset.tables.map((each) => (each.name === table.name ? table : each))
     : [...ruleset.tables, table];
   return { ...ruleset, tables };
-}
-
-/** What a listing of the table has shown. */
-function countersOf(table: Table): Parameters<Engine['zero']>[2] {
-  return new Map(
-    table.chains.map(({ name, policy, counters, rules }) => [
-      name,
-      { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
-    ]),
-  );
 }

@@ -1,9 +1,8 @@
 // From a ruleset to a program image: every pure step in a row. No root, no running kernel.
 
-import { ZERO } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Features, HostFacts } from '../base/features.ts';
-import { type EnforcingPlacement, FILTER_CHAINS } from '../base/hooks.ts';
+import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classify } from '../classify/linear.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
@@ -12,6 +11,7 @@ import type { Graph } from '../graph/graph.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
+import { emptyTable } from '../ruleset/tables.ts';
 import { checkEnforceable } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import { checkLineBreaks } from './stored-text.ts';
@@ -65,8 +65,4 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
 
 const NOWHERE = { line: 1, column: 1, length: 1 } as const;
 
-const EMPTY_FILTER: Table = {
-  name: 'filter',
-  chains: FILTER_CHAINS.map((name) => ({ name, policy: 'ACCEPT', counters: ZERO, rules: [], span: NOWHERE })),
-  span: NOWHERE,
-};
+const EMPTY_FILTER = emptyTable('filter', NOWHERE);

@@ -12,7 +12,7 @@ import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { Manifest } from '../codegen/manifest.ts';
 import { VerifierError } from '../kernel/errors.ts';
-import { withCounters, zeroCounters } from '../ruleset/edit.ts';
+import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
 import { printRuleset } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type Generation, Store } from '../store/store.ts';
@@ -25,7 +25,7 @@ import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './k
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
-import { countersOf, perChain, rulesBySlot, writtenCounters } from './slots.ts';
+import { perChain, rulesBySlot, writtenCounters } from './slots.ts';
 import { describeStatus } from './status.ts';
 import { readStored, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
@@ -105,7 +105,8 @@ class NamespaceEngine implements Engine {
       family === 'ipv4' ? this.inForce((row, shown) => perChain(row.manifest as Manifest, shown)) : undefined;
     if (enforced !== undefined) return enforced;
     const kept = this.store()?.kept(family);
-    return kept === undefined ? new Map() : countersOf(readKept(kept, family));
+    const filter = kept && readKept(kept, family).tables.find(({ name }) => name === ENFORCED_TABLE);
+    return filter === undefined ? new Map() : countersOf(filter);
   }
 
   zero(family: Family, selection: ZeroSelection, shown?: TableCounters): readonly string[] {

@@ -33,14 +33,3 @@ export function writtenCounters(ruleset: Ruleset, manifest: Manifest): Counters[
   const rules = rulesBySlot(ruleset, manifest);
   return manifest.slots.map((owner, slot) => (rules[slot] ?? chains.get(owner.chain))?.counters ?? ZERO);
 }
-
-/** The counters written in the filter table of a ruleset, by chain. */
-export function countersOf(ruleset: Ruleset): TableCounters {
-  const chains = ruleset.tables.find(({ name }) => name === 'filter')?.chains ?? [];
-  return new Map(
-    chains.map(({ name, policy, counters, rules }) => [
-      name,
-      { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
-    ]),
-  );
-}

@@ -5,6 +5,7 @@ import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
 import { type IcmpType, icmpNotes, icmpType, icmpTypeName, icmpTypeText, icmpTypeWords } from './icmp-types.ts';
+import { negatable } from './print-words.ts';
 
 /** Type 255 stands for any type, whatever the code. */
 export interface IcmpData extends IcmpType {
@@ -34,7 +35,7 @@ export const icmp: MatchExtension<IcmpData> = {
 
   print({ negated, ...of }) {
     const value = of.type === ANY ? 'any' : icmpTypeText(of);
-    return [...(negated ? ['!'] : []), '--icmp-type', value];
+    return negatable(negated, '--icmp-type', value);
   },
 
   list({ negated, ...of }, { numeric }) {

@@ -4,6 +4,7 @@ import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { ListContext, OptionSpec, OptionUse, ValueType } from './extension.ts';
+import { negatable } from './print-words.ts';
 
 interface PortCondition extends Interval {
   readonly negated: boolean;
@@ -56,10 +57,10 @@ export function printPorts(data: PortData): string[] {
   return [...printPort('--sport', data.source), ...printPort('--dport', data.destination)];
 }
 
-function printPort(option: string, port: PortCondition | undefined): string[] {
+function printPort(option: string, port: PortCondition | undefined): readonly string[] {
   if (port === undefined) return [];
   const range = port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`;
-  return [...(port.negated ? ['!'] : []), option, range];
+  return negatable(port.negated, option, range);
 }
 
 /** `tcp spt:22 dpts:!1024:65535`, as -L shows it; the match's name alone where all ports will do. */

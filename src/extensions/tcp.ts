@@ -13,6 +13,7 @@ import {
   type ValueType,
 } from './extension.ts';
 import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
+import { useOf } from './uses.ts';
 import { portRange } from './values/port.ts';
 
 interface FlagCondition {
@@ -108,7 +109,7 @@ export const tcp: MatchExtension<TcpData> = {
 
   build(options) {
     const flags = buildFlags(options);
-    const use = options.find(({ name }) => name === '--tcp-option');
+    const use = useOf(options, '--tcp-option');
     const option = use && { number: use.values[0] as number, negated: use.negated };
     const ports = buildPorts(options);
     return flags || option ? { ...ports, ...(flags && { flags }), ...(option && { option }) } : ports;

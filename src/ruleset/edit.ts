@@ -1,19 +1,22 @@
 // Changes to a ruleset. All of them give a new ruleset and leave the old one as it was.
 
 import { type Counters, ZERO } from '../base/counters.ts';
-import type { Chain, Ruleset } from './model.ts';
-
-/** Empties a chain of a table, or all its chains (`-F`). What is not there stays not there. */
-export function flush(ruleset: Ruleset, table: string, chain?: string): Ruleset {
-  return mapChains(ruleset, table, (each) =>
-    chain === undefined || each.name === chain ? { ...each, rules: [] } : each,
-  );
-}
+import type { Chain, Ruleset, Table } from './model.ts';
 
 /** The counters of one chain: of its policy, and of its rules in order. */
 export interface ChainCounters {
   readonly policy?: Counters;
   readonly rules: readonly Counters[];
+}
+
+/** The counters of a table, by chain. */
+export function countersOf({ chains }: Table): ReadonlyMap<string, ChainCounters> {
+  return new Map(
+    chains.map(({ name, policy, counters, rules }) => [
+      name,
+      { ...(policy === undefined ? {} : { policy: counters }), rules: rules.map((rule) => rule.counters) },
+    ]),
+  );
 }
 
 /** Puts counters into a table, by chain; chains and rules without new ones keep theirs. */

@@ -5,6 +5,7 @@
 
 import type { Family } from '../base/family.ts';
 import { findTarget } from '../extensions/registry.ts';
+import { BUILTIN_CHAINS } from './tables.ts';
 
 /** What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`. */
 export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | 'name' | 'target';
@@ -25,7 +26,7 @@ const CLASS_MARK: Readonly<Record<WordClass, string>> = {
 /** A word that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
 const LENGTH_LIMIT = 300;
 
-const BUILTIN = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
+const BUILTIN: ReadonlySet<string> = new Set(Object.values(BUILTIN_CHAINS).flat());
 
 const BLANK = 0x20;
 const TAB = 0x09;

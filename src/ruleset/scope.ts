@@ -50,8 +50,6 @@ export class RuleScope implements OptionScope {
   readonly matches: Loaded<MatchExtension>[] = [];
   target: Loaded<TargetExtension> | undefined;
   failure: ScopeFailure | undefined;
-  /** The latest use of each match and of the target: whose options the next ones are. */
-  readonly current = new Map<MatchExtension | TargetExtension, Loaded>();
   /** The extensions whose options exist, the last one first. */
   private readonly merged: (MatchExtension | TargetExtension)[] = [];
   private protocol: { readonly name: string; readonly word: Word } | undefined;
@@ -148,7 +146,6 @@ export class RuleScope implements OptionScope {
   private load<E extends MatchExtension | TargetExtension>(extension: E, word: Word): Loaded<E> {
     const loaded: Loaded<E> = { extension, word };
     if (!this.merged.includes(extension)) this.merged.unshift(extension);
-    this.current.set(extension, loaded);
     if (extension.kind === 'match') this.matches.push(loaded as Loaded<MatchExtension>);
     return loaded;
   }

@@ -5,11 +5,12 @@ import { parseValue } from '../../grammar/parse.ts';
 import { leadingCounter } from '../base/counters.ts';
 import { ValueError } from '../extensions/extension.ts';
 import { findTarget } from '../extensions/registry.ts';
+import { protocolNumber } from '../extensions/values/protocol.ts';
 import { type CommandResult, clash, letterOf } from './command.ts';
 import { type BaseOption, COMMAND_LETTERS, type CommandName, type SettingName } from './options.ts';
 import type { RuleDraft } from './rule.ts';
 import { NAME_LIMIT, type RuleForm } from './scope.ts';
-import { evaluateInterface, evaluateProtocol } from './values.ts';
+import { evaluateInterface } from './values.ts';
 
 /** Settings in front of which `!` may stand. */
 const NEGATABLE: ReadonlySet<SettingName> = new Set([
@@ -145,7 +146,7 @@ function setOnce(id: SettingName, { letter }: BaseOption, { word, negation }: Se
 }
 
 function readCondition(id: SettingName, setting: Setting, draft: RuleDraft): void {
-  const { word, negation, values } = setting;
+  const { negation, values } = setting;
   const value = values[0];
   const negated = negation !== undefined;
   switch (id) {
@@ -156,7 +157,7 @@ function readCondition(id: SettingName, setting: Setting, draft: RuleDraft): voi
       draft.destination = { word: value!, negated };
       break;
     case 'protocol': {
-      const number = protocolNumber(value!.text, draft);
+      const number = protocolNumber(value!.text.toLowerCase(), draft.context.names);
       if (number === 0 && negated) throw new ValueError('rule would never match protocol');
       draft.protocol = { value: number, negated };
       break;
@@ -180,17 +181,9 @@ function readCondition(id: SettingName, setting: Setting, draft: RuleDraft): voi
       checkTargetName(value!.text);
       break;
     case 'set-counters':
-      draft.counters = countersOf(values, word);
+      draft.counters = countersOf(values);
       break;
   }
-}
-
-function protocolNumber(text: string, draft: RuleDraft): number {
-  const lower = text.toLowerCase();
-  const parsed = parseValue('protocol', lower);
-  const number = parsed.ok ? evaluateProtocol(parsed.node, draft.context.names) : undefined;
-  if (number === undefined) throw new ValueError(`unknown protocol "${lower}" specified`);
-  return number;
 }
 
 function checkTargetName(name: string): void {
@@ -202,7 +195,7 @@ function checkTargetName(name: string): void {
 }
 
 /** `-c PACKETS BYTES` or `-c PACKETS,BYTES`; each as far as it is a number. */
-function countersOf([first, second]: readonly Word[], _option: Word): RuleDraft['counters'] {
+function countersOf([first, second]: readonly Word[]): RuleDraft['counters'] {
   const text = first!.text;
   const comma = text.indexOf(',', 1);
   const bytes = comma >= 0 ? text.slice(comma + 1) : second?.text;

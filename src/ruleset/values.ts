@@ -1,18 +1,10 @@
 // What the values of a rule's own options mean. The grammar says what they look like, the extensions have theirs.
 
-import type { NumberOrName } from '../../grammar/nodes.ts';
 import { parseValue } from '../../grammar/parse.ts';
-import type { Names } from '../base/names.ts';
 import { ValueError } from '../extensions/extension.ts';
 
 /** Largest interface name, in bytes (IFNAMSIZ less the final zero). */
 const INTERFACE_LIMIT = 15;
-
-/** The number of a protocol, 0 for all; undefined for an unknown one. */
-export function evaluateProtocol(node: NumberOrName, names: Names): number | undefined {
-  if ('number' in node) return node.number <= 255 ? node.number : undefined;
-  return names.protocolNumber(node.name);
-}
 
 /** An interface as written; `+` alone is every interface. */
 export function evaluateInterface(text: string): string {

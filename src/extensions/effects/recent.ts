@@ -4,6 +4,7 @@ import { type Address, formatAny } from '../../base/address.ts';
 import { prefixMask } from '../../base/ipv4.ts';
 import { prefixMask6 } from '../../base/ipv6.ts';
 import { ExtensionError, type MatchExtension } from '../extension.ts';
+import { negatable } from '../print-words.ts';
 import { bareText } from '../quote.ts';
 import { firstValue, isGiven } from '../uses.ts';
 import { host } from '../values/address.ts';
@@ -97,7 +98,7 @@ export const recent: MatchExtension<RecentData> = {
 
   print(data) {
     const { action, negated, seconds, hits, reap, ttl, name, mask } = data;
-    const words = [...(negated ? ['!'] : []), `--${action}`];
+    const words = [...negatable(negated, `--${action}`)];
     if (seconds !== 0) words.push('--seconds', `${seconds}`);
     if (reap) words.push('--reap');
     if (hits !== 0) words.push('--hitcount', `${hits}`);
@@ -108,7 +109,7 @@ export const recent: MatchExtension<RecentData> = {
 
   list(data) {
     const { action, negated, seconds, hits, reap, ttl, name, side, mask } = data;
-    const words = [...(negated ? ['!'] : []), 'recent:', LISTED[action]];
+    const words = [...negatable(negated, 'recent:', LISTED[action])];
     if (seconds !== 0) words.push(`seconds: ${signed(seconds)}`);
     if (reap) words.push('reap');
     if (hits !== 0) words.push(`hit_count: ${signed(hits)}`);

@@ -1,6 +1,7 @@
 // `-m u32`: tests of 32-bit words anywhere in the packet. Kernel: net/netfilter/xt_u32.c.
 
 import type { MatchExtension, ValueType } from '../extension.ts';
+import { negatable } from '../print-words.ts';
 import { readTests, type U32Test } from './u32-tests.ts';
 
 export interface U32Data {
@@ -30,7 +31,7 @@ export const u32: MatchExtension<U32Data> = {
     )
       ? `a word of 32 bits is shifted by ${LONGEST_SHIFT} at most`
       : undefined,
-  print: ({ tests, negated }) => [...(negated ? ['!'] : []), '--u32', printTests(tests)],
+  print: ({ tests, negated }) => negatable(negated, '--u32', printTests(tests)),
   list: ({ tests, negated }) => `u32 ${negated ? '! ' : ''}${printTests(tests)}`,
 };
 

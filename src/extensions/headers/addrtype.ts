@@ -10,7 +10,7 @@ import {
   type ValueType,
 } from '../extension.ts';
 import { negatable } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { asciiUpper } from '../values/choice.ts';
 
 /** By number (include/uapi/linux/rtnetlink.h, RTN_UNSPEC and on). */
@@ -86,8 +86,8 @@ export const addrtype: MatchExtension<AddrtypeData> = {
   },
 
   build(options) {
-    const source = condition(options.find(({ name }) => name === '--src-type'));
-    const destination = condition(options.find(({ name }) => name === '--dst-type'));
+    const source = condition(useOf(options, '--src-type'));
+    const destination = condition(useOf(options, '--dst-type'));
     const limit = isGiven(options, '--limit-iface-in')
       ? 'in'
       : isGiven(options, '--limit-iface-out')

@@ -2,6 +2,7 @@
 
 import { ExtensionError, type MatchExtension, type OptionUse } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { integer } from '../values/integer.ts';
 
 interface FlagCondition {
@@ -30,7 +31,7 @@ export const ecn: MatchExtension<EcnData> = {
   },
 
   build(options) {
-    const find = (name: string) => options.find((use) => use.name === name);
+    const find = (name: string) => useOf(options, name);
     const flag = (use: OptionUse | undefined) => use && { negated: use.negated };
     const [ece, cwr, use] = [flag(find('--ecn-tcp-ece')), flag(find('--ecn-tcp-cwr')), find('--ecn-ip-ect')];
     const ect = use && { value: use.values[0] as number, negated: use.negated };

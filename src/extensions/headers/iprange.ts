@@ -3,6 +3,7 @@
 import { type Address, formatAny } from '../../base/address.ts';
 import { ExtensionError, type MatchExtension, type OptionUse, ValueError, type ValueType } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { autocompletedAddress } from '../values/autocompleted-address.ts';
 
 interface AddressRange {
@@ -49,8 +50,8 @@ export const iprange: MatchExtension<IprangeData> = {
   },
 
   build(options) {
-    const source = condition(options.find(({ name }) => name === '--src-range'));
-    const destination = condition(options.find(({ name }) => name === '--dst-range'));
+    const source = condition(useOf(options, '--src-range'));
+    const destination = condition(useOf(options, '--dst-range'));
     return { ...(source && { source }), ...(destination && { destination }) };
   },
 

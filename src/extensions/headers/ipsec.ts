@@ -3,7 +3,7 @@
 
 import type { MatchExtension, OptionSpec, OptionUse } from '../extension.ts';
 import { negatable } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { integers, uint32 } from '../values/integer.ts';
 import { labelledRange, type RangeCondition, range32Of, rangeText } from './range.ts';
 
@@ -17,7 +17,7 @@ function spiOption(name: string): OptionSpec {
 }
 
 function buildSpi(options: readonly OptionUse[], name: string): SpiData {
-  const spi = range32Of(options.find((use) => use.name === name));
+  const spi = range32Of(useOf(options, name));
   return { ...(spi && { spi }) };
 }
 
@@ -70,7 +70,7 @@ export const ah6: MatchExtension<Ah6Data> = {
     { name: '--ahres', values: [], about: 'the reserved field is zero' },
   ],
   build(options) {
-    const use = options.find(({ name }) => name === '--ahlen');
+    const use = useOf(options, '--ahlen');
     const length = use && { value: use.values[0] as number, negated: use.negated };
     // For the kernel a length of 0 is any.
     const isAsked = length !== undefined && (length.value !== 0 || length.negated);
@@ -108,7 +108,7 @@ export const ipcomp: MatchExtension<IpcompData> = {
     { name: '--compres', values: [], about: 'the reserved field is zero' },
   ],
   build(options) {
-    const use = options.find(({ name }) => name === '--ipcompspi');
+    const use = useOf(options, '--ipcompspi');
     // Unlike esp and ah, ipcomp without a range means index 0.
     const cpi = use === undefined ? { low: 0, high: 0, negated: false } : range32Of(use);
     return { ...(cpi && { cpi }), reserved: isGiven(options, '--compres') };

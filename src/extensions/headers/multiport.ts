@@ -1,9 +1,8 @@
 // `-m multiport`: lists of ports. Kernel: net/netfilter/xt_multiport.c, revision 1.
 
-import { parseValue } from '../../../grammar/parse.ts';
 import { ExtensionError, type MatchExtension, type OptionSpec, ValueError, type ValueType } from '../extension.ts';
 import { negatable } from '../print-words.ts';
-import { invalidPort, PORT_MAXIMUM } from '../values/port.ts';
+import { portNumber } from '../values/port.ts';
 
 /** One port, or all from `low` to `high`. */
 export interface PortItem {
@@ -36,13 +35,7 @@ const ports: ValueType<readonly PortItem[]> = {
   placeholder: 'port[,port:port…]',
   parse(text, { names, protocol, protocolNegated }) {
     const protocolName = nameOf(protocol, protocolNegated);
-    const numberOf = (word: string) => {
-      const parsed = parseValue('port', word);
-      const number = parsed.ok && 'number' in parsed.node ? parsed.node.number : PORT_MAXIMUM + 1;
-      const port = number <= PORT_MAXIMUM ? number : names.port(word, protocolName);
-      if (port === undefined) throw invalidPort(word);
-      return port;
-    };
+    const numberOf = (word: string) => portNumber(word, names, protocolName);
     const items: PortItem[] = [];
     let taken = 0;
     for (const item of text.split(',')) {

@@ -2,6 +2,7 @@
 
 import type { MatchExtension } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { choiceAnyCase } from '../values/choice.ts';
 import { portRange } from '../values/port.ts';
 import { buildKeptPorts, type KeptPorts, listKeptPorts, printKeptPorts } from './ports.ts';
@@ -48,7 +49,7 @@ export const sctp: MatchExtension<SctpData> = {
   ],
 
   build(options) {
-    const use = options.find(({ name }) => name === '--chunk-types');
+    const use = useOf(options, '--chunk-types');
     const chunks = use && {
       how: use.values[0] as ChunkCondition['how'],
       ...(use.values[1] as ChunkList),

@@ -3,6 +3,7 @@
 import type { MatchExtension } from '../extension.ts';
 import { negatable } from '../print-words.ts';
 import { quoteText } from '../quote.ts';
+import { useOf } from '../uses.ts';
 import { uint32 } from '../values/integer.ts';
 import { keptText } from '../values/kept-text.ts';
 
@@ -32,7 +33,7 @@ export const cgroup: MatchExtension<CgroupData> = {
   ],
 
   build(options) {
-    const [path, classId] = ['--path', '--cgroup'].map((name) => options.find((use) => use.name === name));
+    const [path, classId] = ['--path', '--cgroup'].map((name) => useOf(options, name));
     return {
       ...(path && { path: { value: path.values[0] as string, negated: path.negated } }),
       ...(classId && { classId: { value: classId.values[0] as number, negated: classId.negated } }),

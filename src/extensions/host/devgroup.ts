@@ -2,10 +2,11 @@
 
 import type { BuiltinChain } from '../../base/hooks.ts';
 import type { NameTable } from '../../base/names.ts';
-import { ExtensionError, type MatchExtension, type OptionUse, ValueError, type ValueType } from '../extension.ts';
+import { ExtensionError, type MatchExtension, type OptionUse } from '../extension.ts';
 import { hexMasked, negatable } from '../print-words.ts';
-import { type Masked, mark } from '../values/integer.ts';
-import { scanNumber } from '../values/scan.ts';
+import { useOf } from '../uses.ts';
+import type { Masked } from '../values/integer.ts';
+import { namedMark } from '../values/named-mark.ts';
 
 interface GroupCondition extends Masked {
   readonly negated: boolean;
@@ -16,21 +17,9 @@ export interface DevgroupData {
   readonly destination?: GroupCondition;
 }
 
-const MOST = 0xffff_ffffn;
+const MOST = 0xffff_ffff;
 
-/** `value[/mask]`, or a name where the machine has names of groups. */
-const group: ValueType<Masked> = {
-  placeholder: 'group[/mask]',
-  parse(text, context) {
-    const table = context.names.deviceGroups;
-    const rest = scanNumber(text, 0n, MOST)?.rest;
-    if (table === undefined || rest === '' || rest?.startsWith('/')) return mark.parse(text, context);
-    const value = table.number(text);
-    if (value !== undefined) return { value, mask: Number(MOST) };
-    const { extension, option } = context;
-    throw new ValueError(`${extension}: could not map name ${text} to an integer value for option "${option}".`);
-  },
-};
+const group = namedMark(({ deviceGroups }) => deviceGroups, 'group[/mask]');
 
 /** Where a packet has a device to come from, and where it has one to go to. */
 const SOURCE_CHAINS: readonly BuiltinChain[] = ['PREROUTING', 'INPUT', 'FORWARD'];
@@ -52,8 +41,8 @@ export const devgroup: MatchExtension<DevgroupData> = {
   },
 
   build(options) {
-    const source = conditionOf(options.find(({ name }) => name === '--src-group'));
-    const destination = conditionOf(options.find(({ name }) => name === '--dst-group'));
+    const source = conditionOf(useOf(options, '--src-group'));
+    const destination = conditionOf(useOf(options, '--dst-group'));
     return { ...(source && { source }), ...(destination && { destination }) };
   },
 
@@ -75,7 +64,7 @@ function conditionOf(use: OptionUse | undefined): GroupCondition | undefined {
 
 function words({ source, destination }: DevgroupData, prefix: string, table?: NameTable): readonly string[] {
   const show = (group: GroupCondition) =>
-    (group.mask === Number(MOST) ? table?.name(group.value) : undefined) ?? hexMasked(group);
+    (group.mask === MOST ? table?.name(group.value) : undefined) ?? hexMasked(group);
   return [
     ...(source ? negatable(source.negated, `${prefix}src-group`, show(source)) : []),
     ...(destination ? negatable(destination.negated, `${prefix}dst-group`, show(destination)) : []),

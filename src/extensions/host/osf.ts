@@ -3,6 +3,7 @@
 import type { MatchExtension } from '../extension.ts';
 import { negatable } from '../print-words.ts';
 import { bareText } from '../quote.ts';
+import { useOf } from '../uses.ts';
 import { integer } from '../values/integer.ts';
 import { keptText } from '../values/kept-text.ts';
 
@@ -37,7 +38,7 @@ export const osf: MatchExtension<OsfData> = {
   ],
 
   build(options) {
-    const find = (name: string) => options.find((use) => use.name === name);
+    const find = (name: string) => useOf(options, name);
     const genre = find('--genre')!;
     const [ttl, log] = [find('--ttl'), find('--log')].map((use) => use?.values[0] as number | undefined);
     return {

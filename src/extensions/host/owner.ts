@@ -11,6 +11,7 @@ import {
   type ValueType,
 } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { isGiven } from '../uses.ts';
 
 /** Both ends included. */
 interface Ids {
@@ -65,7 +66,7 @@ export const owner: MatchExtension<OwnerData> = {
     {
       ...{ name: '--suppl-groups', values: [], about: 'the further groups of the process count too' },
       atOnce(_use, earlier) {
-        if (earlier.some(({ name }) => name === '--gid-owner')) return;
+        if (isGiven(earlier, '--gid-owner')) return;
         const { message } = badValue('--suppl-groups', 'you need to use --gid-owner first');
         throw new ExtensionError('missing-option', message);
       },

@@ -10,6 +10,7 @@ import {
   type ValueType,
 } from '../extension.ts';
 import { hex, negatable } from '../print-words.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { choice } from '../values/choice.ts';
 import { formatHostPrefix, type HostPrefix, hostPrefix } from '../values/host-prefix.ts';
 import { uint32 } from '../values/integer.ts';
@@ -74,7 +75,7 @@ function ofElement(name: string, value: ValueType, about: string, check?: (value
     ...{ name, values: [value], negatable: true, repeatable: true, about },
     atOnce({ values }, earlier) {
       const element = earlier.slice(earlier.findLastIndex((use) => use.name === '--next') + 1);
-      if (element.some((use) => use.name === name)) refuse('repeated-option', `double ${name} option`);
+      if (isGiven(element, name)) refuse('repeated-option', `double ${name} option`);
       check?.(values[0]);
     },
   };
@@ -145,7 +146,7 @@ type Given = Omit<PolicyData, 'direction'> & { readonly direction: 'in' | 'out' 
 
 /** The options in order: each `--next` begins a further element. */
 function read(options: readonly OptionUse[]): Given {
-  const value = (name: string) => options.find((use) => use.name === name)?.values[0];
+  const value = (name: string) => useOf(options, name)?.values[0];
   const elements: PolicyElement[] = [{}];
   for (const { name, values, negated } of options) {
     const field = FIELDS.find(([each]) => `--${each}` === name)?.[0];
@@ -157,7 +158,7 @@ function read(options: readonly OptionUse[]): Given {
   return {
     direction: value('--dir') as 'in' | 'out' | undefined,
     policy: (value('--pol') as PolicyData['policy'] | undefined) ?? 'ipsec',
-    strict: options.some(({ name }) => name === '--strict'),
+    strict: isGiven(options, '--strict'),
     elements,
   };
 }

@@ -1,6 +1,7 @@
 // `-m rpfilter`: whether answers would leave by the way a packet came. Kernel: net/ipv4/netfilter/ipt_rpfilter.c.
 
 import type { MatchExtension } from '../extension.ts';
+import { isGiven } from '../uses.ts';
 
 const FLAGS = ['loose', 'validmark', 'accept-local', 'invert'] as const;
 
@@ -21,7 +22,7 @@ export const rpfilter: MatchExtension<RpfilterData> = {
     { name: '--accept-local', values: [], about: 'local sources will do' },
     { name: '--invert', values: [], about: 'matches what fails the test' },
   ],
-  build: (options) => ({ flags: FLAGS.filter((flag) => options.some(({ name }) => name === `--${flag}`)) }),
+  build: (options) => ({ flags: FLAGS.filter((flag) => isGiven(options, `--${flag}`)) }),
   print: ({ flags }) => flags.map((flag) => `--${flag}`),
   list: ({ flags }) => ['rpfilter', ...flags].join(' '),
 };

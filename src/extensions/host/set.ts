@@ -3,6 +3,7 @@
 import { ExtensionError, type MatchExtension, type OptionSpec, type OptionUse } from '../extension.ts';
 import { negatable } from '../print-words.ts';
 import { bareText } from '../quote.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { text } from '../values/text.ts';
 import { countOf, directions, type Side, setName } from './set-words.ts';
 
@@ -70,12 +71,12 @@ export const set: MatchExtension<SetData> = {
   ],
 
   precheck(options) {
-    if (options.some(({ name }) => name === '--match-set')) return;
+    if (isGiven(options, '--match-set')) return;
     throw new ExtensionError('missing-option', "You must specify `--match-set' with proper arguments");
   },
 
   build(options) {
-    const { values, negated } = options.find(({ name }) => name === '--match-set')!;
+    const { values, negated } = useOf(options, '--match-set')!;
     const has = (name: string, wanted: boolean) => options.some((use) => use.name === name && use.negated === wanted);
     const [packets, bytes] = [counterOf(options, 'packets'), counterOf(options, 'bytes')];
     return {

@@ -1,6 +1,7 @@
 // `-m socket`: there is a socket that a packet would reach. Kernel: net/netfilter/xt_socket.c.
 
 import type { MatchExtension } from '../extension.ts';
+import { isGiven } from '../uses.ts';
 
 const FLAGS = ['--transparent', '--nowildcard', '--restore-skmark'] as const;
 
@@ -19,7 +20,7 @@ export const socket: MatchExtension<SocketData> = {
     { name: '--nowildcard', values: [], about: 'those that listen on every address too' },
     { name: '--restore-skmark', values: [], about: "the packet gets the socket's mark" },
   ],
-  build: (options) => ({ flags: FLAGS.filter((flag) => options.some(({ name }) => name === flag)) }),
+  build: (options) => ({ flags: FLAGS.filter((flag) => isGiven(options, flag)) }),
   print: ({ flags }) => flags,
   list: ({ flags }) => ['socket', ...flags].join(' '),
 };

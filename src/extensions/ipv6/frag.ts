@@ -3,7 +3,7 @@
 import type { MatchExtension } from '../extension.ts';
 import { labelledRange, type RangeCondition, range32Of, rangeText } from '../headers/range.ts';
 import { negatable } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { integers, uint32 } from '../values/integer.ts';
 
 export interface FragData {
@@ -33,7 +33,7 @@ export const frag: MatchExtension<FragData> = {
   ],
 
   build(options) {
-    const find = (name: string) => options.find((use) => use.name === name);
+    const find = (name: string) => useOf(options, name);
     const id = range32Of(find('--fragid'));
     const use = find('--fraglen');
     const length = use && { value: use.values[0] as number, negated: use.negated };

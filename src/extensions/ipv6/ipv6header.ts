@@ -3,7 +3,7 @@
 import type { Names } from '../../base/names.ts';
 import { type MatchExtension, ValueError, type ValueType } from '../extension.ts';
 import { negatable } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { isGiven, useOf } from '../uses.ts';
 
 export interface Ipv6HeaderData {
   /** Protocol numbers, in the order of `HEADERS`; 255 stands for anything that is no extension header. */
@@ -59,7 +59,7 @@ export const ipv6header: MatchExtension<Ipv6HeaderData> = {
     { name: '--soft', values: [], about: 'other headers may be there, too' },
   ],
   build(options) {
-    const { values, negated } = options.find(({ name }) => name === '--header')!;
+    const { values, negated } = useOf(options, '--header')!;
     return { headers: values[0] as readonly number[], negated, soft: isGiven(options, '--soft') };
   },
   print: ({ headers, negated, soft }, { names }) => [

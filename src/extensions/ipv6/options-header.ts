@@ -5,7 +5,7 @@ import { type MatchExtension, ValueError, type ValueType } from '../extension.ts
 import { negatable } from '../print-words.ts';
 import { firstValue } from '../uses.ts';
 import { uint32 } from '../values/integer.ts';
-import { scanWrapped } from '../values/scan-wrapped.ts';
+import { scanWrapped } from '../values/scan.ts';
 
 /** An option of the header. */
 export interface HeaderOption {

@@ -4,7 +4,7 @@ import { formatAddress6, parseAddress6 } from '../../base/ipv6.ts';
 import { ExtensionError, type MatchExtension, type OptionUse } from '../extension.ts';
 import { labelledRange, type RangeCondition, range32Of, rangeText } from '../headers/range.ts';
 import { negatable } from '../print-words.ts';
-import { firstValue, isGiven } from '../uses.ts';
+import { firstValue, isGiven, useOf } from '../uses.ts';
 import { integers, uint32 } from '../values/integer.ts';
 import { text } from '../values/text.ts';
 
@@ -61,7 +61,7 @@ export const rt: MatchExtension<RtData> = {
   ],
 
   build(options) {
-    const find = (name: string) => options.find((use) => use.name === name);
+    const find = (name: string) => useOf(options, name);
     const number = (use: OptionUse | undefined) => use && { value: use.values[0] as number, negated: use.negated };
     const [type, length] = [number(find('--rt-type')), number(find('--rt-len'))];
     const segmentsLeft = range32Of(find('--rt-segsleft'));
@@ -101,7 +101,7 @@ export const rt: MatchExtension<RtData> = {
 };
 
 function demandTypeZero(use: OptionUse, earlier: readonly OptionUse[]): void {
-  const type = earlier.find(({ name }) => name === '--rt-type');
+  const type = useOf(earlier, '--rt-type');
   if (type === undefined || type.values[0] !== 0 || type.negated) throw required('--rt-type 0', use);
 }
 

@@ -3,6 +3,7 @@
 import { formatAny } from '../../base/address.ts';
 import type { MatchExtension, OptionSpec } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { type HostPrefix, hostPrefix } from '../values/host-prefix.ts';
 import { uint8, uint16 } from '../values/integer.ts';
 
@@ -64,7 +65,7 @@ export const srh: MatchExtension<SrhData> = {
   options: [...FIELDS, ...SEGMENTS],
 
   build(options) {
-    const find = (spec: OptionSpec) => options.find(({ name }) => name === spec.name);
+    const find = (spec: OptionSpec) => useOf(options, spec.name);
     const fields = FIELDS.flatMap((spec): FieldTest[] => {
       const use = find(spec);
       if (use === undefined) return [];

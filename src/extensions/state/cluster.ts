@@ -2,6 +2,7 @@
 
 import { ExtensionError, type MatchExtension, type OptionUse } from '../extension.ts';
 import { hex, negatable } from '../print-words.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { integer, uint32 } from '../values/integer.ts';
 
 export interface ClusterData {
@@ -33,7 +34,7 @@ export const cluster: MatchExtension<ClusterData> = {
   ],
 
   precheck(options) {
-    const has = (name: string) => options.some((use) => use.name === name);
+    const has = (name: string) => isGiven(options, name);
     if (!has(NODE) && !has(NODES)) {
       const message = `cluster match: \`${NODE}' or\`${NODES}' is missing`;
       throw new ExtensionError('missing-option', message);
@@ -58,7 +59,7 @@ export const cluster: MatchExtension<ClusterData> = {
 };
 
 function read(options: readonly OptionUse[]): ClusterData {
-  const value = (name: string) => options.find((use) => use.name === name)?.values[0] as number;
+  const value = (name: string) => useOf(options, name)?.values[0] as number;
   const use = options.findLast(({ name }) => name === NODE || name === NODES)!;
   const given = use.values[0] as number;
   return {

@@ -2,6 +2,7 @@
 
 import { ExtensionError, type MatchExtension } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { choice } from '../values/choice.ts';
 import { type Integers, integers } from '../values/integer.ts';
 
@@ -45,9 +46,9 @@ export const connbytes: MatchExtension<ConnbytesData> = {
   ],
 
   build(options) {
-    const value = (name: string) => options.find((use) => use.name === name)!.values[0];
+    const value = (name: string) => useOf(options, name)!.values[0];
     const { low, high } = rangeOf(value('--connbytes') as Integers);
-    const negated = options.find((use) => use.name === '--connbytes')!.negated;
+    const negated = useOf(options, '--connbytes')!.negated;
     return {
       ...{ low, high },
       // The kernel knows it by the ends being swapped, which shows only where they differ.

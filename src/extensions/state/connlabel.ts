@@ -2,6 +2,7 @@
 
 import { type MatchExtension, ValueError, type ValueType } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { isGiven, useOf } from '../uses.ts';
 
 export interface ConnlabelData {
   /** 0 to 65535; the kernel has the first 128. */
@@ -47,8 +48,8 @@ export const connlabel: MatchExtension<ConnlabelData> = {
   ],
 
   build(options) {
-    const { values, negated } = options.find(({ name }) => name === '--label')!;
-    return { label: values[0] as number, set: options.some(({ name }) => name === '--set'), negated };
+    const { values, negated } = useOf(options, '--label')!;
+    return { label: values[0] as number, set: isGiven(options, '--set'), negated };
   },
 
   check({ label }) {

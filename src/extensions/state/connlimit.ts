@@ -2,6 +2,7 @@
 
 import { ADDRESS_BITS } from '../../base/family.ts';
 import { ExtensionError, type MatchExtension } from '../extension.ts';
+import { useOf } from '../uses.ts';
 import { prefix } from '../values/host-prefix.ts';
 import { uint32 } from '../values/integer.ts';
 
@@ -37,7 +38,7 @@ export const connlimit: MatchExtension<ConnlimitData> = {
   },
 
   build(options, { family }) {
-    const find = (name: string) => options.find((use) => use.name === `--connlimit-${name}`);
+    const find = (name: string) => useOf(options, `--connlimit-${name}`);
     const upto = find('upto');
     const use = upto ?? find('above')!;
     return {

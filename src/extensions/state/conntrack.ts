@@ -9,6 +9,7 @@ import {
   type OptionUse,
 } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { useOf } from '../uses.ts';
 import { choiceAnyCase } from '../values/choice.ts';
 import { type HostPrefix, hostPrefix, listHostPrefix } from '../values/host-prefix.ts';
 import { endsOf, type Integers, integers } from '../values/integer.ts';
@@ -82,7 +83,7 @@ const options: readonly OptionSpec[] = [
     ...{ name: '--ctproto', values: [protocol], negatable: true, about: 'protocol of the connection' },
     atOnce({ values }, earlier) {
       // iptables looks at the wrong flag here: it is the status in front that must not be negated.
-      const status = earlier.find(({ name }) => name === '--ctstatus');
+      const status = useOf(earlier, '--ctstatus');
       if (values[0] !== 0 || !status?.negated) return;
       throw new ExtensionError('bad-value', 'conntrack: rule would never match protocol');
     },

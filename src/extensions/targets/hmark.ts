@@ -4,7 +4,7 @@
 import { ADDRESS_BITS, type Family } from '../../base/family.ts';
 import { ExtensionError, type OptionUse, type TargetExtension, ValueError, type ValueType } from '../extension.ts';
 import { hex } from '../print-words.ts';
-import { isGiven } from '../uses.ts';
+import { isGiven, useOf } from '../uses.ts';
 import { prefix } from '../values/host-prefix.ts';
 import { integer, uint16, uint32 } from '../values/integer.ts';
 
@@ -66,7 +66,7 @@ const settingOf = (name: string): SettingName => name.slice('--hmark-'.length) a
 
 /** A tuple in front counts as the options that it stands for; behind them it takes their place. */
 function atOnce({ name }: OptionUse, earlier: readonly OptionUse[]): void {
-  const tuple = earlier.find((use) => use.name === TUPLE_OPTION);
+  const tuple = useOf(earlier, TUPLE_OPTION);
   if (!(tuple?.values[0] as readonly string[] | undefined)?.includes(settingOf(name))) return;
   throw new ExtensionError('repeated-option', `HMARK: option "${name}" can only be used once.`, name);
 }

@@ -62,16 +62,9 @@ function addressesOf(host: HostNode, family: Family, names: Names): readonly Add
   const number = family === 'ipv4' ? host.numbers && ipv4Of(host.numbers) : parseAddress6(host.text);
   if (number !== undefined) return [number];
   if (/^[0-9.]*$|[/ ]/.test(host.text)) throw notFound(host.text);
-  const found = names.hostAddresses(host.text, family).flatMap((text) => numericAddress(text, family) ?? []);
+  const found = names.hostAddresses(host.text, family).flatMap((text) => numericHost(text, family) ?? []);
   if (found.length === 0) throw notFound(host.text);
   return found;
-}
-
-/** An address in full numeric form, `undefined` for anything else. */
-function numericAddress(text: string, family: Family): Address | undefined {
-  if (family === 'ipv6') return parseAddress6(text.replace(/%[0-9]+$/, ''));
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
-  return octets?.every((octet) => octet <= 255) ? ipv4Of(octets) : undefined;
 }
 
 /** A prefix length, or a mask in the form of an address. */
@@ -112,7 +105,7 @@ export const host: ValueType<Address> = {
     if (numericHost(text.replace(/%.*$/, ''), family === 'ipv4' ? 'ipv6' : 'ipv4') !== undefined) {
       throw new ValueError('getaddrinfo: Address family for hostname not supported');
     }
-    const found = distinct(names.hostAddresses(text, family).flatMap((word) => numericAddress(word, family) ?? []));
+    const found = distinct(names.hostAddresses(text, family).flatMap((word) => numericHost(word, family) ?? []));
     if (found.length === 0) throw new ValueError('getaddrinfo: Name or service not known');
     if (found.length > 1) throw new ValueError(`${text} resolves to more than one address`);
     return found[0]!;

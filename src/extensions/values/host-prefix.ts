@@ -14,15 +14,20 @@ export interface HostPrefix {
 
 export const prefix: ValueType<number> = { placeholder: 'length', parse: parsePrefix };
 
-export const hostPrefix: ValueType<HostPrefix> = {
-  placeholder: 'address[/length]',
-  parse(text, context) {
-    const slash = text.indexOf('/');
-    if (slash < 0) return { address: host.parse(text, context), length: ADDRESS_BITS[context.family] };
-    const address = host.parse(text.slice(0, slash), context);
-    return { address, length: parsePrefix(text.slice(slash + 1), context) };
-  },
-};
+export const hostPrefix = hostWith(prefix);
+
+/** `address[/length]`; without a length all bits count. `length` says how it is read. */
+export function hostWith(length: ValueType<number>): ValueType<HostPrefix> {
+  return {
+    placeholder: 'address[/length]',
+    parse(text, context) {
+      const slash = text.indexOf('/');
+      if (slash < 0) return { address: host.parse(text, context), length: ADDRESS_BITS[context.family] };
+      const address = host.parse(text.slice(0, slash), context);
+      return { address, length: length.parse(text.slice(slash + 1), context) };
+    },
+  };
+}
 
 /** A length, or a mask in the form of an address; one with holes counts as full, as in iptables. */
 function parsePrefix(text: string, { family, extension, option }: ValueContext): number {

@@ -8,9 +8,12 @@ import { scanNumber } from './scan.ts';
 const MOST = 0xffff_ffff;
 
 /** `value[/mask]` of 32 bits, or a name where the machine has such names. */
-export function namedMark(tableOf: (names: Names) => NameTable | undefined): ValueType<Masked> {
+export function namedMark(
+  tableOf: (names: Names) => NameTable | undefined,
+  placeholder = 'value[/mask]|name',
+): ValueType<Masked> {
   return {
-    placeholder: 'value[/mask]|name',
+    placeholder,
     parse(text, context) {
       const table = tableOf(context.names);
       const rest = scanNumber(text, 0n, BigInt(MOST))?.rest;

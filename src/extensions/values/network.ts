@@ -5,8 +5,8 @@ import { ADDRESS_BITS, type Family } from '../../base/family.ts';
 import { prefixMask } from '../../base/ipv4.ts';
 import { prefixMask6 } from '../../base/ipv6.ts';
 import type { ValueContext, ValueType } from '../extension.ts';
-import { host, numericHost } from './address.ts';
-import { type HostPrefix, prefix } from './host-prefix.ts';
+import { numericHost } from './address.ts';
+import { type HostPrefix, hostWith, prefix } from './host-prefix.ts';
 import { scanNumber } from './scan.ts';
 
 /** The length of a mask with holes, longer than any address has bits. */
@@ -27,16 +27,7 @@ function hasHoles(text: string, { family }: ValueContext): boolean {
   return mask !== undefined && prefixLength(mask) === undefined;
 }
 
-/** `address[/length]`; without a length all bits count. */
-export const network: ValueType<HostPrefix> = {
-  placeholder: 'address[/length]',
-  parse(text, context) {
-    const slash = text.indexOf('/');
-    if (slash < 0) return { address: host.parse(text, context), length: ADDRESS_BITS[context.family] };
-    const address = host.parse(text.slice(0, slash), context);
-    return { address, length: keptPrefix.parse(text.slice(slash + 1), context) };
-  },
-};
+export const network = hostWith(keptPrefix);
 
 /** The address without the bits behind the prefix; where there is none, all of it. */
 export function maskedTo({ address, length }: HostPrefix, family: Family): Address {

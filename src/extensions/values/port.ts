@@ -7,7 +7,7 @@ import { ValueError, type ValueType } from '../extension.ts';
 
 export const PORT_MAXIMUM = 0xffff;
 
-export function invalidPort(text: string): ValueError {
+function invalidPort(text: string): ValueError {
   return new ValueError(`invalid port/service \`${text}' specified`);
 }
 
@@ -30,7 +30,8 @@ export function portRange(protocol: string): ValueType<Interval> {
   };
 }
 
-function portNumber(text: string, names: Names, protocol: string): number {
+/** One port, by number or by the service's name for the protocol. */
+export function portNumber(text: string, names: Names, protocol: string): number {
   const parsed = parseValue('port', text);
   if (!parsed.ok) throw invalidPort(text);
   const port = 'number' in parsed.node ? parsed.node.number : names.port(parsed.node.name, protocol);

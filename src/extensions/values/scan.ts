@@ -1,5 +1,7 @@
 // Numbers that a text only begins with, as C's readers take them; where iptables looks at what follows, or at nothing.
 
+import { parseInteger } from '../../../grammar/nodes.ts';
+
 const UNSIGNED_MOST = (1n << 64n) - 1n;
 const SIGNED_MOST = (1n << 63n) - 1n;
 
@@ -11,11 +13,28 @@ export interface Scanned {
 
 /** A number of base 8, 10 or 16 within bounds, no `-` in front; undefined where none begins or it is out of bounds. */
 export function scanNumber(text: string, low: bigint, high: bigint): Scanned | undefined {
-  const found = /^[ \t\n\v\f\r]*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text);
+  const found = beginning(text);
+  if (found === undefined || found.sign === '-') return undefined;
+  return low <= found.size && found.size <= high ? { value: found.size, rest: found.rest } : undefined;
+}
+
+export interface ScannedWrapped extends Scanned {
+  /** The number needs more than 64 bits. */
+  readonly overflows: boolean;
+}
+
+/** Likewise as strtoul(3) where iptables does not look for a sign: `-1` is the largest. */
+export function scanWrapped(text: string): ScannedWrapped | undefined {
+  const found = beginning(text);
+  if (found === undefined) return undefined;
+  const value = BigInt.asUintN(64, found.sign === '-' ? -found.size : found.size);
+  return { value, overflows: found.size > UNSIGNED_MOST, rest: found.rest };
+}
+
+function beginning(text: string): { readonly sign: string; readonly size: bigint; readonly rest: string } | undefined {
+  const found = /^[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text);
   if (found === null) return undefined;
-  const digits = found[1]!;
-  const value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  return low <= value && value <= high ? { value, rest: text.slice(found[0].length) } : undefined;
+  return { sign: found[1]!, size: parseInteger(found[2]!), rest: text.slice(found[0].length) };
 }
 
 /** A decimal number as strtoul(3): no digits are 0, what is too large is the largest, `-` wraps round. */
