@@ -1,13 +1,11 @@
 // The machine's iptables-legacy, asked about many cases by one shell in a network namespace of its own.
 //
 // Each case is restored for real, so that the kernel has its say, then saved, then all five tables are emptied. Needs
-// root. A batch has its own lock file, so that several run at a time.
+// root.
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Family } from '../../src/base/family.ts';
+import { inScriptFolder, legacyProgram, runLegacyScript } from '../harness/legacy-shell.ts';
 import type { CommandCase, FuzzCase } from './case.ts';
 
 export interface Answer {
@@ -58,15 +56,13 @@ ask() { # command number words
 /** Milliseconds for a batch and for each case in it. */
 const PATIENCE = { batch: 20_000, each: 200 };
 
-const programOf = (family: Family) => (family === 'ipv6' ? 'ip6tables-legacy' : 'iptables-legacy');
-
 /** Asks about all files of a batch, in order. Throws where the shell did not come to its end. */
 export function askIptables(cases: readonly FuzzCase[]): Promise<Answer[]> {
   return inShell(async (directory) => {
     cases.forEach(({ text }, i) => {
       writeFileSync(join(directory, `${i}.in`), text);
     });
-    const lines = cases.map(({ family, options }, i) => ['ask', programOf(family), i, ...options].join(' '));
+    const lines = cases.map(({ family, options }, i) => ['ask', legacyProgram(family), i, ...options].join(' '));
     await runScript(directory, RESTORES, lines);
     return cases.map((_, i) => {
       const exitCode = Number(read(directory, `${i}.rc`));
@@ -87,8 +83,8 @@ export interface CommandAnswer {
 export function askCommands(cases: readonly CommandCase[]): Promise<CommandAnswer[][]> {
   return inShell(async (directory) => {
     const lines = cases.flatMap(({ family, commands }, i) => [
-      `${programOf(family)}-restore <empty`,
-      ...commands.map((words, j) => ['ask', programOf(family), `${i}.${j}`, ...words.map(shellWord)].join(' ')),
+      `${legacyProgram(family)}-restore <empty`,
+      ...commands.map((words, j) => ['ask', legacyProgram(family), `${i}.${j}`, ...words.map(shellWord)].join(' ')),
     ]);
     await runScript(directory, COMMANDS, lines);
     return cases.map(({ commands }, i) =>
@@ -101,42 +97,17 @@ export function askCommands(cases: readonly CommandCase[]): Promise<CommandAnswe
   });
 }
 
-async function inShell<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'ipb-fuzz-'));
-  try {
+function inShell<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  return inScriptFolder((directory) => {
     writeFileSync(join(directory, 'empty'), EMPTY);
-    return await work(directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+    return work(directory);
+  });
 }
 
 function runScript(directory: string, functions: string, lines: readonly string[]): Promise<void> {
   const begin = 'iptables-legacy-restore <empty\nip6tables-legacy-restore <empty\n';
-  writeFileSync(join(directory, 'script'), `${functions}${begin}${lines.join('\n')}\necho done\n`);
   const patience = PATIENCE.batch + PATIENCE.each * lines.length;
-  return new Promise((resolve, reject) => {
-    const child = spawn('unshare', ['-n', 'sh', 'script'], {
-      cwd: directory,
-      env: { ...process.env, XTABLES_LOCKFILE: join(directory, 'lock'), LC_ALL: 'C', TZ: 'UTC' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    let errors = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      errors += chunk;
-    });
-    const timer = setTimeout(() => child.kill('SIGKILL'), patience);
-    child.on('error', reject);
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      if (output.endsWith('done\n')) resolve();
-      else reject(new Error(`the oracle's shell ended with ${code}: ${errors}`));
-    });
-  });
+  return runLegacyScript(directory, `${functions}${begin}${lines.join('\n')}`, patience);
 }
 
 function read(directory: string, name: string): string {

@@ -2,13 +2,11 @@
 //
 // Each rule is restored for real, so that the kernel has its say, then saved and listed. Needs root.
 
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Family } from '../../src/base/family.ts';
 import type { TableName } from '../../src/base/hooks.ts';
+import { inScriptFolder, legacyProgram, runLegacyScript } from './legacy-shell.ts';
 
 /** A file with one table for iptables-restore, and the chain that is listed. */
 export interface TextQuestion {
@@ -50,23 +48,16 @@ export async function askLegacy(questions: readonly TextQuestion[]): Promise<Tex
   return (await Promise.all(shares.map(askOneShell))).flat();
 }
 
-async function askOneShell(questions: readonly TextQuestion[]): Promise<TextAnswer[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'ipb-text-'));
-  try {
+function askOneShell(questions: readonly TextQuestion[]): Promise<TextAnswer[]> {
+  return inScriptFolder(async (directory) => {
     const lines = questions.map(({ family, table, chain, text }, i) => {
       writeFileSync(join(directory, `${i}.in`), text);
-      return `ask ${family === 'ipv6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${i} ${table} ${chain}\n`;
+      return `ask ${legacyProgram(family)} ${i} ${table} ${chain}\n`;
     });
-    writeFileSync(join(directory, 'script'), `${ASK}${lines.join('')}`);
-    await promisify(execFile)('unshare', ['-n', 'sh', '-c', '. ./script || :'], {
-      cwd: directory,
-      env: { ...process.env, XTABLES_LOCKFILE: join(directory, 'lock'), LC_ALL: 'C', TZ: 'UTC' },
-      timeout: PATIENCE.shell + PATIENCE.each * questions.length,
-    });
+    const patience = PATIENCE.shell + PATIENCE.each * questions.length;
+    await runLegacyScript(directory, `${ASK}${lines.join('')}`, patience);
     return questions.map((_, i) => readAnswer((suffix) => readFileSync(join(directory, `${i}.${suffix}`), 'utf8')));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 function readAnswer(read: (suffix: string) => string): TextAnswer {
