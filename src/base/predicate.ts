@@ -17,7 +17,8 @@ export type NumericField =
   | 'sport' // first two bytes of the transport header
   | 'dport' // its third and fourth byte
   | 'tcpFlags' // byte 13 of the transport header
-  | 'icmp'; // ICMP type * 256 + code: the first two bytes of the transport header
+  | 'icmp' // ICMP type * 256 + code: the first two bytes of the transport header
+  | 'state'; // connection state; costly to find out, so asked last
 
 /** A field that holds a device name; the empty name where the hook has no such device. */
 export type DeviceField = 'inDevice' | 'outDevice';
@@ -35,6 +36,7 @@ export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
   dport: 0xffff,
   tcpFlags: 0xff,
   icmp: 0xffff,
+  state: 0xff,
 };
 
 /** True where the field's value lies in the set. */

@@ -1,12 +1,17 @@
 // What a classifier gives the code generator, whatever structure it chose.
 //
 // A packet enters at a segment, the segment's finish picks an action list, the list counts and ends in a verdict or
-// goes on with another segment. Today the only finish is `linear`; a table-driven one adds a member to `Segment`,
-// fills `tables`, and leaves lists and callers as they are.
+// goes on with another segment. A segment is `linear`, tests asked one after the other, or its *lookups* find the
+// packet's class in the tables, field by field and combination by combination, and its *finish* makes an outcome of the
+// classes.
 
 import type { FilterChain } from '../base/hooks.ts';
 import type { Predicate } from '../base/predicate.ts';
 import type { Slot } from '../graph/graph.ts';
+import type { Variable } from './components.ts';
+import type { ExitName } from './decision-list.ts';
+import type { FieldIndex } from './indexes/field-index.ts';
+import type { TableRef } from './tables.ts';
 
 /** What happens to a packet once it is classified. Equal lists are one list. */
 export interface ActionList {
@@ -18,7 +23,9 @@ export interface ActionList {
         readonly kind: 'segment';
         readonly segment: number /** Only for a linear segment: the test to go on with. */;
         readonly test?: number;
-      };
+      }
+    /** Where the segment's `exits` says. */
+    | { readonly kind: 'exit'; readonly exit: ExitName };
 }
 
 interface Verdict {
@@ -28,8 +35,13 @@ interface Verdict {
 /** Where a test goes on: with another test of the segment, or with an action list. */
 export type Edge = { readonly kind: 'test'; readonly test: number } | { readonly kind: 'list'; readonly list: number };
 
+interface Exits {
+  /** The segments that the exits lead to; absent where no list of the segment has an exit. */
+  readonly exits?: Readonly<Partial<Record<ExitName, number>>>;
+}
+
 /** Tests asked one after the other; a test's edges point to tests with larger numbers only. */
-export interface LinearSegment {
+export interface LinearSegment extends Exits {
   readonly finish: 'linear';
   readonly tests: readonly {
     readonly predicate: Predicate;
@@ -40,13 +52,56 @@ export interface LinearSegment {
   readonly entry: Edge;
 }
 
-type Segment = LinearSegment;
+/** A step that finds a class: variable `into` is written once, before anything reads it. */
+export type Lookup =
+  | { readonly kind: 'index'; readonly index: FieldIndex; readonly into: Variable }
+  /** The element of `table` at `rows * columnCount + columns`. */
+  | {
+      readonly kind: 'cross';
+      readonly rows: Variable;
+      readonly columns: Variable;
+      readonly columnCount: number;
+      readonly table: TableRef;
+      readonly into: Variable;
+    };
+
+/** The last lookup has the number of the outcome: the dense finish, and that of one field. */
+export interface DenseFinish {
+  readonly kind: 'dense';
+  readonly cell: Variable;
+  /**
+   * Where the outcome of some cells still depends on a field that is costly to know: cells from `from` on are rows
+   * of `table`, whose columns are the classes of that field, found by `index` only then.
+   */
+  readonly late?: {
+    readonly index: FieldIndex;
+    readonly from: number;
+    readonly columnCount: number;
+    readonly table: TableRef;
+  };
+}
+
+/** Tables in place of tests. */
+export interface TableSegment extends Exits {
+  readonly finish: 'tables';
+  /** Variables are numbered from 0 in the order of the lookups. */
+  readonly lookups: readonly Lookup[];
+  readonly result: DenseFinish;
+  /** Outcome words by number, 32 bits each: see `outcomes.ts`. */
+  readonly outcomes: TableRef;
+  /** Which lists the outcomes stand for, by outcome number: for `explain` and for tests. */
+  readonly lists: readonly number[];
+}
+
+export type Segment = LinearSegment | TableSegment;
 
 export interface Classification {
   readonly segments: readonly Segment[];
   readonly lists: readonly ActionList[];
   /** The segment that each hook's packets enter at. */
   readonly entries: Readonly<Partial<Record<FilterChain, number>>>;
+  /** Counters of lists with more or fewer than one counter: see `outcomes.ts`. Absent without table segments. */
+  readonly counterPool?: TableRef;
   /** Contents of the table map; empty where no segment needs one. */
   readonly tables: Uint8Array;
 }

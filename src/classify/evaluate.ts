@@ -4,7 +4,9 @@ import type { FilterChain } from '../base/hooks.ts';
 import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
 import type { Outcome } from '../graph/evaluate.ts';
 import type { Slot } from '../graph/graph.ts';
-import type { Classification, Edge } from './classification.ts';
+import type { Classification, Edge, LinearSegment, TableSegment } from './classification.ts';
+import { lookUpIndex } from './indexes/look-up.ts';
+import { readTable } from './tables.ts';
 
 /** What happens to a packet with these fields that enters at `hook`. */
 export function evaluateClassification(
@@ -15,18 +17,48 @@ export function evaluateClassification(
   const entry = classification.entries[hook];
   if (entry === undefined) throw new Error(`no segment for ${hook}`);
   const counted: Slot[] = [];
-  let segment = classification.segments[entry]!;
-  let edge: Edge = segment.entry;
+  let number = entry;
+  let test: number | undefined;
   for (;;) {
-    if (edge.kind === 'test') {
-      const test = segment.tests[edge.test]!;
-      edge = evaluatePredicate(test.predicate, fields) ? test.yes : test.no;
-      continue;
-    }
-    const { counters, then } = classification.lists[edge.list]!;
+    const segment = classification.segments[number]!;
+    const list =
+      segment.finish === 'linear' ? walkTests(segment, fields, test) : lookUp(segment, fields, classification.tables);
+    const { counters, then } = classification.lists[list]!;
     counted.push(...counters);
-    if (then.kind !== 'segment') return { verdict: then.kind, counted };
-    segment = classification.segments[then.segment]!;
-    edge = then.test === undefined ? segment.entry : { kind: 'test', test: then.test };
+    test = undefined;
+    if (then.kind === 'segment') {
+      number = then.segment;
+      test = then.test;
+    } else if (then.kind === 'exit') {
+      const next = segment.exits?.[then.exit];
+      if (next === undefined) throw new Error(`segment ${number} has no exit ${then.exit}`);
+      number = next;
+    } else {
+      return { verdict: then.kind, counted };
+    }
   }
+}
+
+function walkTests(segment: LinearSegment, fields: FieldValues, start: number | undefined): number {
+  let edge: Edge = start === undefined ? segment.entry : { kind: 'test', test: start };
+  while (edge.kind === 'test') {
+    const test: LinearSegment['tests'][number] = segment.tests[edge.test]!;
+    edge = evaluatePredicate(test.predicate, fields) ? test.yes : test.no;
+  }
+  return edge.list;
+}
+
+function lookUp({ lookups, result, lists }: TableSegment, fields: FieldValues, tables: Uint8Array): number {
+  const variables: number[] = [];
+  for (const lookup of lookups) {
+    variables[lookup.into] =
+      lookup.kind === 'index'
+        ? lookUpIndex(lookup.index, fields, tables)
+        : readTable(tables, lookup.table, variables[lookup.rows]! * lookup.columnCount + variables[lookup.columns]!);
+  }
+  const cell = variables[result.cell]!;
+  const { late } = result;
+  if (late === undefined || cell < late.from) return lists[cell]!;
+  const column = lookUpIndex(late.index, fields, tables);
+  return lists[readTable(tables, late.table, (cell - late.from) * late.columnCount + column)]!;
 }

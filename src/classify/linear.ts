@@ -9,8 +9,12 @@ import { children } from '../graph/builder.ts';
 import type { Graph, NodeId, Slot } from '../graph/graph.ts';
 import type { ActionList, Classification, Edge, LinearSegment } from './classification.ts';
 
+interface LinearClassification extends Omit<Classification, 'segments'> {
+  readonly segments: readonly LinearSegment[];
+}
+
 /** Classifies a graph without chains. */
-export function classify(graph: Graph): Classification {
+export function classify(graph: Graph): LinearClassification {
   const lists = new Lists();
   const segments: LinearSegment[] = [];
   const entries: Partial<Record<FilterChain, number>> = {};

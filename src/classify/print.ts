@@ -12,6 +12,11 @@ import type { ActionList, Classification, Edge } from './classification.ts';
 export function printClassification({ entries, segments, lists, tables }: Classification): string {
   const lines = Object.entries(entries).map(([hook, segment]) => `hook ${hook} segment ${segment}`);
   for (const [index, segment] of segments.entries()) {
+    if (segment.finish === 'tables') {
+      lines.push(`segment ${index} tables, ${segment.result.kind}, ${segment.lists.length} outcomes`);
+      for (const { kind, into } of segment.lookups) lines.push(`  lookup ${into}: ${kind}`);
+      continue;
+    }
     lines.push(`segment ${index} ${segment.finish}, enters ${printEdge(segment.entry)}`);
     for (const [number, { predicate, yes, no, slot }] of segment.tests.entries()) {
       const owner = slot === undefined ? '' : ` of ${slot}`;
@@ -29,6 +34,7 @@ function printEdge(edge: Edge): string {
 
 function printList({ counters, then }: ActionList): string {
   const count = counters.length === 0 ? '' : `count ${counters.join(' ')}, `;
+  if (then.kind === 'exit') return `${count}exit ${then.exit}`;
   if (then.kind !== 'segment') return `${count}${then.kind}`;
   return `${count}segment ${then.segment}${then.test === undefined ? '' : ` test ${then.test}`}`;
 }

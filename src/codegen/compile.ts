@@ -7,7 +7,7 @@ import type { Field } from '../base/predicate.ts';
 import { Assembler } from '../bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import { R1, R6 } from '../bpf/instruction.ts';
-import type { Classification } from '../classify/classification.ts';
+import type { Classification, LinearSegment } from '../classify/classification.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import { emitCounterArea, type HookAbi } from './actions.ts';
 import type { DispatchPoint } from './dispatcher.ts';
@@ -56,7 +56,7 @@ export function compileImage(request: CompileRequest): Image {
     ...(request.facts.addressGeneration === undefined ? {} : { addressGeneration: request.facts.addressGeneration }),
     possibleCpus: features.possibleCpus,
     banks: [{ type, map: counters.name }],
-    tests: classification.segments.reduce((sum, segment) => sum + segment.tests.length, 0),
+    tests: classification.segments.reduce((sum, s) => sum + (s.finish === 'linear' ? s.tests.length : 0), 0),
     lists: classification.lists.length,
   };
   return { programs, maps: [counters], manifest };
@@ -71,7 +71,7 @@ function netfilterProgram(request: CompileRequest, chain: FilterChain): Program 
   a.mov(R6, R1);
   emitCounterArea(a, COUNTERS.netfilter, features.possibleCpus, slots.length);
   emitNetfilterPrologue(a, features, fieldsOf(classification, [entry]));
-  emitLinear(a, classification.segments[entry]!, context);
+  emitLinear(a, linearSegment(classification, entry), context);
   return { name: `r_${chain.toLowerCase()}`, type: 'netfilter', ...a.finish() };
 }
 
@@ -87,10 +87,16 @@ function xdpProgram(request: CompileRequest): Program {
   emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, slots.length);
   emitXdpPrologue(a, features, facts, fieldsOf(classification, [input, forward]), entries, slots.length);
   a.bind(entries.input);
-  emitLinear(a, classification.segments[input]!, context);
+  emitLinear(a, linearSegment(classification, input), context);
   a.bind(entries.forward);
-  emitLinear(a, classification.segments[forward]!, context);
+  emitLinear(a, linearSegment(classification, forward), context);
   return { name: 'r_xdp', type: 'xdp', ...a.finish() };
+}
+
+function linearSegment(classification: Classification, number: number): LinearSegment {
+  const segment = classification.segments[number]!;
+  if (segment.finish !== 'linear') throw new Error('codegen: table segments are not emitted');
+  return segment;
 }
 
 function entryOf(classification: Classification, chain: FilterChain): number {
@@ -101,7 +107,7 @@ function entryOf(classification: Classification, chain: FilterChain): number {
 
 /** The fields that some test of these segments asks for. */
 function fieldsOf(classification: Classification, segments: readonly number[]): ReadonlySet<Field> {
-  return new Set(segments.flatMap((s) => classification.segments[s]!.tests.map((test) => test.predicate.field)));
+  return new Set(segments.flatMap((s) => linearSegment(classification, s).tests.map((test) => test.predicate.field)));
 }
 
 function contextOf(a: Assembler, { classification, slots, file }: CompileRequest, abi: HookAbi): LinearContext {

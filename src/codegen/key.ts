@@ -13,7 +13,7 @@
 //
 //   R10-56  src:32        dst:32                               host order
 //   R10-48  length:32     fragment:16   protocol:8  tcpFlags:8
-//   R10-40  sport:16      dport:16      zero:32                icmp is where sport is
+//   R10-40  sport:16      dport:16      state:8  zero:24       icmp is where sport is
 //   R10-32  inDevice:128                                       as in net_device.name
 //   R10-16  outDevice:128
 
@@ -37,6 +37,7 @@ const PLACES: Readonly<Record<NumericField, Place>> = {
   sport: { offset: -40, size: 2 },
   icmp: { offset: -40, size: 2 },
   dport: { offset: -38, size: 2 },
+  state: { offset: -36, size: 1 },
 };
 
 /** Where the 16 bytes of a device's name are, relative to R10. */

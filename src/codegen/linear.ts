@@ -44,6 +44,8 @@ export function emitLinear(a: Assembler, segment: LinearSegment, context: Linear
     const { then } = list;
     if (then.kind === 'segment') {
       a.goto(testLabels[then.test!]!);
+    } else if (then.kind === 'exit') {
+      throw new Error('codegen: exits of linear segments are not emitted');
     } else if (then.kind === 'undecided') {
       emitCount(a, context.abi, context.undecidedSlot);
       emitVerdict(a, context.abi, 'drop');

@@ -18,6 +18,7 @@ export function fieldsOf(packet: HookPacket): FieldValues {
     dport: ports?.getUint16(2) ?? 0,
     icmp: ports?.getUint16(0) ?? 0,
     tcpFlags: flags?.getUint8(13) ?? 0,
+    state: 0,
     inDevice: packet.inDevice,
     outDevice: packet.outDevice,
   };

@@ -67,6 +67,7 @@ export const arbitraryFields: fc.Arbitrary<FieldValues> = fc.record({
   dport: value('dport'),
   tcpFlags: fc.nat(15),
   icmp: fc.constant(0),
+  state: fc.constant(0),
   inDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
   outDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
 });

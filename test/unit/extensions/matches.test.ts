@@ -36,6 +36,7 @@ function fieldsOf(packet: PacketView): FieldValues {
     dport: byte(2) * 256 + byte(3),
     tcpFlags: byte(13),
     icmp: byte(0) * 256 + byte(1),
+    state: 0,
     inDevice: packet.packet.inDevice,
     outDevice: packet.packet.outDevice,
   };

@@ -22,6 +22,7 @@ const PACKET: FieldValues = {
   dport: 0,
   tcpFlags: 0,
   icmp: 0,
+  state: 0,
   inDevice: '',
   outDevice: '',
 };

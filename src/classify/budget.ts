@@ -1,0 +1,41 @@
+// How much a classifier may use before it takes the next, cheaper finish. Every one of these is a parameter: tests shrink
+// them until each fallback is taken.
+
+export interface Budget {
+  /** A hook whose chains come to this many rules or fewer, all told, is asked rule by rule. */
+  readonly linearRules: number;
+  /** Cells of one combination table, but for the last. */
+  readonly crossCells: number;
+  /** Cells of the last table of the dense finish. */
+  readonly denseCells: number;
+  /** Bytes of the tables of one dense finish. */
+  readonly denseBytes: number;
+  /** Bytes of a 16×16 address index; beyond, pages or nodes. */
+  readonly indexBytes: number;
+  /** Predicates over all classes of a component, per predicate: how much conditions of a field may overlap. */
+  readonly overlap: number;
+  /** Tuples of the pruned-tuple finish. */
+  readonly tuples: number;
+  /** Masks of the raw-mask hash. */
+  readonly masks: number;
+  /** Decisions that putting user chains in place may make, as a multiple of the rules there are, plus 4 096. */
+  readonly flatten: number;
+  /** Segments of one hook. */
+  readonly segments: number;
+  /** Counters of one action list. */
+  readonly listCounters: number;
+}
+
+export const DEFAULT_BUDGET: Budget = {
+  linearRules: 6,
+  crossCells: 1 << 20,
+  denseCells: 1 << 22,
+  denseBytes: 8 << 20,
+  indexBytes: 2 << 20,
+  overlap: 64,
+  tuples: 512,
+  masks: 3,
+  flatten: 4,
+  segments: 64,
+  listCounters: 128,
+};

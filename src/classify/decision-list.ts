@@ -1,0 +1,45 @@
+// Decision lists: what the table finishes are made of.
+//
+// A list is the rules that packets meet in one segment, user chains put in place, each with its conditions over fields.
+// A packet begins at decision 0; a decision that applies counts and leads to a later decision or to an end, one that
+// does not apply leads to the next. Falling off the last decision is the end `next`.
+
+import type { IntervalSet } from '../base/intervals.ts';
+import type { Field, Literal } from '../base/predicate.ts';
+
+/**
+ * What is asked of one field, all its literals in a rule together: a set of its values. Interned: equal conditions are
+ * one object, for as long as the compiler lives, so that they are compared and cached by identity.
+ */
+export interface Condition {
+  /** Unique among all conditions of the compiler that made it; never 0. */
+  readonly id: number;
+  readonly field: Field;
+  /** Never constant: neither always true nor always false. */
+  readonly literals: readonly Literal[];
+  /** The values, for numeric fields; absent where they are too many intervals to list, and for devices. */
+  readonly set?: IntervalSet;
+}
+
+/** Where a decision leads that is no later decision. Negative, so that it shares a number with decisions. */
+export const END = { accept: -1, drop: -2, undecided: -3, next: -4, call: -5, return: -6 } as const;
+
+export interface DecisionList {
+  /** Number of decisions. */
+  readonly length: number;
+  /** Of each decision: all must hold; at most one a field, in ascending order of id; empty for "always". */
+  readonly conditions: readonly (readonly Condition[])[];
+  /** Of each decision: the counter it bumps, or −1 (a hotdrop). */
+  readonly slots: Int32Array;
+  /** Of each decision: a later decision, `length` for the end `next`, or one of `END`. */
+  readonly then: Int32Array;
+}
+
+/** The ends of a list that lead to another segment, in the order of the code that picks one. */
+export type ExitName = 'next' | 'call' | 'return';
+
+/** A decision list, and the segments that its exits lead to. */
+export interface ListSegment {
+  readonly list: DecisionList;
+  readonly exits: Readonly<Partial<Record<ExitName, number>>>;
+}

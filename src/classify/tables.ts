@@ -1,0 +1,84 @@
+// The tables of a generation: one run of bytes, which becomes the value of one array map.
+//
+// Whoever builds a table puts it here and gets a reference with its place; equal tables are put once. Elements are little
+// endian. A table begins at a cache line.
+
+/** A table's place. */
+export interface TableRef {
+  /** What it is for, for `explain`: `src.high`, `cross src dst`. */
+  readonly name: string;
+  /** Bytes from the start of all tables; a multiple of 64. */
+  readonly offset: number;
+  /** Bytes of an element. */
+  readonly width: 1 | 2 | 4 | 8;
+  /** Number of elements. */
+  readonly length: number;
+}
+
+const LINE = 64;
+
+export class TablePool {
+  /** Every table that was put, equal ones once. */
+  readonly tables: TableRef[] = [];
+  private readonly parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  private readonly known = new Map<number, { ref: TableRef; bytes: Uint8Array }[]>();
+  private size = 0;
+
+  /** Bytes so far. */
+  get bytes(): number {
+    return this.size;
+  }
+
+  /** Puts a table of 8-, 16- or 32-bit elements (or of 64-bit ones); the array must not change any more. */
+  put(name: string, content: Uint8Array | Uint16Array | Uint32Array | BigUint64Array): TableRef {
+    const bytes = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
+    const width = content.BYTES_PER_ELEMENT as 1 | 2 | 4 | 8;
+    const hash = hashOf(bytes) * 16 + width;
+    const same = this.known.get(hash)?.find((each) => Buffer.compare(each.bytes, bytes) === 0);
+    if (same !== undefined) return { ...same.ref, name };
+    const ref: TableRef = { name, offset: this.size, width, length: content.length };
+    this.size = Math.ceil((this.size + bytes.length) / LINE) * LINE;
+    this.tables.push(ref);
+    this.parts.push({ offset: ref.offset, bytes });
+    this.known.set(hash, [...(this.known.get(hash) ?? []), { ref, bytes }]);
+    return ref;
+  }
+
+  /** Puts class or list numbers in as few bytes as they fit in. */
+  putNumbers(name: string, numbers: Uint32Array | Int32Array, maximum: number): TableRef {
+    if (maximum <= 0xff) return this.put(name, Uint8Array.from(numbers));
+    if (maximum <= 0xffff) return this.put(name, Uint16Array.from(numbers));
+    return this.put(name, Uint32Array.from(numbers));
+  }
+
+  /** All tables, each at its place. */
+  finish(): Uint8Array {
+    const all = new Uint8Array(this.size);
+    for (const { offset, bytes } of this.parts) all.set(bytes, offset);
+    return all;
+  }
+}
+
+/** Reads element `index` of a table, as generated code does; throws where it is out of bounds. */
+export function readTable(tables: Uint8Array, { name, offset, width, length }: TableRef, index: number): number {
+  if (!(index >= 0 && index < length)) throw new Error(`table ${name} has no element ${index}, it has ${length}`);
+  const view = new DataView(tables.buffer, tables.byteOffset + offset + index * width, width);
+  switch (width) {
+    case 1:
+      return view.getUint8(0);
+    case 2:
+      return view.getUint16(0, true);
+    case 4:
+      return view.getUint32(0, true);
+    case 8:
+      throw new Error(`table ${name} has 64-bit elements`);
+  }
+}
+
+/** A 32-bit hash of bytes, by words where that is faster; only equal tables must agree. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = bytes.length;
+  const words = bytes.byteOffset % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : bytes;
+  for (let i = 0; i < words.length; i++) hash = (Math.imul(hash ^ words[i]!, 0x9e3779b1) ^ (hash >>> 15)) >>> 0;
+  return hash;
+}

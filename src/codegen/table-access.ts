@@ -1,0 +1,49 @@
+// How code reads tables and keeps classes: the contract of `indexes/` and `finishes/`.
+//
+// Emitters may clobber R0–R5 and R9, keep R6–R8 (see key.ts), and leave their result in R0, zero-extended. Classes that
+// are needed later lie on the stack, eight bytes each, below everything that prologues use.
+
+import type { Assembler, Label } from '../bpf/assembler.ts';
+import { R10, type Register } from '../bpf/instruction.ts';
+import type { Variable } from '../classify/components.ts';
+import type { TableRef } from '../classify/tables.ts';
+import { KEY_OFFSET } from './key.ts';
+
+/** The map whose only value holds all tables of a generation. */
+export const TABLE_MAP = 'tables';
+
+/** Prologues use 64 bytes below the key. */
+const VARIABLES = KEY_OFFSET - 64;
+
+/** Stack offset of a variable. */
+export function variableOffset(variable: Variable): number {
+  return VARIABLES - 8 * (variable + 1);
+}
+
+export function storeVariable(a: Assembler, variable: Variable, src: Register): void {
+  a.store(8, R10, variableOffset(variable), src);
+}
+
+export function loadVariable(a: Assembler, dst: Register, variable: Variable): void {
+  a.load(8, dst, R10, variableOffset(variable));
+}
+
+/** How table elements are reached. */
+export interface TableAccess {
+  /**
+   * `dst` = element `index` of the table, zero-extended. Goes to `broken` where `index` is out of bounds, which no
+   * table leads to. Clobbers `index`; `dst` is another register.
+   */
+  element(a: Assembler, dst: Register, table: TableRef, index: Register, broken: Label): void;
+}
+
+/** Direct loads from the map's value: two instructions an element, and no call. */
+export const directAccess: TableAccess = {
+  element(a, dst, table, index, broken) {
+    const shift = Math.log2(table.width);
+    a.jump('ge', index, table.length, broken);
+    if (shift > 0) a.alu('lsh', index, shift);
+    a.loadMapValue(dst, TABLE_MAP, table.offset).alu('add', dst, index);
+    a.load(table.width, dst, dst, 0);
+  },
+};
