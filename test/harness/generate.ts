@@ -9,6 +9,7 @@ import { Choice } from './random.ts';
 import { randomPackets } from './random-packets.ts';
 import { EVERYTHING, randomRuleset, type Vocabulary } from './random-rules.ts';
 import { formatRuleset, type RuleSpec, type RulesetSpec } from './rule-spec.ts';
+import { withoutSlices } from './slices.ts';
 
 export interface Scenario {
   readonly ruleset: RulesetSpec;
@@ -81,13 +82,6 @@ function* smaller(scenario: Scenario): Generator<Scenario> {
     if (chain.policy === 'DROP') {
       yield { packets, ruleset: { chains: ruleset.chains.with(i, { ...chain, policy: 'ACCEPT' }) } };
     }
-  }
-}
-
-/** The list without its halves, quarters, … down to single elements. */
-function* withoutSlices<T>(list: readonly T[]): Generator<readonly T[]> {
-  for (let size = list.length; size >= 1; size = Math.floor(size / 2)) {
-    for (let start = 0; start < list.length; start += size) yield list.toSpliced(start, size);
   }
 }
 
