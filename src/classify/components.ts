@@ -41,3 +41,12 @@ export interface WidePartition {
   readonly classes: Uint32Array;
   readonly classCount: number;
 }
+
+/**
+ * The same for a device field: the class of a name is that of the entry with this very name, else of the longest prefix
+ * that it begins with. The first entry is the empty prefix; entries ascend by name, a prefix before an equal name.
+ */
+export interface NamePartition {
+  readonly entries: readonly { readonly name: string; readonly prefix: boolean; readonly class: number }[];
+  readonly classCount: number;
+}
