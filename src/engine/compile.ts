@@ -59,7 +59,15 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
     : checkPlacement(table, graph, placement, options.allowInexact, file);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const classification = classify(graph);
-  const image = compileImage({ classification, slots: graph.slots, placement, features, facts, file });
+  const image = compileImage({
+    classification,
+    capacity: graph.slots.length,
+    ownerOf: (slot) => graph.slots[slot]!,
+    placement,
+    features,
+    facts,
+    file,
+  });
   return { ok: true, graph, classification, image };
 }
 

@@ -15,8 +15,8 @@ export type MapReader = (generation: number, map: string, size: number) => Uint8
 
 /** Sums all CPUs' areas of all banks: one entry per slot, and a last one for undecided packets. */
 export function readSlots(generation: number, manifest: Manifest, read: MapReader): Counters[] {
-  const total: Counters[] = new Array(manifest.slots.length + 1).fill(ZERO);
-  const area = areaSize(manifest.slots.length);
+  const total: Counters[] = new Array(manifest.capacity + 1).fill(ZERO);
+  const area = areaSize(manifest.capacity);
   for (const { map } of manifest.banks) {
     const value = read(generation, map, area * manifest.possibleCpus);
     if (value === undefined) continue;

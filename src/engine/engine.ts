@@ -10,13 +10,13 @@ import type { Family } from '../base/family.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
-import type { Manifest } from '../codegen/manifest.ts';
+import { sequentialSlots, slotOwners } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
 import { printRuleset } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type Generation, Store } from '../store/store.ts';
-import { compileRuleset } from './compile.ts';
+import { compileRuleset, filterTable } from './compile.ts';
 import { baseFor, matchSlots, readSlots, shownCounters } from './counters.ts';
 import { chooseMode, unfitness } from './devices.ts';
 import { finish, flip, mapReader, type StoredRequest } from './flip.ts';
@@ -25,7 +25,7 @@ import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './k
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
-import { perChain, rulesBySlot, writtenCounters } from './slots.ts';
+import { perChain, rulesBySlot, type StoredManifest, writtenCounters } from './slots.ts';
 import { describeStatus } from './status.ts';
 import { readStored, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
@@ -102,7 +102,7 @@ class NamespaceEngine implements Engine {
 
   counters(family: Family): TableCounters {
     const enforced =
-      family === 'ipv4' ? this.inForce((row, shown) => perChain(row.manifest as Manifest, shown)) : undefined;
+      family === 'ipv4' ? this.inForce((row, shown) => perChain(row.manifest as StoredManifest, shown)) : undefined;
     if (enforced !== undefined) return enforced;
     const kept = this.store()?.kept(family);
     const filter = kept && readKept(kept, family).tables.find(({ name }) => name === ENFORCED_TABLE);
@@ -225,22 +225,23 @@ class NamespaceEngine implements Engine {
   /** The store's row of a new generation, with the counters it starts from. */
   private rowFor(request: EnforceRequest, ifindexes: readonly number[], image: Image, before: Generation | undefined) {
     const { ruleset, source, placement, devices, mode, allowInexact } = request;
-    const { slots } = image.manifest;
-    const rules = rulesBySlot(ruleset, image.manifest);
+    const slots = slotOwners(filterTable(ruleset), sequentialSlots(filterTable(ruleset)));
+    const manifest: StoredManifest = { ...image.manifest, slots };
+    const rules = rulesBySlot(ruleset, manifest);
     const isNew = (slot: number) => rules[slot] !== undefined && request.kept?.has(rules[slot]) === false;
     const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
     const carry =
       request.counters === 'carry' && before !== undefined
-        ? { from: before.id, slots: [...matchSlots((before.manifest as Manifest).slots, slots, isNew), -1] }
+        ? { from: before.id, slots: [...matchSlots((before.manifest as StoredManifest).slots, slots, isNew), -1] }
         : undefined;
-    const written = writtenCounters(ruleset, image.manifest);
+    const written = writtenCounters(ruleset, manifest);
     const wanted = written.map((c, slot) => ((carry?.slots[slot] ?? -1) < 0 ? c : ZERO));
     return {
       sourceFile: source.file,
       sourceText: source.text,
       text: printRuleset(ruleset, { counters: false }),
       request: stored,
-      manifest: image.manifest,
+      manifest,
       counterBase: baseFor(new Array(slots.length + 1).fill(ZERO), wanted),
       ...(carry === undefined ? {} : { carry }),
     };
@@ -277,7 +278,7 @@ class NamespaceEngine implements Engine {
       // By what they are called now, those that are still there.
       const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
       const stored = readStored(row.text, row.sourceFile, family);
-      const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as Manifest, shown));
+      const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as StoredManifest, shown));
       return { generation: row.id, ruleset, placement, devices, mode, allowInexact };
     });
   }
@@ -296,7 +297,7 @@ class NamespaceEngine implements Engine {
     finish({ kernel: this.kernel, store, installation });
     const row = store.generation(installation.generation);
     if (row === undefined) return;
-    const manifest = row.manifest as Manifest;
+    const manifest = row.manifest as StoredManifest;
     const counted = readSlots(row.id, manifest, mapReader(installation));
     const base = counted.map((c, slot) => {
       const before = row.counterBase[slot] ?? ZERO;

@@ -14,6 +14,7 @@ import { keptWarning } from './kept.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
+import type { StoredManifest } from './slots.ts';
 import type { DeviceStatus, FamilyStatus, HookStatus, Status } from './types.ts';
 
 export interface StatusFacts {
@@ -69,7 +70,11 @@ function familyStatus({ installation, row, kept }: StatusFacts, family: Family):
   if (generation !== 0) {
     if (row === undefined) return { generation, rules: 0 };
     const { placement } = row.request as StoredRequest;
-    return { generation, placement, rules: (row.manifest as Manifest).slots.filter((o) => o.kind === 'rule').length };
+    return {
+      generation,
+      placement,
+      rules: (row.manifest as StoredManifest).slots.filter((o) => o.kind === 'rule').length,
+    };
   }
   const ruleset = kept(family);
   if (ruleset === undefined) return { generation: 0, rules: 0 };

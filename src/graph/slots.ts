@@ -35,9 +35,9 @@ export function sequentialSlots(table: Table, capacityFor: (used: number) => num
   return { capacity: capacityFor(next), used: next, chains };
 }
 
-/** The owner of each slot below `capacity`; `undefined` where nobody has it. */
-export function slotOwners(table: Table, plan: SlotPlan): (SlotOwner | undefined)[] {
-  const owners = new Array<SlotOwner | undefined>(plan.capacity).fill(undefined);
+/** The owner of each slot; of one that nobody has, nothing. */
+export function slotOwners(table: Table, plan: SlotPlan): SlotOwner[] {
+  const owners = new Array<SlotOwner>(plan.used);
   for (const [number, { name, rules, span }] of table.chains.entries()) {
     const slots = plan.chains[number]!;
     for (const [index, rule] of rules.entries()) {

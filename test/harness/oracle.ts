@@ -24,6 +24,7 @@ import { formatCase, makeCase } from './case-file.ts';
 import { FEATURES } from './fake-kernel.ts';
 import { fieldsOf } from './fields.ts';
 import { buildFrame } from './packet-builder.ts';
+import { ownersOf } from './slots.ts';
 import { Tally } from './table-counters.ts';
 
 /** What runs the programs of an image: the VM, or the kernel. */
@@ -147,7 +148,7 @@ function runnerDisagreements(
       const wanted = expected[index]!.verdict;
       if (verdict !== wanted) found.push(`packet ${index}: ${runner.name} says ${verdict}, the interpreter ${wanted}`);
     }
-    const { slots } = image.manifest;
+    const slots = ownersOf(table);
     const wanted = tally(slots, packets, expected);
     const counted = readSlots(1, image.manifest, (_, map) => run.counters(map));
     for (const [slot, { packets: p, bytes: b }] of counted.entries()) {

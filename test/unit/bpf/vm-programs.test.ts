@@ -81,7 +81,8 @@ const CLASSIFICATION: Classification = {
 function compile(placement: EnforcingPlacement): Image {
   return compileImage({
     classification: CLASSIFICATION,
-    slots: SLOTS,
+    capacity: SLOTS.length,
+    ownerOf: (slot) => SLOTS[slot]!,
     placement,
     features: FEATURES,
     facts: { localDestinations: [{ low: US, high: US }] },
