@@ -1,0 +1,203 @@
+// What the rules of the filter table mean, as iptables-legacy's `ipt_do_table` walks them.
+//
+// A rule asks its clauses in the kernel's order (source, destination, devices, protocol, then the matches as written);
+// all true: its counter, then its target. The first false one goes on with the next rule. A `dropIf` clause (hotdrop)
+// drops uncounted. A rule without target counts and goes on. The end of a built-in chain, and RETURN in it, count the
+// policy; the end of a user chain returns to the caller.
+//
+// What a rule means depends on the rule alone. `Meanings` keeps it from one table to the next: of an edited table only
+// the rules that were not there before are looked at.
+
+import { ipv4Only, type MaskedAny } from '../base/address.ts';
+import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { interval } from '../base/intervals.ts';
+import { maskPrefix } from '../base/ipv4.ts';
+import type { Clause, DeviceField, Predicate } from '../base/predicate.ts';
+import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
+import type { Negatable, Rule, Table } from '../ruleset/model.ts';
+import type { Slot } from './graph.ts';
+import { type SlotPlan, sequentialSlots } from './slots.ts';
+
+/** Where the meaning of matches and targets is looked up; the tests put in their own. */
+export interface Extensions {
+  findMatch(name: string): MatchExtension | undefined;
+  findTarget(name: string): TargetExtension | undefined;
+}
+
+/** What a rule does once all its clauses hold and it has counted. */
+export type RuleTarget =
+  | { readonly kind: 'none' | 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'call' | 'goto'; readonly chain: string };
+
+/** The meaning of one rule, the same object for as long as the rule stays in its chain. */
+export class RuleMeaning {
+  readonly target: RuleTarget;
+  /** What `src/classify/rule-decisions.ts` made of the rule: it lives as long as the rule does. */
+  decisions: unknown;
+  private readonly rule: Rule;
+  private readonly extensions: Extensions;
+
+  constructor(rule: Rule, extensions: Extensions) {
+    this.rule = rule;
+    this.extensions = extensions;
+    this.target = ruleTarget(rule, extensions);
+    this.decisions = undefined;
+  }
+
+  /** In the order in which they are asked. Made anew by each call: they take much room and are seldom needed twice. */
+  clauses(): Clause[] {
+    return ruleClauses(this.rule, this.extensions);
+  }
+}
+
+export interface ChainMeaning {
+  readonly name: string;
+  /** The hook that enters it; only user chains have none. */
+  readonly hook: FilterChain | undefined;
+  /** What happens to packets that come to the end of a hook's chain. */
+  readonly policy: 'accept' | 'drop' | undefined;
+  readonly rules: readonly RuleMeaning[];
+  /** The counter of each rule. */
+  readonly slots: Int32Array;
+  /** The policy's counter; −1 for a user chain. */
+  readonly policySlot: Slot;
+}
+
+/** The chains of a table by name, in table order. */
+export type Chains = ReadonlyMap<string, ChainMeaning>;
+
+interface Known {
+  readonly rules: readonly Rule[];
+  readonly meanings: readonly RuleMeaning[];
+}
+
+/** What the rules of the last table meant. */
+export class Meanings {
+  private readonly extensions: Extensions;
+  private known = new Map<string, Known>();
+
+  constructor(extensions: Extensions = { findMatch, findTarget }) {
+    this.extensions = extensions;
+  }
+
+  /**
+   * The chains of a filter table of IPv4, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws
+   * otherwise. Rules that the last table had in the same chain keep their meaning.
+   */
+  chains(table: Table, slots: SlotPlan = sequentialSlots(table)): Chains {
+    const chains = new Map<string, ChainMeaning>();
+    const known = new Map<string, Known>();
+    for (const [number, { name, rules, policy }] of table.chains.entries()) {
+      const meanings = this.meanings(rules, this.known.get(name));
+      known.set(name, { rules, meanings });
+      const hook = FILTER_CHAINS.find((each) => each === name);
+      const plan = slots.chains[number]!;
+      chains.set(name, {
+        name,
+        hook,
+        policy: hook === undefined ? undefined : policy === 'DROP' ? 'drop' : 'accept',
+        rules: meanings,
+        slots: plan.rules,
+        policySlot: plan.policy,
+      });
+    }
+    this.known = known;
+    return chains;
+  }
+
+  /** Rules in front and at the end that are still there cost a comparison; those between are looked for. */
+  private meanings(rules: readonly Rule[], before: Known | undefined): readonly RuleMeaning[] {
+    if (before === undefined) return rules.map((rule) => new RuleMeaning(rule, this.extensions));
+    if (before.rules === rules) return before.meanings;
+    const most = Math.min(rules.length, before.rules.length);
+    let front = 0;
+    while (front < most && rules[front] === before.rules[front]) front++;
+    const shift = before.rules.length - rules.length;
+    let end = rules.length;
+    while (end > front && end + shift > front && rules[end - 1] === before.rules[end - 1 + shift]) end--;
+    const between = new Map<Rule, RuleMeaning>();
+    if (end > front) {
+      for (let i = front; i < end + shift; i++) between.set(before.rules[i]!, before.meanings[i]!);
+    }
+    const result = before.meanings.slice(0, front);
+    for (let i = front; i < end; i++) {
+      result.push(between.get(rules[i]!) ?? new RuleMeaning(rules[i]!, this.extensions));
+    }
+    for (let i = end; i < rules.length; i++) result.push(before.meanings[i + shift]!);
+    return result;
+  }
+}
+
+/** The chains that a hook's packets may enter, its own first; throws where a chain that is named does not exist. */
+export function chainsFrom(chains: Chains, hook: FilterChain): ChainMeaning[] {
+  const found = new Set<ChainMeaning>();
+  const own = chains.get(hook);
+  if (own !== undefined) found.add(own);
+  for (const { rules } of found) {
+    for (const { target } of rules)
+      if (target.kind === 'call' || target.kind === 'goto') found.add(entered(chains, target.chain));
+  }
+  return [...found];
+}
+
+/** The chain that a call or goto names. */
+export function entered(chains: Chains, name: string): ChainMeaning {
+  const chain = chains.get(name);
+  if (chain === undefined) throw new Error(`no chain ${name}`);
+  return chain;
+}
+
+function ruleTarget({ target, span }: Rule, extensions: Extensions): RuleTarget {
+  switch (target.kind) {
+    case 'none':
+      return NONE;
+    case 'jump':
+      return { kind: 'call', chain: target.chain };
+    case 'goto':
+      return { kind: 'goto', chain: target.chain };
+    case 'extension': {
+      const meaning = extensions.findTarget(target.extension)?.meaning;
+      if (meaning === undefined) throw new Error(`line ${span.line}: target ${target.extension} has no meaning`);
+      return VERDICTS[meaning.verdict];
+    }
+  }
+}
+
+const NONE = { kind: 'none' } as const;
+const VERDICTS = { accept: { kind: 'accept' }, drop: { kind: 'drop' }, return: { kind: 'return' } } as const;
+
+function ruleClauses(rule: Rule, extensions: Extensions): Clause[] {
+  if (rule.fragment !== undefined) throw new Error(`line ${rule.span.line}: -f has no meaning`);
+  const clauses: Clause[] = [];
+  const require = <T>(part: Negatable<T> | undefined, predicate: (value: T) => Predicate): void => {
+    if (part !== undefined) {
+      clauses.push({ kind: 'require', predicate: predicate(part.value), negated: part.negated });
+    }
+  };
+  require(rule.source, (address) => addressPredicate('src', address));
+  require(rule.destination, (address) => addressPredicate('dst', address));
+  require(rule.inInterface, (name) => devicePredicate('inDevice', name));
+  require(rule.outInterface, (name) => devicePredicate('outDevice', name));
+  require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
+  for (const match of rule.matches) {
+    const extension = extensions.findMatch(match.extension);
+    if (extension?.meaning === undefined)
+      throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
+    clauses.push(...extension.meaning.clauses(match.data));
+  }
+  return clauses;
+}
+
+/** A prefix is a range; only a mask with holes needs to be asked bit by bit. */
+function addressPredicate(field: 'src' | 'dst', address: MaskedAny): Predicate {
+  const { value, mask } = ipv4Only(address);
+  if (maskPrefix(mask) === undefined) return { kind: 'masked', field, mask, value };
+  return { kind: 'in', field, set: interval(value, (value | ~mask) >>> 0) };
+}
+
+/** `eth+` is every name that begins with `eth`; `+` alone, like no name, is any device and none. */
+function devicePredicate(field: DeviceField, name: string): Predicate {
+  const prefix = name === '' || name.endsWith('+');
+  return { kind: 'device', field, name: prefix ? name.slice(0, -1) : name, prefix };
+}
