@@ -5,7 +5,8 @@ import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { buildPacket, type PacketFields, type Transport } from './packet-builder.ts';
 import type { Choice } from './random.ts';
-import { PORTS, type Vocabulary } from './random-rules.ts';
+import { PORTS } from './random-rule-parts.ts';
+import type { Vocabulary } from './random-rules.ts';
 import type { AddressSpec, DeviceSpec, RangeSpec, RuleSpec, RulesetSpec } from './rule-spec.ts';
 
 /** What a packet is made of while it is being aimed. */

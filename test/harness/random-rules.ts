@@ -4,21 +4,19 @@
 // something narrow unless it is the last of its chain: otherwise the first rules would hide all others.
 
 import type { FilterChain } from '../../src/base/hooks.ts';
-import { formatAddress, maskPrefix, prefixMask } from '../../src/base/ipv4.ts';
 import type { Choice } from './random.ts';
-import type {
-  AddressSpec,
-  ChainSpec,
-  DeviceSpec,
-  FlagsSpec,
-  IcmpSpec,
-  ProtocolSpec,
-  RangeSpec,
-  RuleSpec,
-  RulesetSpec,
-  TargetSpec,
-  TransportMatchSpec,
-} from './rule-spec.ts';
+import {
+  nearAddress,
+  oneAddress,
+  onePort,
+  PORTS,
+  prefixOf,
+  randomAddress,
+  randomDevice,
+  randomProtocol,
+  randomTransportMatch,
+} from './random-rule-parts.ts';
+import type { AddressSpec, ChainSpec, RangeSpec, RuleSpec, RulesetSpec, TargetSpec } from './rule-spec.ts';
 
 /** What a random ruleset may hold. */
 export interface Vocabulary {
@@ -36,7 +34,23 @@ export interface Vocabulary {
   /** Addresses that rules and packets are about. */
   readonly sources: readonly number[];
   readonly destinations: Readonly<Record<FilterChain, readonly number[]>>;
+  /** What the rules of one ruleset are like, one of these; `mixed` if absent. */
+  readonly manners?: readonly RulesetManner[];
 }
+
+/**
+ * `mixed`: everything; `tuples`: both addresses, protocol and both ports, one value each; `blacklist`: sources and
+ * nothing else; `services`: mostly a protocol and a port; `counting`: hardly a rule has a target; `returning`: rules that
+ * return, jump and go; `devices`: device names and little else.
+ */
+export type RulesetManner = 'mixed' | 'tuples' | 'blacklist' | 'services' | 'counting' | 'returning' | 'devices';
+
+/** Rulesets large enough for every structure, each in one manner. */
+export const LARGE: Pick<Vocabulary, 'rules' | 'userChains' | 'manners'> = {
+  rules: { min: 50, max: 300 },
+  userChains: { min: 0, max: 14 },
+  manners: ['mixed', 'tuples', 'blacklist', 'services', 'counting', 'returning', 'devices'],
+};
 
 const ADDRESSES = [
   0x0a000001, 0x0a000002, 0x0a0000fe, 0x0a000101, 0x0a010203, 0x0ac80001, 0x7f000001, 0xac100504, 0xc0a80101,
@@ -67,40 +81,18 @@ export const XDP: Vocabulary = {
 
 const BUILT_IN: readonly FilterChain[] = ['INPUT', 'FORWARD', 'OUTPUT'];
 
-export const PORTS = [0, 1, 22, 53, 80, 443, 1023, 1024, 8080, 65534, 65535];
-
-/** ICMP types and codes by the names that iptables takes (`iptables -p icmp -h`). */
-const ICMP_NAMES: readonly (readonly [name: string, type: number, code?: number])[] = [
-  ['echo-request', 8],
-  ['echo-reply', 0],
-  ['destination-unreachable', 3],
-  ['port-unreachable', 3, 3],
-  ['fragmentation-needed', 3, 4],
-  ['redirect', 5],
-  ['time-exceeded', 11],
-  ['ttl-zero-during-transit', 11, 0],
-];
-
-const FLAG_NAMES: readonly (readonly [name: string, bit: number])[] = [
-  ['FIN', 1],
-  ['SYN', 2],
-  ['RST', 4],
-  ['PSH', 8],
-  ['ACK', 16],
-  ['URG', 32],
-];
-
 const COMMENTS = ['ssh', 'hello world', 'a "quoted" word', 'back\\slash', '-A INPUT -j DROP', '!', "it's"];
 
 export function randomRuleset(choice: Choice, vocabulary: Vocabulary): RulesetSpec {
   const { userChains, hooks } = vocabulary;
+  const manner = vocabulary.manners === undefined ? 'mixed' : choice.pick(vocabulary.manners);
   const names = [...BUILT_IN, ...userChainNames(choice.integer(userChains.min, userChains.max))];
   const usable = names.filter((name) => !isBuiltIn(name) || hooks.includes(name));
   const rules = new Map<string, RuleSpec[]>(names.map((name) => [name, []]));
   const count = choice.integer(vocabulary.rules.min, vocabulary.rules.max);
   for (let i = 0; i < count; i++) {
     const chain = choice.pick(usable);
-    rules.get(chain)!.push(randomRule(choice, vocabulary, chain, names));
+    rules.get(chain)!.push(mannered(choice, vocabulary, chain, names, manner));
   }
   for (const name of names.slice(BUILT_IN.length)) {
     const callers = usable.slice(0, usable.indexOf(name));
@@ -190,6 +182,76 @@ function randomRule(choice: Choice, vocabulary: Vocabulary, chain: string, names
   };
 }
 
+/** A rule as the manner of its ruleset has it. */
+function mannered(
+  choice: Choice,
+  vocabulary: Vocabulary,
+  chain: string,
+  names: readonly string[],
+  manner: RulesetManner,
+): RuleSpec {
+  const any = randomRule(choice, vocabulary, chain, names);
+  const target: TargetSpec = { kind: choice.pick(['ACCEPT', 'DROP', 'DROP']) };
+  const source = nearAddress(choice, vocabulary.sources);
+  switch (manner) {
+    case 'mixed':
+      return any;
+    case 'tuples': {
+      const pool = vocabulary.destinations[isBuiltIn(chain) ? chain : choice.pick(vocabulary.hooks)];
+      const [number, text] = choice.pick([[6, 'tcp'] as const, [17, 'udp'] as const]);
+      return {
+        source: prefixOf(source, 32),
+        destination: prefixOf(nearAddress(choice, pool), 32),
+        protocol: { negated: false, number, text },
+        match: { explicit: true, sport: onePort(choice, PORTS), dport: onePort(choice, PORTS) },
+        target,
+      };
+    }
+    case 'blacklist':
+      return {
+        source: prefixOf(
+          source,
+          choice.weighted([
+            [7, 32],
+            [2, 24],
+            [1, choice.integer(8, 29)],
+          ]),
+        ),
+        target,
+      };
+    case 'services': {
+      const { protocol, match } = any;
+      const origin = choice.chance(0.2) ? { source: prefixOf(source, choice.pick([16, 24, 32])) } : {};
+      return {
+        ...(protocol !== undefined && { protocol }),
+        ...(match !== undefined && { match }),
+        ...origin,
+        target,
+      };
+    }
+    case 'counting':
+      return choice.chance(0.9) ? { ...any, target: { kind: 'none' } } : any;
+    case 'returning': {
+      const below = names.slice(names.indexOf(chain) + 1).filter((name) => !isBuiltIn(name));
+      const kind = choice.pick(['RETURN', 'jump', 'jump', 'goto'] as const);
+      if (kind === 'RETURN') return { ...any, target: { kind } };
+      return below.length === 0 ? any : { ...any, target: { kind, chain: choice.pick(below) } };
+    }
+    case 'devices': {
+      const { inDevice, outDevice } = any;
+      const { inDeviceRules, outDeviceRules, inDevices, outDevices } = vocabulary;
+      const hasIn = inDeviceRules && chain !== 'OUTPUT';
+      const hasOut = outDeviceRules && chain !== 'INPUT';
+      return {
+        ...(hasIn && { inDevice: inDevice ?? randomDevice(choice, inDevices) }),
+        ...(hasOut && { outDevice: outDevice ?? randomDevice(choice, outDevices) }),
+        ...(choice.chance(0.5) && { source: prefixOf(source, choice.pick([24, 32])) }),
+        target: any.target,
+      };
+    }
+  }
+}
+
 function randomTarget(choice: Choice, callees: readonly string[]): TargetSpec {
   const kind = choice.weighted([
     [8, 'ACCEPT'],
@@ -226,153 +288,4 @@ function narrowed(choice: Choice, vocabulary: Vocabulary, rule: RuleSpec): RuleS
     return { ...rule, match: { ...(match ?? { explicit: true }), dport: onePort(choice, PORTS) } };
   }
   return { ...rule, source: oneAddress(choice, vocabulary.sources) };
-}
-
-function onePort(choice: Choice, pool: readonly number[]): RangeSpec {
-  const port = choice.pick(pool);
-  return { negated: false, low: port, high: port, text: `${port}` };
-}
-
-function oneAddress(choice: Choice, pool: readonly number[]): AddressSpec {
-  const value = choice.pick(pool);
-  return { negated: false, value, mask: 0xffffffff, text: `${formatAddress(value)}/32` };
-}
-
-function randomAddress(choice: Choice, pool: readonly number[]): AddressSpec {
-  const base = choice.chance(0.9) ? choice.pick(pool) : choice.word();
-  const mask = choice.chance(0.1)
-    ? choice.pick([0xff00ff00, 0xff0000ff, 0x00ffffff, 0xfffffffe ^ 0x100, 0xf0f0f0f0, 1])
-    : prefixMask(
-        choice.weighted([
-          [1, 0],
-          [2, 8],
-          [1, 9],
-          [3, 16],
-          [4, 24],
-          [2, 30],
-          [1, 31],
-          [8, 32],
-          [2, choice.integer(1, 32)],
-        ]),
-      );
-  const length = maskPrefix(mask >>> 0);
-  const value = (base & mask) >>> 0;
-  // Bits outside the mask may be written, too: iptables drops them.
-  const written = formatAddress(choice.chance(0.2) ? base : value);
-  const dotted = length === undefined || choice.chance(0.1);
-  const suffix = dotted ? `/${formatAddress(mask >>> 0)}` : length === 32 && choice.chance(0.3) ? '' : `/${length}`;
-  return { negated: choice.chance(0.2), value, mask: mask >>> 0, text: written + suffix };
-}
-
-function randomDevice(choice: Choice, devices: readonly string[]): DeviceSpec {
-  const device = choice.pick(devices);
-  const name = choice.weighted([
-    [8, device],
-    [3, `${device.slice(0, choice.integer(0, device.length))}+`],
-    [1, `${device}+`],
-    [1, choice.pick(['eth', 'eth00', 'wlan0', 'a23456789012345'])],
-  ]);
-  return { negated: choice.chance(0.25), name };
-}
-
-function randomProtocol(choice: Choice): ProtocolSpec {
-  const [number, text] = choice.weighted<readonly [number, string]>([
-    [10, [6, 'tcp']],
-    [6, [17, 'udp']],
-    [6, [1, 'icmp']],
-    [1, [6, '6']],
-    [1, [17, '17']],
-    [1, [1, '1']],
-    [1, [50, 'esp']],
-    [1, [132, 'sctp']],
-    [1, [136, 'udplite']],
-    [1, [47, '47']],
-    [1, [255, '255']],
-    [1, [0, 'all']],
-  ]);
-  return { negated: number !== 0 && choice.chance(0.12), number, text };
-}
-
-function randomTransportMatch(choice: Choice, protocol: ProtocolSpec): TransportMatchSpec | undefined {
-  if (protocol.negated) return undefined;
-  if (protocol.number === 1 && choice.chance(0.8)) {
-    return { explicit: choice.chance(0.6), icmp: randomIcmp(choice) };
-  }
-  if (protocol.number !== 6 && protocol.number !== 17) return undefined;
-  if (choice.chance(0.1)) return undefined;
-  const hasSource = choice.chance(0.4);
-  return {
-    explicit: choice.chance(0.6),
-    ...(hasSource && { sport: randomRange(choice) }),
-    ...(choice.chance(hasSource ? 0.3 : 0.7) && { dport: randomRange(choice) }),
-    ...(protocol.number === 6 && choice.chance(0.3) && { flags: randomFlags(choice) }),
-  };
-}
-
-function randomRange(choice: Choice): RangeSpec {
-  const pool = (): number => (choice.chance(0.85) ? choice.pick(PORTS) : choice.integer(0, 65535));
-  const a = pool();
-  const b = choice.chance(0.6) ? Math.min(65535, a + choice.integer(0, 10)) : pool();
-  const [low, high] = a < b ? [a, b] : [b, a];
-  const negated = choice.chance(0.25);
-  switch (
-    choice.weighted([
-      [10, 'one'],
-      [6, 'range'],
-      [1, 'upTo'],
-      [1, 'from'],
-    ] as const)
-  ) {
-    case 'one':
-      return { negated, low, high: low, text: `${low}` };
-    case 'range':
-      return { negated, low, high, text: `${low}:${high}` };
-    case 'upTo':
-      return { negated, low: 0, high, text: `:${high}` };
-    case 'from':
-      return { negated, low, high: 65535, text: `${low}:` };
-  }
-}
-
-function randomFlags(choice: Choice): FlagsSpec {
-  const negated = choice.chance(0.25);
-  if (choice.chance(0.35)) return { negated, mask: 0x17, value: 2, text: '--syn' };
-  const mask = choice.chance(0.2) ? 0x3f : choice.integer(0, 0x3f);
-  const value = mask & choice.integer(0, 0x3f);
-  // A flag that is asked for but not looked at never matches; iptables takes it.
-  const stray = choice.chance(0.05) ? 1 << choice.integer(0, 5) : 0;
-  return { negated, mask, value: value | stray, text: `--tcp-flags ${flagList(mask)} ${flagList(value | stray)}` };
-}
-
-function flagList(bits: number): string {
-  if (bits === 0) return 'NONE';
-  if (bits === 0x3f) return 'ALL';
-  return FLAG_NAMES.flatMap(([name, bit]) => (bits & bit ? [name] : [])).join(',');
-}
-
-function randomIcmp(choice: Choice): IcmpSpec {
-  const negated = choice.chance(0.2);
-  switch (
-    choice.weighted([
-      [5, 'name'],
-      [3, 'type'],
-      [3, 'code'],
-      [1, 'any'],
-    ] as const)
-  ) {
-    case 'name': {
-      const [text, type, code] = choice.pick(ICMP_NAMES);
-      return { negated, type, ...(code !== undefined && { code }), text };
-    }
-    case 'type': {
-      const type = choice.pick([0, 3, 5, 8, 11, 13, 40, 254]);
-      return { negated, type, text: `${type}` };
-    }
-    case 'code': {
-      const [type, code] = [choice.pick([3, 5, 8, 11, 12]), choice.pick([0, 1, 3, 255])];
-      return { negated, type, code, text: `${type}/${code}` };
-    }
-    case 'any':
-      return { negated, text: 'any' };
-  }
 }

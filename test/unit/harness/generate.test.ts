@@ -4,7 +4,7 @@ import { interpret } from '../../../src/reference/interpret.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { Coverage, PREDICATE_KINDS } from '../../harness/coverage.ts';
 import { rulesetText, type Scenario, scenarios } from '../../harness/generate.ts';
-import { EVERYTHING, type Vocabulary, XDP } from '../../harness/random-rules.ts';
+import { EVERYTHING, LARGE, type Vocabulary, XDP } from '../../harness/random-rules.ts';
 
 function tableOf(scenario: Scenario) {
   const { ruleset, diagnostics } = parseRuleset(rulesetText(scenario), { file: 'random.rules' });
@@ -38,6 +38,21 @@ it('keeps to what XDP can be asked', () => {
     expect(rulesetText(scenario)).not.toMatch(/-A OUTPUT| -o /);
     expect(scenario.packets.map((packet) => packet.hook)).not.toContain('OUTPUT');
   }
+});
+
+it.each(LARGE.manners!)('makes large rulesets in the manner %s', (manner) => {
+  const vocabulary = { ...EVERYTHING, ...LARGE, manners: [manner] };
+  let [decided, packets] = [0, 0];
+  for (const scenario of fc.sample(scenarios({ vocabulary, packets: 100 }), { numRuns: 8, seed: 1 })) {
+    const table = tableOf(scenario);
+    expect(table.chains.reduce((sum, { rules }) => sum + rules.length, 0)).toBeGreaterThanOrEqual(50);
+    for (const packet of scenario.packets) {
+      packets++;
+      const { counted, hotdrop } = interpret(table, packet);
+      if (hotdrop || counted[0]!.rule !== 'policy') decided++;
+    }
+  }
+  expect(decided / packets).toBeGreaterThan(0.5);
 });
 
 it('keeps to the number of rules and chains asked for', () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { contains } from '../../../src/base/intervals.ts';
 import type { FieldValues } from '../../../src/base/predicate.ts';
 import { END, type ListSegment } from '../../../src/classify/decision-list.ts';
+import { EDGE_CASES } from '../../harness/edge-lists.ts';
 import { fieldsFor, LARGE_KINDS, largeList } from '../../harness/large-lists.ts';
 import { isDevice, meets } from '../../harness/list-conditions.ts';
 import { listScenarios, makeList, oneSegment } from '../../harness/random-lists.ts';
@@ -78,6 +79,21 @@ describe('large lists', () => {
     const ends = packets.map((fields) => walkSegments([segment], 0, fields));
     const hits = new Set(ends.flatMap(({ counted }) => counted).filter((slot) => slot < 300));
     expect(hits.size).toBeGreaterThan(kind.name.startsWith('nested') || kind.name === 'overlapping' ? 0 : 15);
+  });
+});
+
+describe('lists at the edge', () => {
+  it('have names of their own', () => {
+    expect(new Set(EDGE_CASES.map(({ name }) => name)).size).toBe(EDGE_CASES.length);
+  });
+
+  it.each(EDGE_CASES.filter(({ segments }) => segments[0]!.list.length < 3000))('$name', ({ segments }) => {
+    segments.forEach(checkList);
+    for (const segment of segments) {
+      const packets = fieldsFor(segment, 50);
+      checkSets(segment.list, packets.slice(0, 10));
+      for (const fields of packets) walkSegments(segments, 0, fields);
+    }
   });
 });
 
