@@ -240,9 +240,10 @@ export function largeList(kind: LargeKind, count: number, seed = 1): ListSegment
   );
 }
 
-/** Field values aimed at the decisions of a list, at the borders of what they ask for, and some aimed at nothing. */
-export function fieldsFor({ list }: ListSegment, count: number, seed = 1): FieldValues[] {
-  const choice = seededChoice(seed, list.length);
+/** Field values aimed at the decisions of lists, at the borders of what they ask for, and some aimed at nothing. */
+export function fieldsFor(segments: readonly ListSegment[], count: number, seed = 1): FieldValues[] {
+  const decisions = segments.flatMap(({ list }) => list.conditions);
+  const choice = seededChoice(seed, decisions.length);
   return Array.from({ length: count }, () => {
     const fields = Object.fromEntries([
       ...NUMERIC_FIELDS.map((field) => [field, choice.integer(0, FIELD_MAXIMUM[field])]),
@@ -250,8 +251,7 @@ export function fieldsFor({ list }: ListSegment, count: number, seed = 1): Field
     ]);
     // Fields from two decisions make packets that many predicates meet, and few rules.
     for (let aims = choice.pick([0, 1, 1, 1, 2]); aims > 0; aims--) {
-      const conditions = list.conditions[choice.integer(0, list.length - 1)]!;
-      for (const condition of conditions) fields[condition.field] = valueAt(choice, condition);
+      for (const condition of choice.pick(decisions)) fields[condition.field] = valueAt(choice, condition);
     }
     return fields as FieldValues;
   });
