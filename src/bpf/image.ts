@@ -22,6 +22,8 @@ export interface MapDefinition {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly mmapable: boolean;
+  /** Programs may only read it; user space still writes. Absent: they may write too. */
+  readonly readOnly?: boolean;
   /** Contents of the first value; the rest is zero. */
   readonly contents?: Uint8Array;
 }

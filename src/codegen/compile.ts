@@ -3,17 +3,17 @@
 import type { Features, HostFacts } from '../base/features.ts';
 import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
-import type { Field } from '../base/predicate.ts';
-import { Assembler } from '../bpf/assembler.ts';
+import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import { R1, R6 } from '../bpf/instruction.ts';
-import type { Classification, LinearSegment } from '../classify/classification.ts';
+import type { Classification } from '../classify/classification.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import { emitCounterArea, type HookAbi } from './actions.ts';
 import type { DispatchPoint } from './dispatcher.ts';
-import { emitLinear, type LinearContext } from './linear.ts';
 import { areaSize, type Manifest } from './manifest.ts';
 import { emitNetfilterPrologue, NETFILTER_ABI } from './netfilter.ts';
+import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
+import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitXdpPrologue, xdpAbi } from './xdp.ts';
 
 export interface Image {
@@ -24,7 +24,10 @@ export interface Image {
 
 export interface CompileRequest {
   readonly classification: Classification;
-  readonly slots: readonly SlotOwner[];
+  /** Number of counters that there is room for (`SlotPlan.capacity`). */
+  readonly capacity: number;
+  /** Who has a counter, for line info; asked for those alone that have instructions of their own. */
+  ownerOf(slot: Slot): SlotOwner;
   readonly placement: EnforcingPlacement;
   readonly features: Features;
   /** Only for placement `xdp`. */
@@ -37,7 +40,7 @@ const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', x
 
 /** Generates the image. The same request gives the same image. */
 export function compileImage(request: CompileRequest): Image {
-  const { classification, slots, placement, features } = request;
+  const { classification, capacity, placement, features } = request;
   const type: ProgramType = placement;
   const programs =
     placement === 'xdp'
@@ -46,57 +49,72 @@ export function compileImage(request: CompileRequest): Image {
   const counters: MapDefinition = {
     name: COUNTERS[type],
     type: 'array',
-    valueSize: areaSize(slots.length) * features.possibleCpus,
+    valueSize: areaSize(capacity) * features.possibleCpus,
     maxEntries: 1,
     mmapable: true,
   };
+  const { tables } = classification;
+  const maps = tables.length === 0 ? [counters] : [counters, tableMap(tables)];
   const manifest: Manifest = {
     placement,
-    slots,
+    capacity,
     ...(request.facts.addressGeneration === undefined ? {} : { addressGeneration: request.facts.addressGeneration }),
     possibleCpus: features.possibleCpus,
     banks: [{ type, map: counters.name }],
     tests: classification.segments.reduce((sum, s) => sum + (s.finish === 'linear' ? s.tests.length : 0), 0),
     lists: classification.lists.length,
   };
-  return { programs, maps: [counters], manifest };
+  return { programs, maps, manifest };
+}
+
+function tableMap(tables: Uint8Array): MapDefinition {
+  return {
+    name: TABLE_MAP,
+    type: 'array',
+    valueSize: tables.length,
+    maxEntries: 1,
+    mmapable: false,
+    readOnly: true,
+    contents: tables,
+  };
 }
 
 function netfilterProgram(request: CompileRequest, chain: FilterChain): Program {
-  const { classification, slots, features } = request;
-  const entry = entryOf(classification, chain);
+  const { classification, capacity, features } = request;
   const a = new Assembler();
-  const context = contextOf(a, request, NETFILTER_ABI);
-  context.mark(`prologue ${chain}`);
+  const mark = marker(a, request);
+  const order = segmentOrder(classification, [entryOf(classification, chain)]);
+  mark(`prologue ${chain}`);
   a.mov(R6, R1);
-  emitCounterArea(a, COUNTERS.netfilter, features.possibleCpus, slots.length);
-  emitNetfilterPrologue(a, features, fieldsOf(classification, [entry]));
-  emitLinear(a, linearSegment(classification, entry), context);
+  emitCounterArea(a, COUNTERS.netfilter, features.possibleCpus, capacity);
+  emitNetfilterPrologue(a, features, fieldsOf(classification, order));
+  emitSegments(a, order, labelsOf(a, order), a.label('undecided'), optionsFor(request, NETFILTER_ABI, mark));
   return { name: `r_${chain.toLowerCase()}`, type: 'netfilter', ...a.finish() };
 }
 
 function xdpProgram(request: CompileRequest): Program {
-  const { classification, slots, features, facts } = request;
-  const input = entryOf(classification, 'INPUT');
-  const forward = entryOf(classification, 'FORWARD');
+  const { classification, capacity, features, facts } = request;
   const a = new Assembler();
-  const context = contextOf(a, request, xdpAbi(features));
-  const entries = { input: a.label('INPUT'), forward: a.label('FORWARD') };
-  context.mark('prologue XDP');
+  const mark = marker(a, request);
+  const [input, forward] = [entryOf(classification, 'INPUT'), entryOf(classification, 'FORWARD')];
+  const order = segmentOrder(classification, [input, forward]);
+  const labels = labelsOf(a, order);
+  const undecided = a.label('undecided');
+  mark('prologue XDP');
   a.mov(R6, R1);
-  emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, slots.length);
-  emitXdpPrologue(a, features, facts, fieldsOf(classification, [input, forward]), entries, slots.length);
-  a.bind(entries.input);
-  emitLinear(a, linearSegment(classification, input), context);
-  a.bind(entries.forward);
-  emitLinear(a, linearSegment(classification, forward), context);
+  emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, capacity);
+  const ways = { input: labels.get(input)!, forward: labels.get(forward)!, undecided };
+  emitXdpPrologue(a, features, facts, fieldsOf(classification, order), ways);
+  emitSegments(a, order, labels, undecided, optionsFor(request, xdpAbi(features), mark));
   return { name: 'r_xdp', type: 'xdp', ...a.finish() };
 }
 
-function linearSegment(classification: Classification, number: number): LinearSegment {
-  const segment = classification.segments[number]!;
-  if (segment.finish !== 'linear') throw new Error('codegen: table segments are not emitted');
-  return segment;
+function labelsOf(a: Assembler, order: readonly number[]): Map<number, Label> {
+  return new Map(order.map((number) => [number, a.label(`segment ${number}`)]));
+}
+
+function optionsFor({ classification, capacity }: CompileRequest, abi: HookAbi, mark: SegmentOptions['mark']) {
+  return { classification, abi, undecidedSlot: capacity, access: directAccess, mark };
 }
 
 function entryOf(classification: Classification, chain: FilterChain): number {
@@ -105,20 +123,15 @@ function entryOf(classification: Classification, chain: FilterChain): number {
   return entry;
 }
 
-/** The fields that some test of these segments asks for. */
-function fieldsOf(classification: Classification, segments: readonly number[]): ReadonlySet<Field> {
-  return new Set(segments.flatMap((s) => linearSegment(classification, s).tests.map((test) => test.predicate.field)));
-}
-
-function contextOf(a: Assembler, { classification, slots, file }: CompileRequest, abi: HookAbi): LinearContext {
-  const mark = (owner: Slot | string): void => {
+/** Says whose the instructions are that follow. */
+function marker(a: Assembler, { ownerOf, file }: CompileRequest): SegmentOptions['mark'] {
+  return (owner) => {
     if (typeof owner === 'string') {
       a.from({ file: 'bpfilter', line: 1, column: 1, text: owner });
       return;
     }
-    const slot = slots[owner]!;
+    const slot = ownerOf(owner);
     const text = slot.kind === 'rule' ? slot.text : `policy of ${slot.chain}`;
     a.from({ file, line: slot.line, column: 1, text });
   };
-  return { abi, lists: classification.lists, undecidedSlot: slots.length, mark };
 }

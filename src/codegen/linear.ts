@@ -11,57 +11,51 @@
 
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { ActionList, Edge, LinearSegment } from '../classify/classification.ts';
-import type { Slot } from '../graph/graph.ts';
-import { emitCount, emitVerdict, type HookAbi } from './actions.ts';
+import { emitCount, emitVerdict } from './actions.ts';
+import type { SegmentContext } from './segments.ts';
 import { emitTest } from './tests.ts';
 
-export interface LinearContext {
-  readonly abi: HookAbi;
-  readonly lists: readonly ActionList[];
-  /** The slot that counts packets nobody could decide. */
-  readonly undecidedSlot: Slot;
-  /** Marks the following instructions as those of a rule, or of this stage of the program. */
-  readonly mark: (owner: Slot | string) => void;
-}
-
-/** Emits a segment; packets enter where it is emitted. */
-export function emitLinear(a: Assembler, segment: LinearSegment, context: LinearContext): void {
+/** Emits segment `number`; packets enter where it is emitted. */
+export function emitLinear(a: Assembler, number: number, segment: LinearSegment, context: SegmentContext): void {
   const testLabels = segment.tests.map((_, index) => a.label(`test ${index}`));
-  const listLabels = context.lists.map((_, index) => a.label(`list ${index}`));
+  const { lists } = context.classification;
   const references = countReferences(segment);
+  const listLabels = new Map([...references.keys()].map((list) => [list, a.label(`list ${list}`)]));
   const emitted = new Set<number>();
-  const pending = listsBeforeTests(segment, context.lists, references);
+  const pending = listsBeforeTests(segment, lists, references);
 
-  const labelOf = (edge: Edge): Label => (edge.kind === 'test' ? testLabels[edge.test]! : listLabels[edge.list]!);
+  const labelOf = (edge: Edge): Label => (edge.kind === 'test' ? testLabels[edge.test]! : listLabels.get(edge.list)!);
   const emitList = (index: number): void => {
     emitted.add(index);
-    a.bind(listLabels[index]!);
-    const list = context.lists[index]!;
-    for (const slot of list.counters) {
+    a.bind(listLabels.get(index)!);
+    const { counters, then } = lists[index]!;
+    if (counters.length > 0 && context.deferral.list(number, index)) {
+      a.goto(context.undecided);
+      return;
+    }
+    for (const slot of counters) {
       context.mark(slot);
       emitCount(a, context.abi, slot);
     }
-    const { then } = list;
     if (then.kind === 'segment') {
-      a.goto(testLabels[then.test!]!);
+      a.goto(then.test === undefined ? context.labels.get(then.segment)! : testLabels[then.test]!);
     } else if (then.kind === 'exit') {
-      throw new Error('codegen: exits of linear segments are not emitted');
+      a.goto(context.labels.get(segment.exits![then.exit]!)!);
     } else if (then.kind === 'undecided') {
-      emitCount(a, context.abi, context.undecidedSlot);
-      emitVerdict(a, context.abi, 'drop');
+      a.goto(context.undecided);
     } else {
       emitVerdict(a, context.abi, then.kind);
     }
   };
   const emitOwnList = (edge: Edge): void => {
     if (edge.kind !== 'list' || references.get(edge.list) !== 1 || emitted.has(edge.list)) return;
-    if (listLabels[edge.list]!.isUsed) emitList(edge.list);
+    if (listLabels.get(edge.list)!.isUsed) emitList(edge.list);
   };
 
   a.goto(labelOf(segment.entry));
   emitOwnList(segment.entry);
   for (const [index, test] of segment.tests.entries()) {
-    for (const list of pending.get(index) ?? []) if (listLabels[list]!.isUsed) emitList(list);
+    for (const list of pending.get(index) ?? []) if (listLabels.get(list)!.isUsed) emitList(list);
     if (!testLabels[index]!.isUsed) continue;
     a.bind(testLabels[index]!);
     context.mark(test.slot ?? 'shared test');
@@ -70,7 +64,7 @@ export function emitLinear(a: Assembler, segment: LinearSegment, context: Linear
     emitOwnList(test.yes);
     emitOwnList(test.no);
   }
-  for (const index of references.keys()) if (!emitted.has(index) && listLabels[index]!.isUsed) emitList(index);
+  for (const index of references.keys()) if (!emitted.has(index) && listLabels.get(index)!.isUsed) emitList(index);
 }
 
 /** How many edges of the segment lead to each list, by list, in order of first use. */
@@ -96,8 +90,8 @@ function listsBeforeTests(
   const before = new Map<number, number[]>();
   for (const [index, count] of references) {
     const { then } = lists[index]!;
-    if (count < 2 || then.kind !== 'segment') continue;
-    const test = then.test!;
+    if (count < 2 || then.kind !== 'segment' || then.test === undefined) continue;
+    const { test } = then;
     if (test >= segment.tests.length)
       throw new Error(`linear: list ${index} goes on with test ${test}, which is not there`);
     before.set(test, [...(before.get(test) ?? []), index]);

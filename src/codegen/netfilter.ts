@@ -16,7 +16,7 @@ import { emitVerdict, type HookAbi } from './actions.ts';
 import { clearKey, copyDeviceName, KEY_OFFSET, loadField, storeField } from './key.ts';
 
 /** NF_DROP and NF_ACCEPT (include/uapi/linux/netfilter.h): all that a netfilter program may return. */
-export const NETFILTER_ABI: HookAbi = { accept: 1, drop: 0, atomic: true };
+export const NETFILTER_ABI: HookAbi = { accept: 1, drop: 0, atomic: true, undecided: 'drop' };
 
 const DYNPTR = KEY_OFFSET - 16;
 const BUFFER = DYNPTR - 24;

@@ -19,13 +19,12 @@ import { GROUP_ADDRESSES } from '../base/ipv4.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10 } from '../bpf/instruction.ts';
-import type { Slot } from '../graph/graph.ts';
-import { emitCount, emitVerdict, type HookAbi } from './actions.ts';
+import { emitVerdict, type HookAbi } from './actions.ts';
 import { clearKey, copyDeviceName, KEY_OFFSET, loadField, storeField } from './key.ts';
 import { emitTest } from './tests.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
-export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false };
+export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false, undecided: 'drop' };
 
 /** How XDP programs count on this kernel: where softirqs can be preempted, as netfilter programs do. */
 export function xdpAbi({ preemptRt }: Features): HookAbi {
@@ -52,21 +51,21 @@ const GENERATION = TRANSPORT_POINTER - 8;
 const TRANSPORT_HEADER = 14;
 const PORTS = 4;
 
-export interface XdpEntries {
+/** Where the prologue leads. */
+export interface XdpWays {
   readonly input: Label;
   readonly forward: Label;
+  readonly undecided: Label;
 }
 
-/** Emits the prologue, which goes on at one of the entries. `fields` are those that some test asks for. */
+/** Emits the prologue, which goes on at one of the ways. `fields` are those that something asks for. */
 export function emitXdpPrologue(
   a: Assembler,
   features: Features,
   facts: HostFacts,
   fields: ReadonlySet<Field>,
-  entries: XdpEntries,
-  undecidedSlot: Slot,
+  { input, forward, undecided }: XdpWays,
 ): void {
-  const undecided = a.label('undecided');
   const pass = a.label('not for iptables');
   const keyDone = a.label('key complete');
   const local = a.label('local destination');
@@ -87,15 +86,12 @@ export function emitXdpPrologue(
     // INPUT, and the stack sees to them.
     a.load(4, R1, R10, GENERATION).mov32(R2, facts.addressGeneration).jump32('ne', R1, R2, undecided);
   }
-  a.goto(entries.forward);
+  a.goto(forward);
   a.bind(local);
   loadField(a, R1, 'fragment');
-  a.jump('eq', R1, 0, entries.input);
+  a.jump('eq', R1, 0, input);
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
-  a.bind(undecided);
-  emitCount(a, xdpAbi(features), undecidedSlot);
-  emitVerdict(a, XDP_ABI, 'drop');
 }
 
 /** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */

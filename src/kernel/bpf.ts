@@ -13,22 +13,23 @@ import { type AttachMode, XDP_MODE_FLAG, xdpRefusal } from './xdp-refusal.ts';
 export { closeDescriptor };
 
 const MAP_TYPE = { array: 2, 'program-array': 3 } as const;
+const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_MMAPABLE = 1 << 10;
 const { EBUSY, EEXIST, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 
 export function createMap(definition: MapDefinition): number {
-  const { name, type, valueSize, maxEntries, mmapable, contents } = definition;
+  const { name, type, valueSize, maxEntries, mmapable, readOnly, contents } = definition;
   const map = bpf(`create map ${name}`, COMMAND.mapCreate, (attr) => {
     attr.writeUInt32LE(MAP_TYPE[type], 0);
     attr.writeUInt32LE(4, 4);
     attr.writeUInt32LE(valueSize, 8);
     attr.writeUInt32LE(maxEntries, 12);
-    attr.writeUInt32LE(mmapable ? BPF_F_MMAPABLE : 0, 16);
+    attr.writeUInt32LE((mmapable ? BPF_F_MMAPABLE : 0) | (readOnly === true ? BPF_F_RDONLY_PROG : 0), 16);
     objectName(name).copy(attr, 28);
   });
   if (contents !== undefined && contents.length > 0) {
-    const value = Buffer.alloc(valueSize);
-    value.set(contents);
+    const value = contents.length === valueSize ? contents : Buffer.alloc(valueSize);
+    if (value !== contents) value.set(contents);
     try {
       updateElement(`fill map ${name}`, map, 0, value);
     } catch (error) {

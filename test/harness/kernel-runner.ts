@@ -22,7 +22,11 @@ export function kernelRunner(): Runner {
     start(image) {
       const maps = new Map(image.maps.map((definition) => [definition.name, createMap(definition)]));
       const programs = new Map(image.programs.map(({ point, program }) => [point, loadProgram(program, maps)]));
-      const memory = new Map(image.maps.map(({ name, valueSize }) => [name, mapMemory(maps.get(name)!, valueSize)]));
+      const memory = new Map(
+        image.maps
+          .filter(({ mmapable }) => mmapable)
+          .map(({ name, valueSize }) => [name, mapMemory(maps.get(name)!, valueSize)]),
+      );
       return {
         run(packet: HookPacket, frame) {
           if (image.manifest.placement === 'xdp') {

@@ -1,6 +1,7 @@
 // Runs programs in the virtual machine: no root, any device at any hook, and every access checked.
 
 import type { HookPacket } from '../../src/base/packet.ts';
+import type { MapDefinition } from '../../src/bpf/image.ts';
 import { runNetfilter, runXdp } from '../../src/bpf/vm-context.ts';
 import { prepare } from '../../src/bpf/vm-prepare.ts';
 import { FEATURES } from './fake-kernel.ts';
@@ -9,6 +10,13 @@ import { type Runner, verdictOf } from './oracle.ts';
 /** As the oracle's frames are addressed. */
 const MAC = new Uint8Array(6);
 
+/** What a map's value is at first. */
+export function mapValue({ valueSize, contents = new Uint8Array(0) }: MapDefinition): Uint8Array {
+  const value = new Uint8Array(valueSize);
+  value.set(contents);
+  return value;
+}
+
 export function vmRunner(): Runner {
   return {
     name: 'the virtual machine',
@@ -16,7 +24,7 @@ export function vmRunner(): Runner {
     addressGeneration: 0,
     start(image) {
       const programs = new Map(image.programs.map(({ point, program }) => [point, prepare(program)]));
-      const maps = new Map(image.maps.map(({ name, valueSize }) => [name, new Uint8Array(valueSize)]));
+      const maps = new Map(image.maps.map((definition) => [definition.name, mapValue(definition)]));
       let cpu = 0;
       return {
         run(packet: HookPacket, frame) {

@@ -1,0 +1,67 @@
+// A segment of tables as code: lookups in their order, the finish, then what the outcome says.
+//
+// Nothing here depends on how many rules there are: it is one straight run of loads, and the only jumps are to where
+// broken tables lead. A class that the next step alone reads stays in R0; others go to the stack.
+
+import type { Assembler } from '../bpf/assembler.ts';
+import { R0, R1, R2, R9 } from '../bpf/instruction.ts';
+import type { Lookup, TableSegment } from '../classify/classification.ts';
+import type { Variable } from '../classify/components.ts';
+import { indexedField } from '../classify/indexes/field-index.ts';
+import { emitFinish, finishVariables } from './finishes/emit-finish.ts';
+import { emitIndex } from './indexes/emit-index.ts';
+import { emitOutcome } from './outcomes.ts';
+import type { SegmentContext } from './segments.ts';
+import { loadVariable, storeVariable } from './table-access.ts';
+
+/** Emits segment `number`; packets enter where it is emitted. */
+export function emitTableSegment(a: Assembler, number: number, segment: TableSegment, context: SegmentContext): void {
+  const { lookups, result } = segment;
+  const { access, undecided: broken, mark } = context;
+  const onStack = variablesOnStack(segment);
+  /** The variable that R0 holds. */
+  let inR0: Variable | undefined;
+  for (const lookup of lookups) {
+    mark(`segment ${number}: ${describe(lookup)}`);
+    if (lookup.kind === 'index') {
+      emitIndex(a, lookup.index, access, broken);
+    } else {
+      const { rows, columns, columnCount, table } = lookup;
+      if (inR0 === rows) a.mov(R1, R0);
+      else loadVariable(a, R1, rows);
+      if (columnCount > 1) a.alu('mul', R1, columnCount);
+      if (inR0 === columns) {
+        a.alu('add', R1, R0);
+      } else {
+        loadVariable(a, R2, columns);
+        a.alu('add', R1, R2);
+      }
+      access.element(a, R0, table, R1, broken);
+    }
+    if (onStack.has(lookup.into)) storeVariable(a, lookup.into, R0);
+    inR0 = lookup.into;
+  }
+  mark(`segment ${number}: ${result.kind}`);
+  emitFinish(a, result, { ...context, inR0, scratch: lookups.length });
+  a.mov(R1, R0);
+  access.element(a, R9, segment.outcomes, R1, broken);
+  mark(`segment ${number}: outcome`);
+  emitOutcome(a, number, segment, context);
+}
+
+/** Variables that something other than the step right after their lookup reads. */
+function variablesOnStack({ lookups, result }: TableSegment): ReadonlySet<Variable> {
+  const reads: (readonly Variable[])[] = lookups.map((lookup) =>
+    lookup.kind === 'index' ? [] : [lookup.rows, lookup.columns],
+  );
+  reads.push(finishVariables(result));
+  const found = new Set<Variable>();
+  for (const [step, variables] of reads.entries()) {
+    for (const variable of variables) if (lookups[step - 1]?.into !== variable) found.add(variable);
+  }
+  return found;
+}
+
+function describe(lookup: Lookup): string {
+  return lookup.kind === 'index' ? `class of ${indexedField(lookup.index)}` : lookup.table.name;
+}
