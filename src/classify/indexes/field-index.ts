@@ -4,14 +4,56 @@
 import type { Field, NumericField } from '../../base/predicate.ts';
 import type { TableRef } from '../tables.ts';
 
-/** One element for each value of the field: ports, protocol, flags. */
+/** One element for each value of the field: ports, protocol, flags. Values behind the last element are of its class. */
 export interface DirectIndex {
   readonly kind: 'direct';
   readonly field: NumericField;
   readonly table: TableRef;
 }
 
-export type FieldIndex = DirectIndex;
+/** Few runs: the value is compared with their bounds, and no table is read. */
+export interface BoundsIndex {
+  readonly kind: 'bounds';
+  readonly field: NumericField;
+  /** First values of all runs but the first, ascending. */
+  readonly bounds: readonly number[];
+  /** Class of each run: one more than bounds. */
+  readonly classes: readonly number[];
+}
+
+/** The upper and the lower 16 bits have classes of their own, and a table has the class of each pair. */
+export interface CrossIndex {
+  readonly kind: 'cross16';
+  readonly field: NumericField;
+  readonly high: TableRef;
+  readonly low: TableRef;
+  /** The element of a pair is at `high * columns + low`. */
+  readonly columns: number;
+  readonly cells: TableRef;
+}
+
+/** Upper 16 bits, then 8, then 8: the first two tables have the number of the page of 256 elements in the next. */
+export interface PagesIndex {
+  readonly kind: 'pages';
+  readonly field: NumericField;
+  readonly high: TableRef;
+  readonly middle: TableRef;
+  readonly low: TableRef;
+}
+
+/** Upper 16 bits, then a node of sorted bounds: see `nodes.ts`. */
+export interface NodesIndex {
+  readonly kind: 'nodes';
+  readonly field: NumericField;
+  readonly directory: TableRef;
+  readonly spans: TableRef;
+  /** Bytes of a node; its layout follows. */
+  readonly nodeSize: 32 | 64;
+  readonly nodeCount: number;
+  readonly nodes: TableRef;
+}
+
+export type FieldIndex = DirectIndex | BoundsIndex | CrossIndex | PagesIndex | NodesIndex;
 
 /** The field an index asks for. */
 export function indexedField(index: FieldIndex): Field {

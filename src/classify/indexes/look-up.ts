@@ -1,13 +1,25 @@
 // Looks a field's value up in any index, as generated code does.
 
 import type { FieldValues } from '../../base/predicate.ts';
-import { readTable } from '../tables.ts';
+import { lookUpBounds } from './bounds.ts';
+import { lookUpCross } from './cross16.ts';
+import { lookUpDirect } from './direct.ts';
 import type { FieldIndex } from './field-index.ts';
+import { lookUpNodes } from './nodes.ts';
+import { lookUpPages } from './pages.ts';
 
 /** The class of the packet's value. */
 export function lookUpIndex(index: FieldIndex, fields: FieldValues, tables: Uint8Array): number {
   switch (index.kind) {
     case 'direct':
-      return readTable(tables, index.table, fields[index.field]);
+      return lookUpDirect(index, fields[index.field], tables);
+    case 'bounds':
+      return lookUpBounds(index, fields[index.field]);
+    case 'cross16':
+      return lookUpCross(index, fields[index.field], tables);
+    case 'pages':
+      return lookUpPages(index, fields[index.field], tables);
+    case 'nodes':
+      return lookUpNodes(index, fields[index.field], tables);
   }
 }

@@ -1,15 +1,34 @@
-// Any field's index as code.
+// Any index as code: the field's value from the key on the stack, its class in R0.
+//
+// The code is straight: what it does depends on no table's contents and no value, but for blocks of a `nodes` index in
+// which many runs begin. So the verifier goes through it once, however many runs there are.
 
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import type { FieldIndex } from '../../classify/indexes/field-index.ts';
 import type { TableAccess } from '../table-access.ts';
+import { emitBounds } from './bounds.ts';
+import { emitCross } from './cross16.ts';
 import { emitDirect } from './direct.ts';
+import { emitNodes } from './nodes.ts';
+import { emitPages } from './pages.ts';
 
 /** R0 = class of the field's value, which the key holds. Clobbers R1–R5 and R9; goes to `broken` as `access` does. */
 export function emitIndex(a: Assembler, index: FieldIndex, access: TableAccess, broken: Label): void {
   switch (index.kind) {
     case 'direct':
       emitDirect(a, index, access, broken);
+      return;
+    case 'bounds':
+      emitBounds(a, index);
+      return;
+    case 'cross16':
+      emitCross(a, index, access, broken);
+      return;
+    case 'pages':
+      emitPages(a, index, access, broken);
+      return;
+    case 'nodes':
+      emitNodes(a, index, access, broken);
       return;
   }
 }

@@ -1,0 +1,132 @@
+// The index of short address lists: a class of the upper 16 bits, one of the lower 16 bits, and a table of the pairs.
+//
+// Blocks of 65 536 addresses in which the same runs begin are one row. Lower halves that no row tells apart are one
+// column.
+
+import type { NumericField } from '../../base/predicate.ts';
+import type { Partition } from '../components.ts';
+import { readTable, type TablePool } from '../tables.ts';
+import { expand } from './direct.ts';
+import type { CrossIndex } from './field-index.ts';
+
+const BLOCKS = 1 << 16;
+
+export interface CrossShape {
+  /** The row of each block. */
+  readonly rowOf: Uint32Array;
+  /** By row, the runs of one of its blocks: from the one its first address is in up to, not including, the next block's. */
+  readonly rows: readonly { readonly from: number; readonly to: number }[];
+  /** Where lower halves begin that some row tells from those before; the first is 0. */
+  readonly starts: Uint32Array;
+}
+
+/** What the index is made of, or `undefined` where it has more than `bytes` bytes, equal columns not yet made one. */
+export function crossShape({ starts, classes, classCount }: Partition, bytes: number): CrossShape | undefined {
+  const cells = (bytes - 2 * BLOCKS) / bytesFor(classCount);
+  const rowOf = new Uint32Array(BLOCKS);
+  const rows: { from: number; to: number }[] = [];
+  const known = new Map<string, number>();
+  const begins = new Uint8Array(BLOCKS);
+  let columns = 1;
+  begins[0] = 1;
+  let run = 0;
+  let block = 0;
+  while (block < BLOCKS) {
+    while (run + 1 < starts.length && starts[run + 1]! <= block * BLOCKS) run++;
+    const next = run + 1 < starts.length ? starts[run + 1]! >>> 16 : BLOCKS;
+    let to = run + 1;
+    let end = next;
+    if (next === block) {
+      while (to < starts.length && starts[to]! >>> 16 === block) to++;
+      end = block + 1;
+    }
+    let key = `${classes[run]}`;
+    for (let i = run + 1; i < to; i++) key += ` ${starts[i]! & 0xffff} ${classes[i]}`;
+    let row = known.get(key);
+    if (row === undefined) {
+      row = rows.push({ from: run, to }) - 1;
+      known.set(key, row);
+      for (let i = run + 1; i < to; i++) {
+        const low = starts[i]! & 0xffff;
+        if (begins[low] === 0) columns++;
+        begins[low] = 1;
+      }
+      if (rows.length * columns > cells) return undefined;
+    }
+    rowOf.fill(row, block, end);
+    block = end;
+    run = to - 1;
+  }
+  const lows = new Uint32Array(columns);
+  for (let low = 0, i = 0; low < BLOCKS; low++) if (begins[low] === 1) lows[i++] = low;
+  return { rowOf, rows, starts: lows };
+}
+
+/** Bytes of the three tables; columns that turn out to be equal are not yet one. */
+export function crossBytes({ rows, starts }: CrossShape, classCount: number): number {
+  return (
+    BLOCKS * (bytesFor(rows.length) + bytesFor(starts.length)) + rows.length * starts.length * bytesFor(classCount)
+  );
+}
+
+function bytesFor(numbers: number): number {
+  return numbers <= 1 << 8 ? 1 : numbers <= 1 << 16 ? 2 : 4;
+}
+
+export function buildCross(
+  field: NumericField,
+  { starts, classes, classCount }: Partition,
+  shape: CrossShape,
+  pool: TablePool,
+): CrossIndex {
+  const { rowOf, rows } = shape;
+  const width = shape.starts.length;
+  const cells = new Uint32Array(rows.length * width);
+  for (const [row, { from, to }] of rows.entries()) {
+    let run = from;
+    for (let column = 0; column < width; column++) {
+      while (run + 1 < to && (starts[run + 1]! & 0xffff) <= shape.starts[column]!) run++;
+      cells[row * width + column] = classes[run]!;
+    }
+  }
+  const merged = mergeColumns(cells, rows.length, width);
+  const low = expand({ starts: shape.starts, classes: merged.columnOf, classCount: merged.columns }, BLOCKS);
+  return {
+    kind: 'cross16',
+    field,
+    high: pool.putNumbers(`${field} high`, rowOf, rows.length - 1),
+    low: pool.putNumbers(`${field} low`, low, merged.columns - 1),
+    columns: merged.columns,
+    cells: pool.putNumbers(`${field} cells`, merged.cells, classCount - 1),
+  };
+}
+
+export function lookUpCross({ high, low, columns, cells }: CrossIndex, value: number, tables: Uint8Array): number {
+  const row = readTable(tables, high, value >>> 16);
+  return readTable(tables, cells, row * columns + readTable(tables, low, value & 0xffff));
+}
+
+/** Makes equal columns one, in the order of their first. */
+function mergeColumns(
+  cells: Uint32Array,
+  rows: number,
+  width: number,
+): { cells: Uint32Array; columns: number; columnOf: Uint32Array } {
+  const columnOf = new Uint32Array(width);
+  const kept: number[] = [];
+  const known = new Map<string, number>();
+  const column = new Uint32Array(rows);
+  const text = Buffer.from(column.buffer);
+  for (let from = 0; from < width; from++) {
+    for (let row = 0; row < rows; row++) column[row] = cells[row * width + from]!;
+    const key = text.toString('latin1');
+    const same = known.get(key) ?? kept.push(from) - 1;
+    known.set(key, same);
+    columnOf[from] = same;
+  }
+  const merged = new Uint32Array(rows * kept.length);
+  for (let row = 0; row < rows; row++) {
+    for (const [to, from] of kept.entries()) merged[row * kept.length + to] = cells[row * width + from]!;
+  }
+  return { cells: merged, columns: kept.length, columnOf };
+}

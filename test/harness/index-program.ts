@@ -1,0 +1,78 @@
+// A program that is nothing but an index: it copies a value from a frame into the key, looks its class up and returns it.
+
+import type { NumericField } from '../../src/base/predicate.ts';
+import { Assembler } from '../../src/bpf/assembler.ts';
+import type { MapDefinition, Program } from '../../src/bpf/image.ts';
+import { R0, R1, R2, R3, R4, R6 } from '../../src/bpf/instruction.ts';
+import { runXdp } from '../../src/bpf/vm-context.ts';
+import { prepare } from '../../src/bpf/vm-prepare.ts';
+import { type FieldIndex, indexedField } from '../../src/classify/indexes/field-index.ts';
+import { emitIndex } from '../../src/codegen/indexes/emit-index.ts';
+import { storeField } from '../../src/codegen/key.ts';
+import { directAccess, TABLE_MAP } from '../../src/codegen/table-access.ts';
+import { closeDescriptor, createMap, loadProgram, testRun } from '../../src/kernel/bpf.ts';
+import { FEATURES } from './fake-kernel.ts';
+
+/** What the program returns where a table led nowhere, or the frame has no value. */
+const BROKEN = 0x7fff_ffff;
+/** Bytes of a frame, and where the value is in it, in network order. */
+const FRAME = 64;
+const VALUE = 32;
+
+/** The frame that carries a value. */
+export function frameWith(value: number): Uint8Array {
+  const frame = Buffer.alloc(FRAME);
+  frame.writeUInt32BE(value, VALUE);
+  return frame;
+}
+
+export function indexProgram(index: FieldIndex): Program {
+  const a = new Assembler();
+  const broken = a.label('broken');
+  a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
+  a.mov(R4, R2).alu('add', R4, FRAME).jump('gt', R4, R3, broken);
+  a.load(4, R1, R2, VALUE).bigEndian(R1, 32);
+  storeField(a, indexedField(index) as NumericField, R1);
+  emitIndex(a, index, directAccess, broken);
+  a.exit();
+  a.bind(broken).mov(R0, BROKEN).exit();
+  return { name: 'index', type: 'xdp', ...a.finish() };
+}
+
+export function tableMap(tables: Uint8Array): MapDefinition {
+  const contents = tables.length === 0 ? new Uint8Array(8) : tables;
+  return { name: TABLE_MAP, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: true, contents };
+}
+
+/** Looks values up in the virtual machine. */
+export function indexInMachine(index: FieldIndex, tables: Uint8Array): (value: number) => number {
+  const program = prepare(indexProgram(index));
+  const maps = new Map([[TABLE_MAP, tables]]);
+  const device = { ifindex: 1, name: 'lo', mac: new Uint8Array(6) };
+  return (value) => runXdp(program, { features: FEATURES, maps, cpu: 0, frame: frameWith(value), device });
+}
+
+/** The program in the kernel, until `close`. Needs root. */
+export class IndexInKernel {
+  readonly program: number;
+  private readonly map: number;
+
+  constructor(index: FieldIndex, tables: Uint8Array) {
+    this.map = createMap(tableMap(tables));
+    try {
+      this.program = loadProgram(indexProgram(index), new Map([[TABLE_MAP, this.map]]));
+    } catch (error) {
+      closeDescriptor(this.map);
+      throw error;
+    }
+  }
+
+  lookUp(value: number): number {
+    return testRun(this.program, frameWith(value)).result;
+  }
+
+  close(): void {
+    closeDescriptor(this.program);
+    closeDescriptor(this.map);
+  }
+}
