@@ -37,7 +37,7 @@ export const DEVICE_NAMES = [
   'a23456789012346',
 ];
 
-/** A mask with holes is left without a set beyond this many intervals. */
+/** A mask with holes in an address is left without a set beyond this many intervals. */
 const MOST_INTERVALS = 256;
 
 const known = new Map<string, Condition>();
@@ -170,7 +170,7 @@ function maskedSet({ field, mask, value }: Extract<Predicate, { kind: 'masked' }
   const found: { low: number; high: number }[] = [];
   for (let bits = 0; ; bits = (((bits | ~holes) >>> 0) + 1) & holes) {
     if (found.length > 0 && bits === 0) break;
-    if (found.length === MOST_INTERVALS) return undefined;
+    if (maximum > 0xffff && found.length === MOST_INTERVALS) return undefined;
     const low = (value | bits) >>> 0;
     found.push({ low, high: (low + lowest - 1) >>> 0 });
   }

@@ -1,0 +1,105 @@
+// Decision lists against what is made of them: the plain walk = the classification = the programs, verdicts and counters.
+
+import { type EnforcingPlacement, FILTER_CHAINS } from '../../src/base/hooks.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
+import type { FieldValues } from '../../src/base/predicate.ts';
+import type { Classification } from '../../src/classify/classification.ts';
+import type { ListSegment } from '../../src/classify/decision-list.ts';
+import { evaluateClassification } from '../../src/classify/evaluate.ts';
+import { readSlots } from '../../src/engine/counters.ts';
+import { fieldsOf } from './fields.ts';
+import type { Runner } from './oracle.ts';
+import { buildFrame, buildPacket } from './packet-builder.ts';
+import { plainImage } from './segment-image.ts';
+import { walkSegments } from './walk-lists.ts';
+
+/** Transport bytes of a packet beyond its ports, at most: a test run takes no more than a page. */
+const MOST_BYTES = 1400;
+
+/** Packets of which the classification says other than the walk; the first few, in sentences. */
+export function classificationDisagreements(
+  segments: readonly ListSegment[],
+  classification: Classification,
+  packets: readonly FieldValues[],
+): string[] {
+  return packets.flatMap((fields) => {
+    const wanted = walkSegments(segments, 0, fields);
+    const found = evaluateClassification(classification, 'INPUT', fields);
+    if (found.verdict === wanted.verdict && found.counted.join() === wanted.counted.join()) return [];
+    const tell = ({ verdict, counted }: typeof found) => `${verdict} by ${counted.join(' ') || 'nothing'}`;
+    return [`${JSON.stringify(fields)}: ${tell(found)}, where the list says ${tell(wanted)}`];
+  });
+}
+
+/** What programs made of the classification say other than the walk. */
+export function programDisagreements(
+  segments: readonly ListSegment[],
+  classification: Classification,
+  values: readonly FieldValues[],
+  runner: Runner,
+  placement: EnforcingPlacement = 'netfilter',
+): string[] {
+  const slots = 1 + segments.reduce((most, { list }) => list.slots.reduce((a, b) => Math.max(a, b), most), 0);
+  const counts = new Array<number>(slots + 1).fill(0);
+  const bytes = new Array<bigint>(slots + 1).fill(0n);
+  const packets = values.map((fields) => packetWith(fields, runner));
+  const verdicts = packets.map((packet) => {
+    const { verdict, counted } = walkSegments(segments, 0, fieldsOf(packet));
+    for (const slot of verdict === 'undecided' ? [...counted, slots] : counted) {
+      counts[slot]!++;
+      bytes[slot]! += BigInt(packet.bytes.length);
+    }
+    return verdict === 'accept' ? 'accept' : 'drop';
+  });
+  const everywhere = Object.fromEntries(FILTER_CHAINS.map((chain) => [chain, classification.entries.INPUT!]));
+  const image = plainImage({ ...classification, entries: everywhere }, placement, { ...runner, slots });
+  const run = runner.start(image);
+  try {
+    const wrong = packets.flatMap((packet, i) => {
+      const found = run.run(packet, frameOf(packet));
+      if (found === verdicts[i]) return [];
+      return [`${JSON.stringify(fieldsOf(packet))}: ${runner.name} says ${found}, the list ${verdicts[i]}`];
+    });
+    for (const [slot, found] of readSlots(0, image.manifest, (_, map) => run.counters(map)).entries()) {
+      if (found.packets === BigInt(counts[slot]!) && found.bytes === bytes[slot]) continue;
+      const wanted = `${counts[slot]} packets ${bytes[slot]} bytes`;
+      wrong.push(
+        `slot ${slot}: ${runner.name} counts ${found.packets} packets ${found.bytes} bytes, the list ${wanted}`,
+      );
+    }
+    return wrong;
+  } finally {
+    run.stop();
+  }
+}
+
+function frameOf({ bytes }: HookPacket): Uint8Array {
+  return buildFrame(bytes, { destination: new Uint8Array(6), source: new Uint8Array(6) });
+}
+
+/**
+ * A packet that has these values as far as any can: connection states are not there, ICMP is where the source port is,
+ * and a fragment or a cut header has no ports. The kernel's test runs know the loopback device only, as where to.
+ */
+function packetWith(fields: FieldValues, { name }: Runner): HookPacket {
+  const { src, dst, protocol, fragment, transportLength, sport, dport, tcpFlags } = fields;
+  const payload = new Uint8Array(Math.min(transportLength, MOST_BYTES));
+  const header = new Uint8Array(14);
+  const view = new DataView(header.buffer);
+  view.setUint16(0, sport);
+  view.setUint16(2, dport);
+  header[13] = tcpFlags;
+  payload.set(header.subarray(0, payload.length));
+  const bytes = buildPacket({
+    source: src,
+    destination: dst,
+    transport: { kind: 'other', protocol },
+    payload,
+    fragmentOffset: fragment,
+  });
+  const devices =
+    name === 'the kernel'
+      ? { inDevice: '', outDevice: 'lo' }
+      : { inDevice: fields.inDevice, outDevice: fields.outDevice };
+  return { hook: 'FORWARD', ...devices, bytes };
+}
