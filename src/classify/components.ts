@@ -34,10 +34,10 @@ export interface Partition {
   readonly classCount: number;
 }
 
-/** The same for a 128-bit field: the upper and the lower half of each start. */
+/** The same for a 128-bit field. */
 export interface WidePartition {
-  readonly high: BigUint64Array;
-  readonly low: BigUint64Array;
+  /** First value of each run, ascending, four 32-bit words each, the uppermost first. */
+  readonly starts: Uint32Array;
   readonly classes: Uint32Array;
   readonly classCount: number;
 }

@@ -1,6 +1,6 @@
 // A program that is nothing but an index: it copies a value from a frame into the key, looks its class up and returns it.
 
-import type { NumericField } from '../../src/base/predicate.ts';
+import type { Field } from '../../src/base/predicate.ts';
 import { Assembler } from '../../src/bpf/assembler.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
 import { R0, R1, R2, R3, R4, R6 } from '../../src/bpf/instruction.ts';
@@ -8,7 +8,7 @@ import { runXdp } from '../../src/bpf/vm-context.ts';
 import { prepare } from '../../src/bpf/vm-prepare.ts';
 import { type FieldIndex, indexedField } from '../../src/classify/indexes/field-index.ts';
 import { emitIndex } from '../../src/codegen/indexes/emit-index.ts';
-import { storeField } from '../../src/codegen/key.ts';
+import { copyDeviceName, storeField } from '../../src/codegen/key.ts';
 import { directAccess, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { closeDescriptor, createMap, loadProgram, testRun } from '../../src/kernel/bpf.ts';
 import { FEATURES } from './fake-kernel.ts';
@@ -19,11 +19,22 @@ const BROKEN = 0x7fff_ffff;
 const FRAME = 64;
 const VALUE = 32;
 
+/** A field's value as it is in a frame: a number in network order, or 16 bytes. */
+export type IndexedValue = number | Uint8Array;
+
 /** The frame that carries a value. */
-export function frameWith(value: number): Uint8Array {
+export function frameWith(value: IndexedValue): Uint8Array {
   const frame = Buffer.alloc(FRAME);
-  frame.writeUInt32BE(value, VALUE);
+  if (typeof value === 'number') frame.writeUInt32BE(value, VALUE);
+  else frame.set(value, VALUE);
   return frame;
+}
+
+/** A device's name as the kernel has it; what lies behind its end is of some earlier name. */
+export function nameBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(16).fill(0x65);
+  bytes.set(Buffer.from(`${name}\0`, 'latin1').subarray(0, 16));
+  return bytes;
 }
 
 export function indexProgram(index: FieldIndex): Program {
@@ -31,12 +42,22 @@ export function indexProgram(index: FieldIndex): Program {
   const broken = a.label('broken');
   a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
   a.mov(R4, R2).alu('add', R4, FRAME).jump('gt', R4, R3, broken);
-  a.load(4, R1, R2, VALUE).bigEndian(R1, 32);
-  storeField(a, indexedField(index) as NumericField, R1);
+  copyValue(a, indexedField(index));
   emitIndex(a, index, directAccess, broken);
   a.exit();
   a.bind(broken).mov(R0, BROKEN).exit();
   return { name: 'index', type: 'xdp', ...a.finish() };
+}
+
+/** From the packet at R2 into the key. */
+function copyValue(a: Assembler, field: Field): void {
+  if (field === 'inDevice' || field === 'outDevice') {
+    a.mov(R4, R2).alu('add', R4, VALUE);
+    copyDeviceName(a, field, 0);
+    return;
+  }
+  a.load(4, R1, R2, VALUE).bigEndian(R1, 32);
+  storeField(a, field, R1);
 }
 
 export function tableMap(tables: Uint8Array): MapDefinition {
@@ -45,7 +66,7 @@ export function tableMap(tables: Uint8Array): MapDefinition {
 }
 
 /** Looks values up in the virtual machine. */
-export function indexInMachine(index: FieldIndex, tables: Uint8Array): (value: number) => number {
+export function indexInMachine(index: FieldIndex, tables: Uint8Array): (value: IndexedValue) => number {
   const program = prepare(indexProgram(index));
   const maps = new Map([[TABLE_MAP, tables]]);
   const device = { ifindex: 1, name: 'lo', mac: new Uint8Array(6) };
@@ -67,7 +88,7 @@ export class IndexInKernel {
     }
   }
 
-  lookUp(value: number): number {
+  lookUp(value: IndexedValue): number {
     return testRun(this.program, frameWith(value)).result;
   }
 

@@ -1,8 +1,9 @@
 // An index finds the class of a field's value. Each kind has a file here that builds it from a partition and looks
 // values up in it, and one in `src/codegen/indexes/` that emits the same look-up.
 
-import type { Field, NumericField } from '../../base/predicate.ts';
+import type { DeviceField, Field, NumericField } from '../../base/predicate.ts';
 import type { TableRef } from '../tables.ts';
+import type { Trees } from './tree.ts';
 
 /** One element for each value of the field: ports, protocol, flags. Values behind the last element are of its class. */
 export interface DirectIndex {
@@ -41,10 +42,8 @@ export interface PagesIndex {
   readonly low: TableRef;
 }
 
-/** Upper 16 bits, then a node of sorted bounds: see `nodes.ts`. */
-export interface NodesIndex {
-  readonly kind: 'nodes';
-  readonly field: NumericField;
+/** Upper 16 bits of a 32-bit value, then a node of sorted bounds: see `nodes.ts`. */
+export interface NodeTables {
   readonly directory: TableRef;
   readonly spans: TableRef;
   /** Bytes of a node; its layout follows. */
@@ -53,7 +52,38 @@ export interface NodesIndex {
   readonly nodes: TableRef;
 }
 
-export type FieldIndex = DirectIndex | BoundsIndex | CrossIndex | PagesIndex | NodesIndex;
+export interface NodesIndex extends NodeTables {
+  readonly kind: 'nodes';
+  readonly field: NumericField;
+}
+
+/** What a name that is this, or begins with it, is. */
+export interface NameEntry {
+  readonly name: string;
+  readonly prefix: boolean;
+  readonly class: number;
+}
+
+/** Few device names: compared one after the other; the last that fits says the class. No table is read. */
+export interface NamesIndex {
+  readonly kind: 'names';
+  readonly field: DeviceField;
+  /** Ascending by name, a prefix before an equal name. */
+  readonly entries: readonly NameEntry[];
+  /** The class of all other names. */
+  readonly other: number;
+}
+
+/** 128-bit values: see `tree.ts`. */
+export interface WideIndex {
+  readonly kind: 'wide';
+  readonly field: DeviceField;
+  /** What finds a link by the uppermost 32 bits, or the link that holds for all. */
+  readonly root: NodeTables | { readonly link: number };
+  readonly trees: Trees;
+}
+
+export type FieldIndex = DirectIndex | BoundsIndex | CrossIndex | PagesIndex | NodesIndex | NamesIndex | WideIndex;
 
 /** The field an index asks for. */
 export function indexedField(index: FieldIndex): Field {

@@ -5,8 +5,10 @@ import { lookUpBounds } from './bounds.ts';
 import { lookUpCross } from './cross16.ts';
 import { lookUpDirect } from './direct.ts';
 import type { FieldIndex } from './field-index.ts';
+import { lookUpNames, wordsOfName } from './names.ts';
 import { lookUpNodes } from './nodes.ts';
 import { lookUpPages } from './pages.ts';
+import { lookUpWide } from './wide.ts';
 
 /** The class of the packet's value. */
 export function lookUpIndex(index: FieldIndex, fields: FieldValues, tables: Uint8Array): number {
@@ -21,5 +23,9 @@ export function lookUpIndex(index: FieldIndex, fields: FieldValues, tables: Uint
       return lookUpPages(index, fields[index.field], tables);
     case 'nodes':
       return lookUpNodes(index, fields[index.field], tables);
+    case 'names':
+      return lookUpNames(index, fields[index.field]);
+    case 'wide':
+      return lookUpWide(index, wordsOfName(fields[index.field]), tables);
   }
 }

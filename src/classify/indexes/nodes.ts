@@ -19,7 +19,7 @@
 import type { NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
 import { readTable, type TablePool } from '../tables.ts';
-import type { NodesIndex } from './field-index.ts';
+import type { NodesIndex, NodeTables } from './field-index.ts';
 
 export const NODE_BOUNDS = 7;
 /** Offset of a node's classes. */
@@ -62,24 +62,26 @@ export function nodesBytes({ directory, spans, nodes }: NodesShape): number {
 }
 
 export function buildNodes(field: NumericField, shape: NodesShape, pool: TablePool): NodesIndex {
+  return { kind: 'nodes', field, ...putNodes(field, shape, pool) };
+}
+
+export function putNodes(name: string, shape: NodesShape, pool: TablePool): NodeTables {
   const { nodeSize, nodeCount } = shape;
   return {
-    kind: 'nodes',
-    field,
-    directory: pool.put(`${field} directory`, shape.directory),
-    spans: pool.put(`${field} spans`, shape.spans),
+    directory: pool.put(`${name} directory`, shape.directory),
+    spans: pool.put(`${name} spans`, shape.spans),
     nodeSize,
     nodeCount,
-    nodes: pool.put(`${field} nodes`, shape.nodes),
+    nodes: pool.put(`${name} nodes`, shape.nodes),
   };
 }
 
 /** The bit that tells a span's number from a node's. */
-export function spanBit({ directory }: NodesIndex): number {
+export function spanBit({ directory }: NodeTables): number {
   return directory.width === 2 ? NARROW_SPAN : SPAN;
 }
 
-export function lookUpNodes(index: NodesIndex, value: number, tables: Uint8Array): number {
+export function lookUpNodes(index: NodeTables, value: number, tables: Uint8Array): number {
   const { directory, spans, nodeSize, nodeCount, nodes } = index;
   const bit = spanBit(index);
   const low = value & 0xffff;
@@ -88,7 +90,7 @@ export function lookUpNodes(index: NodesIndex, value: number, tables: Uint8Array
     const span = readTable(tables, spans, entry - bit);
     entry = readTable(tables, directory, (span & SPAN_BASE) + (low >>> (span >>> SPAN_SHIFT)));
   }
-  if (entry >= nodeCount) throw new Error(`${index.field} has no node ${entry}, it has ${nodeCount}`);
+  if (entry >= nodeCount) throw new Error(`${nodes.name} has no node ${entry}, it has ${nodeCount}`);
   const node = entry * (nodeSize / 2);
   let rank = 0;
   while (rank < NODE_BOUNDS && readTable(tables, nodes, node + rank) <= low) rank++;

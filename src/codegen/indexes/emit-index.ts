@@ -9,8 +9,10 @@ import type { TableAccess } from '../table-access.ts';
 import { emitBounds } from './bounds.ts';
 import { emitCross } from './cross16.ts';
 import { emitDirect } from './direct.ts';
+import { emitNames } from './names.ts';
 import { emitNodes } from './nodes.ts';
 import { emitPages } from './pages.ts';
+import { emitWide } from './wide.ts';
 
 /** R0 = class of the field's value, which the key holds. Clobbers R1–R5 and R9; goes to `broken` as `access` does. */
 export function emitIndex(a: Assembler, index: FieldIndex, access: TableAccess, broken: Label): void {
@@ -29,6 +31,12 @@ export function emitIndex(a: Assembler, index: FieldIndex, access: TableAccess, 
       return;
     case 'nodes':
       emitNodes(a, index, access, broken);
+      return;
+    case 'names':
+      emitNames(a, index);
+      return;
+    case 'wide':
+      emitWide(a, index, access, broken);
       return;
   }
 }

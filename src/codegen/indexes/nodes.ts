@@ -3,8 +3,8 @@
 // Addresses of tables are needed, so there is no form of it for targets that have only look-ups of elements.
 
 import type { Assembler, Label } from '../../bpf/assembler.ts';
-import { R0, R1, R2, R3, R4, R5 } from '../../bpf/instruction.ts';
-import type { NodesIndex } from '../../classify/indexes/field-index.ts';
+import { R0, R1, R2, R3, R4, R5, type Register } from '../../bpf/instruction.ts';
+import type { NodesIndex, NodeTables } from '../../classify/indexes/field-index.ts';
 import {
   NODE_BOUNDS,
   NODE_CLASSES,
@@ -17,17 +17,28 @@ import { loadField } from '../key.ts';
 import { TABLE_MAP, type TableAccess } from '../table-access.ts';
 
 export function emitNodes(a: Assembler, index: NodesIndex, access: TableAccess, broken: Label): void {
-  const { field, directory, spans, nodeSize, nodeCount, nodes } = index;
-  const bit = spanBit(index);
-  const node = a.label(`node of ${field}`);
-  loadField(a, R1, field);
+  emitNodeSearch(a, index, (dst) => loadField(a, dst, index.field), access, broken);
+}
+
+/** R0 = what the nodes say of the 32-bit value that `load` puts into a register, which it does not clobber others for. */
+export function emitNodeSearch(
+  a: Assembler,
+  tables: NodeTables,
+  load: (dst: Register) => void,
+  access: TableAccess,
+  broken: Label,
+): void {
+  const { directory, spans, nodeSize, nodeCount, nodes } = tables;
+  const bit = spanBit(tables);
+  const node = a.label(nodes.name);
+  load(R1);
   a.alu('rsh', R1, 16);
   access.element(a, R3, directory, R1, broken);
   for (let level = 0; level < SPAN_LEVELS; level++) {
     a.jump32('lt', R3, bit, node);
     a.alu32('and', R3, bit - 1);
     access.element(a, R4, spans, R3, broken);
-    loadField(a, R1, field);
+    load(R1);
     a.mov(R5, R4).alu('rsh', R5, SPAN_SHIFT);
     a.alu('and', R1, 0xffff).alu('rsh', R1, R5).alu('and', R4, SPAN_BASE).alu('add', R1, R4);
     access.element(a, R3, directory, R1, broken);
@@ -35,7 +46,7 @@ export function emitNodes(a: Assembler, index: NodesIndex, access: TableAccess, 
   a.bind(node);
   a.jump('ge', R3, nodeCount, broken);
   a.alu('lsh', R3, Math.log2(nodeSize)).loadMapValue(R2, TABLE_MAP, nodes.offset).alu('add', R3, R2);
-  loadField(a, R1, field);
+  load(R1);
   a.alu('and', R1, 0xffff).alu('add', R1, 1);
   // How many bounds lie at or below the value: bound − (value + 1) is negative.
   for (let bound = 0; bound < NODE_BOUNDS; bound++) {
