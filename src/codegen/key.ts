@@ -58,14 +58,30 @@ export function loadField(a: Assembler, dst: Register, field: NumericField): voi
   a.load(size, dst, R10, offset);
 }
 
-/** Fills ports, flags and both device names with zero, for packets that lack them. */
-export function clearKey(a: Assembler, fields: ReadonlySet<Field>): void {
-  storeField(a, 'sport', 0);
-  storeField(a, 'dport', 0);
-  a.store(4, R10, PLACES.sport.offset + 4, 0);
-  for (const device of ['inDevice', 'outDevice'] as const) {
-    if (!fields.has(device)) continue;
-    for (let word = 0; word < 4; word++) a.store(4, R10, DEVICE_OFFSET[device] + 4 * word, 0);
+/** Fills those of the fields with zero that are asked for: fields that a hook does not have, or not always. */
+export function clearFields(a: Assembler, asked: ReadonlySet<Field>, fields: readonly Field[]): void {
+  for (const field of fields) {
+    if (!asked.has(field)) continue;
+    if (field === 'inDevice' || field === 'outDevice') {
+      for (let word = 0; word < 4; word++) a.store(4, R10, DEVICE_OFFSET[field] + 4 * word, 0);
+    } else {
+      storeField(a, field, 0);
+    }
+  }
+}
+
+/** Fields at the start of a stack slot, each with those behind it in the slot. */
+const SLOTS: readonly (readonly [first: readonly NumericField[], behind: readonly NumericField[], last: number])[] = [
+  [['src'], ['dst'], -49],
+  [['transportLength'], ['fragment', 'protocol', 'tcpFlags'], -41],
+  [['sport', 'icmp'], ['dport', 'state'], -33],
+];
+
+/** Writes behind those fields at the start of a stack slot that nothing else asked for is written behind. */
+export function closeSlots(a: Assembler, asked: ReadonlySet<Field>): void {
+  for (const [first, behind, last] of SLOTS) {
+    const isAsked = (field: Field) => asked.has(field);
+    if (first.some(isAsked) && !behind.some(isAsked)) a.store(1, R10, last, 0);
   }
 }
 

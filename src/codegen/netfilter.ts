@@ -13,7 +13,7 @@ import type { DeviceField, Field } from '../base/predicate.ts';
 import type { Assembler } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
-import { clearKey, copyDeviceName, KEY_OFFSET, loadField, storeField } from './key.ts';
+import { clearFields, copyDeviceName, KEY_OFFSET, loadField, storeField } from './key.ts';
 
 /** NF_DROP and NF_ACCEPT (include/uapi/linux/netfilter.h): all that a netfilter program may return. */
 export const NETFILTER_ABI: HookAbi = { accept: 1, drop: 0, atomic: true, undecided: 'drop' };
@@ -33,7 +33,7 @@ export function emitNetfilterPrologue(a: Assembler, features: Features, fields: 
   const copyPorts = a.label('copy ports');
   const done = a.label('key complete');
 
-  clearKey(a, fields);
+  clearFields(a, new Set([...fields, 'sport', 'dport']), ['sport', 'dport', 'state', 'inDevice', 'outDevice']);
   a.load(8, R9, R6, layout.nfCtxSkb);
   a.load(4, R8, R9, layout.skbLen);
   a.mov(R1, R9).mov(R2, 0).mov(R3, R10).alu('add', R3, DYNPTR);

@@ -3,7 +3,7 @@
 import type { Interval } from '../base/intervals.ts';
 import type { DeviceName, Predicate } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R1, R2, R3, R10 } from '../bpf/instruction.ts';
+import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
 import { DEVICE_OFFSET, loadField } from './key.ts';
 
 /** Jumps to `yes` if the predicate holds, and falls through if not. */
@@ -11,7 +11,7 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
   switch (predicate.kind) {
     case 'in':
       loadField(a, R1, predicate.field);
-      emitMember(a, predicate.set, yes);
+      emitMember(a, R1, predicate.set, yes);
       return;
     case 'masked':
       loadField(a, R1, predicate.field);
@@ -23,25 +23,28 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
   }
 }
 
-/** Jumps to `yes` if R1 lies in one of the sorted intervals: bisected, so that long sets cost their logarithm. */
-function emitMember(a: Assembler, set: readonly Interval[], yes: Label): void {
+/**
+ * Jumps to `yes` if the lower half of a register lies in one of the sorted intervals: bisected, so that long sets cost
+ * their logarithm. Clobbers R2, which must not be the register.
+ */
+export function emitMember(a: Assembler, value: Register, set: readonly Interval[], yes: Label): void {
   if (set.length > 4) {
     const middle = set.length >> 1;
     const upper = a.label('upper half');
     const no = a.label('not a member');
-    a.jump32('ge', R1, set[middle]!.low, upper);
-    emitMember(a, set.slice(0, middle), yes);
+    a.jump32('ge', value, set[middle]!.low, upper);
+    emitMember(a, value, set.slice(0, middle), yes);
     a.goto(no).bind(upper);
-    emitMember(a, set.slice(middle), yes);
+    emitMember(a, value, set.slice(middle), yes);
     a.bind(no);
     return;
   }
   for (const { low, high } of set) {
     if (low === high) {
-      a.jump32('eq', R1, low, yes);
+      a.jump32('eq', value, low, yes);
     } else {
       // One unsigned compare: below `low` the difference wraps to a large number.
-      a.mov32(R2, R1)
+      a.mov32(R2, value)
         .alu32('sub', R2, low)
         .jump32('le', R2, high - low, yes);
     }

@@ -10,18 +10,16 @@
 // its first fragment, which is judged here, it never comes about.
 // Tags of VLAN 0 carry a priority only: the stack takes them off, however many there are, and the packet is the device's
 // own (`__netif_receive_skb_core`, net/core/dev.c). Two are skipped here; what has more is dropped as undecided.
-//
-// Stack below the key:  R10-64 address of the transport header
 
 import { type Features, type HostFacts, requireFunction } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
 import { GROUP_ADDRESSES } from '../base/ipv4.ts';
-import type { Field } from '../base/predicate.ts';
+import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10 } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R5, R6, R8, R9, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
-import { clearKey, copyDeviceName, KEY_OFFSET, loadField, storeField } from './key.ts';
-import { emitTest } from './tests.ts';
+import { clearFields, closeSlots, copyDeviceName, storeField } from './key.ts';
+import { emitMember } from './tests.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false, undecided: 'drop' };
@@ -46,8 +44,8 @@ const VLAN_ID = 0x0fff;
 /** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
 const MAX_TAGS = 2;
 const IPV4_HEADER = 20;
-const TRANSPORT_POINTER = KEY_OFFSET - 8;
-const GENERATION = TRANSPORT_POINTER - 8;
+/** Version 4, a header of 20 bytes. */
+const PLAIN_HEADER = 0x45;
 const TRANSPORT_HEADER = 14;
 const PORTS = 4;
 
@@ -67,44 +65,42 @@ export function emitXdpPrologue(
   { input, forward, undecided }: XdpWays,
 ): void {
   const pass = a.label('not for iptables');
-  const keyDone = a.label('key complete');
   const local = a.label('local destination');
   const destinations = normalize(facts.localDestinations);
   if (destinations.length === 0) throw new Error('codegen: a host has local destinations');
 
-  clearKey(a, fields);
-  emitDevice(a, features, fields, pass, facts.addressGeneration !== undefined);
+  clearFields(a, fields, ['state', 'outDevice']);
+  emitDevice(a, features, fields, pass);
   emitTags(a, pass, undecided);
   emitIpHeader(a, pass);
-  emitTransportHeader(a, keyDone);
-
-  a.bind(keyDone);
-  emitTest(a, { kind: 'in', field: 'src', set: GROUP_ADDRESSES }, pass);
-  emitTest(a, { kind: 'in', field: 'dst', set: destinations }, local);
+  emitFields(a, fields, pass);
+  emitMember(a, DST, destinations, local);
   if (facts.addressGeneration !== undefined) {
     // Addresses have changed since: what is none of those known may be this host's now. Those that are gone still lead to
     // INPUT, and the stack sees to them.
-    a.load(4, R1, R10, GENERATION).mov32(R2, facts.addressGeneration).jump32('ne', R1, R2, undecided);
+    emitDevicePointer(a, features);
+    a.load(8, R4, R4, features.layout.deviceNet).load(4, R1, R4, features.layout.netAddressGeneration);
+    a.mov32(R2, facts.addressGeneration).jump32('ne', R1, R2, undecided);
   }
   a.goto(forward);
-  a.bind(local);
-  loadField(a, R1, 'fragment');
-  a.jump('eq', R1, 0, input);
+  a.bind(local).jump('eq', FRAGMENT, 0, input);
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
 }
 
-/** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */
-function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label, guarded: boolean): void {
+/** R4 = the frame's `net_device`. Clobbers R0 and R1. */
+function emitDevicePointer(a: Assembler, features: Features): void {
   const { layout } = features;
-  const ours = a.label('our MAC address, or a group');
   a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
   a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice);
+}
+
+/** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */
+function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label): void {
+  const { layout } = features;
+  const ours = a.label('our MAC address, or a group');
+  emitDevicePointer(a, features);
   if (fields.has('inDevice')) copyDeviceName(a, 'inDevice', layout.deviceName);
-  if (guarded) {
-    a.load(8, R1, R4, layout.deviceNet).load(4, R1, R1, layout.netAddressGeneration);
-    a.store(8, R10, GENERATION, R1);
-  }
   a.load(8, R1, R4, layout.deviceAddress).mov(R2, features.wordPairType);
   a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
   a.load(8, R4, R0, 0);
@@ -113,10 +109,9 @@ function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>
   a.mov(R1, R2)
     .alu('add', R1, ETHERNET + IPV4_HEADER)
     .jump('gt', R1, R3, pass);
-  // The lowest bit of the first byte marks a group address; the device's is 48 bits, what follows it is cut off.
-  a.load(1, R1, R2, 0).jump('set', R1, 1, ours);
-  a.load(4, R1, R2, 0).load(2, R5, R2, 4).alu('lsh', R5, 32).alu('or', R1, R5);
-  a.alu('lsh', R4, 16).alu('rsh', R4, 16).jump('ne', R1, R4, pass);
+  // Both are 48 bits; what follows them is shifted out. The lowest bit of the first byte marks a group address.
+  a.load(8, R1, R2, 0).alu('xor', R4, R1).alu('lsh', R4, 16).jump('eq', R4, 0, ours);
+  a.alu('and', R1, 1).jump('eq', R1, 0, pass);
   a.bind(ours).alu('add', R2, ETHERNET);
 }
 
@@ -142,36 +137,26 @@ function emitTags(a: Assembler, pass: Label, undecided: Label): void {
   a.bind(ipv4);
 }
 
-/** Checks the header at R2 as the stack does and stores its fields. Leaves R2 as it was, R9 transport length. */
+/** Checks the header at R2 as the stack does. Leaves R2 and R3, R8 total length, R9 header length. */
 function emitIpHeader(a: Assembler, pass: Label): void {
-  a.mov(R5, R3).alu('sub', R5, R2); // R5: bytes of the frame behind its link header
-  a.load(1, R1, R2, 0).mov(R9, R1).alu('rsh', R1, 4).jump('ne', R1, 4, pass);
+  const plain = a.label('header without options');
+  const sized = a.label('total length is known');
+  a.load(1, R1, R2, 0).mov(R9, IPV4_HEADER).jump('eq', R1, PLAIN_HEADER, plain);
+  a.mov(R9, R1).alu('rsh', R1, 4).jump('ne', R1, 4, pass);
   a.alu('and', R9, 15).alu('lsh', R9, 2).jump('lt', R9, IPV4_HEADER, pass);
-  a.mov(R4, R2).alu('add', R4, R9).jump('gt', R4, R3, pass);
-  a.store(8, R10, TRANSPORT_POINTER, R4);
+  a.bind(plain);
+  a.mov(R5, R3).alu('sub', R5, R2); // R5: bytes of the frame behind its link header
   a.load(2, R8, R2, 2).bigEndian(R8, 16);
   // Length 0 is one too large for the field: of TCP in one piece, as long as the buffer (`iph_totlen`, linux/ip.h).
-  const sized = a.label('total length is known');
   a.jump('ne', R8, 0, sized).mov(R8, R5).bind(sized);
   a.jump('lt', R8, R9, pass).jump('gt', R8, R5, pass);
   emitChecksum(a, pass);
-
-  a.load(4, R1, R2, 12).bigEndian(R1, 32);
-  storeField(a, 'src', R1);
-  a.load(4, R1, R2, 16).bigEndian(R1, 32);
-  storeField(a, 'dst', R1);
-  a.mov(R1, R8).alu('sub', R1, R9).mov(R9, R1);
-  storeField(a, 'transportLength', R9);
-  a.load(2, R1, R2, 6).bigEndian(R1, 16).alu('and', R1, 0x1fff);
-  storeField(a, 'fragment', R1);
-  a.load(1, R1, R2, 9);
-  storeField(a, 'protocol', R1);
-  storeField(a, 'tcpFlags', 0);
 }
 
 /**
- * Sums the header of R9 bytes at R2 as RFC 1071 says; the result must be all ones. The sum is over 32-bit words in any
- * byte order, folded down to 16 bits. Clobbers R0, R1, R4, R5.
+ * Sums the header of R9 bytes at R2 in words of 32 bits, in any byte order. Folded down to 16 bits (RFC 1071) it must be
+ * all ones: it is a multiple of 0xffff, and not zero, as the version is not. A multiple of an odd number is what becomes
+ * no larger than the largest quotient when it is multiplied by the number's inverse modulo 2^64. Clobbers R0, R1.
  */
 function emitChecksum(a: Assembler, pass: Label): void {
   const summed = a.label('header is summed');
@@ -185,23 +170,82 @@ function emitChecksum(a: Assembler, pass: Label): void {
     a.load(4, R1, R2, offset).alu('add', R0, R1);
   }
   a.bind(summed);
-  a.mov(R1, R0).alu('rsh', R1, 32).mov32(R0, R0).alu('add', R0, R1);
-  for (let fold = 0; fold < 3; fold++) a.mov(R1, R0).alu('rsh', R1, 16).alu('and', R0, 0xffff).alu('add', R0, R1);
-  a.jump('ne', R0, 0xffff, pass);
+  a.loadConstant(R1, INVERSE_OF_FFFF).alu('mul', R0, R1);
+  a.loadConstant(R1, LARGEST_QUOTIENT).jump('gt', R0, R1, pass);
 }
 
-/** Stores ports and flags where the packet has them. */
-function emitTransportHeader(a: Assembler, done: Label): void {
-  a.load(8, R2, R10, TRANSPORT_POINTER);
-  loadField(a, R1, 'fragment');
-  a.jump('ne', R1, 0, done).jump('lt', R9, PORTS, done);
-  a.mov(R1, R2).alu('add', R1, PORTS).jump('gt', R1, R3, done);
-  a.load(2, R1, R2, 0).bigEndian(R1, 16);
-  storeField(a, 'sport', R1);
-  a.load(2, R1, R2, 2).bigEndian(R1, 16);
-  storeField(a, 'dport', R1);
-  a.jump('lt', R9, TRANSPORT_HEADER, done);
-  a.mov(R1, R2).alu('add', R1, TRANSPORT_HEADER).jump('gt', R1, R3, done);
-  a.load(1, R1, R2, 13);
-  storeField(a, 'tcpFlags', R1);
+const WORD = 1n << 64n;
+/** 0xffff times this is 1 modulo 2^64. */
+const INVERSE_OF_FFFF = WORD - 0x1000100010001n;
+const LARGEST_QUOTIENT = (WORD - 1n) / 0xffffn;
+
+/** Where the addresses and the fragment offset stay until the prologue ends. */
+const SRC = R4;
+const DST = R5;
+const FRAGMENT = R9;
+
+/** Stores the fields asked for of the header of R9 bytes at R2, and of the one behind it. Leaves DST and FRAGMENT. */
+function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void {
+  const store = (field: NumericField, value: Register | number) => {
+    if (fields.has(field)) storeField(a, field, value);
+  };
+  a.load(4, SRC, R2, 12).bigEndian(SRC, 32);
+  store('src', SRC);
+  a.load(4, DST, R2, 16).bigEndian(DST, 32);
+  store('dst', DST);
+  // R0: transport header, R1: its length with what follows it.
+  a.mov(R0, R2).alu('add', R0, R9).mov(R1, R8).alu('sub', R1, R9);
+  store('transportLength', R1);
+  a.load(2, FRAGMENT, R2, 6).bigEndian(FRAGMENT, 16).alu('and', FRAGMENT, 0x1fff);
+  store('fragment', FRAGMENT);
+  if (fields.has('protocol')) {
+    a.load(1, R2, R2, 9);
+    store('protocol', R2);
+  }
+  emitTransportFields(a, fields);
+  closeSlots(a, fields);
+  emitMember(a, SRC, GROUP_ADDRESSES, pass);
+}
+
+/** Stores ports and flags of the R1 bytes at R0, 0 where the packet has none. Clobbers R1 and R2. */
+function emitTransportFields(a: Assembler, fields: ReadonlySet<Field>): void {
+  const asksPorts = fields.has('sport') || fields.has('icmp') || fields.has('dport');
+  const asksFlags = fields.has('tcpFlags');
+  if (!asksPorts && !asksFlags) return;
+  const none = a.label('no ports');
+  const noFlags = a.label('no flags');
+  const done = a.label('transport fields are stored');
+  const within = (size: number, missing: Label) => {
+    a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
+  };
+  const loadPorts = () => {
+    if (fields.has('sport') || fields.has('icmp')) {
+      a.load(2, R1, R0, 0).bigEndian(R1, 16);
+      storeField(a, 'sport', R1);
+    }
+    if (fields.has('dport')) {
+      a.load(2, R1, R0, 2).bigEndian(R1, 16);
+      storeField(a, 'dport', R1);
+    }
+  };
+  a.jump('ne', FRAGMENT, 0, none);
+  if (asksFlags) {
+    within(TRANSPORT_HEADER, noFlags);
+    a.load(1, R1, R0, 13);
+    storeField(a, 'tcpFlags', R1);
+    loadPorts();
+    a.goto(done).bind(noFlags);
+    within(PORTS, none);
+    storeField(a, 'tcpFlags', 0);
+  } else {
+    within(PORTS, none);
+  }
+  loadPorts();
+  a.goto(done).bind(none);
+  if (asksFlags) storeField(a, 'tcpFlags', 0);
+  if (asksPorts) {
+    storeField(a, 'sport', 0);
+    storeField(a, 'dport', 0);
+  }
+  a.bind(done);
 }

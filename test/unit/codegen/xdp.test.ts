@@ -7,8 +7,9 @@ import { XDP_ABI } from '../../../src/codegen/xdp.ts';
 import { compileRuleset } from '../../../src/engine/compile.ts';
 import { readSlots } from '../../../src/engine/counters.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { seededChoice } from '../../fuzz/seeded.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
-import { buildFrame, fixHeaderChecksum } from '../../harness/packet-builder.ts';
+import { buildFrame, buildPacket, fixHeaderChecksum } from '../../harness/packet-builder.ts';
 import { parsePacket } from '../../harness/packet-notation.ts';
 
 const RULES = `*filter
@@ -77,5 +78,26 @@ describe('at XDP', () => {
   it('what was local when the rules were applied is judged as that', () => {
     const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn');
     expect(judge(bytes, GENERATION + 1)).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 40]] });
+  });
+
+  it('a header of any length is judged if its sum is right, and passed on if one bit of it is not', () => {
+    const choice = seededChoice(5, 0);
+    for (let words = 0; words <= 10; words++) {
+      // All ones, all zeros and anything: sums that carry at every place.
+      for (const fill of [() => 0xff, () => 0, () => choice.integer(0, 255)]) {
+        const bytes = buildPacket({
+          source: 0x0bffffff,
+          destination: 0x0a000001,
+          transport: { kind: 'tcp', sport: 1234, dport: 80, flags: 2 },
+          options: Uint8Array.from({ length: 4 * words }, fill),
+          id: choice.integer(0, 0xffff),
+        });
+        const counted = [[INPUT_RULE, 40 + 4 * words]];
+        expect(judge(bytes, GENERATION)).toMatchObject({ verdict: 'drop', counted });
+        const bit = choice.integer(0, 7);
+        bytes[choice.integer(4, 19 + 4 * words)]! ^= 1 << bit;
+        expect(judge(bytes, GENERATION)).toMatchObject({ verdict: 'accept', counted: [] });
+      }
+    }
   });
 });
