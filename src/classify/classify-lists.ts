@@ -1,0 +1,191 @@
+// From decision lists to a classification: which finish each list gets, and what happens where none fits.
+//
+// Finishes are tried in the order of what a packet costs. One that needs more than the budget has says so, and the next
+// is tried; where all do, the list is cut in two and both halves are tried; where that would make too many segments, the
+// list is asked test by test. So there is always a result.
+
+import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { ActionLists } from './action-lists.ts';
+import { type Budget, DEFAULT_BUDGET } from './budget.ts';
+import type { Classification, Segment, TableSegment } from './classification.ts';
+import type { DecisionList, ListSegment } from './decision-list.ts';
+import { isOverflow, Outcomes } from './finishes/finish.ts';
+import { FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
+import { OutcomeWords } from './outcomes.ts';
+import { reachOf } from './reach.ts';
+import { segmentTests } from './segment-tests.ts';
+import { halveSegment } from './split-list.ts';
+import { TablePool } from './tables.ts';
+
+/** The lists of a hook: exits lead to segments of the same hook. */
+export interface HookLists {
+  readonly segments: readonly ListSegment[];
+  readonly entry: number;
+}
+
+export interface ClassifyListsOptions {
+  readonly budget?: Budget;
+  /** The finish that every list gets if it possibly can. */
+  readonly force?: FinishName;
+}
+
+/** Why a finish was not taken. */
+export interface Refusal {
+  readonly finish: FinishName;
+  readonly reason: string;
+}
+
+/** What was decided for a segment, for `explain` and for tests. */
+export interface SegmentPlan {
+  readonly hook: FilterChain;
+  readonly finish: FinishName;
+  readonly decisions: number;
+  readonly refused: readonly Refusal[];
+}
+
+export interface ListClassification extends Classification {
+  /** By segment. */
+  readonly plans: readonly SegmentPlan[];
+}
+
+/** Classifies the lists of all hooks. */
+export function classifyLists(
+  hooks: Readonly<Partial<Record<FilterChain, HookLists>>>,
+  options: ClassifyListsOptions = {},
+): ListClassification {
+  const work = new Work(options);
+  const entries: Partial<Record<FilterChain, number>> = {};
+  for (const hook of FILTER_CHAINS) {
+    const lists = hooks[hook];
+    if (lists !== undefined) entries[hook] = work.add(hook, lists);
+  }
+  return work.finish(entries);
+}
+
+/** The finishes that are tried, best first. */
+const ORDER: readonly Exclude<FinishName, 'linear'>[] = ['dense', 'masks', 'tuples'];
+
+class Work {
+  private readonly budget: Budget;
+  private readonly force: FinishName | undefined;
+  private readonly pool = new TablePool();
+  private readonly lists = new ActionLists();
+  private readonly words = new OutcomeWords();
+  private readonly segments: Segment[] = [];
+  private readonly plans: SegmentPlan[] = [];
+
+  constructor({ budget = DEFAULT_BUDGET, force }: ClassifyListsOptions) {
+    this.budget = budget;
+    this.force = force;
+  }
+
+  /** The number of the segment that the hook's packets enter at. */
+  add(hook: FilterChain, { segments, entry }: HookLists): number {
+    const base = this.segments.length;
+    const hookLists = new HookSegments(
+      segments.map(({ list, exits }) => {
+        const moved = Object.entries(exits).map(([exit, segment]) => [exit, base + segment]);
+        return { list, exits: Object.fromEntries(moved) as ListSegment['exits'] };
+      }),
+      base,
+      this.budget.segments,
+    );
+    for (let place = 0; place < hookLists.count; place++) this.classify(hook, hookLists, place);
+    return base + entry;
+  }
+
+  finish(entries: Classification['entries']): ListClassification {
+    const { segments, plans, words, pool } = this;
+    const hasTables = segments.some(({ finish }) => finish === 'tables');
+    const counterPool = hasTables ? { counterPool: pool.put('counters', words.finish()) } : {};
+    return { segments, lists: this.lists.all, entries, ...counterPool, tables: pool.finish(), plans };
+  }
+
+  /** Makes the segment, once its list is cut as often as needed. */
+  private classify(hook: FilterChain, lists: HookSegments, place: number): void {
+    for (;;) {
+      const segment = lists.at(place);
+      const refused: Refusal[] = [];
+      const made = this.makeTables(segment, refused);
+      if (made === undefined && refused.length > 0 && lists.halve(place)) continue;
+      const number = this.segments.length;
+      this.segments.push(made?.segment ?? segmentTests(segment, number, this.lists));
+      this.plans.push({ hook, finish: made?.finish ?? 'linear', decisions: segment.list.length, refused });
+      return;
+    }
+  }
+
+  /** The segment, where a finish fits; nothing, and why not. */
+  private makeTables(
+    { list, exits }: ListSegment,
+    refused: Refusal[],
+  ): { readonly segment: TableSegment; readonly finish: FinishName } | undefined {
+    const reach = reachOf(list);
+    const isAsked = reach.list.conditions.some((conditions) => conditions.length > 0);
+    if (!isAsked || this.force === 'linear' || (this.force === undefined && this.isShort(reach.list))) return undefined;
+    const maker = new FinishMaker(reach, this.budget, this.pool);
+    for (const finish of this.order()) {
+      const outcomes = new Outcomes(this.lists);
+      const made = maker.make(finish, outcomes);
+      if (!isOverflow(made)) return { segment: this.tableSegment(made, outcomes, exits), finish };
+      refused.push({ finish, reason: made.overflow });
+    }
+    return undefined;
+  }
+
+  private isShort(list: DecisionList): boolean {
+    let tests = 0;
+    for (const conditions of list.conditions) tests += conditions.length;
+    return tests <= 2 * this.budget.linearRules;
+  }
+
+  private order(): readonly Exclude<FinishName, 'linear'>[] {
+    const { force } = this;
+    if (force === undefined || force === 'linear') return ORDER;
+    return [force, ...ORDER.filter((finish) => finish !== force)];
+  }
+
+  private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {
+    const words = new Uint32Array(outcomes.count);
+    const lists: number[] = [];
+    for (let outcome = 0; outcome < outcomes.count; outcome++) {
+      const { chain, end } = outcomes.of(outcome);
+      const list = this.lists.endingIn(chain, end);
+      lists.push(list);
+      words[outcome] = this.words.word(this.lists.all[list]!);
+    }
+    return { finish: 'tables', lookups, result, outcomes: this.pool.put('outcomes', words), lists, exits };
+  }
+}
+
+/** The lists of a hook, numbered from `base`, which become more when one is cut. */
+class HookSegments {
+  private lists: ListSegment[];
+  private readonly base: number;
+  private readonly most: number;
+
+  constructor(lists: readonly ListSegment[], base: number, most: number) {
+    this.lists = [...lists];
+    this.base = base;
+    this.most = most;
+  }
+
+  get count(): number {
+    return this.lists.length;
+  }
+
+  at(place: number): ListSegment {
+    return this.lists[place]!;
+  }
+
+  /** Puts two or more lists in place of one; not where the hook would have too many, or it is but one decision. */
+  halve(place: number): boolean {
+    if (this.at(place).list.length < 2) return false;
+    const all: (ListSegment | undefined)[] = new Array<undefined>(this.base).fill(undefined);
+    all.push(...this.lists);
+    halveSegment(all, this.base + place);
+    if (all.length - this.base > this.most) return false;
+    this.lists = all.slice(this.base) as ListSegment[];
+    return true;
+  }
+}

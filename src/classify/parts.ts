@@ -1,0 +1,106 @@
+// Components under construction: fields, and combinations of them, before it is certain that tables will be made.
+
+import type { Budget } from './budget.ts';
+import type { ClassSets, FieldPartition } from './classes.ts';
+import type { Lookup } from './classification.ts';
+import type { Component, Partition, Variable } from './components.ts';
+import { buildIndex } from './indexes/build-index.ts';
+import type { FieldIndex } from './indexes/field-index.ts';
+import { buildNames } from './indexes/names.ts';
+import type { TablePool } from './tables.ts';
+
+export interface Part {
+  /** `src`, or `src dst`. */
+  readonly name: string;
+  readonly sets: ClassSets;
+  readonly ofDecision: Int32Array;
+  readonly source: FieldPartition | CrossSource;
+}
+
+export interface CrossSource {
+  readonly kind: 'cross';
+  readonly rows: Part;
+  readonly columns: Part;
+  readonly cells: Uint32Array;
+}
+
+/** The order in which parts are looked up, and with them what they are made of: all fields, then the combinations. */
+export function lookupOrder(parts: readonly Part[]): Part[] {
+  const fields: Part[] = [];
+  const crosses: Part[] = [];
+  const add = (part: Part): void => {
+    if (part.source.kind !== 'cross') {
+      fields.push(part);
+      return;
+    }
+    add(part.source.rows);
+    add(part.source.columns);
+    crosses.push(part);
+  };
+  for (const part of parts) add(part);
+  return [...fields, ...crosses];
+}
+
+/** The parts as components, each with the variable that its class will be in. */
+export function componentsOf(parts: readonly Part[]): Component[] {
+  const order = lookupOrder(parts);
+  return parts.map((part) => ({
+    name: part.name,
+    variable: order.indexOf(part),
+    ...part.sets,
+    ofDecision: part.ofDecision,
+  }));
+}
+
+/** Makes the tables that find the classes of the parts, with the variables of `componentsOf`. */
+export function makeLookups(parts: readonly Part[], budget: Budget, pool: TablePool): Lookup[] {
+  const order = lookupOrder(parts);
+  return order.map(({ name, sets, source }, into): Lookup => {
+    if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, budget, pool), into };
+    const { rows, columns, cells } = source;
+    return crossLookup(name, order.indexOf(rows), order.indexOf(columns), columns, cells, sets.classCount, into, pool);
+  });
+}
+
+/** The lookup of a table of cells. */
+export function crossLookup(
+  name: string,
+  rows: Variable,
+  columns: Variable,
+  { sets }: Part,
+  cells: Uint32Array,
+  contents: number,
+  into: Variable,
+  pool: TablePool,
+): Lookup {
+  const table = pool.putNumbers(`cross ${name}`, cells, contents - 1);
+  return { kind: 'cross', rows, columns, columnCount: sets.classCount, table, into };
+}
+
+/** The index of a field, its tables put into the pool. */
+export function makeIndex(partition: FieldPartition, budget: Budget, pool: TablePool): FieldIndex {
+  if (partition.kind === 'names') return buildNames(partition.field, partition.names, pool);
+  return buildIndex(partition.field, partition.runs, budget, pool);
+}
+
+/** The partition with other numbers in place of its classes; equal neighbours become one. */
+export function withClasses(partition: FieldPartition, becomes: Uint32Array, classCount: number): FieldPartition {
+  if (partition.kind === 'names') {
+    const entries = partition.names.entries.map((entry) => ({ ...entry, class: becomes[entry.class]! }));
+    return { ...partition, names: { entries, classCount } };
+  }
+  return { ...partition, runs: mergedRuns(partition.runs, becomes, classCount) };
+}
+
+function mergedRuns({ starts, classes }: Partition, becomes: Uint32Array, classCount: number): Partition {
+  const newStarts = new Uint32Array(starts.length);
+  const newClasses = new Uint32Array(starts.length);
+  let count = 0;
+  for (let run = 0; run < starts.length; run++) {
+    const number = becomes[classes[run]!]!;
+    if (count > 0 && newClasses[count - 1] === number) continue;
+    newStarts[count] = starts[run]!;
+    newClasses[count++] = number;
+  }
+  return { starts: newStarts.subarray(0, count), classes: newClasses.subarray(0, count), classCount };
+}
