@@ -33,6 +33,8 @@ export interface DecisionList {
   readonly slots: Int32Array;
   /** Of each decision: a later decision, `length` for the end `next`, or one of `END`. */
   readonly then: Int32Array;
+  /** Of each decision: the slot of the rule or policy it was made for, for line info and `explain`. */
+  readonly owners?: Int32Array;
 }
 
 /** The ends of a list that lead to another segment, in the order of the code that picks one. */

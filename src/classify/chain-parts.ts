@@ -1,0 +1,289 @@
+// One chain as decision lists, with the chains that it enters in place, and the lists parted behind each call of a chain
+// that has lists of its own.
+//
+// A chain in place is its rules with the conditions of the call added. The call itself counts and goes on; RETURN is a
+// skip behind the chain's last decision, and so is the end of a chain that was entered by goto, to where its caller
+// returns. A decision whose conditions an earlier one has too, which ends the packet's way, can never apply and is left
+// out, unless a packet may have skipped the earlier one.
+
+import type { FilterChain } from '../base/hooks.ts';
+import type { ChainMeaning, Chains } from '../graph/chains.ts';
+import { entered } from '../graph/chains.ts';
+import type { Slot } from '../graph/graph.ts';
+import type { ConditionVector } from './conditions.ts';
+import type { Condition, DecisionList } from './decision-list.ts';
+import { END } from './decision-list.ts';
+import type { Place, RuleCompiler } from './rule-decisions.ts';
+
+/** A run of a chain's decisions. */
+export interface ChainPart {
+  readonly list: DecisionList;
+  /** The chain that the end `call` leads to, if any. */
+  readonly call?: { readonly chain: ChainMeaning; readonly isGoto: boolean };
+}
+
+export interface PartOptions {
+  readonly compiler: RuleCompiler;
+  readonly chains: Chains;
+  /** Chains that are not put in place. */
+  readonly apart: ReadonlySet<ChainMeaning>;
+  /** Where the packets are that meet the lists. */
+  readonly place: Place | undefined;
+  /** Bits of the fields that cannot be seen. */
+  readonly hidden: number;
+  /** Whether RETURN from the list's own chain is always the end `return`, and never a skip to a hook's policy. */
+  readonly keepReturns: boolean;
+}
+
+/** A chain that is being gone through. */
+interface Frame {
+  readonly chain: ChainMeaning;
+  /** What packets have in common that are in the chain. */
+  readonly caller: ConditionVector;
+  readonly isGoto: boolean;
+  next: number;
+  /** Whether a packet may come to the next rule. */
+  isOpen: boolean;
+  /** Decisions that lead behind the chain's last. */
+  readonly returns: number[];
+}
+
+/** The lists of a chain, at least one. Falling off the last is the end `next`; of a hook's chain it never happens. */
+export function chainParts(chain: ChainMeaning, options: PartOptions): ChainPart[] {
+  return new ChainWalk(options).walk(chain);
+}
+
+/** The list that only counts a hook's policy. */
+export function policyList(chain: ChainMeaning): DecisionList {
+  const list = new ListBuilder();
+  list.add(NO_CONDITIONS, chain.policySlot, chain.policy === 'drop' ? END.drop : END.accept, chain.policySlot);
+  return list.finish();
+}
+
+const NO_CONDITIONS: readonly Condition[] = [];
+
+class ChainWalk {
+  private readonly options: PartOptions;
+  private readonly parts: ChainPart[] = [];
+  private readonly frames: Frame[] = [];
+  private list = new ListBuilder();
+  private readonly ended: EndedVectors;
+
+  constructor(options: PartOptions) {
+    this.options = options;
+    this.ended = new EndedVectors();
+  }
+
+  walk(chain: ChainMeaning): ChainPart[] {
+    const root = this.enter(chain, this.options.compiler.table.always, false);
+    for (let frame = this.frames.at(-1)!; ; frame = this.frames.at(-1)!) {
+      if (frame.isOpen && frame.next < frame.chain.rules.length) this.rule(frame);
+      else if (frame === root) break;
+      else this.leave(frame);
+    }
+    if (chain.hook !== undefined) this.policy(root, chain.hook);
+    if (this.list.length > 0 || this.parts.length === 0) this.parts.push({ list: this.list.finish() });
+    return this.parts;
+  }
+
+  private rule(frame: Frame): void {
+    const { chain, caller } = frame;
+    const { compiler, place } = this.options;
+    const slot = chain.slots[frame.next]!;
+    const rule = chain.rules[frame.next++]!;
+    const { drops, match } = compiler.view(rule, place);
+    for (let i = 0; i < drops.length; i++) {
+      const drop = this.asked(frame, drops[i]!, slot);
+      if (drop !== undefined) this.end(frame, drop, -1, END.drop, slot);
+      if (!frame.isOpen) return;
+    }
+    if (match === undefined) return;
+    const asked = this.asked(frame, match, slot);
+    if (asked === undefined) return;
+    const { target } = rule;
+    switch (target.kind) {
+      case 'none':
+        this.add(asked, slot, this.list.length + 1, slot);
+        return;
+      case 'accept':
+        this.end(frame, asked, slot, END.accept, slot);
+        return;
+      case 'drop':
+        this.end(frame, asked, slot, END.drop, slot);
+        return;
+      case 'return':
+        this.return(frame, asked, slot, slot);
+        return;
+      case 'call':
+      case 'goto': {
+        const callee = entered(this.options.chains, target.chain);
+        const isGoto = target.kind === 'goto';
+        if (this.options.apart.has(callee)) this.part(frame, asked, slot, callee, isGoto);
+        else {
+          this.add(asked, slot, this.list.length + 1, slot);
+          this.enter(callee, asked, isGoto);
+        }
+        if (isGoto && asked === caller) frame.isOpen = false;
+      }
+    }
+  }
+
+  /**
+   * What a decision asks in a frame, if it can apply. One that asks what cannot be seen leaves the packets undecided that
+   * meet the rest.
+   */
+  private asked(frame: Frame, own: ConditionVector, owner: Slot): ConditionVector | undefined {
+    const { compiler, hidden } = this.options;
+    const asked = compiler.table.both(frame.caller, own);
+    if (asked === undefined || this.ended.has(asked)) return undefined;
+    if ((asked.fields & hidden) === 0) return asked;
+    const seen = compiler.table.without(asked, hidden);
+    if (!this.ended.has(seen)) this.end(frame, seen, -1, END.undecided, owner);
+    return undefined;
+  }
+
+  private enter(chain: ChainMeaning, caller: ConditionVector, isGoto: boolean): Frame {
+    const frame: Frame = { chain, caller, isGoto, next: 0, isOpen: true, returns: [] };
+    this.frames.push(frame);
+    return frame;
+  }
+
+  /** Behind the last rule of a chain in place. */
+  private leave(frame: Frame): void {
+    if (frame.isGoto && frame.isOpen) this.return(frame, frame.caller, -1, -1);
+    this.frames.pop();
+    if (frame.isGoto) return;
+    const parent = this.frames.at(-1)!;
+    if (!frame.isOpen && frame.returns.length === 0 && frame.caller === parent.caller) parent.isOpen = false;
+    this.land(frame.returns);
+  }
+
+  /** Leads all of them to the decision that comes next. */
+  private land(returns: readonly number[]): void {
+    if (returns.length === 0) return;
+    for (const from of returns) this.list.lead(from, this.list.length);
+    this.ended.forget(returns[0]!);
+  }
+
+  private end(frame: Frame, asked: ConditionVector, slot: Slot, end: number, owner: Slot): void {
+    this.add(asked, slot, end, owner);
+    this.ended.add(asked, this.list.length - 1);
+    if (asked === frame.caller) frame.isOpen = false;
+  }
+
+  /** Leads from the innermost chain to where it returns. */
+  private return(frame: Frame, asked: ConditionVector, slot: Slot, owner: Slot): void {
+    let depth = this.frames.length - 1;
+    while (this.frames[depth]!.isGoto) depth--;
+    const target = this.frames[depth]!;
+    if (depth === 0 && (target.chain.hook === undefined || this.options.keepReturns)) {
+      this.end(frame, asked, slot, END.return, owner);
+      return;
+    }
+    this.add(asked, slot, END.return, owner);
+    target.returns.push(this.list.length - 1);
+    if (asked === frame.caller) frame.isOpen = false;
+  }
+
+  /** Ends a list with the call of a chain that has its own lists. */
+  private part(frame: Frame, asked: ConditionVector, slot: Slot, chain: ChainMeaning, isGoto: boolean): void {
+    if (frame !== this.frames[0]) throw new Error(`${chain.name} is entered from a chain that is in place`);
+    this.add(asked, slot, END.call, slot);
+    this.parts.push({ list: this.list.finish(), call: { chain, isGoto } });
+    this.list = new ListBuilder();
+    this.ended.forget(-1);
+    // What returned so far has left the list.
+    frame.returns.length = 0;
+  }
+
+  private policy(root: Frame, hook: FilterChain): void {
+    const { chain } = root;
+    if (chain.policy === undefined) throw new Error(`${hook} has no policy`);
+    this.land(root.returns);
+    this.add(
+      this.options.compiler.table.always,
+      chain.policySlot,
+      chain.policy === 'drop' ? END.drop : END.accept,
+      chain.policySlot,
+    );
+  }
+
+  private add(asked: ConditionVector, slot: Slot, then: number, owner: Slot): void {
+    this.list.add(asked.conditions, slot, then, owner);
+  }
+}
+
+/** Vectors that no packet meets any more which comes to the end of the list. */
+class EndedVectors {
+  /** 1 by number of a vector. */
+  private isEnded = new Uint8Array(1024);
+  /** In the order of the decisions that ended them. */
+  private readonly order: number[] = [];
+  private readonly decisions: number[] = [];
+
+  has({ number }: ConditionVector): boolean {
+    return this.isEnded[number] === 1;
+  }
+
+  add({ number }: ConditionVector, decision: number): void {
+    if (number >= this.isEnded.length) {
+      const larger = new Uint8Array(Math.max(number + 1, 2 * this.isEnded.length));
+      larger.set(this.isEnded);
+      this.isEnded = larger;
+    }
+    this.isEnded[number] = 1;
+    this.order.push(number);
+    this.decisions.push(decision);
+  }
+
+  /** Packets may have skipped what is behind a decision. */
+  forget(decision: number): void {
+    while (this.order.length > 0 && this.decisions.at(-1)! > decision) {
+      this.isEnded[this.order.pop()!] = 0;
+      this.decisions.pop();
+    }
+  }
+}
+
+/** A decision list while it grows. */
+class ListBuilder {
+  private readonly conditions: (readonly Condition[])[] = [];
+  private slots = new Int32Array(64);
+  private goals = new Int32Array(64);
+  private owners = new Int32Array(64);
+
+  get length(): number {
+    return this.conditions.length;
+  }
+
+  add(conditions: readonly Condition[], slot: Slot, then: number, owner: Slot): void {
+    const at = this.conditions.length;
+    if (at === this.slots.length) {
+      this.slots = grown(this.slots);
+      this.goals = grown(this.goals);
+      this.owners = grown(this.owners);
+    }
+    this.conditions.push(conditions);
+    this.slots[at] = slot;
+    this.goals[at] = then;
+    this.owners[at] = owner;
+  }
+
+  /** Changes where a decision leads. */
+  lead(decision: number, then: number): void {
+    this.goals[decision] = then;
+  }
+
+  finish(): DecisionList {
+    const { conditions, length } = this;
+    const slots = this.slots.slice(0, length);
+    const then = this.goals.slice(0, length);
+    return { length, conditions, slots, then, owners: this.owners.slice(0, length) };
+  }
+}
+
+function grown(array: Int32Array): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}

@@ -1,0 +1,329 @@
+// The conditions of decisions, and what a decision asks in all: equal ones are one object.
+//
+// A condition is what is asked of one field. Where the field is a number it is the set of values that meet it: literals
+// of one field are joined by intersection, masks are written out as intervals while they are few. A device condition
+// stays a list of literals, in one form whatever order they came in. A *vector* is a conjunction of conditions, at
+// most one for each field. All are numbered, so that what is made of them is kept by number.
+
+import { complement, type IntervalSet, intersect, isSubset, normalize, union } from '../base/intervals.ts';
+import {
+  type DeviceField,
+  type DeviceName,
+  evaluatePredicate,
+  FIELD_MAXIMUM,
+  type Field,
+  type FieldValues,
+  formatPredicate,
+  type Literal,
+  type NumericField,
+} from '../base/predicate.ts';
+import { TripleIndex } from '../graph/triple-index.ts';
+import type { Condition } from './decision-list.ts';
+import { IntPairs } from './int-pairs.ts';
+
+/** What one decision asks: all conditions must hold. Equal vectors are one object. */
+export interface ConditionVector {
+  /** Counts from 0, which asks nothing. */
+  readonly number: number;
+  /** At most one for each field, in ascending order of id. */
+  readonly conditions: readonly Condition[];
+  /** Bit `fieldBit(field)` of every field that is asked. */
+  readonly fields: number;
+}
+
+/** A condition, or what is no condition: a question that always or never holds. */
+export type Answer = Condition | boolean;
+
+const NUMERIC_FIELDS = Object.keys(FIELD_MAXIMUM) as NumericField[];
+const FIELD_NUMBERS: Readonly<Record<Field, number>> = Object.fromEntries(
+  [...NUMERIC_FIELDS, 'inDevice', 'outDevice'].map((field, number) => [field, number]),
+) as Record<Field, number>;
+
+/** One bit for each field, for `ConditionVector.fields`. */
+export function fieldBit(field: Field): number {
+  return 1 << FIELD_NUMBERS[field];
+}
+
+/** A mask with holes in a field of more than 16 bits is not written out beyond this many intervals. */
+const MOST_INTERVALS = 256;
+
+/** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
+const FEW_INTERVALS = 4;
+
+/** All conditions and vectors that one compiler has met. */
+export class ConditionTable {
+  /** The vector that asks nothing. */
+  readonly always: ConditionVector;
+  private conditionCount = 0;
+  private readonly vectors: ConditionVector[] = [];
+  private readonly hashes: number[] = [];
+  /** Number of a vector + 1 by hash of its ids, 0 where free; at most half full. */
+  private places = new Int32Array(1024);
+  /** Conditions of one interval, by field and bounds; of other sets, and of devices, by their text. */
+  private readonly intervals = new TripleIndex();
+  private readonly intervalConditions: Condition[] = [];
+  private readonly others = new Map<string, Condition>();
+  private readonly andPairs = new IntPairs();
+  private readonly andResults: (Condition | false)[] = [];
+  private readonly bothPairs = new IntPairs();
+  private readonly bothResults: (ConditionVector | undefined)[] = [];
+
+  constructor() {
+    this.always = this.vector([]);
+  }
+
+  /** How many vectors there are; their numbers are smaller. */
+  get vectorCount(): number {
+    return this.vectors.length;
+  }
+
+  /** What a literal asks. */
+  condition(literal: Literal): Answer {
+    const { predicate, negated } = literal;
+    if (predicate.kind === 'device') return this.device(predicate.field, [literal as DeviceLiteral]);
+    const { field } = predicate;
+    const maximum = FIELD_MAXIMUM[field];
+    const positive = predicate.kind === 'in' ? predicate.set : maskedSet(predicate.mask, predicate.value, maximum);
+    if (positive === undefined) return this.unlisted(field, [literal]);
+    return this.ofSet(field, negated ? complement(positive, maximum) : positive, [literal]);
+  }
+
+  /** Both conditions of one field. */
+  and(a: Condition, b: Condition): Condition | false {
+    if (a === b) return a;
+    const pair = a.id < b.id ? this.andPairs.number(a.id, b.id) : this.andPairs.number(b.id, a.id);
+    if (pair === this.andResults.length) this.andResults.push(this.join(a, b));
+    return this.andResults[pair]!;
+  }
+
+  /** Either of two conditions of one numeric field, whose sets are known. */
+  or(a: Condition, b: Condition): Condition | true {
+    const field = a.field as NumericField;
+    const set = union(a.set!, b.set!);
+    const answer = this.ofSet(field, set, [{ predicate: { kind: 'in', field, set }, negated: false }]);
+    if (answer === false) throw new Error('a condition is never false');
+    return answer;
+  }
+
+  /** The vector of some conditions of different fields. */
+  vector(conditions: readonly Condition[]): ConditionVector {
+    let hash = conditions.length;
+    const sorted = isSorted(conditions) ? conditions : [...conditions].sort((a, b) => a.id - b.id);
+    for (let i = 0; i < sorted.length; i++) hash = Math.imul(hash ^ sorted[i]!.id, 0x9e3779b1) ^ (hash >>> 15);
+    hash ^= hash >>> 16;
+    const mask = this.places.length - 1;
+    let place = hash & mask;
+    for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
+      const known = this.vectors[number - 1]!;
+      if (isEqual(known.conditions, sorted)) return known;
+      place = (place + 1) & mask;
+    }
+    let fields = 0;
+    for (let i = 0; i < sorted.length; i++) fields |= fieldBit(sorted[i]!.field);
+    const vector = { number: this.vectors.length, conditions: sorted, fields };
+    this.vectors.push(vector);
+    this.places[place] = this.vectors.length;
+    this.hashes.push(hash);
+    if (this.vectors.length * 2 > this.places.length) this.grow();
+    return vector;
+  }
+
+  /** What two vectors ask together; nothing where no packet can meet both. */
+  both(a: ConditionVector, b: ConditionVector): ConditionVector | undefined {
+    if (a === b || b.number === 0) return a;
+    if (a.number === 0) return b;
+    const pair = this.bothPairs.number(a.number, b.number);
+    if (pair === this.bothResults.length) this.bothResults.push(this.joinVectors(a, b));
+    return this.bothResults[pair];
+  }
+
+  /** What is left of a vector without the fields of some bits. */
+  without(vector: ConditionVector, fields: number): ConditionVector {
+    if ((vector.fields & fields) === 0) return vector;
+    return this.vector(vector.conditions.filter(({ field }) => (fieldBit(field) & fields) === 0));
+  }
+
+  private joinVectors(a: ConditionVector, b: ConditionVector): ConditionVector | undefined {
+    if ((a.fields & b.fields) === 0) return this.vector([...a.conditions, ...b.conditions]);
+    const joined = [...a.conditions];
+    for (const condition of b.conditions) {
+      const place = joined.findIndex(({ field }) => field === condition.field);
+      if (place === -1) {
+        joined.push(condition);
+        continue;
+      }
+      const and = this.and(joined[place]!, condition);
+      if (and === false) return undefined;
+      joined[place] = and;
+    }
+    return this.vector(joined);
+  }
+
+  private join(a: Condition, b: Condition): Condition | false {
+    const literals = [...a.literals, ...b.literals];
+    const { field } = a;
+    if (field === 'inDevice' || field === 'outDevice') return sure(this.device(field, literals as DeviceLiteral[]));
+    if (a.set === undefined || b.set === undefined) return sure(this.unlisted(field, literals));
+    const set = intersect(a.set, b.set);
+    return sure(
+      this.ofSet(
+        field,
+        set,
+        set.length <= FEW_INTERVALS ? [{ predicate: { kind: 'in', field, set }, negated: false }] : literals,
+      ),
+    );
+  }
+
+  private ofSet(field: NumericField, set: IntervalSet, literals: readonly Literal[]): Answer {
+    if (set.length === 0) return false;
+    const { low, high } = set[0]!;
+    if (set.length > 1) {
+      const key = `${field} ${set.map((each) => `${each.low}-${each.high}`).join()}`;
+      return this.other(key, field, literals, set);
+    }
+    if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
+    const known = this.intervals.get(FIELD_NUMBERS[field], low | 0, high | 0);
+    if (known !== undefined) return this.intervalConditions[known]!;
+    const condition = { id: ++this.conditionCount, field, literals, set };
+    this.intervals.set(FIELD_NUMBERS[field], low | 0, high | 0, this.intervalConditions.length);
+    this.intervalConditions.push(condition);
+    return condition;
+  }
+
+  /** A condition whose values are too many intervals to list. */
+  private unlisted(field: NumericField, literals: readonly Literal[]): Answer {
+    const texts = new Map(literals.map((literal) => [literalText(literal), literal]));
+    const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return this.other(
+      sorted.map(([text]) => text).join(),
+      field,
+      sorted.map(([, literal]) => literal),
+    );
+  }
+
+  private device(field: DeviceField, literals: readonly DeviceLiteral[]): Answer {
+    const joined = joinDevices(field, literals);
+    if (joined === undefined) return false;
+    if (joined.length === 0) return true;
+    return this.other(joined.map(literalText).join(), field, joined);
+  }
+
+  private other(key: string, field: Field, literals: readonly Literal[], set?: IntervalSet): Condition {
+    let condition = this.others.get(key);
+    if (condition === undefined) {
+      const id = ++this.conditionCount;
+      condition = set === undefined ? { id, field, literals } : { id, field, literals, set };
+      this.others.set(key, condition);
+    }
+    return condition;
+  }
+
+  private grow(): void {
+    this.places = new Int32Array(this.places.length * 2);
+    const mask = this.places.length - 1;
+    for (let number = 0; number < this.vectors.length; number++) {
+      let place = this.hashes[number]! & mask;
+      while (this.places[place] !== 0) place = (place + 1) & mask;
+      this.places[place] = number + 1;
+    }
+  }
+}
+
+/** Whether every value that meets `inner` meets `outer`, as far as it is known. */
+export function implies(inner: Condition, outer: Condition): boolean {
+  if (inner === outer) return true;
+  if (inner.set !== undefined && outer.set !== undefined) return isSubset(inner.set, outer.set);
+  if (inner.set === undefined && outer.set === undefined && inner.field === outer.field) {
+    const held = new Set(inner.literals.map(literalText));
+    return outer.literals.every((literal) => held.has(literalText(literal)));
+  }
+  return false;
+}
+
+/** Whether code can look the condition up: its values are known, or it is about a device. */
+export function isIndexable({ field, set }: Condition): boolean {
+  return set !== undefined || field === 'inDevice' || field === 'outDevice';
+}
+
+function sure(answer: Answer): Condition | false {
+  if (answer === true) throw new Error('two conditions are never always true together');
+  return answer;
+}
+
+function literalText({ predicate, negated }: Literal): string {
+  return `${negated ? '! ' : ''}${formatPredicate(predicate)}`;
+}
+
+function isSorted(conditions: readonly Condition[]): boolean {
+  for (let i = 1; i < conditions.length; i++) if (conditions[i - 1]!.id > conditions[i]!.id) return false;
+  return true;
+}
+
+function isEqual(a: readonly Condition[], b: readonly Condition[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/**
+ * The values of 0…`maximum` with `(it & mask) === value`; nothing where these are too many intervals. `maximum` is one
+ * less than a power of two.
+ */
+export function maskedSet(mask: number, value: number, maximum: number): IntervalSet | undefined {
+  const asked = (mask & maximum) >>> 0;
+  if ((value & ~asked) >>> 0 !== 0) return [];
+  if (asked === 0) return [{ low: 0, high: maximum }];
+  const run = (asked & -asked) >>> 0;
+  const free = (maximum & ~asked & ~(run - 1)) >>> 0;
+  const count = 2 ** bitCount(free);
+  if (maximum > 0xffff && count > MOST_INTERVALS) return undefined;
+  const set: { low: number; high: number }[] = [];
+  let bits = 0;
+  do {
+    const low = (value | bits) >>> 0;
+    set.push({ low, high: low + run - 1 });
+    bits = ((bits | ~free) + 1) & free;
+  } while (bits !== 0);
+  return normalize(set);
+}
+
+function bitCount(word: number): number {
+  let count = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+type DeviceLiteral = Literal & { readonly predicate: DeviceName };
+
+/** The shortest form of device literals that must all hold: empty where they always do, nothing where they never can. */
+function joinDevices(field: DeviceField, literals: readonly DeviceLiteral[]): DeviceLiteral[] | undefined {
+  const isAny = ({ predicate }: DeviceLiteral): boolean => predicate.prefix && predicate.name === '';
+  if (literals.some((literal) => isAny(literal) && literal.negated)) return undefined;
+  const asked = literals.filter((literal) => !isAny(literal));
+  const exact = asked.find(({ predicate, negated }) => !negated && !predicate.prefix);
+  if (exact !== undefined) {
+    const values = { [field]: exact.predicate.name } as unknown as FieldValues;
+    const holds = asked.every(({ predicate, negated }) => evaluatePredicate(predicate, values) !== negated);
+    return holds ? [exact] : undefined;
+  }
+  const longest = asked
+    .filter(({ negated }) => !negated)
+    .reduce<DeviceLiteral | undefined>(
+      (best, each) => (best === undefined || each.predicate.name.length > best.predicate.name.length ? each : best),
+      undefined,
+    );
+  const start = longest?.predicate.name ?? '';
+  const kept = new Map<string, DeviceLiteral>();
+  for (const literal of asked) {
+    const { name, prefix } = literal.predicate;
+    if (!literal.negated) {
+      if (!start.startsWith(name)) return undefined;
+    } else if (prefix && start.startsWith(name)) {
+      return undefined;
+    } else if (name.startsWith(start)) {
+      kept.set(literalText(literal), literal);
+    }
+  }
+  const negatives = [...kept].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, literal]) => literal);
+  return longest === undefined ? negatives : [longest, ...negatives];
+}

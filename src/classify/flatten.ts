@@ -1,0 +1,224 @@
+// From what the rules of a table mean to segments of decision lists.
+//
+// A hook's packets enter a list with all user chains in place, or, where rules may drop packets without counting them
+// because of their shape, a segment that asks for the shape and leads to one of two lists (`shapes.ts`). A chain that
+// is not put in place has segments of its own, one for each place that it may return to; they share its lists, and so
+// the tables that are made of them. Decisions with a condition that cannot be looked up get segments of their own.
+
+import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import type { Field } from '../base/predicate.ts';
+import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
+import type { Budget } from './budget.ts';
+import { type ChainPart, chainParts, type PartOptions, policyList } from './chain-parts.ts';
+import { ConditionTable, fieldBit, isIndexable } from './conditions.ts';
+import { type DecisionList, END, type ExitName, type ListSegment } from './decision-list.ts';
+import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
+import { type Place, RuleCompiler } from './rule-decisions.ts';
+import type { Shape } from './shapes.ts';
+import { splitSegment } from './split-list.ts';
+
+/** Leads a packet to one of two segments by its shape. */
+export interface ShapeSegment {
+  readonly shape: Shape;
+  readonly main: number;
+  readonly odd: number;
+}
+
+export type FlatSegment = ListSegment | ShapeSegment;
+
+export interface FlatTable {
+  readonly segments: readonly FlatSegment[];
+  /** The segment that each hook's packets enter at. */
+  readonly entries: Readonly<Partial<Record<FilterChain, number>>>;
+}
+
+export interface FlattenOptions {
+  readonly budget: Pick<Budget, 'flatten' | 'segments'>;
+  /** The hooks to make lists for; all by default. */
+  readonly hooks?: readonly FilterChain[];
+  /** The fields that a hook cannot see: packets whose way depends on them end undecided. */
+  readonly hidden?: Readonly<Partial<Record<FilterChain, readonly Field[]>>>;
+  /** `segments` gives every chain with a conditional RETURN segments of its own, so that no decision skips another. */
+  readonly returns?: 'skips' | 'segments';
+}
+
+/** Makes segments of chains; keeps what it knows of rules for the next time. */
+export class Flattener {
+  private readonly compiler = new RuleCompiler(new ConditionTable());
+
+  /** The segments of a table. Throws `TooManySegmentsError` where its user chains need more than the budget has. */
+  flatten(chains: Chains, options: FlattenOptions): FlatTable {
+    const hooks = (options.hooks ?? FILTER_CHAINS).filter((hook) => chains.has(hook));
+    const shapes = this.hookShapes(chains, hooks);
+    const segments: FlatSegment[] = [];
+    const entries: Partial<Record<FilterChain, number>> = {};
+    for (const hook of hooks) {
+      const make = (place: Place | undefined): number =>
+        new HookSegments(this.compiler, chains, hook, place, options, segments).enter();
+      const first = segments.length;
+      const shape = shapes.get(hook);
+      if (shape === undefined) {
+        entries[hook] = make(undefined);
+      } else {
+        const main = make({ shape, region: 'main' });
+        const odd = make({ shape, region: 'odd' });
+        entries[hook] = segments.push({ shape, main, odd }) - 1;
+      }
+      if (segments.length - first > options.budget.segments)
+        throw new TooManySegmentsError(hook, hook, options.budget.segments);
+    }
+    return { segments, entries };
+  }
+
+  /** The shape by which the packets of each hook are parted whose rules ask for one: the same for all hooks. */
+  private hookShapes(chains: Chains, hooks: readonly FilterChain[]): Map<FilterChain, Shape> {
+    const signatures = new Set<number>();
+    const parted: FilterChain[] = [];
+    for (const hook of hooks) {
+      let hasDrops = false;
+      for (const { rules } of chainsFrom(chains, hook)) {
+        for (let i = 0; i < rules.length; i++) {
+          const signature = this.compiler.signature(rules[i]!);
+          if (signature === 0) continue;
+          hasDrops = true;
+          signatures.add(signature);
+        }
+      }
+      if (hasDrops) parted.push(hook);
+    }
+    const shape = this.compiler.shapes.shape(signatures);
+    return new Map(parted.map((hook) => [hook, shape]));
+  }
+}
+
+/** The continuation of a hook's own chain. */
+const NOWHERE = -1;
+
+interface Instance {
+  readonly parts: readonly ChainPart[];
+  readonly first: number;
+  readonly continuation: number;
+}
+
+type Exits = Partial<Record<ExitName, number>>;
+
+/** Makes the segments of one hook, or of one region of it. */
+class HookSegments {
+  private readonly hook: ChainMeaning;
+  private readonly options: PartOptions;
+  private readonly segments: FlatSegment[];
+  private readonly start: number;
+  private readonly most: number;
+  private readonly parts = new Map<ChainMeaning, readonly ChainPart[]>();
+  private readonly instances = new Map<string, number>();
+  private readonly waiting: Instance[] = [];
+  private policy: number | undefined;
+
+  constructor(
+    compiler: RuleCompiler,
+    chains: Chains,
+    hook: FilterChain,
+    place: Place | undefined,
+    { budget, hidden, returns }: FlattenOptions,
+    segments: FlatSegment[],
+  ) {
+    this.hook = chains.get(hook)!;
+    const keepReturns = returns === 'segments';
+    const skips = ({ rules }: ChainMeaning): boolean =>
+      rules.some((rule) => {
+        if (rule.target.kind !== 'return' && rule.target.kind !== 'goto') return false;
+        return compiler.view(rule, place).match?.number !== 0;
+      });
+    this.options = {
+      compiler,
+      chains,
+      apart: chainsApart(chains, hook, budget, (chain) => keepReturns && skips(chain)),
+      place,
+      hidden: (hidden?.[hook] ?? []).reduce((bits, field) => bits | fieldBit(field), 0),
+      keepReturns,
+    };
+    this.segments = segments;
+    this.start = segments.length;
+    this.most = budget.segments;
+  }
+
+  /** Makes them all, and says where packets enter. */
+  enter(): number {
+    const entry = this.instance(this.hook, NOWHERE);
+    for (let made = this.waiting.pop(); made !== undefined; made = this.waiting.pop()) this.lead(made);
+    const end = this.segments.length;
+    for (let number = this.start; number < end; number++) this.isolate(number);
+    return entry;
+  }
+
+  /** The first segment of a chain that returns to a segment. */
+  private instance(chain: ChainMeaning, continuation: number): number {
+    const key = `${continuation} ${chain.name}`;
+    const known = this.instances.get(key);
+    if (known !== undefined) return known;
+    const parts = this.parts.get(chain) ?? chainParts(chain, this.options);
+    this.parts.set(chain, parts);
+    if (parts.length === 1 && parts[0]!.list.length === 0) return continuation;
+    const first = this.segments.length;
+    this.instances.set(key, first);
+    for (const { list } of parts) this.segments.push({ list, exits: {} });
+    if (this.segments.length - this.start > this.most)
+      throw new TooManySegmentsError(this.hook.hook!, chain.name, this.most);
+    this.waiting.push({ parts, first, continuation });
+    return first;
+  }
+
+  /** Gives the segments of a chain their exits. */
+  private lead({ parts, first, continuation }: Instance): void {
+    for (const [number, { list, call }] of parts.entries()) {
+      const ends = endsOf(list);
+      const isLast = number === parts.length - 1;
+      const behind = (): number => (isLast ? this.continuation(continuation) : first + number + 1);
+      const exits: Exits = {};
+      if (ends.has(END.next)) exits.next = behind();
+      if (ends.has(END.call)) {
+        exits.call = this.instance(call!.chain, call!.isGoto ? this.continuation(continuation) : behind());
+      }
+      if (ends.has(END.return)) exits.return = this.continuation(continuation);
+      this.segments[first + number] = { list, exits };
+    }
+  }
+
+  private continuation(continuation: number): number {
+    if (continuation !== NOWHERE) return continuation;
+    this.policy ??= this.segments.push({ list: policyList(this.hook), exits: {} }) - 1;
+    return this.policy;
+  }
+
+  /** Gives decisions that cannot be looked up segments of their own. */
+  private isolate(number: number): void {
+    const segment = this.segments[number] as ListSegment;
+    const cuts = unlistedRuns(segment.list);
+    if (cuts.length > 0) splitSegment(this.segments, number, cuts);
+    if (this.segments.length - this.start > this.most)
+      throw new TooManySegmentsError(this.hook.hook!, this.hook.name, this.most);
+  }
+}
+
+/** Which of `END` a list has; where it can fall off, `next`. */
+function endsOf({ length, conditions, then }: DecisionList): Set<number> {
+  const ends = new Set<number>();
+  for (let i = 0; i < length; i++) {
+    if (then[i]! < 0) ends.add(then[i]!);
+    else if (then[i] === length) ends.add(END.next);
+  }
+  if (length === 0 || conditions[length - 1]!.length > 0) ends.add(END.next);
+  return ends;
+}
+
+/** Where runs of decisions begin and end that cannot be looked up. */
+function unlistedRuns({ length, conditions }: DecisionList): number[] {
+  const cuts: number[] = [];
+  let wasListed = true;
+  for (let i = 0; i < length; i++) {
+    const isListed = conditions[i]!.every(isIndexable);
+    if (isListed !== wasListed && i > 0) cuts.push(i);
+    wasListed = isListed;
+  }
+  return cuts;
+}
