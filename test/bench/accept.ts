@@ -8,18 +8,18 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { connect, type Namespace, withNamespaces } from '../harness/namespace.ts';
 import { type AcceptRow, acceptTables, NO_FIREWALL } from './accept-tables.ts';
 import type { Bench, BenchOptions } from './bench.ts';
+import { bundle } from './bundle.ts';
 import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
 import { takeTurns } from './measure.ts';
+import { peerDropper } from './peer.ts';
 import { type Dropper, type Enforced, TRAFFIC_FILTERS } from './veth-subjects.ts';
 
-const SIZES = [1_000];
 const PORT = 5001;
-const BYTES = 256 * 2 ** 20;
-const ROUNDS = 2_000;
+/** Bytes of a bulk transfer, and round trips, of a sample. */
+const AMOUNT = { whole: { bytes: 256 * 2 ** 20, rounds: 2_000 }, quick: { bytes: 2 ** 20, rounds: 20 } } as const;
 const [CLIENT, SERVER] = ['198.18.0.1', '198.18.0.2'];
 
 const SUBJECTS: readonly Dropper[] = [
@@ -30,17 +30,20 @@ const SUBJECTS: readonly Dropper[] = [
 export const accept: Bench = {
   name: 'accept',
   summary: 'TCP over a veth pair through a blacklist that does not name it, beside no firewall and the peers',
+  sizes: [1_000],
+  quickSizes: [10],
+  minutes: 2,
+  seconds: 60,
   run: async (options) => {
     const directory = mkdtempSync(join(tmpdir(), 'ipb-bench-'));
     try {
-      const driver = join(directory, 'driver.mjs');
-      const entryPoints = [new URL('tcp-driver.ts', import.meta.url).pathname];
-      await build({ entryPoints, outfile: driver, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
+      const driver = await bundle('tcp-driver.ts', directory);
       const rows: AcceptRow[] = [];
-      for (const rules of options.sizes ?? SIZES) {
+      const subjects = [...SUBJECTS, ...options.peers.map(peerDropper)];
+      const labels = subjects.flatMap((_, number) => [`client${number}`, `server${number}`]);
+      for (const rules of options.sizes) {
         options.progress(`${rules} rules`);
-        const labels = SUBJECTS.flatMap((_, number) => [`client${number}`, `server${number}`]);
-        rows.push(...(await withNamespaces(labels, (made) => measure(rules, made, driver, options))));
+        rows.push(...(await withNamespaces(labels, (made) => measure(rules, subjects, made, driver, options))));
       }
       return { tables: acceptTables(rows), data: rows };
     } finally {
@@ -61,13 +64,19 @@ interface Running {
   readonly samples: Rates[];
 }
 
-function measure(rules: number, namespaces: readonly Namespace[], driver: string, options: BenchOptions): AcceptRow[] {
+function measure(
+  rules: number,
+  subjects: readonly Dropper[],
+  namespaces: readonly Namespace[],
+  driver: string,
+  options: BenchOptions,
+): AcceptRow[] {
   const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
   const rows: AcceptRow[] = [];
   const running: Running[] = [];
   const servers: ChildProcess[] = [];
   try {
-    for (const [number, { name, enforce }] of SUBJECTS.entries()) {
+    for (const [number, { name, enforce }] of subjects.entries()) {
       const [client, server] = [namespaces[2 * number]!, namespaces[2 * number + 1]!];
       connect(client, 'eth0', server, 'eth0');
       client.ip(`addr add ${CLIENT}/24 dev eth0`);
@@ -81,17 +90,18 @@ function measure(rules: number, namespaces: readonly Namespace[], driver: string
       const words = [driver, 'server', `${PORT}`];
       servers.push(server.enter(() => spawn(process.execPath, words, { stdio: ['pipe', 'ignore', 'inherit'] })));
     }
-    takeTurns(
+    const amount = AMOUNT[options.isQuick ? 'quick' : 'whole'];
+    const taken = takeTurns(
       running.map(({ name, client, samples }) => ({
         name,
-        sample: () => samples[samples.push(transfer(client, driver)) - 1]!.bulkRate,
+        sample: () => samples[samples.push(transfer(client, driver, amount)) - 1]!.bulkRate,
       })),
       options,
     );
     for (const { name, enforced, samples } of running) {
       const dropped = enforced.dropped();
       if (dropped !== undefined && dropped !== 0) throw new Error(`${name} dropped ${dropped} packets`);
-      const kept = samples.slice(options.warmUps);
+      const kept = samples.slice(-taken.get(name)!.length);
       rows.push({ rules, subject: name, bulk: kept.map((s) => s.bulkRate), rounds: kept.map((s) => s.roundRate) });
     }
     return rows;
@@ -102,8 +112,12 @@ function measure(rules: number, namespaces: readonly Namespace[], driver: string
 }
 
 /** One client's life: a bulk transfer, then round trips. */
-function transfer(namespace: Namespace, driver: string): Rates {
-  const words = [driver, 'client', SERVER, `${PORT}`, `${BYTES}`, `${ROUNDS}`];
+function transfer(
+  namespace: Namespace,
+  driver: string,
+  { bytes, rounds }: { readonly bytes: number; readonly rounds: number },
+): Rates {
+  const words = [driver, 'client', SERVER, `${PORT}`, `${bytes}`, `${rounds}`];
   const { status, stdout, stderr, error } = namespace.enter(() =>
     spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 }),
   );

@@ -4,8 +4,10 @@ import type { FilterChain } from '../../src/base/hooks.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
 import type { Choice } from '../harness/random.ts';
 import { RECIPES, type Recipe, rulesByRecipe } from './classbench-like.ts';
+import { PAPER_RULESETS } from './paper-rulesets.ts';
 import { ANY_ADDRESS, ANY_PORT, addressIn, formatRule, prefixOf, type RuleShape } from './rule-shape.ts';
 import { SERVER_RULES } from './server-ruleset.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface RulesetShape {
   readonly chain: Extract<FilterChain, 'INPUT' | 'FORWARD'>;
@@ -18,18 +20,25 @@ export interface RulesetShape {
 export interface ClassifyRuleset {
   readonly name: string;
   readonly summary: string;
-  /** The number of rules where there is only one. */
-  readonly rules?: number;
+  /** The numbers of rules that there are, where not every number is. */
+  readonly sizes?: readonly number[];
+  /** The traffic that it is measured with, by name. */
+  readonly traffic: readonly Traffic['name'][];
   shape(rules: number): RulesetShape;
 }
 
 /** 203.0.113.10, of a network for documentation (RFC 5737). */
 const HOST = 0xcb00710a;
 
+const GENERAL = ['uniform', 'no match', 'zipf', 'mixed'] as const;
+/** Where both verdicts are common. */
+const EVERY = [...GENERAL, 'accepted', 'dropped'] as const;
+
 export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
   {
     name: 'exact',
     summary: 'distinct exact 5-tuples, one verdict in three DROP',
+    traffic: GENERAL,
     shape: (rules) => ({
       chain: 'FORWARD',
       policy: 'DROP',
@@ -39,6 +48,7 @@ export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
   {
     name: 'blacklist',
     summary: 'sources not let in: 70 % /32, 20 % /24, 10 % /16 to /29',
+    traffic: GENERAL,
     shape: (rules) => ({
       chain: 'INPUT',
       policy: 'ACCEPT',
@@ -50,15 +60,18 @@ export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
     (recipe: Recipe): ClassifyRuleset => ({
       name: recipe.name,
       summary: recipe.summary,
+      traffic: recipe.name === 'acl' ? EVERY : GENERAL,
       shape: (rules) => ({ chain: 'FORWARD', policy: 'DROP', rules: rulesByRecipe(recipe, rules) }),
     }),
   ),
   {
     name: 'server',
     summary: 'a mail and web server: bogus flags, bogons, ICMP, services, administrators, bans',
-    rules: SERVER_RULES.length,
+    sizes: [SERVER_RULES.length],
+    traffic: EVERY,
     shape: () => ({ chain: 'INPUT', policy: 'DROP', rules: SERVER_RULES, host: HOST }),
   },
+  ...PAPER_RULESETS,
 ];
 
 /** The ruleset as iptables-save prints it. */

@@ -14,6 +14,8 @@ export interface PacketRow {
   readonly ruleset: string;
   readonly rules: number;
   readonly placement: EnforcingPlacement;
+  /** The finish that was asked for. */
+  readonly finish: string;
   readonly traffic: string;
   /** The part of the packets, of 1, that a rule decides and not the policy. */
   readonly decided: number;
@@ -21,10 +23,17 @@ export interface PacketRow {
   readonly single: Samples;
 }
 
-export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement'> &
+export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'> &
   (
     | {
+        /** What the program's segments really are. */
+        readonly finishes: string;
+        readonly tableBytes: number;
+        /** Bytes: program, tables and counters. */
+        readonly kernelMemory: number;
         readonly instructions: number;
+        /** Instructions that the verifier went through. */
+        readonly processed: number;
         /** Milliseconds, once each: from the ruleset to the image, and the kernel's verification and translation. */
         readonly compileTime: number;
         readonly loadTime: number;
@@ -42,7 +51,7 @@ export function classifyTables(packets: readonly PacketRow[], programs: readonly
   return [packetTable(packets), programTable(programs)];
 }
 
-function packetTable(rows: readonly PacketRow[]): Table {
+export function packetTable(rows: readonly PacketRow[]): Table {
   const figures = ({ ours, empty }: Samples): string[] => {
     const { median, least } = aboveEmpty({ ours, empty });
     const times = spreadOf(ours).median / spreadOf(empty).median;
@@ -76,23 +85,35 @@ function packetTable(rows: readonly PacketRow[]): Table {
   };
 }
 
-function programTable(rows: readonly ProgramRow[]): Table {
+export function programTable(rows: readonly ProgramRow[]): Table {
   return {
     title: 'The programs',
     columns: [
       { title: 'ruleset', align: 'left' },
       { title: 'rules', align: 'right' },
       { title: 'program', align: 'left' },
+      { title: 'finish', align: 'left' },
+      { title: 'tables KiB', align: 'right' },
+      { title: 'kernel KiB', align: 'right' },
       { title: 'instructions', align: 'right' },
+      { title: 'verified', align: 'right' },
       { title: 'compile ms', align: 'right' },
       { title: 'load ms', align: 'right' },
-      { title: '', align: 'left' },
     ],
-    rows: rows.map((row) => [
-      ...[row.ruleset, count(row.rules), row.placement],
-      ...('refused' in row
-        ? ['', '', '', `refused: ${row.refused}`]
-        : [count(row.instructions), number(row.compileTime), number(row.loadTime)]),
-    ]),
+    rows: rows.map((row) => {
+      const head = [row.ruleset, count(row.rules), row.placement];
+      if ('refused' in row) return [...head, 'refused'];
+      return [
+        ...[...head, row.finishes],
+        ...[number(row.tableBytes / 1024), number(row.kernelMemory / 1024)],
+        ...[count(row.instructions), count(row.processed), number(row.compileTime), number(row.loadTime)],
+      ];
+    }),
+    notes: [
+      'verified: instructions that the verifier went through. kernel: program, tables and counters. Times of one run each.',
+      ...rows.flatMap((row) =>
+        'refused' in row ? [`${row.ruleset} of ${count(row.rules)}, ${row.placement}: ${row.refused}`] : [],
+      ),
+    ],
   };
 }

@@ -6,11 +6,11 @@ import { count, ratio, type Table, time } from './table.ts';
 export interface CommandRow {
   readonly ruleset: string;
   readonly rules: number;
-  readonly command: 'restore' | 'append' | 'insert' | 'delete' | 'list' | 'save';
+  readonly command: 'restore' | 'list' | 'save';
   readonly subject: string;
   /** Milliseconds. */
   readonly samples?: readonly number[];
-  /** What it said in place of taking the rules. */
+  /** What it said in place of taking the rules, or why it was not tried. */
   readonly refused?: string;
 }
 
@@ -24,7 +24,7 @@ export function commandTables(rows: readonly CommandRow[]): Table[] {
   };
   return [
     {
-      title: `Commands, milliseconds of ${rows.find((row) => row.samples)?.samples?.length ?? 0} runs`,
+      title: 'Commands, milliseconds',
       columns: [
         { title: 'ruleset', align: 'left' },
         { title: 'rules', align: 'right' },
@@ -32,13 +32,14 @@ export function commandTables(rows: readonly CommandRow[]): Table[] {
         { title: 'of', align: 'left' },
         { title: 'median', align: 'right' },
         { title: 'quartiles', align: 'right' },
+        { title: 'runs', align: 'right' },
         { title: 'of legacy', align: 'right' },
       ],
       rows: rows.map((row) => {
         const head = [row.ruleset, count(row.rules), row.command, row.subject];
         if (row.samples === undefined) return [...head, 'refused'];
         const spread = spreadOf(row.samples);
-        return [...head, ...time(spread), ratio(spread, legacyOf(row))];
+        return [...head, ...time(spread), count(spread.count), ratio(spread, legacyOf(row))];
       }),
       notes: rows.flatMap(({ ruleset, rules, subject, refused }) =>
         refused === undefined ? [] : [`${ruleset} of ${count(rules)}: ${subject}: ${refused}`],

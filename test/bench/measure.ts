@@ -7,23 +7,41 @@ export interface Subject {
   sample(): number;
 }
 
+export interface Rounds {
+  readonly repetitions: number;
+  /** Rounds that are thrown away before. */
+  readonly warmUps: number;
+  /** Once it took so long, no further warm-up is made, and no more samples than `LEAST_SAMPLES` are taken. */
+  readonly seconds: number;
+}
+
+/** A median and two quartiles need so many; fewer are taken only where fewer are asked for. */
+export const LEAST_SAMPLES = 3;
+
 /**
- * Samples of each subject, `repetitions` of them after `warmUps` that are thrown away. Every round takes
- * all subjects, each round beginning with another one.
+ * Samples of each subject. Every round takes all subjects, each round beginning with another one. `now` is a clock of
+ * milliseconds.
  */
 export function takeTurns(
   subjects: readonly Subject[],
-  { repetitions, warmUps }: { repetitions: number; warmUps: number },
+  { repetitions, warmUps, seconds }: Rounds,
+  now: () => number = () => performance.now(),
 ): ReadonlyMap<string, readonly number[]> {
   const samples = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
-  for (let round = 0; round < warmUps + repetitions; round++) {
-    for (let turn = 0; turn < subjects.length; turn++) {
-      const { name, sample } = subjects[(round + turn) % subjects.length]!;
-      const figure = sample();
-      if (round >= warmUps) samples.get(name)!.push(figure);
-    }
+  const begin = now();
+  const isLate = () => now() - begin > 1000 * seconds;
+  for (let round = 0; round < warmUps && !isLate(); round++) turns(subjects, round, () => {});
+  for (let round = 0; round < repetitions && !(round >= LEAST_SAMPLES && isLate()); round++) {
+    turns(subjects, round, (name, figure) => samples.get(name)!.push(figure));
   }
   return samples;
+}
+
+function turns(subjects: readonly Subject[], round: number, take: (name: string, figure: number) => void): void {
+  for (let turn = 0; turn < subjects.length; turn++) {
+    const { name, sample } = subjects[(round + turn) % subjects.length]!;
+    take(name, sample());
+  }
 }
 
 /** The middle of some samples and where its inner half lies. */
@@ -54,4 +72,46 @@ function quantile(sorted: readonly number[], fraction: number): number {
   const low = sorted[below]!;
   const high = sorted[Math.ceil(place)]!;
   return low + (high - low) * (place - below);
+}
+
+/** How long each of some slow subjects may go on being measured, all told: one that has used it up is left out. */
+export class Patience {
+  private readonly milliseconds: number;
+  private readonly spent = new Map<string, number>();
+
+  constructor(seconds: number) {
+    this.milliseconds = 1000 * seconds;
+  }
+
+  has(name: string): boolean {
+    return (this.spent.get(name) ?? 0) < this.milliseconds;
+  }
+
+  spend(name: string, milliseconds: number): void {
+    this.spent.set(name, (this.spent.get(name) ?? 0) + milliseconds);
+  }
+}
+
+/**
+ * As `takeTurns`, but each subject is first tried alone: one that is slow has that sample only and holds up nobody, and
+ * one for which there is no patience left is absent.
+ */
+export function takeTurnsPatiently(
+  subjects: readonly Subject[],
+  rounds: Rounds,
+  patience: Patience,
+  now: () => number = () => performance.now(),
+): ReadonlyMap<string, readonly number[]> {
+  const samples = new Map<string, readonly number[]>();
+  const quick = subjects.filter(({ name, sample }) => {
+    if (!patience.has(name)) return false;
+    const begin = now();
+    samples.set(name, [sample()]);
+    const taken = now() - begin;
+    patience.spend(name, taken);
+    return LEAST_SAMPLES * taken < 1000 * rounds.seconds;
+  });
+  const warmUps = Math.max(0, rounds.warmUps - 1);
+  for (const [name, taken] of takeTurns(quick, { ...rounds, warmUps }, now)) samples.set(name, taken);
+  return samples;
 }

@@ -5,20 +5,23 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { type Namespace, withNamespaces } from '../harness/namespace.ts';
 import type { Bench, BenchOptions, BenchResult } from './bench.ts';
+import { bundle } from './bundle.ts';
 import { type Spread, spreadOf, takeTurns } from './measure.ts';
 import { type CommandSubject, commandSubject } from './process.ts';
 import { RULESETS } from './rulesets.ts';
 import { count, number, ratio, type Table, time } from './table.ts';
 
-const SIZES = [1_000, 10_000, 60_000];
 const LAUNCHER = new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname;
 
 export const parse: Bench = {
   name: 'parse',
   summary: 'reading rulesets of 1 000, 10 000 and 60 000 rules, and start-up',
+  sizes: [1_000, 10_000, 60_000],
+  quickSizes: [100],
+  minutes: 3,
+  seconds: 8,
   run: (options) => inDirectory((directory) => run(directory, options)),
 };
 
@@ -43,7 +46,7 @@ async function run(directory: string, options: BenchOptions): Promise<BenchResul
   };
   const restore = link('iptables-bpf-restore');
   const iptables = link('iptables-bpf');
-  const driver = await buildDriver(directory);
+  const driver = await bundle('parse-driver.ts', directory);
   const empty = file('empty.rules', '*filter\nCOMMIT\n');
   // Not the machine's own configuration.
   const environment = { ...process.env, BPFILTER_CONFIG: file('config.json', '{}') };
@@ -57,7 +60,7 @@ async function run(directory: string, options: BenchOptions): Promise<BenchResul
         : timed('a process with our parser', ours, process.execPath, driver, path);
 
     const rows = RULESETS.flatMap((kind) =>
-      (options.sizes ?? SIZES).flatMap((rules) => {
+      options.sizes.flatMap((rules) => {
         options.progress(`${kind.name}, ${rules} rules`);
         const path = file(`${kind.name}-${rules}.rules`, kind.text(rules));
         return compare(kind.name, rules, options, [
@@ -89,21 +92,6 @@ async function run(directory: string, options: BenchOptions): Promise<BenchResul
 const LEGACY = 'iptables-legacy-restore --test';
 const PARSER = 'parseRuleset, its first call in a process';
 const EMPTY_NODE = 'node -e 0';
-
-/** The parser and nothing else, as one file. */
-async function buildDriver(directory: string): Promise<string> {
-  const outfile = join(directory, 'driver.cjs');
-  await build({
-    entryPoints: [new URL('parse-driver.ts', import.meta.url).pathname],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    logLevel: 'error',
-  });
-  return outfile;
-}
 
 /** What the driver has measured itself in place of the whole process. */
 function inside(subject: CommandSubject): CommandSubject {

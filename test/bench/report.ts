@@ -1,31 +1,9 @@
-// A run of benches as one JSON document, and the pages that are generated from it.
+// BENCHMARKS.md, generated from a run.
 
-import type { Chart } from './chart.ts';
-import { aboveEmpty, type PacketRow } from './classify-tables.ts';
-import { spreadOf } from './measure.ts';
-import type { Table } from './table.ts';
-import type { DropRow } from './veth-tables.ts';
-
-export interface RunDocument {
-  readonly machine: { readonly cpu: string; readonly cpus: number; readonly kernel: string; readonly node: string };
-  /** ISO 8601. */
-  readonly date: string;
-  /** With a trailing `+` where files differed from it. */
-  readonly commit: string;
-  /** As typed. */
-  readonly command: string;
-  /** Load averages of a minute. */
-  readonly load: { readonly before: number; readonly after: number };
-  readonly benches: readonly {
-    readonly name: string;
-    readonly summary: string;
-    readonly tables: readonly Table[];
-    /** Every sample. */
-    readonly data: unknown;
-  }[];
-}
-
-export const CHART_FILE = 'BENCHMARKS.svg';
+import { CHART_FILE, chartsOf } from './charts.ts';
+import type { RunDocument } from './run-document.ts';
+import { count, type Table } from './table.ts';
+import { judgeTargets, targetTable } from './targets.ts';
 
 /** The part of a machine's CPUs, of 1, that others may take before a run without the page saying so. */
 const QUIET = 0.25;
@@ -33,6 +11,7 @@ const QUIET = 0.25;
 /** BENCHMARKS.md. */
 export function renderReport(run: RunDocument): string {
   const { machine, date, commit, command, load, benches } = run;
+  const targets = judgeTargets(run);
   const isBusy = load.before > QUIET * machine.cpus;
   return [
     '# Benchmarks',
@@ -49,6 +28,7 @@ export function renderReport(run: RunDocument): string {
     `| commit | ${commit} |`,
     `| command | \`${command}\` |`,
     `| load | ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after |`,
+    `| time | ${benches.map(({ name, seconds }) => `${name} ${count(seconds)} s`).join(', ')} |`,
     '',
     ...(isBusy
       ? [
@@ -57,7 +37,10 @@ export function renderReport(run: RunDocument): string {
           '',
         ]
       : []),
-    ...(chartsOf(run).length > 0 ? [`![What a packet costs, by the number of rules](${CHART_FILE})`, ''] : []),
+    ...(chartsOf(run).length > 0
+      ? [`![What packets and changes cost, by the number of rules](${CHART_FILE})`, '']
+      : []),
+    ...(targets.length > 0 ? ['## Targets', '', ...markdownTable(targetTable(targets))] : []),
     ...benches.flatMap(({ name, summary, tables }) => [
       ...[`## ${name}`, '', `${summary[0]!.toUpperCase()}${summary.slice(1)}.`, ''],
       ...tables.flatMap(markdownTable),
@@ -69,53 +52,11 @@ function markdownTable({ title, columns, rows, notes = [] }: Table): string[] {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [
-    `### ${title}`,
-    '',
+    ...(title === '' ? [] : [`### ${title}`, '']),
     line(columns.map((column) => column.title)),
     `|${columns.map(({ align }) => (align === 'left' ? '---' : '--:')).join('|')}|`,
     ...rows.map((row) => line(columns.map((_, index) => row[index] ?? ''))),
     '',
     ...notes.flatMap((note) => [note, '']),
   ];
-}
-
-/** What there is to draw. */
-export function chartsOf({ benches }: RunDocument): Chart[] {
-  const dataOf = (name: string): unknown => benches.find((bench) => bench.name === name)?.data;
-  const packets = (dataOf('classify') as { packets: readonly PacketRow[] } | undefined)?.packets ?? [];
-  const drops = (dataOf('veth') as readonly DropRow[] | undefined) ?? [];
-  return [
-    ...(packets.length > 0 ? (['xdp', 'netfilter'] as const).map((placement) => packetChart(placement, packets)) : []),
-    ...(drops.length > 0 ? [dropChart(drops)] : []),
-  ];
-}
-
-function packetChart(placement: PacketRow['placement'], rows: readonly PacketRow[]): Chart {
-  const own = rows.filter((row) => row.placement === placement && row.traffic === 'uniform');
-  return {
-    title: `A packet in the ${placement} program, uniform traffic`,
-    xTitle: 'rules',
-    yTitle: 'ns above an empty program (loop)',
-    series: [...new Set(own.map(({ ruleset }) => ruleset))].map((ruleset) => ({
-      name: ruleset,
-      points: own
-        .filter((row) => row.ruleset === ruleset)
-        // Below a nanosecond it is noise, and has no logarithm below zero.
-        .map((row): [number, number] => [row.rules, Math.max(1, aboveEmpty(row.loop).median)]),
-    })),
-  };
-}
-
-function dropChart(rows: readonly DropRow[]): Chart {
-  return {
-    title: 'A frame dropped by a blacklist, over a veth pair',
-    xTitle: 'rules',
-    yTitle: 'ns of CPU',
-    series: [...new Set(rows.map(({ subject }) => subject))].map((name) => ({
-      name,
-      points: rows.flatMap((row): [number, number][] =>
-        row.subject === name && 'cpu' in row ? [[row.rules, spreadOf(row.cpu).median]] : [],
-      ),
-    })),
-  };
 }

@@ -11,9 +11,10 @@ import type { HookPacket } from '../../src/base/packet.ts';
 import { UnsupportedError } from '../../src/base/unsupported.ts';
 import { encodeInstructions } from '../../src/bpf/encode.ts';
 import type { Program } from '../../src/bpf/image.ts';
+import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { passProgram } from '../../src/codegen/dispatcher.ts';
-import { compileRuleset } from '../../src/engine/compile.ts';
+import { type CompileOptions, compileRuleset } from '../../src/engine/compile.ts';
 import { readSlots } from '../../src/engine/counters.ts';
 import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
 import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
@@ -25,6 +26,7 @@ import { buildFrame } from '../harness/packet-builder.ts';
 import type { RulesetShape } from './classify-rulesets.ts';
 import { loopDebug } from './loop-debug.ts';
 import { FRAME, type LoopProgram, loopMaps, loopProgram } from './loop-program.ts';
+import { kernelMemory, processedInstructions } from './program-info.ts';
 
 export const PLACEMENTS: readonly EnforcingPlacement[] = ['xdp', 'netfilter'];
 
@@ -37,27 +39,28 @@ export const DEVICES: Readonly<Record<EnforcingPlacement, Pick<HookPacket, 'inDe
 /** A count of what a subject counted, by slot; the last is of packets that nobody could decide. */
 export type SlotCounts = ReturnType<typeof readSlots>;
 
-export type CompiledForBench = { readonly image: Image } | { readonly refused: string };
+export type CompiledForBench =
+  | { readonly image: Image; readonly classification: Classification }
+  | { readonly refused: string };
 
-/** Compiles for this kernel, with the host's address as the only local one. */
-export function compileForBench(
-  ruleset: Ruleset,
-  placement: EnforcingPlacement,
-  host: number | undefined,
-): CompiledForBench {
+/** What the compiler is told: this kernel, and the host's address as the only local one. Plain JSON values. */
+export function benchOptionsFor(placement: EnforcingPlacement, host: number | undefined): CompileOptions {
   const facts: HostFacts = {
     addressGeneration: readAddressGeneration(),
     localDestinations: normalize([...GROUP_ADDRESSES, ...(host === undefined ? [] : [{ low: host, high: host }])]),
   };
   const allowInexact = ['loopback', 'output', 'out-device'] as const;
-  const compiled = compileRuleset(ruleset, {
-    placement,
-    allowInexact,
-    features: probeFeatures(),
-    facts,
-    file: 'bench',
-  });
-  return compiled.ok ? { image: compiled.image } : { refused: compiled.diagnostics[0]!.message };
+  return { placement, allowInexact, features: probeFeatures(), facts, file: 'bench' };
+}
+
+export function compileForBench(
+  ruleset: Ruleset,
+  placement: EnforcingPlacement,
+  host: number | undefined,
+  more: Partial<CompileOptions> = {},
+): CompiledForBench {
+  const compiled = compileRuleset(ruleset, { ...benchOptionsFor(placement, host), ...more });
+  return compiled.ok ? compiled : { refused: compiled.diagnostics[0]!.message };
 }
 
 /** Test runs of one program, from its loading to `close`. */
@@ -91,6 +94,16 @@ export class SubjectPrograms {
 
   get instructions(): number {
     return this.program.instructions.length;
+  }
+
+  /** Instructions that the verifier went through. */
+  get processed(): number {
+    return processedInstructions(this.whole);
+  }
+
+  /** Bytes of the kernel's memory: the program and its maps. */
+  get kernelMemory(): number {
+    return [this.whole, ...this.maps.values()].reduce((sum, descriptor) => sum + kernelMemory(descriptor), 0);
   }
 
   /** Nanoseconds of one packet, whole ones: the mean of `repeat` runs, as the kernel tells it. */

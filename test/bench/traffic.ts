@@ -7,7 +7,7 @@ import { ANY_ADDRESS, ANY_PORT, type Flow, flowInside, type RuleShape } from './
 
 /** Traffic that a ruleset may meet. */
 export interface Traffic {
-  readonly name: 'uniform' | 'no match' | 'zipf' | 'mixed';
+  readonly name: 'uniform' | 'no match' | 'zipf' | 'mixed' | 'accepted' | 'dropped';
   readonly summary: string;
   flows(ruleset: RulesetShape, count: number): Flow[];
 }
@@ -60,7 +60,23 @@ export const TRAFFIC: readonly Traffic[] = [
       }));
     },
   },
+  towards('accepted', 5, 'ACCEPT'),
+  towards('dropped', 6, 'DROP'),
 ];
+
+/** Only rules of one verdict; whether an earlier rule decides first, the interpreter says. */
+function towards(name: 'accepted' | 'dropped', seed: number, verdict: RuleShape['verdict']): Traffic {
+  return {
+    name,
+    summary: `as uniform, but aimed at rules that ${verdict === 'DROP' ? 'drop' : 'accept'}`,
+    flows: (ruleset, count) => {
+      const choice = seededChoice(seed, ruleset.rules.length);
+      const rules = ruleset.rules.filter((rule) => rule.verdict === verdict);
+      const some = { ...ruleset, rules };
+      return repeat(count, () => (rules.length === 0 ? anything(choice, ruleset) : aimed(choice, some)));
+    },
+  };
+}
 
 function repeat<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make);

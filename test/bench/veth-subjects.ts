@@ -12,6 +12,7 @@ import { Commands } from '../harness/commands.ts';
 import { readSavedCounters } from '../harness/iptables.ts';
 import type { Namespace } from '../harness/namespace.ts';
 import { formatRuleset, type RulesetShape } from './classify-rulesets.ts';
+import { EMPTY_DROP } from './veth-tables.ts';
 
 const DIST = new URL('../../dist/', import.meta.url).pathname;
 
@@ -27,8 +28,6 @@ export interface Dropper {
   /** Returns why where it does not take the rules. */
   enforce(shape: RulesetShape, namespace: Namespace, device: string): Enforced | { readonly refused: string };
 }
-
-export const EMPTY_DROP = 'empty XDP_DROP';
 
 export const DROPPERS: readonly Dropper[] = [
   everything(EMPTY_DROP, dropProgram()),

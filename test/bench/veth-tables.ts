@@ -2,7 +2,8 @@
 
 import { spreadOf } from './measure.ts';
 import { count, number, ratio, type Table } from './table.ts';
-import { EMPTY_DROP } from './veth-subjects.ts';
+
+export const EMPTY_DROP = 'empty XDP_DROP';
 
 export type DropRow = { readonly rules: number; readonly subject: string } & (
   | {

@@ -8,6 +8,7 @@ import { type Namespace, withNamespaces } from '../harness/namespace.ts';
 import type { Bench, BenchOptions, BenchResult } from './bench.ts';
 import { CLASSIFY_RULESETS, type RulesetShape } from './classify-rulesets.ts';
 import { takeTurns } from './measure.ts';
+import { peerDropper } from './peer.ts';
 import { packetOf } from './rule-shape.ts';
 import { frameOf } from './subject-programs.ts';
 import { TRAFFIC } from './traffic.ts';
@@ -15,20 +16,24 @@ import { DROPPERS, type Dropper, type Enforced } from './veth-subjects.ts';
 import { type DropRow, dropTables } from './veth-tables.ts';
 import { onSenderCpu, Wire, type WireSample } from './wire.ts';
 
-const SIZES = [100, 1_000, 10_000, 50_000];
 const POOL = 8192;
 /** Frames sent for a sample. */
-const FRAMES = 400_000;
+const FRAMES = { whole: 400_000, quick: 20_000 } as const;
 
 export const veth: Bench = {
   name: 'veth',
   summary: 'frames over a veth pair that a blacklist drops, beside iptables-legacy, iptables-nft and an nft set',
+  sizes: [100, 1_000, 10_000, 50_000],
+  quickSizes: [100],
+  minutes: 4,
+  seconds: 60,
   run: async (options) => {
     const rows: DropRow[] = [];
-    for (const rules of options.sizes ?? SIZES) {
+    const droppers = [...DROPPERS, ...options.peers.map(peerDropper)];
+    const labels = droppers.flatMap((_, number) => [`send${number}`, `receive${number}`]);
+    for (const rules of options.sizes) {
       options.progress(`${rules} rules`);
-      const labels = DROPPERS.flatMap((_, number) => [`send${number}`, `receive${number}`]);
-      rows.push(...(await withNamespaces(labels, (made) => measure(rules, made, options))));
+      rows.push(...(await withNamespaces(labels, (made) => measure(rules, droppers, made, options))));
     }
     return { tables: dropTables(rows), data: rows } satisfies BenchResult;
   },
@@ -41,7 +46,12 @@ interface Running {
   readonly samples: WireSample[];
 }
 
-function measure(rules: number, namespaces: readonly Namespace[], options: BenchOptions): DropRow[] {
+function measure(
+  rules: number,
+  droppers: readonly Dropper[],
+  namespaces: readonly Namespace[],
+  options: BenchOptions,
+): DropRow[] {
   const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
   const frames = TRAFFIC.find(({ name }) => name === 'uniform')!
     .flows(shape, POOL)
@@ -50,7 +60,7 @@ function measure(rules: number, namespaces: readonly Namespace[], options: Bench
   const rows: DropRow[] = [];
   const wires: Wire[] = [];
   try {
-    for (const [number, dropper] of DROPPERS.entries()) {
+    for (const [number, dropper] of droppers.entries()) {
       const [sender, receiver] = [namespaces[2 * number]!, namespaces[2 * number + 1]!];
       const wire = new Wire(number, sender, receiver, frames);
       wires.push(wire);
@@ -59,11 +69,12 @@ function measure(rules: number, namespaces: readonly Namespace[], options: Bench
       if ('refused' in enforced) rows.push({ rules, subject: dropper.name, refused: enforced.refused });
       else running.push({ dropper, wire, enforced, samples: [] });
     }
-    onSenderCpu(() =>
+    const frameCount = FRAMES[options.isQuick ? 'quick' : 'whole'];
+    const taken = onSenderCpu(() =>
       takeTurns(
         running.map(({ dropper, wire, samples }) => ({
           name: dropper.name,
-          sample: () => samples[samples.push(wire.send(FRAMES)) - 1]!.cpu,
+          sample: () => samples[samples.push(wire.send(frameCount)) - 1]!.cpu,
         })),
         options,
       ),
@@ -74,7 +85,7 @@ function measure(rules: number, namespaces: readonly Namespace[], options: Bench
       if (dropped !== undefined && dropped !== received) {
         throw new Error(`${dropper.name} counted ${dropped} packets, but ${received} arrived`);
       }
-      const kept = samples.slice(options.warmUps);
+      const kept = samples.slice(-taken.get(dropper.name)!.length);
       rows.push({ rules, subject: dropper.name, cpu: kept.map((s) => s.cpu), rate: kept.map((s) => s.rate) });
     }
     return rows;

@@ -48,7 +48,7 @@ export class Commands {
         ...bundle.slice(1),
         ...words,
       ],
-      { input, env: this.environment, encoding: 'utf8' },
+      { input, env: this.environment, encoding: 'utf8', maxBuffer: 2 ** 28 },
     );
     if (status !== 0) throw new Error(`${command} ${words.join(' ')}: exit code ${status}\n${stderr}`);
     return stdout;

@@ -3,7 +3,7 @@ import { filterTable } from '../../../src/engine/compile.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { RECIPES } from '../../bench/classbench-like.ts';
 import { CLASSIFY_RULESETS, formatRuleset } from '../../bench/classify-rulesets.ts';
-import { decidedByRules, expectationOf } from '../../bench/expectation.ts';
+import { decidedByRules, expectationOf, shapeOracle, tableOracle } from '../../bench/expectation.ts';
 import { PACKET_LENGTH, packetOf } from '../../bench/rule-shape.ts';
 import { TRAFFIC } from '../../bench/traffic.ts';
 
@@ -12,26 +12,25 @@ const DEVICES = { inDevice: 'eth0', outDevice: '' };
 const traffic = (name: string) => TRAFFIC.find((each) => each.name === name)!;
 
 describe.each(CLASSIFY_RULESETS)('$name', (kind) => {
-  const shape = kind.shape(kind.rules ?? COUNT);
+  const size = kind.sizes?.length === 1 ? kind.sizes[0]! : COUNT;
+  const shape = kind.shape(size);
   const text = formatRuleset(shape);
   const { ruleset, diagnostics } = parseRuleset(text, { file: 'bench' });
   const table = filterTable(ruleset);
   const chain = table.chains.find(({ name }) => name === shape.chain)!;
-  const outcome = (name: string, count: number) => {
-    const packets = traffic(name).flows(shape, count);
-    return expectationOf(
-      table,
-      packets.map((flow) => packetOf(flow, shape.chain, DEVICES)),
-    );
-  };
+  const packets = (name: string, count: number) =>
+    traffic(name)
+      .flows(shape, count)
+      .map((flow) => packetOf(flow, shape.chain, DEVICES));
+  const outcome = (name: string, count: number) => expectationOf(shapeOracle(table, shape), packets(name, count));
 
   test('is a ruleset that parses, has the rules asked for, distinct, the same each time', () => {
     expect(diagnostics).toEqual([]);
     expect(chain.rules).toHaveLength(shape.rules.length);
-    expect(shape.rules).toHaveLength(kind.rules ?? COUNT);
+    expect(shape.rules).toHaveLength(size);
     const rules = text.split('\n').filter((line) => line.startsWith('-A'));
     expect(new Set(rules.map((rule) => rule.replace(/ -j .*/, ''))).size).toBe(rules.length);
-    expect(formatRuleset(kind.shape(kind.rules ?? COUNT))).toBe(text);
+    expect(formatRuleset(kind.shape(size))).toBe(text);
   });
 
   test('uniform traffic is decided by rules, and nearly all of them', () => {
@@ -46,6 +45,11 @@ describe.each(CLASSIFY_RULESETS)('$name', (kind) => {
     expect(none!).toBeLessThan(0.2);
     expect(zipf!).toBeGreaterThan(0.5);
     expect(mixed!).toBeGreaterThanOrEqual(none! - 0.02);
+  });
+
+  test.each(TRAFFIC)('$name traffic: the quick oracle says what a walk of the whole table says', ({ name }) => {
+    const pool = packets(name, 500);
+    expect(expectationOf(shapeOracle(table, shape), pool)).toEqual(expectationOf(tableOracle(table), pool));
   });
 
   test('all packets have one length, and traffic is the same each time', () => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { renderCharts } from '../../bench/chart.ts';
-import { chartsOf, type RunDocument, renderReport } from '../../bench/report.ts';
+import { chartsOf } from '../../bench/charts.ts';
+import { renderReport } from '../../bench/report.ts';
+import { type RunDocument, SCHEMA } from '../../bench/run-document.ts';
 
 const samples = (ours: number, empty: number) => ({ ours: [ours], empty: [empty] });
 const packet = (rules: number, traffic: string, loop: number) => ({
@@ -9,6 +11,7 @@ const packet = (rules: number, traffic: string, loop: number) => ({
 });
 
 const RUN: RunDocument = {
+  schema: SCHEMA,
   machine: { cpu: 'A CPU', cpus: 2, kernel: '6.18.0', node: 'v20.0.0' },
   date: '2026-01-02T03:04:05.000Z',
   commit: 'abc1234+',
@@ -18,6 +21,7 @@ const RUN: RunDocument = {
     {
       name: 'classify',
       summary: 'packets',
+      seconds: 61,
       tables: [
         {
           title: 'Figures',
@@ -29,11 +33,15 @@ const RUN: RunDocument = {
           notes: ['refused one: too large'],
         },
       ],
-      data: { packets: [packet(10, 'uniform', 19), packet(100, 'uniform', 29), packet(100, 'zipf', 500)] },
+      data: {
+        packets: [packet(10, 'uniform', 19), packet(100, 'uniform', 29), packet(100, 'zipf', 500)],
+        programs: [],
+      },
     },
     {
       name: 'veth',
       summary: 'frames',
+      seconds: 2,
       tables: [],
       data: [
         { rules: 100, subject: 'us', cpu: [100, 120, 110], rate: [1] },

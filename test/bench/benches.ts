@@ -1,0 +1,13 @@
+// All benches, in the order in which `all` runs them and the report shows them.
+
+import { accept } from './accept.ts';
+import type { Bench } from './bench.ts';
+import { build } from './build.ts';
+import { classify } from './classify.ts';
+import { commands } from './commands.ts';
+import { forced } from './forced.ts';
+import { parse } from './parse.ts';
+import { update } from './update.ts';
+import { veth } from './veth.ts';
+
+export const BENCHES: readonly Bench[] = [classify, forced, veth, accept, build, update, commands, parse];

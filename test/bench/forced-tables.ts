@@ -1,0 +1,30 @@
+// The results of the finishes bench as a table: a finish a line, the traffic beside each other.
+
+import { aboveEmpty, type PacketRow } from './classify-tables.ts';
+import { count, number, type Table } from './table.ts';
+
+export function forcedTable(rows: readonly PacketRow[], traffic: readonly string[]): Table {
+  const keyOf = ({ ruleset, rules, finish }: PacketRow): string => `${ruleset} ${rules} ${finish}`;
+  return {
+    title: `A packet above the empty program, nanoseconds, by finish, ${rows[0]?.loop.ours.length ?? 0} samples`,
+    columns: [
+      { title: 'ruleset', align: 'left' },
+      { title: 'rules', align: 'right' },
+      { title: 'asked for', align: 'left' },
+      ...traffic.flatMap((name) =>
+        ['loop', 'single'].map((method) => ({ title: `${name}, ${method}`, align: 'right' as const })),
+      ),
+    ],
+    rows: [...new Set(rows.map(keyOf))].map((key) => {
+      const own = rows.filter((row) => keyOf(row) === key);
+      const { ruleset, rules, finish } = own[0]!;
+      return [
+        ...[ruleset, count(rules), finish],
+        ...traffic.flatMap((name) => {
+          const row = own.find((each) => each.traffic === name);
+          return row === undefined ? ['', ''] : [row.loop, row.single].map((each) => number(aboveEmpty(each).median));
+        }),
+      ];
+    }),
+  };
+}

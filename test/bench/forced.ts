@@ -1,0 +1,39 @@
+// Each finish of the classifier forced in turn on the same rulesets and packets: what the compiler's choice is worth.
+
+import { withNamespaces } from '../harness/namespace.ts';
+import type { Bench } from './bench.ts';
+import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
+import { programTable } from './classify-tables.ts';
+import { FINISHES } from './finishes.ts';
+import { forcedTable } from './forced-tables.ts';
+import { measureProgram, type Rows, Workload } from './packet-measure.ts';
+
+const KINDS = ['exact', 'blacklist', 'acl', 'fw', 'ipc'];
+/** What a flow cache lives by, and what it cannot help. */
+const TRAFFIC = ['uniform', 'zipf'];
+
+export const forced: Bench = {
+  name: 'finishes',
+  summary: 'every finish of the classifier forced in turn, with and without a flow cache, in the XDP program',
+  sizes: [1_000, 10_000],
+  quickSizes: [100],
+  minutes: 3,
+  seconds: 5,
+  run: (options) =>
+    withNamespaces(['finishes'], ([namespace]) =>
+      namespace!.enter(() => {
+        const rows: Rows = { packets: [], programs: [] };
+        for (const name of KINDS) {
+          const kind = CLASSIFY_RULESETS.find((each) => each.name === name)!;
+          for (const rules of options.sizes) {
+            const work = new Workload(kind, rules);
+            for (const finish of FINISHES.keys()) {
+              options.progress(`${name}, ${rules} rules, ${finish}`);
+              measureProgram(work, 'xdp', finish, TRAFFIC, options, rows);
+            }
+          }
+        }
+        return { tables: [forcedTable(rows.packets, TRAFFIC), programTable(rows.programs)], data: rows };
+      }),
+    ),
+};

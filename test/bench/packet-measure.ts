@@ -1,0 +1,190 @@
+// What a packet costs in a program that enforces a ruleset, above an empty program, without any traffic.
+//
+// Two methods, both by the kernel's own test runs and clock, neither by wall time: `repeat` above 1 makes the kernel
+// swap the XDP dispatcher and wait.
+//
+//   loop     one test run goes over a pool of different packets (loop-program.ts)
+//   single   one packet, again and again, of each of a few packets of the pool: everything is in the nearest cache and
+//            every branch is known, but no two packets overlap; the kernel tells whole nanoseconds, the mean has fractions
+//
+// In every measurement the counters of the program are compared with what the reference interpreter says of exactly the
+// packets that were run, warm-ups included.
+
+import type { EnforcingPlacement } from '../../src/base/hooks.ts';
+import { filterTable } from '../../src/engine/compile.ts';
+import type { SlotOwner } from '../../src/graph/graph.ts';
+import type { Ruleset } from '../../src/ruleset/model.ts';
+import { parseRuleset } from '../../src/ruleset/parse.ts';
+import { ownersOf } from '../harness/slots.ts';
+import type { BenchOptions } from './bench.ts';
+import { type ClassifyRuleset, formatRuleset, type RulesetShape } from './classify-rulesets.ts';
+import type { PacketRow, ProgramRow } from './classify-tables.ts';
+import {
+  decidedByRules,
+  type Expectation,
+  expectationOf,
+  expectPackets,
+  miscount,
+  type Oracle,
+  shapeOracle,
+} from './expectation.ts';
+import { FINISHES, finishesOf, tableBytes } from './finishes.ts';
+import { takeTurns } from './measure.ts';
+import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
+import { compileForBench, DEVICES, frameOf, refusalOf, SubjectPrograms } from './subject-programs.ts';
+import { TRAFFIC } from './traffic.ts';
+
+const POOL = { whole: 8192, quick: 256 } as const;
+/** Packets of the pool that are also run one by one, and how often each in one sample. */
+const SINGLES = { whole: 8, quick: 2 } as const;
+const REPEAT = { whole: 10_000, quick: 100 } as const;
+
+export interface Rows {
+  readonly packets: PacketRow[];
+  readonly programs: ProgramRow[];
+}
+
+interface Pool {
+  readonly frames: readonly Uint8Array[];
+  readonly expectation: Expectation;
+}
+
+/** A ruleset of some size, with the packets that it is measured with. */
+export class Workload {
+  readonly kind: ClassifyRuleset;
+  readonly rules: number;
+  readonly shape: RulesetShape;
+  readonly ruleset: Ruleset;
+  readonly owners: readonly SlotOwner[];
+  private readonly oracle: Oracle;
+  private readonly pools = new Map<string, Pool>();
+
+  constructor(kind: ClassifyRuleset, rules: number) {
+    this.kind = kind;
+    this.rules = rules;
+    this.shape = kind.shape(rules);
+    const { ruleset, diagnostics } = parseRuleset(formatRuleset(this.shape), { file: kind.name });
+    if (diagnostics[0] !== undefined) throw new Error(`${kind.name}: ${diagnostics[0].message}`);
+    this.ruleset = ruleset;
+    this.owners = ownersOf(filterTable(ruleset));
+    this.oracle = shapeOracle(filterTable(ruleset), this.shape);
+  }
+
+  pool(traffic: string, packets: number): Pool {
+    const known = this.pools.get(traffic);
+    if (known !== undefined) return known;
+    const { flows } = TRAFFIC.find(({ name }) => name === traffic)!;
+    // No rule of a bench asks for a device that test runs have: the packets count alike in both programs.
+    const all = flows(this.shape, packets).map((flow) => packetOf(flow, this.shape.chain, DEVICES.xdp));
+    const made = { frames: all.map(frameOf), expectation: expectationOf(this.oracle, all) };
+    this.pools.set(traffic, made);
+    return made;
+  }
+}
+
+/** Measures one program of a workload, with the finish that `finish` names; its rows join the others. */
+export function measureProgram(
+  work: Workload,
+  placement: EnforcingPlacement,
+  finish: string,
+  traffic: readonly string[],
+  options: BenchOptions,
+  rows: Rows,
+): void {
+  const head = { ruleset: work.kind.name, rules: work.rules, placement, finish };
+  const refuse = (refused: string): void => {
+    rows.programs.push({ ...head, refused });
+  };
+  const begin = performance.now();
+  const compiled = compileForBench(work.ruleset, placement, work.shape.host, FINISHES.get(finish)!);
+  const compileTime = performance.now() - begin;
+  if ('refused' in compiled) {
+    refuse(compiled.refused);
+    return;
+  }
+  const loaded = tryToLoad(placement, work.shape.chain, compiled.image);
+  if ('refused' in loaded) {
+    refuse(loaded.refused);
+    return;
+  }
+  const { programs, loadTime } = loaded;
+  const empty = new SubjectPrograms(placement, work.shape.chain);
+  try {
+    rows.programs.push({
+      ...head,
+      finishes: finishesOf(compiled.classification, work.shape.chain),
+      tableBytes: tableBytes(compiled.image),
+      kernelMemory: programs.kernelMemory,
+      instructions: programs.instructions,
+      processed: programs.processed,
+      compileTime,
+      loadTime,
+    });
+    for (const name of traffic) {
+      rows.packets.push({ ...head, traffic: name, ...measureTraffic(work, name, programs, empty, options) });
+    }
+  } catch (error) {
+    throw new Error(`${work.kind.name} of ${work.rules}, ${placement}, ${finish}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  } finally {
+    programs.close();
+    empty.close();
+  }
+}
+
+function tryToLoad(...subject: ConstructorParameters<typeof SubjectPrograms>) {
+  const begin = performance.now();
+  try {
+    const programs = new SubjectPrograms(...subject);
+    return { programs, loadTime: performance.now() - begin };
+  } catch (error) {
+    return { refused: refusalOf(error) };
+  }
+}
+
+function measureTraffic(
+  work: Workload,
+  traffic: string,
+  programs: SubjectPrograms,
+  empty: SubjectPrograms,
+  options: BenchOptions,
+): Pick<PacketRow, 'decided' | 'loop' | 'single'> {
+  const size = options.isQuick ? 'quick' : 'whole';
+  const [singles, repeat] = [SINGLES[size], REPEAT[size]];
+  const { frames, expectation } = work.pool(traffic, POOL[size]);
+  const chosen = Array.from({ length: singles }, (_, n) => Math.floor((n * frames.length) / singles));
+  programs.loadPool(frames);
+  empty.loadPool(frames);
+  const wanted = new Map<string, number>();
+  const single = (subject: SubjectPrograms): number =>
+    chosen.reduce((sum, index) => sum + subject.runSingle(frames[index]!, repeat), 0) / singles;
+  const samples = takeTurns(
+    [
+      {
+        name: 'loop',
+        sample: () => {
+          expectPackets(wanted, expectation, 1);
+          return programs.runLoop();
+        },
+      },
+      { name: 'empty loop', sample: () => empty.runLoop() },
+      {
+        name: 'single',
+        sample: () => {
+          for (const index of chosen) expectPackets(wanted, [expectation[index]!], repeat);
+          return single(programs);
+        },
+      },
+      { name: 'empty single', sample: () => single(empty) },
+    ],
+    options,
+  );
+  const wrong = miscount(work.owners, programs.takeCounts(), wanted, PACKET_LENGTH);
+  if (wrong !== undefined) throw new Error(`${traffic} traffic: ${wrong}`);
+  return {
+    decided: decidedByRules(expectation),
+    loop: { ours: samples.get('loop')!, empty: samples.get('empty loop')! },
+    single: { ours: samples.get('single')!, empty: samples.get('empty single')! },
+  };
+}
