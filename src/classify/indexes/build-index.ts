@@ -15,16 +15,20 @@ import type { FieldIndex } from './field-index.ts';
 import { buildNodes, nodesBytes, nodesShape } from './nodes.ts';
 import { buildPages, pagesBytes, pagesShape } from './pages.ts';
 
-/** Up to so many bounds are compared: as many compares cost what one load of a table costs. */
+/** Up to so many bounds are compared: as many compares cost what one load of a table costs. A table of bytes is near. */
 const MOST_BOUNDS = 8;
+const MOST_BOUNDS_OF_BYTES = 3;
 /** How many bytes of nodes cost as much as one of these. */
 const CROSS_WORTH = 1.6;
 const PAGES_WORTH = 1.25;
 
 /** Builds the index of a field whose values are cut into these runs. The same partition gives the same tables. */
 export function buildIndex(field: NumericField, partition: Partition, budget: Budget, pool: TablePool): FieldIndex {
-  if (partition.starts.length - 1 <= MOST_BOUNDS) return buildBounds(field, partition);
-  if (FIELD_MAXIMUM[field] < 1 << 16) return buildDirect(field, partition, pool);
+  const maximum = FIELD_MAXIMUM[field];
+  if (partition.starts.length - 1 <= (maximum <= 0xff ? MOST_BOUNDS_OF_BYTES : MOST_BOUNDS)) {
+    return buildBounds(field, partition);
+  }
+  if (maximum < 1 << 16) return buildDirect(field, partition, pool);
   const { classCount } = partition;
   const nodes = nodesShape(partition);
   const bytes = nodesBytes(nodes);

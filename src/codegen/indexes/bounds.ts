@@ -11,11 +11,12 @@ export function emitBounds(a: Assembler, { field, bounds, classes }: BoundsIndex
   if (bounds.length === 0) return;
   loadField(a, R1, field);
   for (const [run, bound] of bounds.entries()) {
-    // All ones where bound − 1 − value is negative.
+    // 1 where bound − 1 − value is negative. Not a mask: the verifier goes two ways from one that meets a constant.
     a.mov32(R2, bound - 1)
       .alu('sub', R2, R1)
-      .alu('arsh', R2, 63)
-      .alu('and', R2, classes[run + 1]! - classes[run]!);
-    a.alu('add', R0, R2);
+      .alu('rsh', R2, 63);
+    const difference = classes[run + 1]! - classes[run]!;
+    if (Math.abs(difference) > 1) a.alu('mul', R2, difference);
+    a.alu(difference === -1 ? 'sub' : 'add', R0, R2);
   }
 }
