@@ -4,8 +4,10 @@ import type { FilterChain } from '../base/hooks.ts';
 import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
 import type { Outcome } from '../graph/evaluate.ts';
 import type { Slot } from '../graph/graph.ts';
-import type { Classification, Edge, LinearSegment, TableSegment } from './classification.ts';
+import type { ActionList, Classification, Edge, LinearSegment, TableSegment } from './classification.ts';
+import { lookUpTuples } from './finishes/tuples-look-up.ts';
 import { lookUpIndex } from './indexes/look-up.ts';
+import { readOutcomeWord } from './outcomes.ts';
 import { readTable } from './tables.ts';
 
 /** What happens to a packet with these fields that enters at `hook`. */
@@ -21,9 +23,10 @@ export function evaluateClassification(
   let test: number | undefined;
   for (;;) {
     const segment = classification.segments[number]!;
-    const list =
-      segment.finish === 'linear' ? walkTests(segment, fields, test) : lookUp(segment, fields, classification.tables);
-    const { counters, then } = classification.lists[list]!;
+    const { counters, then } =
+      segment.finish === 'linear'
+        ? classification.lists[walkTests(segment, fields, test)]!
+        : lookUp(segment, fields, classification);
     counted.push(...counters);
     test = undefined;
     if (then.kind === 'segment') {
@@ -48,7 +51,11 @@ function walkTests(segment: LinearSegment, fields: FieldValues, start: number | 
   return edge.list;
 }
 
-function lookUp({ lookups, result, lists }: TableSegment, fields: FieldValues, tables: Uint8Array): number {
+function lookUp(
+  { lookups, result, lists: segmentLists }: TableSegment,
+  fields: FieldValues,
+  { lists, tables }: Classification,
+): ActionList {
   const variables: number[] = [];
   for (const lookup of lookups) {
     variables[lookup.into] =
@@ -56,9 +63,19 @@ function lookUp({ lookups, result, lists }: TableSegment, fields: FieldValues, t
         ? lookUpIndex(lookup.index, fields, tables)
         : readTable(tables, lookup.table, variables[lookup.rows]! * lookup.columnCount + variables[lookup.columns]!);
   }
-  const cell = variables[result.cell]!;
-  const { late } = result;
-  if (late === undefined || cell < late.from) return lists[cell]!;
-  const column = lookUpIndex(late.index, fields, tables);
-  return lists[readTable(tables, late.table, (cell - late.from) * late.columnCount + column)]!;
+  switch (result.kind) {
+    case 'dense': {
+      const { cell, late } = result;
+      const found = variables[cell]!;
+      if (late === undefined || found < late.from) return lists[segmentLists[found]!]!;
+      const column = lookUpIndex(late.index, fields, tables);
+      return lists[segmentLists[readTable(tables, late.table, (found - late.from) * late.columnCount + column)]!]!;
+    }
+    case 'tuples': {
+      const findLate = (): number => lookUpIndex(result.late!.index, fields, tables);
+      const { word, counted } = lookUpTuples(result, variables, findLate, tables);
+      const { counters, then } = readOutcomeWord(word);
+      return { counters: [...counted, ...counters], then };
+    }
+  }
 }

@@ -12,6 +12,29 @@ export const END_MASK = 7;
 export const MANY = 8;
 export const VALUE_SHIFT = 4;
 
+/** The word of one counter, or of none where the slot is −1, before an end of decision lists (`END`). */
+export function outcomeWord(slot: number, end: number): number {
+  const code = -1 - end;
+  return slot < 0 ? MANY | code : ((slot << VALUE_SHIFT) | code) >>> 0;
+}
+
+const ENDS: readonly ActionList['then'][] = [
+  { kind: 'accept' },
+  { kind: 'drop' },
+  { kind: 'undecided' },
+  { kind: 'exit', exit: 'next' },
+  { kind: 'exit', exit: 'call' },
+  { kind: 'exit', exit: 'return' },
+];
+
+/** What a word of one counter or none says. */
+export function readOutcomeWord(word: number): ActionList {
+  const value = word >>> VALUE_SHIFT;
+  if ((word & MANY) !== 0 && value !== 0) throw new Error(`outcome word ${word} has its counters in the pool`);
+  const then = ENDS[word & END_MASK]!;
+  return { counters: (word & MANY) === 0 ? [value] : [], then };
+}
+
 /** Makes outcome words; the counters of lists that do not have exactly one go to a pool that all segments share. */
 export class OutcomeWords {
   private readonly pool: number[] = [0];

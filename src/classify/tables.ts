@@ -75,6 +75,11 @@ export function readTable(tables: Uint8Array, { name, offset, width, length }: T
   }
 }
 
+/** The bytes of one table, for tables whose elements are more than one number. */
+export function tableView(tables: Uint8Array, { offset, width, length }: TableRef): DataView {
+  return new DataView(tables.buffer, tables.byteOffset + offset, width * length);
+}
+
 /** A 32-bit hash of bytes, by words where that is faster; only equal tables must agree. */
 function hashOf(bytes: Uint8Array): number {
   let hash = bytes.length;

@@ -4,7 +4,7 @@
 // broken tables lead. A class that the next step alone reads stays in R0; others go to the stack.
 
 import type { Assembler } from '../bpf/assembler.ts';
-import { R0, R1, R2, R9 } from '../bpf/instruction.ts';
+import { R0, R1, R2 } from '../bpf/instruction.ts';
 import type { Lookup, TableSegment } from '../classify/classification.ts';
 import type { Variable } from '../classify/components.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
@@ -42,9 +42,7 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
     inR0 = lookup.into;
   }
   mark(`segment ${number}: ${result.kind}`);
-  emitFinish(a, result, { ...context, inR0, scratch: lookups.length });
-  a.mov(R1, R0);
-  access.element(a, R9, segment.outcomes, R1, broken);
+  emitFinish(a, segment, { ...context, inR0, scratch: lookups.length });
   mark(`segment ${number}: outcome`);
   emitOutcome(a, number, segment, context);
 }

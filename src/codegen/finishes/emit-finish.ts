@@ -1,11 +1,16 @@
-// Any finish of a table segment as code: from classes to the number of an outcome.
+// Any finish of a table segment as code: from classes to an outcome word.
 
 import type { Field } from '../../base/predicate.ts';
 import type { Assembler } from '../../bpf/assembler.ts';
+import { R0, R1, R9 } from '../../bpf/instruction.ts';
 import type { TableSegment } from '../../classify/classification.ts';
 import type { Variable } from '../../classify/components.ts';
+import { indexedField } from '../../classify/indexes/field-index.ts';
+import { emitCountSlot } from '../actions.ts';
+import { emitIndex } from '../indexes/emit-index.ts';
 import type { SegmentContext } from '../segments.ts';
 import { emitDense } from './dense.ts';
+import { emitTuples } from './tuples.ts';
 
 export interface FinishContext extends SegmentContext {
   /** The variable of the last lookup, which is in R0, and on the stack if the finish reads others or reads it late. */
@@ -14,11 +19,29 @@ export interface FinishContext extends SegmentContext {
   readonly scratch: Variable;
 }
 
-/** R0 = number of the outcome. Clobbers R1–R5 and R9. */
-export function emitFinish(a: Assembler, result: TableSegment['result'], context: FinishContext): void {
+/** R9 = outcome word. Clobbers R0–R5. */
+export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, context: FinishContext): void {
+  const { access, undecided: broken, abi, undecidedSlot, inR0, scratch, fetchLate } = context;
   switch (result.kind) {
     case 'dense':
       emitDense(a, result, context);
+      a.mov(R1, R0);
+      access.element(a, R9, outcomes, R1, broken);
+      return;
+    case 'tuples':
+      emitTuples(a, result, {
+        inR0,
+        scratch,
+        broken,
+        count: (slot) => emitCountSlot(a, abi, slot, undecidedSlot, broken),
+        findLate: (index) => {
+          const field = indexedField(index);
+          if (fetchLate === undefined) throw new Error(`codegen: this hook cannot fetch ${field} late`);
+          fetchLate(a, field);
+          emitIndex(a, index, access, broken);
+        },
+      });
+      a.mov(R9, R0);
       return;
   }
 }
@@ -28,6 +51,8 @@ export function finishVariables(result: TableSegment['result']): readonly Variab
   switch (result.kind) {
     case 'dense':
       return [result.cell];
+    case 'tuples':
+      return result.components.flatMap(({ variable }, c) => (c === result.late?.component ? [] : [variable]));
   }
 }
 
@@ -35,6 +60,7 @@ export function finishVariables(result: TableSegment['result']): readonly Variab
 export function finishFields(result: TableSegment['result']): readonly Field[] {
   switch (result.kind) {
     case 'dense':
+    case 'tuples':
       return [];
   }
 }

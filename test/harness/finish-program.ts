@@ -1,0 +1,80 @@
+// A finish alone as an XDP program: the classes of a packet are the first bytes of its frame, 32 bits each, and what the
+// finish leaves in R0 is what the program returns. Counters are one area, without CPUs.
+
+import { Assembler, type Label } from '../../src/bpf/assembler.ts';
+import type { MapDefinition, Program } from '../../src/bpf/image.ts';
+import type { Register } from '../../src/bpf/instruction.ts';
+import { R0, R1, R2, R3, R6, R7, R8 } from '../../src/bpf/instruction.ts';
+import type { Variable } from '../../src/classify/components.ts';
+import { emitCountSlot } from '../../src/codegen/actions.ts';
+import { storeVariable, TABLE_MAP } from '../../src/codegen/table-access.ts';
+import { XDP_ABI } from '../../src/codegen/xdp.ts';
+
+/** Bytes of a frame, and what each counts as. */
+export const FRAME_SIZE = 64;
+/** What a program returns that met a broken table. */
+export const BROKEN = 0xdead;
+
+const COUNTERS = 'counters';
+
+export interface FinishProgram {
+  readonly program: Program;
+  readonly maps: readonly MapDefinition[];
+}
+
+export interface FinishEmission {
+  readonly inR0: undefined;
+  readonly scratch: Variable;
+  readonly broken: Label;
+  readonly count: (slot: Register) => void;
+}
+
+/** The program, and its maps: tables and counters of `slots` slots. */
+export function finishProgram(
+  variables: number,
+  slots: number,
+  tables: Uint8Array,
+  emit: (a: Assembler, code: FinishEmission) => void,
+): FinishProgram {
+  const a = new Assembler();
+  const broken = a.label('broken table');
+  a.from({ file: 'test', line: 1, column: 1, text: 'finish' });
+  a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
+  a.mov(R1, R2).alu('add', R1, FRAME_SIZE).jump('gt', R1, R3, broken);
+  a.mov(R8, FRAME_SIZE).loadMapValue(R7, COUNTERS);
+  for (let variable = 0; variable < variables; variable++) {
+    a.load(4, R1, R2, 4 * variable);
+    storeVariable(a, variable, R1);
+  }
+  emit(a, {
+    inR0: undefined,
+    scratch: variables,
+    broken,
+    count: (slot) => emitCountSlot(a, XDP_ABI, slot, slots, broken),
+  });
+  a.exit();
+  a.bind(broken).mov(R0, BROKEN).exit();
+  const maps: MapDefinition[] = [
+    { name: TABLE_MAP, type: 'array', valueSize: tables.length, maxEntries: 1, mmapable: false, contents: tables },
+    { name: COUNTERS, type: 'array', valueSize: slots * 16, maxEntries: 1, mmapable: true },
+  ];
+  return { program: { name: 'finish', type: 'xdp', ...a.finish() }, maps };
+}
+
+/** A frame that has a packet's classes. */
+export function classFrame(classes: readonly number[]): Uint8Array {
+  const frame = new Uint8Array(FRAME_SIZE);
+  frame.set(new Uint8Array(Uint32Array.from(classes).buffer));
+  return frame;
+}
+
+/** Packets counted, by slot, where there are any. */
+export function countsOf(counters: Uint8Array): ReadonlyMap<number, number> {
+  const view = new DataView(counters.buffer, counters.byteOffset, counters.byteLength);
+  const counts = new Map<number, number>();
+  for (let slot = 0; slot * 16 < counters.length; slot++) {
+    const packets = Number(view.getBigUint64(slot * 16, true));
+    if (packets > 0) counts.set(slot, packets);
+  }
+  return counts;
+}
