@@ -146,19 +146,20 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
   const source = readSource(file, context);
   return withEngine(config, context, (engine) =>
     engine.withLock(options.wait ?? config.wait, () => {
-      const before = engine.current('ipv4', 'nothing')?.ruleset;
+      const before = engine.basis('ipv4', 'nothing');
       const { ruleset, diagnostics } = parseRuleset(source.text, {
         file: source.file,
         names: commandNames(context),
-        ...(before && { existing: before }),
+        ...(before && { existing: before.ruleset }),
       });
       if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
-      if (isUnchanged(ruleset, before)) throw noTable(source);
+      if (isUnchanged(ruleset, before?.ruleset)) throw noTable(source);
       const where = whereToEnforce(config, context.kernel, options.device);
       const request: ApplyRequest = { ruleset, source, before, counters: 'carry', ...where };
       const result = options.test ? engine.verify(request) : engine.apply(request);
       if (!result.ok) return refuse(result.diagnostics, source, options, context);
-      const { generation, notes, warnings } = result;
+      const { generation, warnings } = result;
+      const notes = [...result.notes, ...(options.test ? [] : engine.settle())];
       printWarnings('bpfilter', warnings, context);
       if (options.json) {
         const { placement, mode, devices, allowInexact } = where;
@@ -167,7 +168,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
           devices: [...devices],
           allowInexact: [...allowInexact],
           diagnostics: result.diagnostics.map(diagnosticData),
-          notes: [...notes],
+          notes,
           warnings: [...warnings],
         });
       } else {

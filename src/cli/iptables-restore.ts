@@ -3,11 +3,13 @@
 // The whole file is read, compiled and verified by the kernel before anything changes. In contrast to iptables, every
 // mistake is told, not the first alone, and a mistake in one table keeps the others from being committed too.
 
+import type { TableName } from '../base/hooks.ts';
 import type { ApplyRequest, Engine } from '../engine/types.ts';
 import { describeRule } from '../ruleset/list.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { systemNames } from '../ruleset/names.ts';
 import { type ParseObserver, parseRuleset } from '../ruleset/parse.ts';
+import { isTable } from '../ruleset/tables.ts';
 import { CommandError, EXIT, parseSeconds, refuseFile } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
@@ -72,14 +74,16 @@ export function restore(words: readonly string[], context: Context, program: Pro
   return withEngine(config, context, (engine) => {
     const enforce = () => {
       const { noflush } = options;
-      const before = engine.current(program.family, noflush ? 'throw' : 'nothing')?.ruleset;
-      const ruleset = read(whole, before, options, context, program);
-      const unchanged = ruleset.tables.every((table) => before?.tables.includes(table));
+      const replaced = noflush || options.verbose ? undefined : tablesIn(whole, options.table);
+      const before = engine.basis(program.family, noflush ? 'throw' : 'nothing', replaced);
+      const ruleset = read(whole, before?.ruleset, options, context, program);
+      const unchanged = ruleset.tables.every((table) => before?.ruleset.tables.includes(table));
       if (unchanged) return EXIT.ok;
       const where = whereToEnforce(config, context.kernel);
-      const source = { file: options.file ?? '<stdin>', text: whole };
-      const request: ApplyRequest = { ruleset, source, before, ...counting(noflush, ruleset, before), ...where };
-      return hand(request, engine, options, context, program);
+      const source = { file: options.file ?? '<stdin>' };
+      const counters = counting(noflush, ruleset, before?.ruleset);
+      const request: ApplyRequest = { ruleset, source, before, counters, ...where };
+      return hand(request, whole, engine, options, context, program);
     };
     return engine.withLock(options.wait ?? config.wait, enforce);
   });
@@ -126,21 +130,29 @@ function narrator(context: Context, { family }: Program, noflush: boolean): Pars
  * A restore begins with the counters that it sets; with -n, the rules that were there before go on counting. Tables
  * that the file does not have keep theirs.
  */
-function counting(
-  noflush: boolean,
-  ruleset: Ruleset,
-  before: Ruleset | undefined,
-): Pick<ApplyRequest, 'counters' | 'kept'> {
+function counting(noflush: boolean, ruleset: Ruleset, before: Ruleset | undefined): ApplyRequest['counters'] {
   // What counts goes on to count while the ruleset is compiled.
-  if (!noflush && enforcedTable(ruleset) !== enforcedTable(before)) return { counters: 'ruleset' };
-  const rules = before?.tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
-  return { counters: 'carry', kept: new Set(rules) };
+  return !noflush && enforcedTable(ruleset) !== enforcedTable(before) ? 'ruleset' : 'kept';
 }
 
-function hand(request: ApplyRequest, engine: Engine, options: Options, context: Context, program: Program): number {
+/** The tables that a file has, or the one of them that is to be taken: of what is there, their rules need not be read. */
+function tablesIn(text: string, only: string | undefined): ReadonlySet<TableName> {
+  const names = Array.from(text.matchAll(/^\*\s*(\S+)/gm), ([, name]) => name!);
+  return new Set(names.filter(isTable).filter((name) => only === undefined || name === only));
+}
+
+function hand(
+  request: ApplyRequest,
+  whole: string,
+  engine: Engine,
+  options: Options,
+  context: Context,
+  program: Program,
+): number {
   const result = options.test === 'verify' ? engine.verify(request) : engine.apply(request);
-  if (!result.ok) throw refuseFile(result.diagnostics, request.source.text, `${program.name}-restore`);
-  if (options.verbose) for (const note of result.notes) context.print(`${note}\n`);
+  if (!result.ok) throw refuseFile(result.diagnostics, whole, `${program.name}-restore`);
+  const notes = options.test === 'verify' ? result.notes : [...result.notes, ...engine.settle()];
+  if (options.verbose) for (const note of notes) context.print(`${note}\n`);
   for (const warning of result.warnings) context.printError(`${commandName(program, 'restore')}: ${warning}\n`);
   return EXIT.ok;
 }

@@ -46,7 +46,7 @@ export function iptables(words: readonly string[], context: Context, program: Pr
     case 'findings':
       throw problemOf(result.findings[0]!, program);
     case 'command':
-      return run(result.command, words, context, program);
+      return run(result.command, context, program);
   }
 }
 
@@ -56,13 +56,13 @@ function problemOf({ code, message }: Pick<Diagnostic, 'code' | 'message'>, { na
   return parameterProblem(name, message);
 }
 
-function run(command: Command, words: readonly string[], context: Context, program: Program): number {
+function run(command: Command, context: Context, program: Program): number {
   const { manner, names } = command;
   for (const note of manner.notes) context.printError(`${note}\n`);
   const config = loadConfig(context.environment);
   return withEngine(config, context, (engine) => {
     const table = checkTableName(command.table, program);
-    const work = () => new Session(engine, config, context, program, table, words).run(command);
+    const work = () => new Session(engine, config, context, program, table, names).run(command);
     if ([...names].every((name) => name === 'list' || name === 'list-rules')) return work();
     const wait = manner.wait === undefined ? config.wait : manner.wait < 0 ? Number.POSITIVE_INFINITY : manner.wait;
     return engine.withLock(wait, work);
@@ -98,7 +98,6 @@ class Session {
   private readonly config: Config;
   private readonly context: Context;
   private readonly program: Program;
-  private readonly words: readonly string[];
   private readonly current: Current | undefined;
   private readonly table: Table;
 
@@ -108,14 +107,14 @@ class Session {
     context: Context,
     program: Program,
     table: TableName,
-    words: readonly string[],
+    names: Command['names'],
   ) {
     this.engine = engine;
     this.config = config;
     this.context = context;
     this.program = program;
-    this.words = words;
-    this.current = engine.current(program.family);
+    const isCounted = names.has('list') || names.has('list-rules') || names.has('zero');
+    this.current = isCounted ? engine.current(program.family) : engine.basis(program.family);
     const found = this.current?.ruleset.tables.find(({ name }) => name === table);
     this.table = found ?? emptyTable(table, SPAN);
   }
@@ -221,15 +220,13 @@ class Session {
     const { current, program, context, config, engine } = this;
     const before = current?.ruleset;
     const ruleset = withTable(before ?? { family: program.family, tables: [] }, table);
-    const kept = new Set(before?.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules)));
     const where = current ?? whereToEnforce(config, context.kernel);
     const { placement, devices, mode, allowInexact } = where;
     const source = {
       file: `${program.name} -${[...command.names].map((name) => COMMAND_LETTERS[name]).join('')}`,
-      text: this.words.join(' '),
     };
-    const request = { ruleset, source, before, kept, placement, devices, mode, allowInexact };
-    const result = engine.apply({ ...request, counters: 'carry' });
+    const request = { ruleset, source, before: current, placement, devices, mode, allowInexact };
+    const result = engine.apply({ ...request, counters: 'kept' });
     if (!result.ok) {
       const lines = result.diagnostics.map(({ code, message, hint }) => {
         const remedy = hint === undefined ? '' : `${program.name}: hint: ${hint}\n`;
@@ -239,6 +236,7 @@ class Session {
       const isParameter = first !== undefined && DIAGNOSTICS[first.code].form === 'parameter';
       throw new CommandError(lines.join(''), isParameter ? EXIT.parameter : EXIT.other);
     }
+    engine.settle();
     printWarnings(program.name, result.warnings, context);
   }
 }

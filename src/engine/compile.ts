@@ -6,8 +6,10 @@ import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classify } from '../classify/linear.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
-import { buildGraph } from '../graph/build.ts';
+import { graphOf } from '../graph/build.ts';
+import { Meanings } from '../graph/chains.ts';
 import type { Graph } from '../graph/graph.ts';
+import { type SlotPlan, sequentialSlots, slotOwners } from '../graph/slots.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
@@ -26,6 +28,8 @@ export interface CompileOptions {
   readonly file: string;
   /** What was in force: tables and rules of it do not come from that text. */
   readonly before?: Ruleset | undefined;
+  /** The counters of the filter table's rules; numbered from 0 if absent. */
+  readonly plan?: SlotPlan;
   readonly passes?: PassOptions;
 }
 
@@ -45,9 +49,11 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
   if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
   const table = filterTable(ruleset);
   const hidden = hiddenFields(placement);
+  const { plan = sequentialSlots(table) } = options;
+  const chains = new Meanings().chains(table, plan);
   let graph: Graph;
   try {
-    graph = runPasses(buildGraph(table), { ...options.passes, hidden });
+    graph = runPasses(graphOf(chains, slotOwners(table, plan)), { ...options.passes, hidden });
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
@@ -61,7 +67,7 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
   const classification = classify(graph);
   const image = compileImage({
     classification,
-    capacity: graph.slots.length,
+    capacity: plan.capacity,
     ownerOf: (slot) => graph.slots[slot]!,
     placement,
     features,

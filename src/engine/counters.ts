@@ -1,27 +1,34 @@
 // Counters: what programs counted, less a base.
 //
 // Only programs write to counter maps, so a count is never lost to a race. Setting counters (`-Z`, `-c`, a restore)
-// moves the base that readers subtract. A generation that replaces another counts into a map of its own; what the old
-// one counted is carried over rule by rule. It can be read for good only once no packet is in the old programs any
-// more; until then (`carry` of the stored row) a reader adds the old generation's values by itself.
+// moves the base that readers subtract. A generation that was edited into another shares its counter map with it: a rule
+// that stays has the same slot in both, so that nothing has to be carried over, and slots of rules that go are given
+// to nobody while the map lasts. A generation with a map of its own takes over what the old one counted, rule by rule.
+// That can be read for good only once no packet is in the old programs any more; until then (`carry` of the stored map) a
+// reader adds the old map's values by itself.
+//
+// Counters are 64 bits wide, and so is the arithmetic: what overflows wraps around, as in the kernel.
 
-import { addCounters, type Counters, subtractCounters, ZERO } from '../base/counters.ts';
+import { addCounters, type Counters, ZERO } from '../base/counters.ts';
 import { areaSize, type Manifest, SLOT_SIZE } from '../codegen/manifest.ts';
-import type { SlotOwner } from '../graph/graph.ts';
-import type { Generation } from '../store/store.ts';
+import type { CounterMap } from '../store/store.ts';
 
-/** Gives the first `size` bytes of a generation's counter map, or `undefined` where the kernel no longer has it. */
-export type MapReader = (generation: number, map: string, size: number) => Uint8Array | undefined;
+/** What must be known of a counter map to read it. */
+export type CounterLayout = Pick<Manifest, 'capacity' | 'possibleCpus' | 'banks'>;
+
+/** Gives the first `size` bytes of a counter map's bank, or `undefined` where the kernel no longer has it. */
+export type MapReader = (counterMap: number, bank: string, size: number) => Uint8Array | undefined;
 
 /** Sums all CPUs' areas of all banks: one entry per slot, and a last one for undecided packets. */
-export function readSlots(generation: number, manifest: Manifest, read: MapReader): Counters[] {
-  const total: Counters[] = new Array(manifest.capacity + 1).fill(ZERO);
-  const area = areaSize(manifest.capacity);
-  for (const { map } of manifest.banks) {
-    const value = read(generation, map, area * manifest.possibleCpus);
+export function readSlots(counterMap: number, layout: CounterLayout, read: MapReader): Counters[] {
+  const { capacity, possibleCpus, banks } = layout;
+  const total: Counters[] = new Array(capacity + 1).fill(ZERO);
+  const area = areaSize(capacity);
+  for (const { map } of banks) {
+    const value = read(counterMap, map, area * possibleCpus);
     if (value === undefined) continue;
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    for (let cpu = 0; cpu < manifest.possibleCpus; cpu++) {
+    for (let cpu = 0; cpu < possibleCpus; cpu++) {
       for (const [slot, sum] of total.entries()) {
         const at = cpu * area + slot * SLOT_SIZE;
         const packets = view.getBigUint64(at, true);
@@ -35,47 +42,45 @@ export function readSlots(generation: number, manifest: Manifest, read: MapReade
 
 /** What a reader shows for each slot: counted, less base, plus what is still to be carried over. */
 export function shownCounters(
-  row: Generation,
+  map: CounterMap,
   read: MapReader,
-  lookUp: (generation: number) => Generation | undefined,
+  lookUp: (counterMap: number) => CounterMap | undefined,
 ): Counters[] {
-  const counted = readSlots(row.id, row.manifest as Manifest, read);
-  const shown = counted.map((c, slot) => subtractCounters(c, row.counterBase[slot] ?? ZERO));
-  const old = row.carry === undefined ? undefined : lookUp(row.carry.from);
-  if (row.carry === undefined || old === undefined) return shown;
+  const counted = readSlots(map.id, map.layout as CounterLayout, read);
+  const shown = counted.map((c, slot) => lessBase(c, map.base, slot));
+  const old = map.carry === undefined ? undefined : lookUp(map.carry.from);
+  if (map.carry === undefined || old === undefined) return shown;
   const before = shownCounters(old, read, lookUp);
   return shown.map((c, slot) => {
-    const from = row.carry!.slots[slot] ?? -1;
+    const from = map.carry!.slots[slot] ?? -1;
     return from < 0 ? c : addCounters(c, before[from]!);
   });
 }
 
-/** The base that makes a reader show `wanted` for slots that have counted `counted`. */
-export function baseFor(counted: readonly Counters[], wanted: readonly Counters[]): Counters[] {
-  return counted.map((c, slot) => subtractCounters(c, wanted[slot] ?? ZERO));
+function lessBase(counted: Counters, base: BigInt64Array, slot: number): Counters {
+  const packets = base[2 * slot] ?? 0n;
+  const bytes = base[2 * slot + 1] ?? 0n;
+  if (packets === 0n && bytes === 0n) return counted;
+  return { packets: BigInt.asUintN(64, counted.packets - packets), bytes: BigInt.asUintN(64, counted.bytes - bytes) };
 }
 
-/**
- * For each slot of the new generation the slot of the same rule in the old one, or −1. A rule stays the same if its
- * chain and its text do; of several equal rules of a chain the first answers to the first, and so on. Slots that
- * `isNew` stay out of it.
- */
-export function matchSlots(
-  before: readonly SlotOwner[],
-  after: readonly SlotOwner[],
-  isNew: (slot: number) => boolean = () => false,
-): number[] {
-  const free = new Map<string, number[]>();
-  for (const [slot, owner] of before.entries()) {
-    const key = identity(owner);
-    const slots = free.get(key);
-    if (slots === undefined) free.set(key, [slot]);
-    else slots.push(slot);
-  }
-  for (const slots of free.values()) slots.reverse();
-  return after.map((owner, slot) => (isNew(slot) ? -1 : (free.get(identity(owner))?.pop() ?? -1)));
+/** A base for so many slots, and one more: a reader shows what was counted. */
+export function emptyBase(capacity: number): BigInt64Array {
+  return new BigInt64Array(2 * (capacity + 1));
 }
 
-function identity(owner: SlotOwner): string {
-  return owner.kind === 'policy' ? `policy ${owner.chain}` : `rule ${owner.chain} ${owner.text}`;
+/** Makes a reader show `wanted` for a slot that has counted `counted`. Returns whether that changes the base. */
+export function setBase(base: BigInt64Array, slot: number, counted: Counters, wanted: Counters): boolean {
+  const packets = BigInt.asIntN(64, counted.packets - wanted.packets);
+  const bytes = BigInt.asIntN(64, counted.bytes - wanted.bytes);
+  if (base[2 * slot] === packets && base[2 * slot + 1] === bytes) return false;
+  base[2 * slot] = packets;
+  base[2 * slot + 1] = bytes;
+  return true;
+}
+
+/** Makes a reader show so much more, or with a negative sign less, for a slot. */
+export function moveBase(base: BigInt64Array, slot: number, { packets, bytes }: Counters, sign: 1n | -1n): void {
+  base[2 * slot] = BigInt.asIntN(64, base[2 * slot]! - sign * packets);
+  base[2 * slot + 1] = BigInt.asIntN(64, base[2 * slot + 1]! - sign * bytes);
 }

@@ -5,29 +5,31 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { addCounters, type Counters, ZERO } from '../base/counters.ts';
+import { type Counters, ZERO } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
-import type { EnforcingPlacement } from '../base/hooks.ts';
+import type { TableName } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
-import { sequentialSlots, slotOwners } from '../graph/slots.ts';
+import type { SlotPlan } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
-import { printRuleset } from '../ruleset/print.ts';
+import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
-import { type Generation, Store } from '../store/store.ts';
+import { Store } from '../store/store.ts';
 import { compileRuleset, filterTable } from './compile.ts';
-import { baseFor, matchSlots, readSlots, shownCounters } from './counters.ts';
+import { type CounterLayout, moveBase, readSlots, setBase, shownCounters } from './counters.ts';
 import { chooseMode, unfitness } from './devices.ts';
-import { finish, flip, mapReader, type StoredRequest } from './flip.ts';
+import { finish, flip, mapReader, unfinished } from './flip.ts';
+import { type CounterPlan, countersFor, type EnforceRequest, rowFor } from './generation-row.ts';
+import { InForce, readGeneration } from './in-force.ts';
 import { Installation, InstallationError, removeInstallation } from './installation.ts';
 import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './kept.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
-import { perChain, rulesBySlot, type StoredManifest, writtenCounters } from './slots.ts';
+import { extendPlan, inheritSlots, perChain, roomyPlan } from './slots.ts';
 import { describeStatus } from './status.ts';
-import { readStored, StoredTextError } from './stored-text.ts';
+import { StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
 
@@ -47,6 +49,8 @@ class NamespaceEngine implements Engine {
   private openStore: Store | undefined;
   private openInstallation: Installation | undefined;
   private locked = false;
+  /** The generation that was looked at last. */
+  private known: InForce | undefined;
 
   constructor(directories: Directories, kernel: Kernel) {
     this.directories = directories;
@@ -83,14 +87,35 @@ class NamespaceEngine implements Engine {
     const compiled = this.compile(enforced);
     if (!compiled.ok) return compiled;
     const result = { ok: true as const, generation: 0, diagnostics: [], notes, warnings: [] };
-    return this.withImage(enforced, compiled.image, () => result);
+    return this.withImage(enforced, compiled.image, new Map(), () => result);
   }
 
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
+    return this.look(family, ifLost, (found, shown) => {
+      const ruleset = found.ruleset(this.store()!, family);
+      return withCounters(ruleset, ENFORCED_TABLE, perChain(found.plan, shown()));
+    });
+  }
+
+  basis(
+    family: Family,
+    ifLost: 'throw' | 'nothing' = 'throw',
+    replaced: ReadonlySet<TableName> = new Set(),
+  ): Current | undefined {
+    return this.look(family, ifLost, (found) => found.outline(this.store()!, family, replaced), replaced);
+  }
+
+  /** What is there: `read` gives the ruleset of what is in force. */
+  private look(
+    family: Family,
+    ifLost: 'throw' | 'nothing',
+    read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
+    replaced?: ReadonlySet<TableName>,
+  ): Current | undefined {
     if (family === 'ipv4' && ifLost === 'nothing' && this.lost() !== undefined) return undefined;
     try {
       for (;;) {
-        const found = this.enforcedNow(family) ?? this.keptNow(family);
+        const found = this.enforcedNow(family, read) ?? this.keptNow(family, replaced);
         // What was kept may have been brought into force in between.
         if (found !== undefined || !this.isEnforced(family)) return found;
       }
@@ -101,8 +126,7 @@ class NamespaceEngine implements Engine {
   }
 
   counters(family: Family): TableCounters {
-    const enforced =
-      family === 'ipv4' ? this.inForce((row, shown) => perChain(row.manifest as StoredManifest, shown)) : undefined;
+    const enforced = family === 'ipv4' ? this.inForce((found, shown) => perChain(found.plan, shown())) : undefined;
     if (enforced !== undefined) return enforced;
     const kept = this.store()?.kept(family);
     const filter = kept && readKept(kept, family).tables.find(({ name }) => name === ENFORCED_TABLE);
@@ -132,8 +156,8 @@ class NamespaceEngine implements Engine {
 
   status(): Status {
     const lost = this.lost();
-    const [row, undecided] =
-      (lost === undefined ? this.inForce((r, shown) => [r, shown.at(-1)!] as const) : undefined) ?? [];
+    const [found, undecided] =
+      (lost === undefined ? this.inForce((each, shown) => [each, shown().at(-1)!] as const) : undefined) ?? [];
     return describeStatus({
       kernel: this.kernel,
       directories: this.directories,
@@ -141,9 +165,9 @@ class NamespaceEngine implements Engine {
       pins: this.pins,
       installation: this.installation(),
       lost,
-      row,
+      found,
       undecided: undecided ?? ZERO,
-      kept: (family) => (this.isEnforced(family) ? undefined : this.current(family)?.ruleset),
+      kept: (family) => (this.isEnforced(family) ? undefined : this.basis(family)?.ruleset),
     });
   }
 
@@ -152,29 +176,83 @@ class NamespaceEngine implements Engine {
     this.openStore?.close();
   }
 
-  private enforce(request: EnforceRequest): ApplyResult {
-    const devices = this.chooseDevices(request);
-    const compiled = this.compile(request);
-    if (!compiled.ok) return compiled;
-    const { image } = compiled;
-    return this.withImage(request, image, (programs, counterMaps) => {
-      const store = this.storeForChange();
-      this.kernel.openPinDirectory(this.directories.run);
-      this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
-      const context = { kernel: this.kernel, store, installation: this.openInstallation };
-      finish(context);
-      const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
-      const row = this.rowFor(request, ifindexes, image, store.generation(context.installation.generation));
-      const { generation, unfinished } = flip(context, { programs, counterMaps, devices: devices.chosen, row });
-      const notes = unfinished === undefined ? devices.notes : [...devices.notes, unfinished];
-      return { ok: true, generation, diagnostics: [], notes, warnings: [] };
-    });
+  settle(): readonly string[] {
+    this.requireLock();
+    const installation = this.installation();
+    const store = this.store();
+    if (installation === undefined || store === undefined) return [];
+    try {
+      finish({ kernel: this.kernel, store, installation });
+      return [];
+    } catch (error) {
+      return [unfinished(error)];
+    }
   }
 
-  private keep({ ruleset, source, counters, kept }: ApplyRequest): ApplyResult {
+  private enforce(request: EnforceRequest): ApplyResult {
+    const devices = this.chooseDevices(request);
+    const counting = this.planCounters(request);
+    try {
+      const compiled = this.compile(request, counting.plan);
+      if (!compiled.ok) return compiled;
+      const { image } = compiled;
+      return this.withImage(request, image, counting.shared, (programs, counterMaps) => {
+        const store = this.storeForChange();
+        this.kernel.openPinDirectory(this.directories.run);
+        this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
+        const context = { kernel: this.kernel, store, installation: this.openInstallation };
+        finish(context);
+        const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
+        const row = rowFor(request, ifindexes, image, counting.plan);
+        const counters = countersFor(request, image.manifest, counting, store);
+        const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
+        const { generation } = flipped;
+        this.known = new InForce(store.generation(generation)!, image.manifest, counting.plan, request.ruleset);
+        const notes = flipped.unfinished === undefined ? devices.notes : [...devices.notes, flipped.unfinished];
+        return { ok: true, generation, diagnostics: [], notes, warnings: [] };
+      });
+    } finally {
+      for (const map of counting.shared.values()) this.kernel.close(map);
+    }
+  }
+
+  /** Which counters the rules of a request will have: where they can, those that they have now. */
+  private planCounters(request: EnforceRequest): CounterPlan {
+    const table = filterTable(request.ruleset);
+    const none = new Map<string, Descriptor>();
+    const found = request.counters === 'ruleset' ? undefined : this.found();
+    const before = found && (request.before ?? this.basis('ipv4', 'nothing'));
+    if (found === undefined || before === undefined) return { plan: roomyPlan(table), shared: none };
+    if (before.generation !== found.id) throw new Error('engine: the ruleset was made from one that is not in force');
+    const slotted = { table: filterTable(before.ruleset), plan: found.plan };
+    const inherited = inheritSlots(slotted, table, request.counters === 'kept' ? 'object' : 'text');
+    const { counterMap, layout } = found;
+    const isAlike =
+      found.request.placement === request.placement && layout.possibleCpus === this.kernel.features().possibleCpus;
+    const plan = isAlike ? extendPlan(inherited, table, found.plan) : undefined;
+    const shared = plan && this.openCounters(counterMap, layout);
+    return plan !== undefined && shared !== undefined
+      ? { plan, inherited, from: counterMap, shared }
+      : { plan: roomyPlan(table), inherited, from: counterMap, shared: none };
+  }
+
+  /** The banks of a counter map in use; `undefined` where the kernel has lost one. */
+  private openCounters(counterMap: number, { banks }: CounterLayout): Map<string, Descriptor> | undefined {
+    const open = new Map<string, Descriptor>();
+    for (const { map } of banks) {
+      const descriptor = this.installation()?.openCounters(counterMap, map);
+      if (descriptor !== undefined) open.set(map, descriptor);
+    }
+    if (open.size === banks.length) return open;
+    for (const descriptor of open.values()) this.kernel.close(descriptor);
+    return undefined;
+  }
+
+  private keep({ ruleset, source, counters, before: madeFrom }: ApplyRequest): ApplyResult {
     const { family } = ruleset;
     const wasEnforced = this.isEnforced(family);
     const store = this.storeForChange();
+    const kept = counters === 'kept' ? new Set(madeFrom?.ruleset.tables.flatMap(rulesOf)) : undefined;
     // Nothing counts at placement `none`: rules that were there have the counters that they were read with.
     const isExact = counters === 'ruleset' || (kept !== undefined && !wasEnforced);
     const before = isExact ? undefined : this.current(family, 'nothing')?.ruleset;
@@ -194,57 +272,37 @@ class NamespaceEngine implements Engine {
     for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);
   }
 
-  private compile(request: EnforceRequest) {
+  private compile(request: EnforceRequest, plan?: SlotPlan) {
     const { placement, allowInexact, source, before } = request;
     const { kernel } = this;
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
-    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file, before };
-    return compileRuleset(request.ruleset, options);
+    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
+    return compileRuleset(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
   private withImage(
     request: EnforceRequest,
     image: Image,
-    work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, maps: ReadonlyMap<string, Descriptor>) => ApplyResult,
+    shared: ReadonlyMap<string, Descriptor>,
+    work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, counters: ReadonlyMap<string, Descriptor>) => ApplyResult,
   ): ApplyResult {
-    const maps = new Map<string, Descriptor>();
+    const made = new Map<string, Descriptor>();
     const programs = new Map<DispatchPoint, Descriptor>();
     try {
-      for (const definition of image.maps) maps.set(definition.name, this.kernel.createMap(definition));
+      for (const definition of image.maps) {
+        if (!shared.has(definition.name)) made.set(definition.name, this.kernel.createMap(definition));
+      }
+      const maps = new Map([...shared, ...made]);
       for (const { point, program } of image.programs) programs.set(point, this.kernel.loadProgram(program, maps));
-      return work(programs, maps);
+      const banks = new Set(image.manifest.banks.map(({ map }) => map));
+      return work(programs, new Map([...made].filter(([name]) => banks.has(name))));
     } catch (error) {
       if (error instanceof VerifierError && error.isTooLarge) return tooLarge(error, request.source.file);
       throw error;
     } finally {
-      for (const object of [...programs.values(), ...maps.values()]) this.kernel.close(object);
+      for (const object of [...programs.values(), ...made.values()]) this.kernel.close(object);
     }
-  }
-
-  /** The store's row of a new generation, with the counters it starts from. */
-  private rowFor(request: EnforceRequest, ifindexes: readonly number[], image: Image, before: Generation | undefined) {
-    const { ruleset, source, placement, devices, mode, allowInexact } = request;
-    const slots = slotOwners(filterTable(ruleset), sequentialSlots(filterTable(ruleset)));
-    const manifest: StoredManifest = { ...image.manifest, slots };
-    const rules = rulesBySlot(ruleset, manifest);
-    const isNew = (slot: number) => rules[slot] !== undefined && request.kept?.has(rules[slot]) === false;
-    const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
-    const carry =
-      request.counters === 'carry' && before !== undefined
-        ? { from: before.id, slots: [...matchSlots((before.manifest as StoredManifest).slots, slots, isNew), -1] }
-        : undefined;
-    const written = writtenCounters(ruleset, manifest);
-    const wanted = written.map((c, slot) => ((carry?.slots[slot] ?? -1) < 0 ? c : ZERO));
-    return {
-      sourceFile: source.file,
-      sourceText: source.text,
-      text: printRuleset(ruleset, { counters: false }),
-      request: stored,
-      manifest,
-      counterBase: baseFor(new Array(slots.length + 1).fill(ZERO), wanted),
-      ...(carry === undefined ? {} : { carry }),
-    };
   }
 
   private chooseDevices(request: EnforceRequest): { chosen: ChosenDevice[]; notes: string[] } {
@@ -271,22 +329,24 @@ class NamespaceEngine implements Engine {
     return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
   }
 
-  private enforcedNow(family: Family): Current | undefined {
+  private enforcedNow(
+    family: Family,
+    read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
+  ): Current | undefined {
     if (family !== 'ipv4') return undefined;
-    return this.inForce((row, shown) => {
-      const { placement, ifindexes, mode, allowInexact } = row.request as StoredRequest;
+    return this.inForce((found, shown) => {
+      const { placement, ifindexes, mode, allowInexact } = found.request;
       // By what they are called now, those that are still there.
-      const devices = this.kernel.devices().flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
-      const stored = readStored(row.text, row.sourceFile, family);
-      const ruleset = withCounters(stored, ENFORCED_TABLE, perChain(row.manifest as StoredManifest, shown));
-      return { generation: row.id, ruleset, placement, devices, mode, allowInexact };
+      const present = ifindexes.length === 0 ? [] : this.kernel.devices();
+      const devices = present.flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
+      return { generation: found.id, ruleset: read(found, shown), placement, devices, mode, allowInexact };
     });
   }
 
-  private keptNow(family: Family): Current | undefined {
+  private keptNow(family: Family, replaced?: ReadonlySet<TableName>): Current | undefined {
     const kept = this.store()?.kept(family);
     if (kept === undefined) return undefined;
-    const ruleset = readKept(kept, family);
+    const ruleset = readKept(kept, family, replaced);
     return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
@@ -295,49 +355,73 @@ class NamespaceEngine implements Engine {
     const store = this.store();
     if (installation === undefined || store === undefined) return;
     finish({ kernel: this.kernel, store, installation });
-    const row = store.generation(installation.generation);
-    if (row === undefined) return;
-    const manifest = row.manifest as StoredManifest;
-    const counted = readSlots(row.id, manifest, mapReader(installation));
-    const base = counted.map((c, slot) => {
-      const before = row.counterBase[slot] ?? ZERO;
-      const owner = manifest.slots[slot];
-      const selected =
-        chain === undefined ||
-        (owner?.chain === chain && (rule === undefined || (owner.kind === 'rule' && owner.index === rule - 1)));
-      if (!selected) return before;
-      if (shown === undefined || owner === undefined) return c;
-      const { policy, rules = [] } = shown.get(owner.chain) ?? {};
-      return addCounters(before, (owner.kind === 'policy' ? policy : rules[owner.index]) ?? ZERO);
-    });
-    store.setCounterBase(row.id, base, { foldCarry: false });
+    const found = this.found();
+    const map = found && store.counterMap(found.counterMap);
+    if (found === undefined || map === undefined) return;
+    const counted = readSlots(map.id, found.layout, mapReader(installation));
+    const zero = (slot: number, seen: Counters | undefined): void => {
+      if (shown === undefined) setBase(map.base, slot, counted[slot]!, ZERO);
+      else moveBase(map.base, slot, seen ?? ZERO, -1n);
+    };
+    for (const { chain: name, rules, policy } of found.plan.chains) {
+      if (chain !== undefined && name !== chain) continue;
+      const seen = shown?.get(name);
+      for (const [index, slot] of rules.entries()) {
+        if (rule === undefined || index === rule - 1) zero(slot, seen?.rules[index]);
+      }
+      if (policy >= 0 && rule === undefined) zero(policy, seen?.policy);
+    }
+    if (chain === undefined) setBase(map.base, found.plan.capacity, counted.at(-1)!, ZERO);
+    store.setCounterBase(map.id, map.base, { foldCarry: false });
   }
 
-  /** Calls `work` with the generation in force and its counters of this moment. */
-  private inForce<T>(work: (row: Generation, shown: readonly Counters[]) => T): T | undefined {
+  /** Calls `work` with the generation in force, and how to read its counters of this moment. */
+  private inForce<T>(work: (found: InForce, shown: () => readonly Counters[]) => T): T | undefined {
     const installation = this.installation();
     if (installation === undefined) return undefined;
     for (;;) {
       const word = installation.generation;
       if (word === 0) return undefined;
+      const found = this.found();
       const store = this.store();
-      const named = store?.generation(word);
-      if (store === undefined || named === undefined) {
+      if (store === undefined || found === undefined) {
+        if (installation.generation !== word) continue;
         throw new InstallationError(this.lost() ?? 'the rules in force changed while they were read');
       }
-      const row = store.generation((named.request as StoredRequest).transitionTo ?? word) ?? named;
-      const shown = shownCounters(row, mapReader(installation), (id) => store.generation(id));
-      // A writer may have carried counters over while they were read.
-      const isSame = store.generation(row.id)?.carry === undefined || row.carry !== undefined;
-      const wasWhole = row.carry === undefined || store.generation(row.id)?.carry !== undefined;
-      if (installation.generation === word && isSame && wasWhole) return work(row, shown);
+      let isSame = true;
+      const shown = (): readonly Counters[] => {
+        const map = store.counterMap(found.counterMap);
+        if (map === undefined) throw new InstallationError('the rules in force changed while they were read');
+        const counters = shownCounters(map, mapReader(installation), (id) => store.counterMap(id));
+        // A writer may have carried counters over while they were read.
+        isSame = store.isCarrying(map.id) === (map.carry !== undefined);
+        return counters;
+      };
+      const result = work(found, shown);
+      if (installation.generation === word && isSame) return result;
     }
+  }
+
+  /** The generation in force, if the store knows it; of a change of placement the one that it leads to. */
+  private found(): InForce | undefined {
+    const word = this.installation()?.generation ?? 0;
+    const store = this.store();
+    if (word === 0 || store === undefined) return undefined;
+    const named = this.generation(store, word);
+    const next = named?.request.transitionTo;
+    return next === undefined ? named : (this.generation(store, next) ?? named);
+  }
+
+  private generation(store: Store, id: number): InForce | undefined {
+    if (this.known?.id === id && store.created(id) === this.known.created) return this.known;
+    this.known = readGeneration(store, id) ?? this.known;
+    return this.known?.id === id ? this.known : undefined;
   }
 
   /** What to say where the kernel enforces rules that the store knows nothing of. */
   private lost(): string | undefined {
     const word = this.installation()?.generation ?? 0;
-    if (word === 0 || this.store()?.generation(word) !== undefined) return undefined;
+    if (word === 0 || this.store()?.created(word) !== undefined) return undefined;
     return (
       `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
       'apply the ruleset again'
@@ -345,6 +429,11 @@ class NamespaceEngine implements Engine {
   }
 
   private installation(): Installation | undefined {
+    // Where nothing is in force, another process may have taken everything away and begun anew.
+    if (this.openInstallation?.generation === 0) {
+      this.openInstallation.close();
+      this.openInstallation = undefined;
+    }
     this.openInstallation ??= Installation.open(this.kernel, this.pins);
     return this.openInstallation;
   }
@@ -358,13 +447,18 @@ class NamespaceEngine implements Engine {
   private store(): Store | undefined {
     const path = storePath(this.directories, this.identity.bootId, this.identity.cookie);
     // Not `existsSync`: it says of a directory that may not be read that nothing is there.
-    if (this.openStore === undefined && statSync(path, { throwIfNoEntry: false })) this.openStore = Store.open(path);
+    const file = statSync(path, { throwIfNoEntry: false });
+    if (this.openStore !== undefined && file?.ino !== this.openStore.inode) {
+      this.openStore.close();
+      this.openStore = undefined;
+    }
+    if (this.openStore === undefined && file !== undefined) this.openStore = Store.open(path);
     return this.openStore;
   }
 
   private storeForChange(): Store {
     const { directories, kernel, root, identity } = this;
-    this.openStore = adoptState({ directories, kernel, root, identity }, this.openStore);
+    this.openStore = adoptState({ directories, kernel, root, identity }, this.store());
     return this.openStore;
   }
 
@@ -386,7 +480,9 @@ function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
   return { ok: false, diagnostics: [diagnostic] };
 }
 
-type EnforceRequest = ApplyRequest & { readonly placement: EnforcingPlacement };
+function rulesOf({ chains }: Table): readonly Rule[] {
+  return chains.flatMap(({ rules }) => rules);
+}
 
 interface ChosenDevice {
   readonly device: Device;

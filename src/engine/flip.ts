@@ -1,24 +1,25 @@
 // How a new generation replaces the one in force.
 //
 //   1  the row is written               a crash from here on leaves a row that the kernel does not name: discarded
-//   2  its counter maps are pinned
+//   2  its counter maps are pinned, if it has some of its own
 //   3  its programs fill the slots of the other parity
 //   4  hooks and devices that are new are attached; the word still says the old generation, so they enforce that
 //   5  the word is stored               the new rules are in force, on all hooks and devices at once
-//   6  after a grace period the old generation's counters are carried over, and what only it needed is taken away
+//   6  after a grace period the counts of a map of before are carried over, and what only the old generation needed is
+//      taken away (`finish`)
 //
-// Whatever fails before 5 is undone. What is interrupted after 5 is finished by the next command (`finish`).
+// Whatever fails before 5 is undone. 6 need not follow at once: the rules are in force. Whoever changes something does it
+// first; so when slots are filled no packet is in the programs that were in them, or on its way there.
 //
 // Where the points change (netfilter to xdp or back), one store cannot do: a packet that has passed XDP under the old
 // generation may reach netfilter under the new. So there is a generation between, in which the old points have the old
 // rules and the new points the new ones, and a packet needs both to accept. Once no packet of before can be on its way
 // any more, the second flip leaves the new points alone.
 
-import { subtractCounters, ZERO } from '../base/counters.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
-import type { Generation, Store } from '../store/store.ts';
-import { type MapReader, shownCounters } from './counters.ts';
+import type { CounterMap, NewGeneration, Store } from '../store/store.ts';
+import { type MapReader, moveBase, shownCounters } from './counters.ts';
 import type { Installation, PointPrograms } from './installation.ts';
 import type { Descriptor, Device, Kernel } from './kernel.ts';
 
@@ -43,9 +44,14 @@ export interface StoredRequest {
 
 export interface FlipPlan {
   readonly programs: PointPrograms;
+  /** Maps that count for the first time, by bank. */
   readonly counterMaps: ReadonlyMap<string, Descriptor>;
   readonly devices: readonly { readonly device: Device; readonly mode: 'native' | 'generic' }[];
-  readonly row: Omit<Generation, 'id' | 'created' | 'state'>;
+  readonly row: Omit<NewGeneration, 'id' | 'counterMap'>;
+  /** The counter map in use that the rules go on counting in, with its new base if that changes; or a new one. */
+  readonly counters:
+    | { readonly kind: 'shared'; readonly id: number; readonly base?: BigInt64Array }
+    | ({ readonly kind: 'new' } & Omit<CounterMap, 'id'>);
 }
 
 export interface FlipContext {
@@ -69,19 +75,11 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   // Without its row nobody knows where the old generation is enforced.
   const between = before !== 0 && old?.placement !== request.placement;
 
-  const first = store.nextGenerationId(before);
-  const last = between ? store.nextGenerationId(first) : first;
+  const [first, last] = record(store, plan, before, between);
   const attachedHooks: FilterChain[] = [];
   const attachedDevices: number[] = [];
   try {
-    store.transaction(() => {
-      if (between) {
-        const { carry: _, ...row } = plan.row;
-        store.insertGeneration({ ...row, id: first, request: { ...request, transitionTo: last } });
-      }
-      store.insertGeneration({ ...plan.row, id: last });
-    });
-    for (const [name, map] of plan.counterMaps) installation.pinGenerationMap(last, name, map);
+    for (const [name, map] of plan.counterMaps) installation.pinCounters(last, name, map);
     fillFirst(installation, first, between ? before : 0, plan.programs);
     for (const hook of hooksOf(request.placement)) if (installation.attachHook(hook)) attachedHooks.push(hook);
     for (const { device, mode } of plan.devices) {
@@ -90,19 +88,46 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   } catch (error) {
     for (const hook of attachedHooks) installation.detachHook(hook);
     for (const ifindex of attachedDevices) installation.detachDevice(ifindex);
-    installation.keepOnly(before);
+    installation.unpinCounters(last);
     for (const id of new Set([first, last])) store.discard(id);
     throw error;
   }
   installation.setGeneration(first);
-  try {
-    if (between) leaveTransition(kernel, installation, last, plan.programs);
-    finish(context);
-    return { generation: last };
-  } catch (error) {
-    const unfinished = `the new rules are in force, but cleaning up after the old ones failed: ${(error as Error).message}`;
-    return { generation: last, unfinished };
+  if (between) {
+    try {
+      leaveTransition(kernel, installation, last, plan.programs);
+    } catch (error) {
+      return { generation: last, unfinished: unfinished(error) };
+    }
   }
+  return { generation: last };
+}
+
+/** What to say of an error once new rules are in force. */
+export function unfinished(error: unknown): string {
+  return `the new rules are in force, but cleaning up after the old ones failed: ${(error as Error).message}`;
+}
+
+/** Writes the rows of a plan: of its generation, and of the one between two placements. */
+function record(store: Store, { row, counters }: FlipPlan, before: number, between: boolean): [number, number] {
+  return store.transaction(() => {
+    const first = store.nextGenerationId(before);
+    const last = between ? store.nextGenerationId(first) : first;
+    const counterMap = counters.kind === 'shared' ? counters.id : last;
+    if (between) {
+      const request = { ...(row.request as StoredRequest), transitionTo: last };
+      store.insertGeneration({ ...row, id: first, counterMap, request });
+    }
+    store.insertGeneration({ ...row, id: last, counterMap });
+    if (counters.kind === 'new') {
+      const { kind: _, ...map } = counters;
+      store.insertCounterMap({ ...map, id: last });
+    } else if (counters.base !== undefined) {
+      // Of slots that nobody has had yet: whoever reads the generation in force does not see them.
+      store.setCounterBase(counters.id, counters.base, { foldCarry: false });
+    }
+    return [first, last];
+  });
 }
 
 /** Fills the slots of a generation with its programs, and those of `between`'s points that it does not have itself. */
@@ -140,33 +165,34 @@ export function finish({ kernel, store, installation }: FlipContext): void {
     finish({ kernel, store, installation });
     return;
   }
-  for (const { id, state } of store.generations()) {
-    if (state === 'prepared' && (word === 0 || id > word)) store.discard(id);
-  }
-  if (installation.pinsOfOthers(word).length > 0 || row?.carry !== undefined) kernel.waitForGracePeriod();
-  if (row !== undefined) carryOver(store, installation, row);
-  installation.keepOnly(word);
+  const counterMap = row?.counterMap ?? word;
+  const others = store.generations().filter(({ id, state }) => id !== word && state === 'prepared');
+  const isCarrying = row !== undefined && store.isCarrying(counterMap);
+  const replaced = others.filter(({ id }) => word !== 0 && id < word);
+  const stalePins = installation.pinsOfOthers(counterMap);
+  if (others.length === 0 && !isCarrying && stalePins.length === 0) return;
+  for (const { id } of others) if (word === 0 || id > word) store.discard(id);
+  if (replaced.length > 0 || isCarrying || stalePins.length > 0) kernel.waitForGracePeriod();
+  if (isCarrying) carryOver(store, installation, counterMap);
+  installation.keepOnly(counterMap);
   removeUnusedLinks(installation, request);
   store.transaction(() => {
-    for (const { id, state } of store.generations()) if (id !== word && state === 'prepared') store.retire(id);
+    for (const { id } of replaced) store.retire(id);
     store.prune(HISTORY, word);
     // What is enforced goes before what is kept; IPv4 alone is enforced.
     if (word !== 0) store.forget('ipv4');
   });
 }
 
-/** Adds the old generation's final counts to the base. Its programs must not run any more. */
-function carryOver(store: Store, installation: Installation, row: Generation): void {
-  if (row.carry === undefined) return;
-  const old = store.generation(row.carry.from);
+/** Adds the old map's final counts to the base. No program that writes to it may run any more. */
+function carryOver(store: Store, installation: Installation, counterMap: number): void {
+  const { base, carry } = store.counterMap(counterMap)!;
+  const old = store.counterMap(carry!.from);
   if (old === undefined)
-    throw new Error(`the store has no generation ${row.carry.from}, whose counters ${row.id} takes over`);
-  const before = shownCounters(old, mapReader(installation), (id) => store.generation(id));
-  const base = row.counterBase.map((b, slot) => {
-    const from = row.carry!.slots[slot] ?? -1;
-    return from < 0 ? b : subtractCounters(b, before[from] ?? ZERO);
-  });
-  store.setCounterBase(row.id, base, { foldCarry: true });
+    throw new Error(`the store has no counter map ${carry!.from}, whose counts ${counterMap} takes over`);
+  const before = shownCounters(old, mapReader(installation), (id) => store.counterMap(id));
+  for (const [slot, from] of carry!.slots.entries()) if (from >= 0) moveBase(base, slot, before[from]!, 1n);
+  store.setCounterBase(counterMap, base, { foldCarry: true });
 }
 
 function removeUnusedLinks(installation: Installation, request: StoredRequest | undefined): void {
@@ -180,7 +206,7 @@ function removeUnusedLinks(installation: Installation, request: StoredRequest | 
 
 /** Reads counter maps through an installation's pins. */
 export function mapReader(installation: Installation): MapReader {
-  return (generation, map, size) => installation.readGenerationMap(generation, map, size);
+  return (counterMap, bank, size) => installation.readCounters(counterMap, bank, size);
 }
 
 function hooksOf(placement: EnforcingPlacement): readonly FilterChain[] {

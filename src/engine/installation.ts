@@ -22,7 +22,7 @@ import {
   slotIndex,
 } from '../codegen/dispatcher.ts';
 import type { Descriptor, Device, Kernel } from './kernel.ts';
-import { generationOfPin, generationPin } from './layout.ts';
+import { counterMapOfPin, counterPin } from './layout.ts';
 
 /** Priorities tried for a netfilter hook, best first: just before the kernel's own filter table at 0. */
 const PRIORITIES = [-1, -2, -3, -4, -5, -6, -7, -8, -9] as const;
@@ -40,6 +40,8 @@ export class Installation {
   private readonly directory: string;
   private readonly maps: ReadonlyMap<string, Descriptor>;
   private readonly state: Uint8Array;
+  /** The programs of points that a generation does not use, once they were needed. */
+  private readonly passing = new Map<ProgramType, Descriptor>();
 
   private constructor(kernel: Kernel, directory: string, maps: ReadonlyMap<string, Descriptor>) {
     this.kernel = kernel;
@@ -98,19 +100,18 @@ export class Installation {
 
   /** Puts a generation's programs into the slots of its parity; points without one get a program that passes. */
   fillSlots(generation: number, programs: PointPrograms): void {
-    const passing = new Map<ProgramType, Descriptor>();
-    try {
-      for (const { point, type, pair } of DISPATCH_POINTS) {
-        let program = programs.get(point) ?? passing.get(type);
-        if (program === undefined) {
-          program = this.kernel.loadProgram(passProgram(type), this.maps);
-          passing.set(type, program);
-        }
-        this.kernel.setSlot(this.maps.get(SLOT_MAPS[type])!, slotIndex(pair, generation), program);
-      }
-    } finally {
-      for (const program of passing.values()) this.kernel.close(program);
+    for (const { point, type, pair } of DISPATCH_POINTS) {
+      const program = programs.get(point) ?? this.passProgram(type);
+      this.kernel.setSlot(this.maps.get(SLOT_MAPS[type])!, slotIndex(pair, generation), program);
     }
+  }
+
+  private passProgram(type: ProgramType): Descriptor {
+    const known = this.passing.get(type);
+    if (known !== undefined) return known;
+    const loaded = this.kernel.loadProgram(passProgram(type), this.maps);
+    this.passing.set(type, loaded);
+    return loaded;
   }
 
   /** Lends `work` the programs in the slots of a generation's parity. */
@@ -199,13 +200,18 @@ export class Installation {
     });
   }
 
-  pinGenerationMap(generation: number, name: string, map: Descriptor): void {
-    this.kernel.pin(map, join(this.directory, generationPin(generation, name)));
+  pinCounters(counterMap: number, bank: string, map: Descriptor): void {
+    this.kernel.pin(map, join(this.directory, counterPin(counterMap, bank)));
   }
 
-  /** A copy of the bytes of a generation's map, or `undefined` where its pin is gone. */
-  readGenerationMap(generation: number, name: string, size: number): Uint8Array | undefined {
-    const map = this.kernel.openPin(join(this.directory, generationPin(generation, name)));
+  /** Opens a bank of a counter map, or `undefined` where its pin is gone. */
+  openCounters(counterMap: number, bank: string): Descriptor | undefined {
+    return this.kernel.openPin(join(this.directory, counterPin(counterMap, bank)));
+  }
+
+  /** A copy of the bytes of a counter map's bank, or `undefined` where its pin is gone. */
+  readCounters(counterMap: number, bank: string, size: number): Uint8Array | undefined {
+    const map = this.openCounters(counterMap, bank);
     if (map === undefined) return undefined;
     try {
       const bytes = this.kernel.mapBytes(map, size);
@@ -217,17 +223,23 @@ export class Installation {
     }
   }
 
-  /** The pins of maps of other generations. */
-  pinsOfOthers(generation: number): string[] {
-    return this.pins().filter((pin) => (generationOfPin(pin) ?? generation) !== generation);
+  /** The pins of other counter maps. */
+  pinsOfOthers(counterMap: number): string[] {
+    return this.pins().filter((pin) => (counterMapOfPin(pin) ?? counterMap) !== counterMap);
   }
 
-  /** Removes the pins of all generations but one. */
-  keepOnly(generation: number): void {
-    for (const pin of this.pinsOfOthers(generation)) unlinkIfThere(join(this.directory, pin));
+  unpinCounters(counterMap: number): void {
+    for (const pin of this.pins()) if (counterMapOfPin(pin) === counterMap) unlinkIfThere(join(this.directory, pin));
+  }
+
+  /** Removes the pins of all counter maps but one. */
+  keepOnly(counterMap: number): void {
+    for (const pin of this.pinsOfOthers(counterMap)) unlinkIfThere(join(this.directory, pin));
   }
 
   close(): void {
+    for (const program of this.passing.values()) this.kernel.close(program);
+    this.passing.clear();
     this.kernel.unmap(this.state);
     for (const map of this.maps.values()) this.kernel.close(map);
   }

@@ -37,8 +37,9 @@ function lineCount({ tables }: Ruleset): number {
   return 1 + 2 * tables.length + chains.reduce((sum, { rules }) => sum + 1 + rules.length, 0);
 }
 
-export function readKept({ text, sourceFile }: KeptRuleset, family: Family): Ruleset {
-  return readStored(text, sourceFile, family);
+/** The ruleset that is kept; of the tables that are left out only the built-in chains. */
+export function readKept({ text, sourceFile }: KeptRuleset, family: Family, leftOut?: ReadonlySet<string>): Ruleset {
+  return readStored(text, sourceFile, family, leftOut);
 }
 
 /**

@@ -4,7 +4,7 @@
 //     state  slots_nf  slots_xdp                  made once, shared by all generations
 //     link_INPUT  link_FORWARD  link_OUTPUT       netfilter hooks
 //     link_xdp_<ifindex>                          devices
-//     g<generation>_<map>                         counter maps
+//     g<generation>_<bank>                        counter maps, by the generation that they were made for
 //   RUN/<cookie>.lock           held by whoever changes something
 //   STATE/<boot id>-<cookie>/store.sqlite
 //
@@ -44,13 +44,13 @@ export function storePath(directories: Directories, bootId: string, cookie: stri
   return join(directories.state, stateKey(bootId, cookie), 'store.sqlite');
 }
 
-/** Name of the pin of a generation's map. */
-export function generationPin(generation: number, map: string): string {
-  return `g${generation}_${map}`;
+/** Name of the pin of a counter map's bank. */
+export function counterPin(counterMap: number, bank: string): string {
+  return `g${counterMap}_${bank}`;
 }
 
-/** The generation that a pin belongs to, or `undefined` for the pins that all share. */
-export function generationOfPin(pin: string): number | undefined {
+/** The counter map that a pin belongs to, or `undefined` for other pins. */
+export function counterMapOfPin(pin: string): number | undefined {
   const found = /^g(\d+)_/.exec(pin);
   return found === null ? undefined : Number(found[1]);
 }

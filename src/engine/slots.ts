@@ -1,38 +1,194 @@
-// Between a ruleset and the slots of its counters.
+// Which rule has which counter, from one ruleset to the next.
 
-import { type Counters, ZERO } from '../base/counters.ts';
-import type { Manifest } from '../codegen/manifest.ts';
-import type { SlotOwner } from '../graph/graph.ts';
-import type { Rule, Ruleset } from '../ruleset/model.ts';
-import { filterTable } from './compile.ts';
+import type { Counters } from '../base/counters.ts';
+import { type ChainSlots, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
+import type { Rule, Table } from '../ruleset/model.ts';
+import { printRule } from '../ruleset/print.ts';
 import type { TableCounters } from './types.ts';
 
-export type StoredManifest = Manifest & { readonly slots: readonly SlotOwner[] };
+/** Who has the slots that a generation's row lists one after the other: chain by chain, the policy's last. */
+export interface StoredSlots {
+  readonly chains: readonly { readonly name: string; readonly rules: number; readonly policy: boolean }[];
+  readonly used: number;
+}
+
+/** A plan as two parts of a row. */
+export function storePlan({ chains, used }: SlotPlan): { owners: StoredSlots; slots: Int32Array } {
+  const owners = chains.map(({ chain, rules, policy }) => ({ name: chain, rules: rules.length, policy: policy >= 0 }));
+  const length = owners.reduce((sum, { rules, policy }) => sum + rules + (policy ? 1 : 0), 0);
+  const slots = new Int32Array(length);
+  let at = 0;
+  for (const { rules, policy } of chains) {
+    slots.set(rules, at);
+    at += rules.length;
+    if (policy >= 0) slots[at++] = policy;
+  }
+  return { owners: { chains: owners, used }, slots };
+}
+
+export function readPlan({ chains, used }: StoredSlots, slots: Int32Array, capacity: number): SlotPlan {
+  let at = 0;
+  const read = chains.map(({ name, rules, policy }): ChainSlots => {
+    const own = slots.subarray(at, at + rules);
+    at += rules;
+    return { chain: name, rules: own, policy: policy ? slots[at++]! : -1 };
+  });
+  return { capacity, used, chains: read };
+}
+
+/** The number of rules that have a slot. */
+export function ruleCount({ chains }: SlotPlan): number {
+  return chains.reduce((sum, { rules }) => sum + rules.length, 0);
+}
 
 /** Sorts counters by chain; a chain's rules are in their order. */
-export function perChain({ slots }: StoredManifest, shown: readonly Counters[]): TableCounters {
-  const chains = new Map<string, { policy?: Counters; rules: Counters[] }>();
-  for (const [slot, owner] of slots.entries()) {
-    let chain = chains.get(owner.chain);
-    if (chain === undefined) {
-      chain = { rules: [] };
-      chains.set(owner.chain, chain);
-    }
-    if (owner.kind === 'policy') chain.policy = shown[slot]!;
-    else chain.rules[owner.index] = shown[slot]!;
+export function perChain({ chains }: SlotPlan, shown: readonly Counters[]): TableCounters {
+  return new Map(
+    chains.map(({ chain, rules, policy }) => [
+      chain,
+      { ...(policy < 0 ? {} : { policy: shown[policy]! }), rules: Array.from(rules, (slot) => shown[slot]!) },
+    ]),
+  );
+}
+
+/** A table, and the slots that its rules have. */
+export interface SlottedTable {
+  readonly table: Table;
+  readonly plan: SlotPlan;
+}
+
+/**
+ * For each chain of a table the slots that its rules and its policy had before, −1 for what is new. A rule is one of before
+ * if it is the same object, or, with `text`, if its chain and its text are the same; of several equal rules of a chain the
+ * first is the first of before, and so on.
+ */
+export function inheritSlots(before: SlottedTable, after: Table, by: 'object' | 'text'): ChainSlots[] {
+  const oldChains = new Map(before.table.chains.map((chain) => [chain.name, chain]));
+  const oldSlots = new Map(before.plan.chains.map((slots) => [slots.chain, slots]));
+  const leftOver = new LeftOver();
+  const gone = new Set(oldChains.keys());
+  const inherited = after.chains.map(({ name, rules }): ChainSlots => {
+    gone.delete(name);
+    const { rules: slots, policy } = oldSlots.get(name) ?? { rules: NONE, policy: -1 };
+    const found = new Int32Array(rules.length).fill(-1);
+    leftOver.add(name, oldChains.get(name)?.rules ?? [], slots, rules, found);
+    return { chain: name, rules: found, policy };
+  });
+  for (const name of gone) {
+    leftOver.add(name, oldChains.get(name)!.rules, oldSlots.get(name)?.rules ?? NONE, [], NONE);
   }
-  return chains;
+  leftOver.matchObjects();
+  if (by === 'text') leftOver.matchTexts();
+  return inherited;
 }
 
-/** The rule that owns each slot; policies own theirs without one. */
-export function rulesBySlot(ruleset: Ruleset, { slots }: StoredManifest): (Rule | undefined)[] {
-  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
-  return slots.map((owner) => (owner.kind === 'rule' ? chains.get(owner.chain)?.rules[owner.index] : undefined));
+const NONE = new Int32Array(0);
+
+interface OldRule {
+  readonly chain: string;
+  readonly rule: Rule;
+  readonly slot: number;
 }
 
-/** The counters written in the ruleset, by slot. */
-export function writtenCounters(ruleset: Ruleset, manifest: StoredManifest): Counters[] {
-  const chains = new Map(filterTable(ruleset).chains.map((chain) => [chain.name, chain]));
-  const rules = rulesBySlot(ruleset, manifest);
-  return manifest.slots.map((owner, slot) => (rules[slot] ?? chains.get(owner.chain))?.counters ?? ZERO);
+interface NewRule {
+  readonly chain: string;
+  readonly rule: Rule;
+  /** Where its slot goes, once it is known. */
+  readonly into: Int32Array;
+  readonly index: number;
+}
+
+/** The rules that do not stand at the same place, seen from the beginning or the end of their chain. */
+class LeftOver {
+  private old: OldRule[] = [];
+  private fresh: NewRule[] = [];
+
+  /** Compares a chain with what it was: what is the same at both ends is done at once. */
+  add(chain: string, before: readonly Rule[], slots: Int32Array, after: readonly Rule[], into: Int32Array): void {
+    if (before.length !== slots.length) throw new Error(`the slots of ${chain} are not those of its rules`);
+    const shorter = Math.min(before.length, after.length);
+    let first = 0;
+    for (; first < shorter && before[first] === after[first]; first++) into[first] = slots[first]!;
+    let last = 0;
+    while (last < shorter - first && before.at(-1 - last) === after.at(-1 - last)) {
+      last++;
+      into[after.length - last] = slots[before.length - last]!;
+    }
+    for (let i = first; i < before.length - last; i++) this.old.push({ chain, rule: before[i]!, slot: slots[i]! });
+    for (let i = first; i < after.length - last; i++) this.fresh.push({ chain, rule: after[i]!, into, index: i });
+  }
+
+  matchObjects(): void {
+    this.match(({ rule }) => rule);
+  }
+
+  matchTexts(): void {
+    this.match(({ chain, rule }) => `${chain} ${printRule(rule, 'ipv4')}`);
+  }
+
+  private match(keyOf: (rule: OldRule | NewRule) => Rule | string): void {
+    if (this.old.length === 0 || this.fresh.length === 0) return;
+    const free = new Map<Rule | string, OldRule[]>();
+    for (const old of this.old) {
+      const key = keyOf(old);
+      const same = free.get(key);
+      if (same === undefined) free.set(key, [old]);
+      else same.push(old);
+    }
+    for (const same of free.values()) same.reverse();
+    const taken = new Set<OldRule>();
+    this.fresh = this.fresh.filter((fresh) => {
+      const old = free.get(keyOf(fresh))?.pop();
+      if (old === undefined) return true;
+      taken.add(old);
+      fresh.into[fresh.index] = old.slot;
+      return false;
+    });
+    this.old = this.old.filter((old) => !taken.has(old));
+  }
+}
+
+/** The plan of a table whose rules keep the slots they have inherited, if the map has room for the others. */
+export function extendPlan(inherited: readonly ChainSlots[], table: Table, room: SlotPlan): SlotPlan | undefined {
+  let { used } = room;
+  const give = (slot: number) => (slot < 0 ? used++ : slot);
+  const chains = inherited.map(({ chain, rules, policy }, number): ChainSlots => {
+    const isBuiltin = table.chains[number]!.policy !== undefined;
+    return { chain, rules: rules.includes(-1) ? rules.map(give) : rules, policy: isBuiltin ? give(policy) : -1 };
+  });
+  return used > room.capacity ? undefined : { capacity: room.capacity, used, chains };
+}
+
+/** A plan for a counter map of its own, with room for rules to come. */
+export function roomyPlan(table: Table): SlotPlan {
+  // One less than a multiple of four: with the slot of undecided packets an area is whole cache lines.
+  return sequentialSlots(table, (used) => Math.ceil((used * 1.25 + 64) / 4) * 4 - 1);
+}
+
+/** For each slot of a new plan the one it was before, or −1; and for the slot of undecided packets. */
+export function carriedSlots(plan: SlotPlan, inherited: readonly ChainSlots[]): Int32Array {
+  const from = new Int32Array(plan.capacity + 1).fill(-1);
+  for (const [number, { rules, policy }] of plan.chains.entries()) {
+    const old = inherited[number]!;
+    for (let i = 0; i < rules.length; i++) from[rules[i]!] = old.rules[i]!;
+    if (policy >= 0) from[policy] = old.policy;
+  }
+  return from;
+}
+
+/** Calls `visit` with the slot and the written counters of all rules and policies that have inherited none. */
+export function eachNew(
+  table: Table,
+  plan: SlotPlan,
+  inherited: readonly ChainSlots[] | undefined,
+  visit: (slot: number, written: Counters) => void,
+): void {
+  for (const [number, chain] of table.chains.entries()) {
+    const { rules, policy } = plan.chains[number]!;
+    const old = inherited?.[number];
+    for (let i = 0; i < rules.length; i++) {
+      if ((old?.rules[i] ?? -1) < 0) visit(rules[i]!, chain.rules[i]!.counters);
+    }
+    if (policy >= 0 && (old?.policy ?? -1) < 0) visit(policy, chain.counters);
+  }
 }

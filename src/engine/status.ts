@@ -5,16 +5,15 @@ import { dirname, join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
-import type { Manifest } from '../codegen/manifest.ts';
 import type { Ruleset } from '../ruleset/model.ts';
-import type { Generation } from '../store/store.ts';
 import type { StoredRequest } from './flip.ts';
+import type { InForce } from './in-force.ts';
 import { Installation } from './installation.ts';
 import { keptWarning } from './kept.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
-import type { StoredManifest } from './slots.ts';
+import { ruleCount } from './slots.ts';
 import type { DeviceStatus, FamilyStatus, HookStatus, Status } from './types.ts';
 
 export interface StatusFacts {
@@ -25,15 +24,15 @@ export interface StatusFacts {
   readonly installation: Installation | undefined;
   /** What to say where the store has lost the rules in force. */
   readonly lost: string | undefined;
-  readonly row: Generation | undefined;
+  readonly found: InForce | undefined;
   readonly undecided: Counters;
   /** What a family keeps at placement `none`. */
   kept(family: Family): Ruleset | undefined;
 }
 
 export function describeStatus(facts: StatusFacts): Status {
-  const { kernel, identity, installation, row } = facts;
-  const request = row?.request as StoredRequest | undefined;
+  const { kernel, identity, installation, found } = facts;
+  const request = found?.request;
   const hooks = hookStatus(installation, request);
   const devices = request?.placement === 'xdp' ? deviceStatus(kernel, installation!, request) : [];
   const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
@@ -43,7 +42,7 @@ export function describeStatus(facts: StatusFacts): Status {
     if (families[family].placement === 'none') warnings.push(keptWarning(family));
   if (request?.transitionTo !== undefined)
     warnings.push('a change of placement was interrupted; the next change ends it');
-  const { addressGeneration } = (row?.manifest ?? {}) as Partial<Manifest>;
+  const addressGeneration = found?.manifest.addressGeneration;
   if (addressGeneration !== undefined && kernel.hostFacts(true).addressGeneration !== addressGeneration) {
     warnings.push(
       'IPv4 addresses have changed since the rules were applied: packets to others than those known then are dropped ' +
@@ -65,16 +64,11 @@ export function describeStatus(facts: StatusFacts): Status {
   };
 }
 
-function familyStatus({ installation, row, kept }: StatusFacts, family: Family): FamilyStatus {
+function familyStatus({ installation, found, kept }: StatusFacts, family: Family): FamilyStatus {
   const generation = family === 'ipv4' ? (installation?.generation ?? 0) : 0;
   if (generation !== 0) {
-    if (row === undefined) return { generation, rules: 0 };
-    const { placement } = row.request as StoredRequest;
-    return {
-      generation,
-      placement,
-      rules: (row.manifest as StoredManifest).slots.filter((o) => o.kind === 'rule').length,
-    };
+    if (found === undefined) return { generation, rules: 0 };
+    return { generation, placement: found.request.placement, rules: ruleCount(found.plan) };
   }
   const ruleset = kept(family);
   if (ruleset === undefined) return { generation: 0, rules: 0 };

@@ -4,7 +4,7 @@ import type { Counters } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { FilterChain, Placement, TableName, XdpMode } from '../base/hooks.ts';
-import type { Rule, Ruleset } from '../ruleset/model.ts';
+import type { Ruleset } from '../ruleset/model.ts';
 
 /** A loss of exactness that the `xdp` placement may be told to accept, by what it cannot see. */
 export type Inexact = 'loopback' | 'output' | 'out-device';
@@ -12,20 +12,19 @@ export type Inexact = 'loopback' | 'output' | 'out-device';
 export interface ApplyRequest {
   /** All tables of a family. What is not to be enforced is refused, but at placement `none`. */
   readonly ruleset: Ruleset;
-  /** The text it came from and its name, kept with the generation and shown in diagnostics. */
-  readonly source: { readonly file: string; readonly text: string };
-  /** What the ruleset was made from: tables and rules that it shares with that are not in the source. */
-  readonly before?: Ruleset | undefined;
+  /** Name of the text it came from, kept with the generation and shown in diagnostics. */
+  readonly source: { readonly file: string };
   /**
-   * What the counters start from: `carry` keeps those of rules that stay the same (by chain and text), `ruleset` takes
-   * those written in the ruleset (a restore: zero unless `-c`).
+   * What the ruleset was made from: tables and rules that it shares with that are not in the source. It must still be in
+   * force.
    */
-  readonly counters: 'carry' | 'ruleset';
+  readonly before?: Current | undefined;
   /**
-   * With `carry`: the rules of the ruleset that were in `current` before, with its counters. Another rule of equal text
-   * begins anew. Absent for all.
+   * What the counters start from: `ruleset` takes those written in the ruleset (a restore: zero unless `-c`), `carry` keeps
+   * those of rules that stay the same (by chain and text), `kept` those of the rules that were taken over from `before`:
+   * another rule of equal text begins anew.
    */
-  readonly kept?: ReadonlySet<Rule>;
+  readonly counters: 'ruleset' | 'carry' | 'kept';
   readonly placement: Placement;
   /** Only for placement `xdp`: names of the devices to attach to. */
   readonly devices: readonly string[];
@@ -45,7 +44,7 @@ export type ApplyResult =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** The ruleset of a family in force, or kept at placement `none`, with the hit counters of this moment in it. */
+/** The ruleset of a family in force, or kept at placement `none`. */
 export interface Current {
   /** 0 at placement `none`. */
   readonly generation: number;
@@ -110,10 +109,23 @@ export type TableCounters = ReadonlyMap<string, { readonly policy?: Counters; re
 export interface Engine {
   /** Runs `work` as the only writer of this namespace. Waits up to `seconds` (`Infinity`: for ever); throws `LockError`. */
   withLock<T>(seconds: number, work: () => T): T;
-  /** Throws where the store has lost, or cannot read, what is in force, unless told to take that for nothing. */
+  /**
+   * What is there, with the hit counters of this moment in it. Throws where the store has lost, or cannot read, what is in
+   * force, unless told to take that for nothing.
+   */
   current(family: Family, ifLost?: 'throw' | 'nothing'): Current | undefined;
+  /**
+   * The same to make another ruleset from: its rules are the same objects while they are in force, and their counters those
+   * that they came into force with. Of tables in `replaced` there are only built-in chains, without rules.
+   */
+  basis(family: Family, ifLost?: 'throw' | 'nothing', replaced?: ReadonlySet<TableName>): Current | undefined;
   /** Makes the ruleset the one in force in its family, or leaves everything as it was and says why. */
   apply(request: ApplyRequest): ApplyResult;
+  /**
+   * Ends what `apply` leaves to do once its ruleset is in force, for a grace period long: then the programs and counters of
+   * before are gone. Whoever changes something next does it otherwise. Returns, in sentences, what went wrong.
+   */
+  settle(): readonly string[];
   /** Compiles and has the kernel verify; attaches nothing. */
   verify(request: ApplyRequest): ApplyResult;
   /** The counters of the filter table, of this moment. */

@@ -4,8 +4,12 @@
 // processes that open a new file at once one migrates and the other waits and finds the work done.
 
 import type Database from 'better-sqlite3';
+import { encodeSlots } from './blobs.ts';
 
-const MIGRATIONS: readonly string[] = [
+/** SQL, or what SQL cannot say. */
+type Step = string | ((db: Database.Database) => void);
+
+const MIGRATIONS: readonly Step[] = [
   `
   CREATE TABLE meta (
     key   TEXT NOT NULL PRIMARY KEY,
@@ -35,7 +39,65 @@ const MIGRATIONS: readonly string[] = [
     text        TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  countersApart,
 ];
+
+/**
+ * Counters belong to a map that several generations share; a generation says which slots of it are its rules'. The text
+ * that a ruleset was made from is not kept beside what was made of it.
+ */
+function countersApart(db: Database.Database): void {
+  db.exec(`
+  CREATE TABLE counter_map (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    layout       TEXT NOT NULL,
+    counter_base BLOB NOT NULL,
+    carry_from   INTEGER,
+    carry_map    BLOB,
+    CHECK ((carry_from IS NULL) = (carry_map IS NULL))
+  ) STRICT;
+
+  CREATE TABLE new_generation (
+    id           INTEGER NOT NULL PRIMARY KEY CHECK (id BETWEEN 1 AND 4294967295),
+    created      TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('prepared', 'retired')),
+    source_file  TEXT NOT NULL,
+    text         TEXT NOT NULL,
+    request      TEXT NOT NULL,
+    manifest     TEXT NOT NULL,
+    counter_map  INTEGER NOT NULL,
+    slots        BLOB NOT NULL
+  ) STRICT;
+
+  INSERT INTO counter_map SELECT id, '{}', counter_base, carry_from, carry_map FROM generation;
+  `);
+  const insert = db.prepare(
+    `INSERT INTO new_generation
+     SELECT id, created, state, source_file, text, request, ?, id, ? FROM generation WHERE id = ?`,
+  );
+  const layout = db.prepare('UPDATE counter_map SET layout = ? WHERE id = ?');
+  const rows = db.prepare<[], { id: number; manifest: string }>('SELECT id, manifest FROM generation').all();
+  for (const { id, manifest } of rows) {
+    const { slots = [], possibleCpus, banks, ...rest } = JSON.parse(manifest) as OldManifest;
+    const chains: { name: string; rules: number; policy: boolean }[] = [];
+    for (const { kind, chain } of slots) {
+      if (chains.at(-1)?.name !== chain) chains.push({ name: chain, rules: 0, policy: false });
+      if (kind === 'rule') chains.at(-1)!.rules++;
+      else chains.at(-1)!.policy = true;
+    }
+    const used = slots.length;
+    insert.run(JSON.stringify({ ...rest, chains, used }), encodeSlots(Int32Array.from(slots.keys())), id);
+    layout.run(JSON.stringify({ capacity: used, possibleCpus, banks }), id);
+  }
+  db.exec('DROP TABLE generation; ALTER TABLE new_generation RENAME TO generation');
+}
+
+/** As the first two versions wrote it; the slots of a chain stand together, its policy's last. */
+interface OldManifest {
+  readonly slots?: readonly { readonly kind: 'rule' | 'policy'; readonly chain: string }[];
+  readonly possibleCpus?: number;
+  readonly banks?: readonly unknown[];
+}
 
 /** The schema version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -46,7 +108,9 @@ export function migrate(db: Database.Database, to: number = SCHEMA_VERSION): num
   if (version() >= to) return version();
   db.transaction(() => {
     for (let step = version(); step < to; step++) {
-      db.exec(MIGRATIONS[step]!);
+      const each = MIGRATIONS[step]!;
+      if (typeof each === 'string') db.exec(each);
+      else each(db);
       db.pragma(`user_version = ${step + 1}`);
     }
   }).immediate();

@@ -9,12 +9,11 @@
 // end the next opener ignores, and readers see the last commit without waiting for a writer. It needs a local file system, which the
 // state directory is. Several processes may have the file open; a second writer waits for the busy timeout.
 
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
-import type { Counters } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
-import { decodeCounters, decodeSlots, encodeCounters, encodeSlots } from './blobs.ts';
+import { decodeBase, decodeSlots, encodeBase, encodeSlots } from './blobs.ts';
 import { isSqliteError, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
@@ -22,12 +21,24 @@ import { migrate, SCHEMA_VERSION } from './migrations.ts';
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
 type GenerationState = 'prepared' | 'retired';
 
-/** Where counters that a flip has not yet taken over come from. */
+/** The counters of one generation, or of several that follow each other. */
+export interface CounterMap {
+  /** That of the first generation that counts in it. */
+  readonly id: number;
+  /** How it is laid out in the kernel: plain JSON values. */
+  readonly layout: unknown;
+  /** Packets and bytes by slot: what a reader subtracts from what programs counted. */
+  readonly base: BigInt64Array;
+  /** Until the counts of the map of before are folded into the base. */
+  readonly carry?: Carry;
+}
+
+/** Where counts that a flip has not yet taken over come from. */
 interface Carry {
-  /** The generation that was in force before. */
+  /** The counter map that was in use before. */
   readonly from: number;
-  /** For each slot of the new generation the slot of the old one, or −1. */
-  readonly slots: readonly number[];
+  /** For each slot of the new map the slot of the old one, or −1. */
+  readonly slots: Int32Array;
 }
 
 /** One applied ruleset. */
@@ -38,21 +49,23 @@ export interface Generation {
   readonly created: string;
   readonly state: GenerationState;
   readonly sourceFile: string;
-  /** The ruleset as it was given. */
-  readonly sourceText: string;
-  /** The canonical ruleset, without counters. */
-  readonly text: string;
   /** How it was asked for (placement, devices …) and what was made of it: plain JSON values. */
   readonly request: unknown;
   readonly manifest: unknown;
-  /** Per slot: what a reader subtracts from the programs' counters. */
-  readonly counterBase: readonly Counters[];
-  /** Until the old generation's counters are folded into the base. */
-  readonly carry?: Carry;
+  /** Where its rules count. */
+  readonly counterMap: number;
+  /** The slots of its rules and policies in that map; which is whose, the manifest says. */
+  readonly slots: Int32Array;
 }
 
 /** A generation without the parts that grow with the ruleset. */
-export type GenerationSummary = Pick<Generation, 'id' | 'created' | 'state' | 'sourceFile' | 'request'>;
+type GenerationSummary = Pick<Generation, 'id' | 'created' | 'state' | 'sourceFile' | 'request'>;
+
+/** What is written of a generation before it comes into force. */
+export interface NewGeneration extends Omit<Generation, 'created' | 'state'> {
+  /** The canonical ruleset, without counters. */
+  readonly text: string;
+}
 
 /** A ruleset at placement `none`: nothing of it is in the kernel. */
 export interface KeptRuleset {
@@ -69,10 +82,14 @@ interface Row {
   created: string;
   state: GenerationState;
   source_file: string;
-  source_text: string;
-  text: string;
   request: string;
   manifest: string;
+  counter_map: number;
+  slots: Buffer;
+}
+
+interface MapRow {
+  layout: string;
   counter_base: Buffer;
   carry_from: number | null;
   carry_map: Buffer | null;
@@ -82,10 +99,13 @@ const LAST_ID = 0xffffffff;
 
 export class Store {
   readonly path: string;
+  /** Of the file: one at the same path that has another is another store. */
+  readonly inode: number;
   private readonly db: Database.Database;
 
   private constructor(path: string, db: Database.Database) {
     this.path = path;
+    this.inode = statSync(path).ino;
     this.db = db;
   }
 
@@ -136,35 +156,51 @@ export class Store {
     });
   }
 
-  insertGeneration(generation: Omit<Generation, 'created' | 'state'>): void {
-    const { id, carry } = generation;
+  insertGeneration(generation: NewGeneration): void {
+    const { id } = generation;
     this.attempt(`record generation ${id}`, () =>
       this.db
         .prepare(
-          `INSERT INTO generation (id, created, state, source_file, source_text, text, request, manifest,
-                                   counter_base, carry_from, carry_map)
-           VALUES (?, ?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO generation (id, created, state, source_file, text, request, manifest, counter_map, slots)
+           VALUES (?, ?, 'prepared', ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           id,
           new Date().toISOString(),
           generation.sourceFile,
-          generation.sourceText,
           generation.text,
           JSON.stringify(generation.request),
           JSON.stringify(generation.manifest),
-          encodeCounters(generation.counterBase),
-          carry?.from ?? null,
-          carry === undefined ? null : encodeSlots(carry.slots),
+          generation.counterMap,
+          encodeSlots(generation.slots),
         ),
     );
   }
 
   generation(id: number): Generation | undefined {
     return this.attempt(`read generation ${id}`, () => {
-      const row = this.db.prepare<[number], Row>('SELECT * FROM generation WHERE id = ?').get(id);
+      const row = this.db
+        .prepare<[number], Row>(
+          `SELECT id, created, state, source_file, request, manifest, counter_map, slots
+           FROM generation WHERE id = ?`,
+        )
+        .get(id);
       return row === undefined ? undefined : fromRow(row);
     });
+  }
+
+  /** When a generation was recorded: of two with one number, in stores that were lost and made anew, each has its own. */
+  created(id: number): string | undefined {
+    return this.attempt(`read generation ${id}`, () =>
+      this.db.prepare<[number], string>('SELECT created FROM generation WHERE id = ?').pluck().get(id),
+    );
+  }
+
+  /** The canonical ruleset of a generation, without counters. */
+  text(id: number): string | undefined {
+    return this.attempt(`read generation ${id}`, () =>
+      this.db.prepare<[number], string>('SELECT text FROM generation WHERE id = ?').pluck().get(id),
+    );
   }
 
   /** All generations, oldest first. */
@@ -183,33 +219,78 @@ export class Store {
     );
   }
 
-  /** Replaces the counter base; `foldCarry` says that the old generation's counters are in it now. One atomic write. */
-  setCounterBase(id: number, base: readonly Counters[], options: { foldCarry: boolean }): void {
+  insertCounterMap({ id, layout, base, carry }: CounterMap): void {
+    this.attempt(`record counter map ${id}`, () =>
+      this.db
+        .prepare('INSERT INTO counter_map (id, layout, counter_base, carry_from, carry_map) VALUES (?, ?, ?, ?, ?)')
+        .run(
+          id,
+          JSON.stringify(layout),
+          encodeBase(base),
+          carry?.from ?? null,
+          carry === undefined ? null : encodeSlots(carry.slots),
+        ),
+    );
+  }
+
+  counterMap(id: number): CounterMap | undefined {
+    return this.attempt(`read counter map ${id}`, () => {
+      const row = this.db
+        .prepare<[number], MapRow>('SELECT layout, counter_base, carry_from, carry_map FROM counter_map WHERE id = ?')
+        .get(id);
+      return row === undefined ? undefined : fromMapRow(id, row);
+    });
+  }
+
+  /** Whether the counts of an earlier map are still to be folded into the base of this one. */
+  isCarrying(id: number): boolean {
+    return this.attempt(`read counter map ${id}`, () => {
+      const from = this.db
+        .prepare<[number], number | null>('SELECT carry_from FROM counter_map WHERE id = ?')
+        .pluck()
+        .get(id);
+      return from !== undefined && from !== null;
+    });
+  }
+
+  /** Replaces a counter base; `foldCarry` says that the old map's counts are in it now. One atomic write. */
+  setCounterBase(id: number, base: BigInt64Array, options: { foldCarry: boolean }): void {
     const fold = options.foldCarry ? ', carry_from = NULL, carry_map = NULL' : '';
-    this.update(id, `write the counter base of generation ${id}`, `counter_base = ?${fold}`, encodeCounters(base));
+    const done = this.attempt(`write the base of counter map ${id}`, () =>
+      this.db.prepare(`UPDATE counter_map SET counter_base = ?${fold} WHERE id = ?`).run(encodeBase(base), id),
+    );
+    if (done.changes !== 1) throw new Error(`the store has no counter map ${id}`);
   }
 
   /** Marks a generation as replaced. */
   retire(id: number): void {
-    this.update(id, `retire generation ${id}`, 'state = ?', 'retired');
+    const done = this.attempt(`retire generation ${id}`, () =>
+      this.db.prepare("UPDATE generation SET state = 'retired' WHERE id = ?").run(id),
+    );
+    if (done.changes !== 1) throw new Error(`the store has no generation ${id}`);
   }
 
-  /** Forgets a generation that never came into force. Its number is not used again. */
+  /** Forgets a generation that never came into force, and its counter map. Its number is not used again. */
   discard(id: number): void {
-    this.attempt(`discard generation ${id}`, () => this.db.prepare('DELETE FROM generation WHERE id = ?').run(id));
+    this.transaction(() => {
+      this.db.prepare('DELETE FROM generation WHERE id = ?').run(id);
+      this.db.prepare('DELETE FROM counter_map WHERE id = ?').run(id);
+    });
   }
 
-  /** Forgets all but the `keep` newest generations, `inForce` and those whose counters are still to be carried over. */
+  /** Forgets all but the `keep` newest generations and `inForce`, and all counter maps but the one that counts for that. */
   prune(keep: number, inForce: number): void {
-    this.attempt('remove old generations', () =>
+    this.attempt('remove old generations', () => {
       this.db
         .prepare(
           `DELETE FROM generation
-           WHERE id <> ? AND id NOT IN (SELECT id FROM generation ORDER BY id DESC LIMIT ?)
-             AND id NOT IN (SELECT carry_from FROM generation WHERE carry_from IS NOT NULL)`,
+           WHERE id <> ? AND id NOT IN (SELECT id FROM generation ORDER BY id DESC LIMIT ?)`,
         )
-        .run(inForce, keep),
-    );
+        .run(inForce, keep);
+      this.db
+        .prepare('DELETE FROM counter_map WHERE id NOT IN (SELECT counter_map FROM generation WHERE id = ?)')
+        .run(inForce);
+    });
   }
 
   /** The ruleset of a family that is kept and not enforced. */
@@ -253,13 +334,6 @@ export class Store {
     this.db.close();
   }
 
-  private update(id: number, operation: string, assignments: string, value: string | Buffer): void {
-    const done = this.attempt(operation, () =>
-      this.db.prepare(`UPDATE generation SET ${assignments} WHERE id = ?`).run(value, id),
-    );
-    if (done.changes !== 1) throw new Error(`the store has no generation ${id}`);
-  }
-
   private attempt<T>(operation: string, work: () => T): T {
     return attempt(operation, this.path, work);
   }
@@ -271,14 +345,21 @@ function fromRow(row: Row): Generation {
     created: row.created,
     state: row.state,
     sourceFile: row.source_file,
-    sourceText: row.source_text,
-    text: row.text,
     request: JSON.parse(row.request) as unknown,
     manifest: JSON.parse(row.manifest) as unknown,
-    counterBase: decodeCounters(row.counter_base),
-    ...(row.carry_from === null || row.carry_map === null
+    counterMap: row.counter_map,
+    slots: decodeSlots(row.slots),
+  };
+}
+
+function fromMapRow(id: number, { layout, counter_base, carry_from, carry_map }: MapRow): CounterMap {
+  return {
+    id,
+    layout: JSON.parse(layout) as unknown,
+    base: decodeBase(counter_base),
+    ...(carry_from === null || carry_map === null
       ? {}
-      : { carry: { from: row.carry_from, slots: decodeSlots(row.carry_map) } }),
+      : { carry: { from: carry_from, slots: decodeSlots(carry_map) } }),
   };
 }
 

@@ -30,7 +30,7 @@ export class BpfilterSubject implements Subject {
     const result = this.within(namespace, (engine) =>
       engine.apply({
         ruleset,
-        source: { file: 'random.rules', text: rules },
+        source: { file: 'random.rules' },
         counters: 'ruleset',
         placement: this.placement,
         devices: this.placement === 'xdp' ? DEVICES : [],

@@ -18,6 +18,8 @@ export class FakeFirewall {
   /** What is in force. */
   inForce: Current | undefined;
   readonly requests: ApplyRequest[] = [];
+  /** How often it was told to end what is left. */
+  settled = 0;
   /** What `apply` and `verify` answer in place of success. */
   refusal: ApplyResult | undefined;
   /** What taking the lock throws. */
@@ -71,7 +73,12 @@ export class FakeFirewall {
         return work();
       },
       current: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
+      basis: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       apply: (request) => answer(request, true),
+      settle: () => {
+        this.settled++;
+        return [];
+      },
       verify: (request) => answer(request, false),
       counters: () => new Map(),
       zero: (_, { table = 'filter', chain, rule }) => {

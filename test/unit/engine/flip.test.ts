@@ -9,6 +9,7 @@ import type { Device, NamespaceIdentity } from '../../../src/engine/kernel.ts';
 import type { ApplyRequest, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
+import { CounterCells } from '../../harness/counter-cells.ts';
 import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 const A = table('-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j DROP\n');
@@ -23,7 +24,7 @@ function request(text: string, placement: Placement = 'netfilter'): ApplyRequest
   expect(diagnostics).toEqual([]);
   return {
     ruleset,
-    source: { file: 'test.rules', text },
+    source: { file: 'test.rules' },
     counters: 'carry',
     placement,
     devices: ['eth0'],
@@ -58,7 +59,11 @@ function open(): Engine {
 
 function apply(text: string, placement?: Placement): number {
   const engine = open();
-  const result = engine.withLock(0, () => engine.apply(request(text, placement)));
+  const result = engine.withLock(0, () => {
+    const applied = engine.apply(request(text, placement));
+    engine.settle();
+    return applied;
+  });
   if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
   return result.generation;
 }
@@ -84,12 +89,11 @@ function running(): Record<string, string> {
 const AT_NETFILTER = { INPUT: 'r_input', FORWARD: 'r_forward', OUTPUT: 'r_output', XDP: 'pass_xdp' };
 const AT_XDP = { INPUT: 'pass_nf', FORWARD: 'pass_nf', OUTPUT: 'pass_nf', XDP: 'r_xdp' };
 
-/** Makes the counter of a slot of the generation in force count, as a program on a CPU would. */
-function count(slot: number, packets: bigint): void {
+/** Makes a rule of INPUT, or its policy behind them, meet so many packets of 100 bytes. */
+function count(rule: number, packets: bigint): void {
   const { generation } = open().status().families.ipv4;
-  const map = kernel.map(kernel.openPin(join(directory, 'run', 'bpf', PINS, `g${generation}_cnt_nf`))!);
-  new DataView(map.bytes.buffer).setBigUint64(slot * 16, packets, true);
-  new DataView(map.bytes.buffer).setBigUint64(slot * 16 + 8, packets * 100n, true);
+  const cells = CounterCells.open(directory, kernel, generation);
+  cells.add(cells.slotsOf('INPUT')[rule]!, packets);
 }
 
 describe('a flip', () => {
@@ -131,22 +135,38 @@ describe('a flip', () => {
     expect(open().counters('ipv4').get('INPUT')!.rules[1]).toEqual({ packets: 7n, bytes: 700n });
   });
 
-  it('shows carried counters before they are folded into the base', () => {
+  it('shows counters that are still to be carried over, and carries them over once', () => {
     apply(A);
-    count(0, 5n);
-    const steps = kernel.calls.length;
-    apply(B);
-    const perFlip = kernel.calls.length - steps;
+    count(0, 8n);
+    const change = open();
+    const moved = { ...request(B), placement: 'xdp' as const };
+    change.withLock(0, () => change.apply(moved));
+    const packets = () => open().counters('ipv4').get('INPUT')!.rules[1]!.packets;
+    expect(packets()).toBe(8n);
+    change.withLock(0, () => expect(change.settle()).toEqual([]));
+    expect(packets()).toBe(8n);
+    change.withLock(0, () => expect(change.settle()).toEqual([]));
+    expect(packets()).toBe(8n);
+  });
+
+  it('waits for no grace period where nothing is left to do', () => {
     apply(A);
-    count(0, 3n);
-    kernel.failAt = kernel.calls.length + perFlip; // the grace period, after the store of the word
-    kernel.dead = true;
-    apply(B);
-    kernel.dead = false;
-    expect(inForce()).toBe(B);
-    expect(open().counters('ipv4').get('INPUT')!.rules[1]!.packets).toBe(8n);
-    apply(B);
-    expect(open().counters('ipv4').get('INPUT')!.rules[1]!.packets).toBe(8n);
+    const calls = [...kernel.calls];
+    const engine = open();
+    engine.withLock(0, () => engine.settle());
+    expect(kernel.calls).toEqual(calls);
+  });
+
+  it('fills no slot before packets have left the programs that were there', () => {
+    apply(A);
+    const engine = open();
+    const from = kernel.calls.length;
+    for (const text of [B, A, B]) engine.withLock(0, () => engine.apply(request(text)));
+    const steps = kernel.calls
+      .slice(from)
+      .filter((call) => call === 'grace period' || call.startsWith('slot slots_nf'));
+    const flips = steps.join(' ').split('grace period');
+    expect(flips.map((flip) => flip.trim().split(' slot ').length)).toEqual([3, 3, 3]);
   });
 
   it('changes the placement through a generation in which both sides enforce', () => {
@@ -186,7 +206,7 @@ describe('zeroing', () => {
     expect(packets()).toEqual([9, 0, 9]);
     engine.withLock(0, () => engine.zero('ipv4', { chain: 'INPUT' }));
     expect(packets()).toEqual([0, 0, 0]);
-    count(0, 10n);
+    count(0, 1n);
     expect(packets()).toEqual([1, 0, 0]);
   });
 });

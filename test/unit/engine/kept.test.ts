@@ -11,6 +11,7 @@ import type { ApplyRequest, ApplyResult, Engine } from '../../../src/engine/type
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
 import { Store } from '../../../src/store/store.ts';
+import { CounterCells } from '../../harness/counter-cells.ts';
 import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 /** Every table there is, rules that cannot be enforced among them, and counters. */
@@ -79,14 +80,18 @@ function request(text: string, placement: Placement = 'none', family: Family = '
   const { ruleset, diagnostics } = parseRuleset(text, { file: 'test.rules', family });
   expect(diagnostics).toEqual([]);
   return {
-    ...{ ruleset, source: { file: 'test.rules', text }, counters: 'ruleset', placement },
+    ...{ ruleset, source: { file: 'test.rules' }, counters: 'ruleset', placement },
     ...{ devices: ['eth0'], mode: 'generic', allowInexact: ['loopback', 'output', 'out-device'] },
   };
 }
 
 function change(asked: ApplyRequest): ApplyResult {
   const engine = open();
-  return engine.withLock(0, () => engine.apply(asked));
+  return engine.withLock(0, () => {
+    const result = engine.apply(asked);
+    engine.settle();
+    return result;
+  });
 }
 
 function apply(text: string, placement?: Placement, family?: Family): ApplyResult {
@@ -160,8 +165,8 @@ describe('rules at placement none', () => {
 
   it('have the counters that they were read with where they are edited', () => {
     apply(ALL);
-    const { ruleset } = open().current('ipv4')!;
-    const kept = new Set(ruleset.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules)));
+    const before = open().basis('ipv4')!;
+    const { ruleset } = before;
     const tables = ruleset.tables.map((table) => ({
       ...table,
       chains: table.chains.map((chain) => ({
@@ -169,7 +174,7 @@ describe('rules at placement none', () => {
         rules: chain.rules.flatMap((rule, i) => (chain.name === 'INPUT' && i === 0 ? [] : [rule])),
       })),
     }));
-    change({ ...request(ALL), ruleset: { ...ruleset, tables }, counters: 'carry', kept });
+    change({ ...request(ALL), ruleset: { ...ruleset, tables }, counters: 'kept', before });
     expect(shown()).toBe(ALL.replace(/^\[2:120\].*\n/m, ''));
   });
 
@@ -269,9 +274,8 @@ describe('a change between placement none and the others', () => {
   it('carries counters over from the kernel', () => {
     apply(PLAIN, 'netfilter');
     const { generation } = open().current('ipv4')!;
-    const map = kernel.map(kernel.openPin(join(directory, 'run', 'bpf', '7_4026531840', `g${generation}_cnt_nf`))!);
-    new DataView(map.bytes.buffer).setBigUint64(0, 5n, true);
-    new DataView(map.bytes.buffer).setBigUint64(8, 500n, true);
+    const cells = CounterCells.open(directory, kernel, generation);
+    cells.add(cells.slotsOf('INPUT')[0]!, 5n);
     change({ ...request(PLAIN), counters: 'carry' });
     expect(shown()).toBe(PLAIN.replace('[0:0] -A', '[5:500] -A'));
   });

@@ -41,17 +41,47 @@ test.each(Array.from({ length: SCHEMA_VERSION }, (_, step) => [step]))('from ver
   fresh.close();
 });
 
-test('the generations of version 1 are there in the newest, and nothing is kept', () => {
+const OLD_SLOTS = [
+  { kind: 'rule', chain: 'INPUT', index: 0, text: '-A INPUT', line: 3 },
+  { kind: 'rule', chain: 'INPUT', index: 1, text: '-A INPUT', line: 4 },
+  { kind: 'policy', chain: 'INPUT', line: 2 },
+  { kind: 'rule', chain: 'web', index: 0, text: '-A web', line: 5 },
+];
+
+test('the generations of version 1 are there in the newest, with their counters, and nothing is kept', () => {
   const db = fileOf(1);
+  const manifest = { placement: 'xdp', slots: OLD_SLOTS, possibleCpus: 2, banks: [{ type: 'xdp', map: 'cnt_xdp' }] };
+  const blob = (array: ArrayBufferView) => Buffer.from(array.buffer as ArrayBuffer);
   db.prepare("INSERT INTO meta (key, value) VALUES ('lastGeneration', '7')").run();
   db.prepare(
-    `INSERT INTO generation (id, created, state, source_file, source_text, text, request, manifest, counter_base)
-     VALUES (7, '2026-01-01T00:00:00.000Z', 'prepared', 'rules', 'given', 'canonical', '{"placement":"xdp"}', '{}', x'')`,
-  ).run();
+    `INSERT INTO generation (id, created, state, source_file, source_text, text, request, manifest, counter_base,
+                             carry_from, carry_map)
+     VALUES (7, '2026-01-01T00:00:00.000Z', 'prepared', 'rules', 'given', 'canonical', '{"placement":"xdp"}', ?, ?, 6, ?)`,
+  ).run(JSON.stringify(manifest), blob(BigInt64Array.of(1n, -2n)), blob(Int32Array.of(3, -1)));
   db.close();
   const store = Store.open(path);
   try {
-    expect(store.generation(7)).toMatchObject({ text: 'canonical', request: { placement: 'xdp' }, counterBase: [] });
+    expect(store.generation(7)).toEqual({
+      ...{ id: 7, created: '2026-01-01T00:00:00.000Z', state: 'prepared', sourceFile: 'rules' },
+      request: { placement: 'xdp' },
+      manifest: {
+        placement: 'xdp',
+        chains: [
+          { name: 'INPUT', rules: 2, policy: true },
+          { name: 'web', rules: 1, policy: false },
+        ],
+        used: 4,
+      },
+      counterMap: 7,
+      slots: Int32Array.of(0, 1, 2, 3),
+    });
+    expect(store.counterMap(7)).toEqual({
+      id: 7,
+      layout: { capacity: 4, possibleCpus: 2, banks: [{ type: 'xdp', map: 'cnt_xdp' }] },
+      base: BigInt64Array.of(1n, -2n),
+      carry: { from: 6, slots: Int32Array.of(3, -1) },
+    });
+    expect(store.text(7)).toBe('canonical');
     expect(store.nextGenerationId(7)).toBe(8);
     expect(store.kept('ipv4')).toBeUndefined();
     expect(store.kept('ipv6')).toBeUndefined();

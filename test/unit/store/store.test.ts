@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreError } from '../../../src/store/errors.ts';
-import { type Generation, Store } from '../../../src/store/store.ts';
+import { type CounterMap, type NewGeneration, Store } from '../../../src/store/store.ts';
 
 let directory: string;
 let path: string;
@@ -29,15 +29,15 @@ function withStore<T>(work: (store: Store) => T, options?: Parameters<typeof Sto
   }
 }
 
-function sample(id: number, rest: Partial<Generation> = {}): Omit<Generation, 'created' | 'state'> {
+function sample(id: number, rest: Partial<NewGeneration> = {}): NewGeneration {
   return {
     id,
     sourceFile: 'rules.v4',
-    sourceText: '*filter\nCOMMIT\n',
     text: '*filter\nCOMMIT\n',
     request: { placement: 'netfilter' },
-    manifest: { slots: [] },
-    counterBase: [],
+    manifest: { chains: [] },
+    counterMap: id,
+    slots: Int32Array.of(),
     ...rest,
   };
 }
@@ -52,19 +52,38 @@ function storeError(work: () => unknown): StoreError {
   throw new Error('nothing was thrown');
 }
 
+function sampleMap(id: number, rest: Partial<CounterMap> = {}): CounterMap {
+  return { id, layout: { capacity: 3 }, base: new BigInt64Array(8), ...rest };
+}
+
 test('a generation comes back as it was written, also after reopening', () => {
-  const written = sample(3, {
-    counterBase: [
-      { packets: -1n, bytes: 2n ** 63n - 1n },
-      { packets: 5n, bytes: -(2n ** 63n) },
-    ],
-    carry: { from: 2, slots: [1, -1] },
-  });
+  const written = sample(3, { counterMap: 2, slots: Int32Array.of(5, 0, 7) });
   withStore((store) => store.insertGeneration(written));
+  const { text, ...row } = written;
   const read = withStore((store) => store.generation(3));
-  expect(read).toMatchObject({ ...written, state: 'prepared' });
+  expect(read).toEqual({ ...row, state: 'prepared', created: expect.any(String) });
   expect(read?.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  expect(withStore((store) => store.generation(4))).toBeUndefined();
+  expect(withStore((store) => [store.text(3), store.created(3)])).toEqual([text, read?.created]);
+  expect(withStore((store) => [store.generation(4), store.text(4), store.created(4)])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test('a counter map comes back as it was written, also after reopening', () => {
+  const base = BigInt64Array.of(-1n, 2n ** 63n - 1n, 5n, -(2n ** 63n));
+  const written = sampleMap(3, { base, carry: { from: 2, slots: Int32Array.of(1, -1) } });
+  withStore((store) => {
+    store.insertCounterMap(sampleMap(2));
+    store.insertCounterMap(written);
+  });
+  withStore((store) => {
+    expect(store.counterMap(2)).toEqual(sampleMap(2));
+    expect(store.counterMap(3)).toEqual(written);
+    expect([1, 2, 3].map((id) => store.isCarrying(id))).toEqual([false, false, true]);
+    expect(store.counterMap(1)).toBeUndefined();
+  });
 });
 
 test('the file is for root alone', () => {
@@ -89,14 +108,15 @@ test('numbers alternate in parity with the one in force, grow, are never 0 and n
 });
 
 test('folding the carry replaces the base and ends the carry', () => {
+  const carry = { from: 7, slots: Int32Array.of(0) };
   withStore((store) => {
-    store.insertGeneration(sample(1, { counterBase: [{ packets: 0n, bytes: 0n }], carry: { from: 7, slots: [0] } }));
-    store.setCounterBase(1, [{ packets: 1n, bytes: 60n }], { foldCarry: false });
-    expect(store.generation(1)?.carry).toEqual({ from: 7, slots: [0] });
-    store.setCounterBase(1, [{ packets: -9n, bytes: -540n }], { foldCarry: true });
-    expect(store.generation(1)?.carry).toBeUndefined();
-    expect(store.generation(1)?.counterBase).toEqual([{ packets: -9n, bytes: -540n }]);
-    expect(() => store.setCounterBase(2, [], { foldCarry: false })).toThrow('no generation 2');
+    store.insertCounterMap(sampleMap(1, { base: BigInt64Array.of(0n, 0n), carry }));
+    store.setCounterBase(1, BigInt64Array.of(1n, 60n), { foldCarry: false });
+    expect(store.counterMap(1)?.carry).toEqual(carry);
+    store.setCounterBase(1, BigInt64Array.of(-9n, -540n), { foldCarry: true });
+    expect(store.counterMap(1)?.carry).toBeUndefined();
+    expect(store.counterMap(1)?.base).toEqual(BigInt64Array.of(-9n, -540n));
+    expect(() => store.setCounterBase(2, BigInt64Array.of(), { foldCarry: false })).toThrow('no counter map 2');
   });
 });
 
@@ -114,14 +134,28 @@ test('a transaction that throws leaves nothing behind', () => {
   });
 });
 
-test('pruning spares what is in force and what counters are still carried from', () => {
+test('pruning spares what is in force, and the counters of that alone', () => {
   withStore((store) => {
-    for (const id of [1, 2, 3, 4, 5]) store.insertGeneration(sample(id));
-    store.insertGeneration(sample(6, { carry: { from: 3, slots: [] } }));
+    for (const id of [1, 2, 3, 4, 5]) store.insertGeneration(sample(id, { counterMap: Math.min(id, 2) }));
+    for (const id of [1, 2, 6]) store.insertCounterMap(sampleMap(id));
     store.retire(1);
     expect(store.generations().map((g) => [g.id, g.state])).toContainEqual([1, 'retired']);
-    store.prune(2, 1);
-    expect(store.generations().map((g) => g.id)).toEqual([1, 3, 5, 6]);
+    store.prune(1, 3);
+    expect(store.generations().map((g) => g.id)).toEqual([3, 5]);
+    expect([1, 2, 6].map((id) => store.counterMap(id)?.id)).toEqual([undefined, 2, undefined]);
+  });
+});
+
+test('a generation that is discarded takes its own counter map with it, and no other', () => {
+  withStore((store) => {
+    for (const id of [1, 2]) store.insertCounterMap(sampleMap(id));
+    store.insertGeneration(sample(2));
+    store.insertGeneration(sample(4, { counterMap: 2 }));
+    store.discard(4);
+    expect(store.counterMap(2)?.id).toBe(2);
+    store.discard(2);
+    expect([1, 2].map((id) => store.counterMap(id)?.id)).toEqual([1, undefined]);
+    expect(store.generations()).toEqual([]);
   });
 });
 
@@ -148,7 +182,7 @@ test('a full disk is an error that says so, and what was there stays', () => {
   withStore((store) => store.insertGeneration(sample(1)));
   withStore(
     (store) => {
-      const error = storeError(() => store.insertGeneration(sample(2, { sourceText: 'x'.repeat(1_000_000) })));
+      const error = storeError(() => store.insertGeneration(sample(2, { text: 'x'.repeat(1_000_000) })));
       expect(error.code).toBe('SQLITE_FULL');
       expect(error.operation).toBe('record generation 2');
       expect(error.remedy).toMatch(/Free space/);
@@ -160,7 +194,7 @@ test('a full disk is an error that says so, and what was there stays', () => {
 
 test('a damaged file, a foreign file and a newer schema are told apart', () => {
   withStore((store) => {
-    for (let id = 1; id < 40; id++) store.insertGeneration(sample(id, { sourceText: 'x'.repeat(5000) }));
+    for (let id = 1; id < 40; id++) store.insertGeneration(sample(id, { text: 'x'.repeat(5000) }));
   });
   truncateSync(path, 8 * 4096);
   const damaged = storeError(() => withStore((store) => store.generations()));
@@ -238,10 +272,8 @@ test('kill -9 between or within writes leaves a store with every finished round 
       expect(generations.length - before).toBeGreaterThanOrEqual(finished.length);
       expect(finished.length).toBeGreaterThan(0);
       for (const { id } of generations.slice(-20)) {
-        const { text, counterBase } = store.generation(id)!;
-        expect(text).toBe(String(id));
-        expect(counterBase).toHaveLength(500);
-        expect(counterBase[499]).toEqual({ packets: BigInt(id), bytes: BigInt(id) });
+        expect(store.text(id)).toMatch(new RegExp(`^${id} x{20000}$`));
+        expect(store.counterMap(id)?.base).toEqual(new BigInt64Array(1000).fill(BigInt(id)));
       }
       expect(store.nextGenerationId(0)).toBeGreaterThan(generations.at(-1)!.id);
     });

@@ -11,12 +11,13 @@ for (let round = 0; round < Number(rounds); round++) {
     store.insertGeneration({
       id: next,
       sourceFile: '<writer>',
-      sourceText: `# ${'x'.repeat(20_000)}`,
-      text: String(next),
+      text: `${next} ${'x'.repeat(20_000)}`,
       request: {},
       manifest: {},
-      counterBase: Array.from({ length: 500 }, () => ({ packets: BigInt(next), bytes: BigInt(next) })),
+      counterMap: next,
+      slots: Int32Array.of(),
     });
+    store.insertCounterMap({ id: next, layout: {}, base: new BigInt64Array(1000).fill(BigInt(next)) });
     return next;
   });
   writeSync(1, `${id}\n`);
