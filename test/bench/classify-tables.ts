@@ -34,9 +34,10 @@ export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'fi
         readonly instructions: number;
         /** Instructions that the verifier went through. */
         readonly processed: number;
-        /** Milliseconds, once each: from the ruleset to the image, and the kernel's verification and translation. */
+        /** Milliseconds, once each: from the ruleset to the image; maps, verification and translation; the swap of a slot. */
         readonly compileTime: number;
         readonly loadTime: number;
+        readonly swapTime: number;
       }
     | { readonly refused: string }
   );
@@ -49,6 +50,21 @@ export function aboveEmpty({ ours, empty }: Samples): { readonly median: number;
 
 export function classifyTables(packets: readonly PacketRow[], programs: readonly ProgramRow[]): Table[] {
   return [packetTable(packets), programTable(programs)];
+}
+
+/** What the names of rulesets and traffic stand for. */
+export function legendTable(
+  title: string,
+  entries: readonly { readonly name: string; readonly summary: string }[],
+): Table {
+  return {
+    title,
+    columns: [
+      { title: 'name', align: 'left' },
+      { title: 'what', align: 'left' },
+    ],
+    rows: entries.map(({ name, summary }) => [name, summary]),
+  };
 }
 
 export function packetTable(rows: readonly PacketRow[]): Table {
@@ -99,6 +115,7 @@ export function programTable(rows: readonly ProgramRow[]): Table {
       { title: 'verified', align: 'right' },
       { title: 'compile ms', align: 'right' },
       { title: 'load ms', align: 'right' },
+      { title: 'swap µs', align: 'right' },
     ],
     rows: rows.map((row) => {
       const head = [row.ruleset, count(row.rules), row.placement];
@@ -107,10 +124,12 @@ export function programTable(rows: readonly ProgramRow[]): Table {
         ...[...head, row.finishes],
         ...[number(row.tableBytes / 1024), number(row.kernelMemory / 1024)],
         ...[count(row.instructions), count(row.processed), number(row.compileTime), number(row.loadTime)],
+        number(1000 * row.swapTime),
       ];
     }),
     notes: [
-      'verified: instructions that the verifier went through. kernel: program, tables and counters. Times of one run each.',
+      'verified: instructions that the verifier went through. kernel: program, tables and counters.',
+      'Times are of one run. swap: putting the loaded program where packets find it.',
       ...rows.flatMap((row) =>
         'refused' in row ? [`${row.ruleset} of ${count(row.rules)}, ${row.placement}: ${row.refused}`] : [],
       ),

@@ -3,10 +3,11 @@
 import { withNamespaces } from '../harness/namespace.ts';
 import type { Bench } from './bench.ts';
 import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
-import { classifyTables } from './classify-tables.ts';
+import { classifyTables, legendTable } from './classify-tables.ts';
 import { CHOSEN } from './finishes.ts';
 import { measureProgram, type Rows, Workload } from './packet-measure.ts';
 import { PLACEMENTS } from './subject-programs.ts';
+import { TRAFFIC } from './traffic.ts';
 
 export const classify: Bench = {
   name: 'classify',
@@ -28,7 +29,8 @@ export const classify: Bench = {
             }
           }
         }
-        return { tables: classifyTables(rows.packets, rows.programs), data: rows };
+        const legends = [legendTable('Rulesets', CLASSIFY_RULESETS), legendTable('Traffic', TRAFFIC)];
+        return { tables: [...classifyTables(rows.packets, rows.programs), ...legends], data: rows };
       }),
     ),
 };

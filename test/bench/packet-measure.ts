@@ -119,6 +119,7 @@ export function measureProgram(
       processed: programs.processed,
       compileTime,
       loadTime,
+      swapTime: programs.swap(),
     });
     for (const name of traffic) {
       rows.packets.push({ ...head, traffic: name, ...measureTraffic(work, name, programs, empty, options) });

@@ -17,7 +17,15 @@ import { passProgram } from '../../src/codegen/dispatcher.ts';
 import { type CompileOptions, compileRuleset } from '../../src/engine/compile.ts';
 import { readSlots } from '../../src/engine/counters.ts';
 import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
-import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
+import {
+  closeDescriptor,
+  createMap,
+  loadProgram,
+  mapMemory,
+  setSlot,
+  testRun,
+  unmapMemory,
+} from '../../src/kernel/bpf.ts';
 import { bpf, COMMAND, pointer, tryLoad } from '../../src/kernel/bpf-call.ts';
 import { KernelError, VerifierError } from '../../src/kernel/errors.ts';
 import { probeFeatures } from '../../src/kernel/features.ts';
@@ -104,6 +112,20 @@ export class SubjectPrograms {
   /** Bytes of the kernel's memory: the program and its maps. */
   get kernelMemory(): number {
     return [this.whole, ...this.maps.values()].reduce((sum, descriptor) => sum + kernelMemory(descriptor), 0);
+  }
+
+  /** Milliseconds of putting the program into a dispatcher's slot: what a swap takes once all is loaded. */
+  swap(): number {
+    const slots = createMap({ name: 'slots', type: 'program-array', valueSize: 4, maxEntries: 1, mmapable: false });
+    try {
+      // The first makes the array one for programs of this kind.
+      setSlot(slots, 0, this.whole);
+      const begin = performance.now();
+      setSlot(slots, 0, this.whole);
+      return performance.now() - begin;
+    } finally {
+      closeDescriptor(slots);
+    }
   }
 
   /** Nanoseconds of one packet, whole ones: the mean of `repeat` runs, as the kernel tells it. */

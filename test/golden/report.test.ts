@@ -18,7 +18,7 @@ const packet = (ruleset: string, rules: number, traffic: string, loop: number, s
 });
 const program = (ruleset: string, rules: number, finishes: string): ProgramRow => ({
   ...{ ruleset, rules, placement: 'xdp', finish: 'chosen', finishes, tableBytes: 70_000, kernelMemory: 90_112 },
-  ...{ instructions: 180, processed: 240, compileTime: 3.21, loadTime: 0.5 },
+  ...{ instructions: 180, processed: 240, compileTime: 3.21, loadTime: 0.5, swapTime: 0.03 },
 });
 const packets = [
   packet('acl', 100, 'uniform', 19, 31),
