@@ -7,7 +7,7 @@ import { DESCRIPTOR_SIZE, placeOfBit, type TuplePart, type TuplesFinish } from '
 export interface TuplesResult {
   /** The outcome word. */
   readonly word: number;
-  /** Number of the decision that ends, 0xffffffff for the end of the list. */
+  /** Number of the decision that ends, 0x7fffffff for the end of the list. */
   readonly number: number;
   /** Slots of the decisions before it that go on, in their order. */
   readonly counted: readonly number[];

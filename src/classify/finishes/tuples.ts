@@ -88,8 +88,8 @@ const KEY_BITS = 64;
 /** Words of a bitmap, whatever the budget says: programs have code for each. */
 const MOST_WORDS = 8;
 export const DESCRIPTOR_SIZE = 16;
-/** The tuple of decisions that nothing more is known of. */
-const NO_NUMBER = 0xffffffff;
+/** Behind all decisions. Values are compared by their difference, so numbers have 31 bits. */
+const NO_NUMBER = 0x7fffffff;
 
 /** Builds the tables; the classes they are for are found by lookups that exist already. */
 export function buildTuples(input: TuplesInput): { readonly result: TuplesFinish } | Overflow {

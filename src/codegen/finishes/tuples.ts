@@ -63,13 +63,16 @@ class TuplesEmitter {
     if (finish.late !== undefined) this.emitLate();
     this.emitAlone();
     this.emitTuples(finish.ending, (entry) => {
-      const worse = a.label('not earlier');
-      a.load(8, R1, entry, 8).jump('ge', R1, R0, worse).mov(R0, R1).bind(worse);
+      const later = a.label('not earlier');
+      a.load(8, R1, entry, 8);
+      this.jumpIfLater(R1, R2, later);
+      a.mov(R0, R1).bind(later);
     });
     this.emitAloneCounters();
     this.emitTuples(finish.goingOn, (entry) => {
       const later = a.label('behind the end');
-      a.load(8, R1, entry, 8).jump('gt', R1, R0, later);
+      a.load(8, R1, entry, 8);
+      this.jumpIfLater(R1, R2, later);
       a.mov32(R1, R1);
       this.code.count(R1);
       a.bind(later);
@@ -155,6 +158,15 @@ class TuplesEmitter {
     a.bind(done);
   }
 
+  /**
+   * Goes to `later` if the value belongs to a later decision than the best does. A comparison of both would tell the
+   * verifier something about the best, something else in each round: it would take no two rounds for the same. Clobbers
+   * `scratch`.
+   */
+  private jumpIfLater(value: Register, scratch: Register, later: Label): void {
+    this.a.mov(scratch, value).alu('sub', scratch, R0).jump('sgt', scratch, 0, later);
+  }
+
   /** R4 = bits of word `w` under the mask. Clobbers R1. */
   private emitWord(w: number, mask: bigint): void {
     const { a } = this;
@@ -193,7 +205,9 @@ class TuplesEmitter {
     const { a, finish } = this;
     const done = a.label('all that stand alone are counted');
     this.forEachBit(finish.goingOn.alone, done, () => {
-      a.load(8, R1, R2, 0).jump('gt', R1, R0, done).mov32(R1, R1);
+      a.load(8, R1, R2, 0);
+      this.jumpIfLater(R1, R3, done);
+      a.mov32(R1, R1);
       this.code.count(R1);
     });
     if (done.isUsed) a.bind(done);
@@ -204,7 +218,8 @@ class TuplesEmitter {
     const { a } = this;
     const done = a.label('no other tuple can be earlier');
     this.forEachBit(part.tuples, done, (next) => {
-      a.load(8, R1, R2, 0).jump('gt', R1, R0, done);
+      a.load(8, R1, R2, 0);
+      this.jumpIfLater(R1, R3, done);
       this.emitKey(part);
       emitHashLookup(a, part.hash!, [R9], next);
       if (part.chains === undefined) hit(R3);
