@@ -7,6 +7,7 @@
 // What is changed in the program has the size of what it replaces, so no jump in it moves:
 //
 //   XDP: data, data_end of context  becomes the address of the pool's frame, and of its end
+//   netfilter: data of sk_buff      becomes the address of the pool's packet
 //   netfilter: bpf_dynptr_slice     is called as before, and what it returns is replaced by the pool's packet;
 //                                   the call jumps to a few instructions behind the program and back
 //
@@ -19,7 +20,21 @@
 
 import { Assembler } from '../../src/bpf/assembler.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
-import { CLASS, type Instruction, JUMP, MODE, R0, R1, R2, R3, R6, R7, R10, SIZE } from '../../src/bpf/instruction.ts';
+import {
+  CLASS,
+  type Instruction,
+  JUMP,
+  MODE,
+  R0,
+  R1,
+  R2,
+  R3,
+  R6,
+  R7,
+  R9,
+  R10,
+  SIZE,
+} from '../../src/bpf/instruction.ts';
 
 /** Bytes of a pool's frame: a cache line. The IPv4 packet begins behind the Ethernet header. */
 export const FRAME = 64;
@@ -44,7 +59,8 @@ export function loopMaps(pool: readonly Uint8Array[]): {
   };
 }
 
-// Where the function keeps what it adds, below all that programs use.
+// Where the function keeps what it adds, below all that programs use. At netfilter the packet begins behind its Ethernet
+// header.
 const PACKET = -408;
 const PACKET_END = -416;
 const SLICE_AT = -424;
@@ -70,13 +86,15 @@ export function loopProgram(program: Program, packets: number): LoopProgram {
   if (packets <= 0 || (packets & (packets - 1)) !== 0) throw new Error('the packets of a pool are a power of two');
   checkBody(program);
   const main = mainFunction(program.type === 'xdp' ? 2 : 1, packets);
-  const head = nextPacket(packets);
+  const head = nextPacket(packets, program.type === 'xdp' ? 0 : ETHERNET);
   const body = program.instructions;
   const start = main.length + head.length;
   const end = start + body.length;
   const behind: Instruction[] = [];
+  const dataLoad = body.findIndex(isDataLoad);
   const changed = body.map((instruction, index): Instruction => {
     if (program.type === 'xdp') return frameLoad(instruction) ?? instruction;
+    if (index === dataLoad) return { ...instruction, src: R10.number, offset: PACKET };
     if (instruction.opcode !== CALL || instruction.function !== 'bpf_dynptr_slice') return instruction;
     const detour = end + behind.length;
     behind.push(...slice(instruction));
@@ -109,12 +127,12 @@ function mainFunction(verdict: 1 | 2, packets: number): Instruction[] {
 }
 
 /** Puts the addresses of the next frame and of its end where the program finds them. Leaves R1, the context. */
-function nextPacket(packets: number): Instruction[] {
+function nextPacket(packets: number, start: number): Instruction[] {
   const a = new Assembler();
   a.loadMapValue(R3, ROUNDS).load(4, R2, R3, 0).mov(R0, R2).alu('add', R0, 1).store(4, R3, 0, R0);
   a.alu('and', R2, packets - 1).alu('mul', R2, FRAME);
-  a.loadMapValue(R3, POOL).alu('add', R3, R2).store(8, R10, PACKET, R3);
-  a.alu('add', R3, FRAME).store(8, R10, PACKET_END, R3);
+  a.loadMapValue(R3, POOL, start).alu('add', R3, R2).store(8, R10, PACKET, R3);
+  a.alu('add', R3, FRAME - start).store(8, R10, PACKET_END, R3);
   return a.finish().instructions;
 }
 
@@ -126,11 +144,16 @@ function frameLoad(instruction: Instruction): Instruction | undefined {
   return { ...instruction, opcode: LOAD_DOUBLE, src: R10.number, offset: place };
 }
 
+/** Netfilter programs load `skb->data` into the register that holds the `sk_buff`; nothing before does the like. */
+function isDataLoad({ opcode, dst, src }: Instruction): boolean {
+  return opcode === LOAD_DOUBLE && dst === R9.number && src === R9.number;
+}
+
 /** The real call, then the same place of the pool's packet: where it begins in the packet is in R2. */
 function slice(call: Instruction): Instruction[] {
   const a = new Assembler();
   a.store(8, R10, SLICE_AT, R2).call(0);
-  a.load(8, R0, R10, SLICE_AT).load(8, R1, R10, PACKET).alu('add', R0, R1).alu('add', R0, ETHERNET);
+  a.load(8, R0, R10, SLICE_AT).load(8, R1, R10, PACKET).alu('add', R0, R1);
   return a.finish().instructions.map((instruction) => (instruction.opcode === CALL ? call : instruction));
 }
 
@@ -153,9 +176,7 @@ function checkBody({ name, type, instructions }: Program): void {
     const isAddress = opcode === CLASS.ALU64 && instructions[index - 1]?.src === R10.number;
     if ((onStack ? offset : isAddress ? imm : 0) < LOWEST_OF_PROGRAMS) wrong('uses all of the stack');
   }
-  const isRead = instructions.some((each) =>
-    type === 'xdp' ? frameLoad(each) !== undefined : each.function === 'bpf_dynptr_slice',
-  );
+  const isRead = instructions.some((each) => (type === 'xdp' ? frameLoad(each) !== undefined : isDataLoad(each)));
   const isEmpty = instructions.length === 2;
   if (!isEmpty && !isRead) wrong('reads no packet in a known way');
 }

@@ -93,7 +93,14 @@ function measure(
     }
     return rows;
   } finally {
-    for (const each of opened.reverse()) each.close();
+    for (const each of opened.reverse()) {
+      try {
+        each.close();
+      } catch (error) {
+        // What went wrong before is what is to be told.
+        options.progress(`cannot be taken away: ${(error as Error).message}`);
+      }
+    }
   }
 }
 

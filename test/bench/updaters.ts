@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { filterTable } from '../../src/engine/compile.ts';
 import { openEngine } from '../../src/engine/engine.ts';
-import type { Engine } from '../../src/engine/types.ts';
+import type { Current, Engine } from '../../src/engine/types.ts';
 import { applyCommand, resolveTargets } from '../../src/ruleset/apply.ts';
 import { readWordsCommand } from '../../src/ruleset/command.ts';
 import { TableDraft } from '../../src/ruleset/draft.ts';
@@ -101,35 +101,30 @@ function ownCommands(namespace: Namespace): Updater {
   });
 }
 
-interface ResidentEngine extends Engine {
-  basis(family: 'ipv4'): { readonly ruleset: Ruleset } | undefined;
-  settle(): void;
-}
-
 /** The engine as the service holds it. */
 class ResidentUpdater {
   private readonly namespace: Namespace;
   private readonly commands: Commands;
-  private readonly engine: ResidentEngine;
+  private readonly engine: Engine;
 
   constructor(namespace: Namespace) {
     this.namespace = namespace;
     this.commands = new Commands(namespace, DIST);
     const { BPFILTER_RUN_DIR: run, BPFILTER_STATE_DIR: state } = this.commands.environment;
-    this.engine = namespace.enter(() => openEngine({ run: run!, state: state! }) as ResidentEngine);
+    this.engine = namespace.enter(() => openEngine({ run: run!, state: state! }));
   }
 
   load(shape: RulesetShape): string | undefined {
     const { ruleset } = parseRuleset(formatRuleset(shape), { file: 'bench' });
-    return this.namespace.enter(() => this.put(ruleset, undefined, 'ruleset'));
+    return this.namespace.enter(() => this.put(ruleset));
   }
 
   /** Milliseconds from the words to their being enforced; what is left to be cleaned up is done outside of them. */
   run(words: readonly string[]): number {
     return this.namespace.enter(() => {
       const begin = performance.now();
-      const { ruleset } = this.engine.basis('ipv4')!;
-      const refused = this.put(changed(ruleset, words), ruleset, 'carry');
+      const basis = this.engine.basis('ipv4')!;
+      const refused = this.put(changed(basis.ruleset, words), basis);
       const milliseconds = performance.now() - begin;
       if (refused !== undefined) throw new Error(`${words.join(' ')}: ${refused}`);
       this.engine.withLock(1, () => this.engine.settle());
@@ -142,11 +137,11 @@ class ResidentUpdater {
     this.commands.remove();
   }
 
-  private put(ruleset: Ruleset, before: Ruleset | undefined, counters: 'carry' | 'ruleset'): string | undefined {
+  private put(ruleset: Ruleset, before?: Current): string | undefined {
     const result = this.engine.withLock(1, () =>
       this.engine.apply({
-        ...{ ruleset, before, counters },
-        source: { file: 'bench', text: '' },
+        ...{ ruleset, before, counters: before === undefined ? 'ruleset' : 'kept' },
+        source: { file: 'bench' },
         ...{ placement: 'netfilter', devices: [], mode: 'auto', allowInexact: [] },
       }),
     );
