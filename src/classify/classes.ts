@@ -1,16 +1,17 @@
 // The classes of one field: its values by the conditions that hold for them.
 //
-// Numeric fields are swept over their values. Names of devices are swept as well: sorted, the names that begin with a
-// prefix are neighbours, so a condition on a device is a set of intervals of places in the list of all names that any
-// condition has.
+// Values of 32 bits and less are swept as they are. Others first become places, numbers in the same order: names among
+// all names that conditions have (name-places.ts), values of 128 bits among all bounds (wide-places.ts).
 
-import { complement, type IntervalSet, intersect, interval } from '../base/intervals.ts';
-import { type DeviceField, type DeviceName, FIELD_MAXIMUM, type Field, type NumericField } from '../base/predicate.ts';
+import type { IntervalSet } from '../base/intervals.ts';
+import { type DeviceField, FIELD_MAXIMUM, type Field, type NumericField, type WideField } from '../base/predicate.ts';
 import type { Budget } from './budget.ts';
-import type { NamePartition, NumberLists, Partition } from './components.ts';
+import type { NamePartition, NumberLists, Partition, WidePartition } from './components.ts';
 import type { Condition } from './decision-list.ts';
 import type { Overflow } from './finishes/finish.ts';
+import { namePlaces } from './name-places.ts';
 import { type Intervals, type Runs, sweep } from './sweep.ts';
+import { widePlaces } from './wide-places.ts';
 
 /** Which predicates hold together. */
 export interface ClassSets {
@@ -22,6 +23,7 @@ export interface ClassSets {
 
 export type FieldPartition =
   | { readonly kind: 'numbers'; readonly field: NumericField; readonly runs: Partition }
+  | { readonly kind: 'wide'; readonly field: WideField; readonly runs: WidePartition }
   | { readonly kind: 'names'; readonly field: DeviceField; readonly names: NamePartition };
 
 export interface FieldClasses {
@@ -29,11 +31,24 @@ export interface FieldClasses {
   readonly partition: FieldPartition;
 }
 
-/** The classes of a field under conditions, of which the first is predicate 1. */
+/** Values as numbers from 0, in their order, and conditions as intervals of these; the first condition is predicate 1. */
+export interface Places {
+  readonly maximum: number;
+  readonly intervals: Intervals;
+  partition(runs: Runs): FieldPartition;
+}
+
+/** The classes of a field under conditions. */
 export function fieldClasses(field: Field, conditions: readonly Condition[], budget: Budget): FieldClasses | Overflow {
-  return field === 'inDevice' || field === 'outDevice'
-    ? nameClasses(field, conditions, budget)
-    : numberClasses(field, conditions, budget);
+  const places = placesOf(field, conditions);
+  if (places === undefined) return { overflow: `${field}: a mask with holes` };
+  const runs = sweep(places.intervals, places.maximum, overlapLimit(conditions.length, budget));
+  if (runs === undefined) return { overflow: `${field}: conditions overlap too much` };
+  const { sets } = runs;
+  return {
+    sets: { classCount: sets.count, classes: sets.finish(), predicateCount: conditions.length },
+    partition: places.partition(runs),
+  };
 }
 
 /** How many predicates all classes of a component may have together. */
@@ -41,97 +56,38 @@ export function overlapLimit(predicates: number, budget: Budget): number {
   return budget.overlap * (predicates + 1024);
 }
 
-function numberClasses(field: NumericField, conditions: readonly Condition[], budget: Budget): FieldClasses | Overflow {
-  const sets: IntervalSet[] = [];
-  for (const { set } of conditions) {
-    if (set === undefined) return { overflow: `${field}: a mask with holes` };
-    sets.push(set);
+function placesOf(field: Field, conditions: readonly Condition[]): Places | undefined {
+  switch (field) {
+    case 'src6':
+    case 'dst6':
+      return widePlaces(field, conditions);
+    case 'inDevice':
+    case 'outDevice':
+      return namePlaces(field, conditions);
+    default:
+      return numberPlaces(field, conditions);
   }
-  const runs = sweep(intervalsOf(sets), FIELD_MAXIMUM[field], overlapLimit(sets.length, budget));
-  if (runs === undefined) return tooMuchOverlap(field);
-  const { starts, classes } = runs;
-  const made = classSets(runs, conditions);
-  return { sets: made, partition: { kind: 'numbers', field, runs: { starts, classes, classCount: made.classCount } } };
 }
 
-function nameClasses(field: DeviceField, conditions: readonly Condition[], budget: Budget): FieldClasses | Overflow {
-  const entries = namesOf(conditions);
-  const last = entries.length - 1;
-  const placesOf = new Map<string, IntervalSet>();
-  const sets = conditions.map(({ literals }) =>
-    literals.reduce<IntervalSet>(
-      (all, { predicate, negated }) => {
-        const { name, prefix } = predicate as DeviceName;
-        const key = entryKey(name, prefix);
-        const places = placesOf.get(key) ?? interval(...placesUnder(entries, name, prefix));
-        placesOf.set(key, places);
-        return intersect(all, negated ? complement(places, last) : places);
-      },
-      interval(0, last),
-    ),
-  );
-  const runs = sweep(intervalsOf(sets), last, overlapLimit(sets.length, budget));
-  if (runs === undefined) return tooMuchOverlap(field);
-  const made = classSets(runs, conditions);
-  let run = 0;
-  const withClasses = entries.map((entry, place) => {
-    while (run + 1 < runs.starts.length && runs.starts[run + 1]! <= place) run++;
-    return { ...entry, class: runs.classes[run]! };
-  });
+function numberPlaces(field: NumericField, conditions: readonly Condition[]): Places | undefined {
+  const sets: IntervalSet[] = [];
+  for (const { set } of conditions) {
+    if (set === undefined) return undefined;
+    sets.push(set);
+  }
   return {
-    sets: made,
-    partition: { kind: 'names', field, names: { entries: withClasses, classCount: made.classCount } },
+    maximum: FIELD_MAXIMUM[field],
+    intervals: intervalsOf(sets),
+    partition: ({ starts, classes, sets: { count } }) => ({
+      kind: 'numbers',
+      field,
+      runs: { starts, classes, classCount: count },
+    }),
   };
 }
 
-interface NameEntry {
-  readonly name: string;
-  readonly prefix: boolean;
-}
-
-/** All names and prefixes that are asked for, and the empty prefix; a prefix comes before everything that has it. */
-function namesOf(conditions: readonly Condition[]): NameEntry[] {
-  const entries = new Map<string, NameEntry>([[entryKey('', true), { name: '', prefix: true }]]);
-  for (const { literals } of conditions) {
-    for (const { predicate } of literals) {
-      const { name, prefix } = predicate as DeviceName;
-      entries.set(entryKey(name, prefix), { name, prefix });
-    }
-  }
-  return [...entries.values()].sort((a, b) => compare(a.name, b.name) || Number(b.prefix) - Number(a.prefix));
-}
-
-function entryKey(name: string, prefix: boolean): string {
-  return `${prefix ? '+' : '='}${name}`;
-}
-
-/** First and last place of the entries that are this name, or begin with this prefix. */
-function placesUnder(entries: readonly NameEntry[], name: string, prefix: boolean): [low: number, high: number] {
-  const low = firstPlace(
-    entries,
-    (entry) => compare(entry.name, name) > 0 || (entry.name === name && (prefix || !entry.prefix)),
-  );
-  if (!prefix) return [low, low];
-  return [low, firstPlace(entries, (entry) => compare(entry.name, name) > 0 && !entry.name.startsWith(name)) - 1];
-}
-
-/** The first place whose entry is so; all behind it are. */
-function firstPlace(entries: readonly NameEntry[], isSo: (entry: NameEntry) => boolean): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isSo(entries[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function intervalsOf(sets: readonly IntervalSet[]): Intervals {
+/** The intervals of sets, of which the first is that of predicate 1. */
+export function intervalsOf(sets: readonly IntervalSet[]): Intervals {
   let count = 0;
   for (const set of sets) count += set.length;
   const lows = new Uint32Array(count);
@@ -146,12 +102,4 @@ function intervalsOf(sets: readonly IntervalSet[]): Intervals {
     }
   }
   return { count, lows, highs, predicates };
-}
-
-function classSets({ sets }: Runs, conditions: readonly Condition[]): ClassSets {
-  return { classCount: sets.count, classes: sets.finish(), predicateCount: conditions.length };
-}
-
-function tooMuchOverlap(field: Field): Overflow {
-  return { overflow: `${field}: conditions overlap too much` };
 }

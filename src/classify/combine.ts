@@ -133,7 +133,7 @@ export function crossCells(
   return cells;
 }
 
-/** The combination as a component: its classes, and the table of their numbers. */
+/** The combination as a component: its classes, `most` of them at most, and the table of their numbers. */
 export function combine(
   name: string,
   rows: ClassSets,
@@ -141,6 +141,7 @@ export function combine(
   pairs: Pairs,
   pruner: Pruner | undefined,
   budget: Budget,
+  most: number,
 ): { readonly sets: ClassSets; readonly cells: Uint32Array } | Overflow {
   const tooMany = cellsOverflow(name, rows, columns, budget.crossCells);
   if (tooMany !== undefined) return tooMany;
@@ -176,6 +177,7 @@ export function combine(
           }
         }
         const number = sets.number(buffer, pruner === undefined ? length : pruner.prune(buffer, length));
+        if (number >= most) return { overflow: `${name}: more than ${most} classes` };
         return sets.total > limit ? { overflow: `${name}: conditions overlap too much` } : number;
       },
   );

@@ -1,7 +1,7 @@
 // The parts that a list's finishes are made of: each field's classes, and the combinations worth making.
 //
-// Small fields (protocol, flags, devices) are combined first, the one with the fewest classes first, then the ports, then
-// the addresses with each other: rules share services, and pairs of addresses, far more than anything else.
+// Small fields (protocol, flags, devices) are combined first, the one with the fewest classes first, then the ports: rules
+// share services far more than anything else.
 
 import type { Field } from '../base/predicate.ts';
 import type { Budget } from './budget.ts';
@@ -9,16 +9,23 @@ import { fieldClasses } from './classes.ts';
 import { combine, pairsOf } from './combine.ts';
 import { isOverflow, type Overflow } from './finishes/finish.ts';
 import { listFields } from './list-fields.ts';
-import type { Part } from './parts.ts';
-import { withClasses } from './parts.ts';
+import { type Part, withClasses } from './parts.ts';
 import { makePruner, pruneClasses } from './prune.ts';
 import type { Reach } from './reach.ts';
 
-const ADDRESSES: readonly Field[] = ['src', 'dst'];
+const ADDRESSES: readonly Field[] = ['src', 'dst', 'src6', 'dst6'];
 const PORTS: readonly Field[] = ['sport', 'dport'];
 
 /** The fields that are looked up last, where they still matter. */
 const LATE: readonly Field[] = ['state'];
+
+/** Combinations that have a record for each class have so many at most. */
+const FEW_CLASSES = 4096;
+
+export interface DenseParts {
+  readonly parts: readonly [Part] | readonly [rows: Part, columns: Part];
+  readonly late: Part | undefined;
+}
 
 export class ListParts {
   readonly reach: Reach;
@@ -48,26 +55,51 @@ export class ListParts {
     return this.fields;
   }
 
-  /** One or two parts that have everything that the list asks, and a field to be looked up late. */
-  forDense(): { readonly parts: readonly [Part] | readonly [Part, Part]; readonly late: Part | undefined } | Overflow {
-    const late = this.fields.length > 1 ? this.fields.find(({ name }) => isOneOf(name, LATE)) : undefined;
-    const asked = this.asked.slice();
-    const others = this.fields.filter((part) => part !== late);
+  /**
+   * One or two parts that have everything that the list asks, with a table of both within the budget, and a field to be
+   * looked up late.
+   */
+  forDense(): DenseParts | Overflow {
+    const { late, others } = this.divided();
     const addresses = others.filter(({ name }) => isOneOf(name, ADDRESSES));
-    const small = bySize(others);
-    const fromSmall = this.combineAll(small, addresses.length === 0 ? 2 : 1, asked);
-    if (isOverflow(fromSmall)) return fromSmall;
-    const fromAddresses = this.combineAll(addresses, fromSmall.length === 0 ? 2 : 1, asked);
-    if (isOverflow(fromAddresses)) return fromAddresses;
-    return { parts: [...fromAddresses, ...fromSmall] as unknown as readonly [Part] | readonly [Part, Part], late };
+    const asked = this.asked.slice();
+    const services = this.combineAll(bySize(others), addresses.length === 0 ? 2 : 1, asked);
+    if (isOverflow(services)) return services;
+    const both = this.combineAll(addresses, 2, asked);
+    if (isOverflow(both)) return both;
+    const left = [...both, ...services];
+    if (left.length < 3) return { parts: left as unknown as DenseParts['parts'], late };
+    const [src, dst, service] = left as [Part, Part, Part];
+    let overflow: Overflow | undefined;
+    // Addresses with each other mostly; not where rules ask one of them alone.
+    for (const [rows, columns, other] of [
+      [src, dst, service],
+      [dst, service, src],
+      [src, service, dst],
+    ] as const) {
+      const most = Math.floor(this.budget.denseCells / other.sets.classCount);
+      const combined = this.combine(rows, columns, asked.slice(), most);
+      if (!isOverflow(combined)) return { parts: [combined, other], late };
+      overflow ??= combined;
+    }
+    return overflow!;
   }
 
-  /** Few parts that have everything that the list asks: where combinations do not fit, what they would be made of. */
-  forTuples(): Part[] {
+  /**
+   * Parts that have everything that the list asks, combined as far as records of their classes stay small, and a field to
+   * be looked up late.
+   */
+  forTuples(): { readonly parts: readonly Part[]; readonly late: Part | undefined } {
+    const { late, others } = this.divided();
     const asked = this.asked.slice();
-    const addresses = this.fields.filter(({ name }) => isOneOf(name, ADDRESSES));
-    const small = this.combineSome(bySize(this.fields), asked);
-    return [...this.combineSome(addresses, asked), ...small];
+    const addresses = others.filter(({ name }) => isOneOf(name, ADDRESSES));
+    return { parts: [...this.combineSome(addresses, asked), ...this.combineSome(bySize(others), asked)], late };
+  }
+
+  /** The field that is looked up late, unless there is no other, and the others. */
+  private divided(): { readonly late: Part | undefined; readonly others: readonly Part[] } {
+    const late = this.fields.length > 1 ? this.fields.find(({ name }) => isOneOf(name, LATE)) : undefined;
+    return { late, others: this.fields.filter((part) => part !== late) };
   }
 
   /** Combines the first two until no more than `most` are left. */
@@ -75,32 +107,35 @@ export class ListParts {
     const left = [...parts];
     while (left.length > most) {
       const [rows, columns] = left.splice(0, 2) as [Part, Part];
-      const combined = this.combine(rows, columns, asked);
+      const combined = this.combine(rows, columns, asked, this.budget.crossCells);
       if (isOverflow(combined)) return combined;
       left.unshift(combined);
     }
     return left;
   }
 
-  /** Combines each with those before it as far as the budget allows. */
+  /** Combines each with those before it where that gives few classes. */
   private combineSome(parts: readonly Part[], asked: Uint8Array): Part[] {
     const done: Part[] = [];
     for (const part of parts) {
       const last = done.at(-1);
-      const combined = last === undefined ? undefined : this.combine(last, part, asked);
+      const combined = last === undefined ? undefined : this.combine(last, part, asked, FEW_CLASSES);
       if (combined === undefined || isOverflow(combined)) done.push(part);
       else done[done.length - 1] = combined;
     }
     return done;
   }
 
-  private combine(rows: Part, columns: Part, asked: Uint8Array): Part | Overflow {
+  private combine(rows: Part, columns: Part, asked: Uint8Array, most: number): Part | Overflow {
+    if (Math.max(rows.sets.classCount, columns.sets.classCount) > most) {
+      return { overflow: `${rows.name} ${columns.name}: more than ${most} classes` };
+    }
     const name = `${rows.name} ${columns.name}`;
     const pairs = pairsOf(rows.ofDecision, columns.ofDecision);
     const both = asked.slice();
     for (let i = 0; i < both.length; i++) if (rows.ofDecision[i] !== 0 && columns.ofDecision[i] !== 0) both[i]!--;
     const pruner = makePruner(pairs.ofDecision, pairs.count, both, this.reach.definite);
-    const combined = combine(name, rows.sets, columns.sets, pairs, pruner, this.budget);
+    const combined = combine(name, rows.sets, columns.sets, pairs, pruner, this.budget, most);
     if (isOverflow(combined)) return combined;
     asked.set(both);
     const { sets, cells } = combined;

@@ -4,7 +4,9 @@ import type { Budget } from './budget.ts';
 import type { Lookup, TableSegment } from './classification.ts';
 import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Outcomes, type Overflow } from './finishes/finish.ts';
+import { buildTuples } from './finishes/tuples.ts';
 import { ListParts } from './list-parts.ts';
+import { componentsOf, fieldOf, makeIndex, makeLookups } from './parts.ts';
 import type { Reach } from './reach.ts';
 import type { TablePool } from './tables.ts';
 
@@ -34,6 +36,7 @@ export class FinishMaker {
       case 'dense':
         return this.dense(outcomes);
       case 'tuples':
+        return this.tuples(outcomes);
       case 'masks':
         return { overflow: 'not yet' };
     }
@@ -47,6 +50,23 @@ export class FinishMaker {
     if (isOverflow(chosen)) return chosen;
     const made = buildDense({ reach, ...chosen, outcomes, budget, pool });
     return isOverflow(made) ? made : { finish: 'dense', ...made };
+  }
+
+  private tuples(outcomes: Outcomes): MadeFinish | Overflow {
+    const { reach, budget, pool } = this;
+    const fields = this.listParts();
+    if (isOverflow(fields)) return fields;
+    const { parts, late } = fields.forTuples();
+    const lookedUp = componentsOf(parts);
+    const components = late === undefined ? lookedUp : [...lookedUp, ...componentsOf([late])];
+    const input = { list: reach.list, components, outcomes, budget, pool };
+    const made = buildTuples(
+      late === undefined
+        ? input
+        : { ...input, late: { component: parts.length, index: makeIndex(fieldOf(late), budget, pool) } },
+    );
+    if (isOverflow(made)) return made;
+    return { finish: 'tuples', lookups: makeLookups(parts, budget, pool), result: made.result };
   }
 
   private listParts(): ListParts | Overflow {

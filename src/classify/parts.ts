@@ -3,10 +3,11 @@
 import type { Budget } from './budget.ts';
 import type { ClassSets, FieldPartition } from './classes.ts';
 import type { Lookup } from './classification.ts';
-import type { Component, Partition, Variable } from './components.ts';
+import type { Component, Partition, Variable, WidePartition } from './components.ts';
 import { buildIndex } from './indexes/build-index.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import { buildNames } from './indexes/names.ts';
+import { buildWide } from './indexes/wide.ts';
 import type { TablePool } from './tables.ts';
 
 export interface Part {
@@ -77,30 +78,52 @@ export function crossLookup(
   return { kind: 'cross', rows, columns, columnCount: sets.classCount, table, into };
 }
 
+/** What a part that is no combination is made of. */
+export function fieldOf({ name, source }: Part): FieldPartition {
+  if (source.kind === 'cross') throw new Error(`${name} is a combination`);
+  return source;
+}
+
 /** The index of a field, its tables put into the pool. */
 export function makeIndex(partition: FieldPartition, budget: Budget, pool: TablePool): FieldIndex {
-  if (partition.kind === 'names') return buildNames(partition.field, partition.names, pool);
-  return buildIndex(partition.field, partition.runs, budget, pool);
+  switch (partition.kind) {
+    case 'numbers':
+      return buildIndex(partition.field, partition.runs, budget, pool);
+    case 'wide':
+      return buildWide(partition.field, partition.runs, pool);
+    case 'names':
+      return buildNames(partition.field, partition.names, pool);
+  }
 }
 
 /** The partition with other numbers in place of its classes; equal neighbours become one. */
 export function withClasses(partition: FieldPartition, becomes: Uint32Array, classCount: number): FieldPartition {
-  if (partition.kind === 'names') {
-    const entries = partition.names.entries.map((entry) => ({ ...entry, class: becomes[entry.class]! }));
-    return { ...partition, names: { entries, classCount } };
+  switch (partition.kind) {
+    case 'numbers':
+      return { ...partition, runs: { ...mergedRuns(partition.runs, 1, becomes), classCount } };
+    case 'wide':
+      return { ...partition, runs: { ...mergedRuns(partition.runs, 4, becomes), classCount } };
+    case 'names': {
+      const entries = partition.names.entries.map((entry) => ({ ...entry, class: becomes[entry.class]! }));
+      return { ...partition, names: { entries, classCount } };
+    }
   }
-  return { ...partition, runs: mergedRuns(partition.runs, becomes, classCount) };
 }
 
-function mergedRuns({ starts, classes }: Partition, becomes: Uint32Array, classCount: number): Partition {
+/** Runs whose starts have so many words each. */
+function mergedRuns(
+  { starts, classes }: Partition | WidePartition,
+  words: number,
+  becomes: Uint32Array,
+): { readonly starts: Uint32Array; readonly classes: Uint32Array } {
   const newStarts = new Uint32Array(starts.length);
-  const newClasses = new Uint32Array(starts.length);
+  const newClasses = new Uint32Array(classes.length);
   let count = 0;
-  for (let run = 0; run < starts.length; run++) {
+  for (let run = 0; run < classes.length; run++) {
     const number = becomes[classes[run]!]!;
     if (count > 0 && newClasses[count - 1] === number) continue;
-    newStarts[count] = starts[run]!;
+    for (let word = 0; word < words; word++) newStarts[count * words + word] = starts[run * words + word]!;
     newClasses[count++] = number;
   }
-  return { starts: newStarts.subarray(0, count), classes: newClasses.subarray(0, count), classCount };
+  return { starts: newStarts.subarray(0, count * words), classes: newClasses.subarray(0, count) };
 }

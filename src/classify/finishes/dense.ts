@@ -9,7 +9,7 @@ import type { ClassSets } from '../classes.ts';
 import type { DenseFinish, Lookup } from '../classification.ts';
 import { type CellMaker, type CellParts, cellsOverflow, crossCells, pairsOf } from '../combine.ts';
 import type { NumberLists } from '../components.ts';
-import { componentsOf, crossLookup, makeIndex, makeLookups, type Part, withClasses } from '../parts.ts';
+import { componentsOf, crossLookup, fieldOf, makeIndex, makeLookups, type Part, withClasses } from '../parts.ts';
 import type { Reach } from '../reach.ts';
 import type { TablePool } from '../tables.ts';
 import { CellOutcomes, LATE } from './cell-outcomes.ts';
@@ -39,7 +39,7 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   if ('overflow' in contents) return contents;
 
   const from = outcomes.count;
-  const numbers = numberLate(contents, from);
+  const numbers = late === undefined ? contents : numberLate(contents, from);
   const count = from + (late === undefined ? 0 : cells.lateCells.length / late.sets.classCount);
   const bytes = contents.length * widthOf(count) + crossBytes(parts);
   if (columns !== undefined && bytes > budget.denseBytes) {
@@ -49,9 +49,7 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   const lateTable =
     late === undefined || cells.lateCells.length === 0 ? {} : { late: makeLate(late, cells, from, input) };
   if (columns === undefined) {
-    const partition = rows.source;
-    if (partition.kind === 'cross') throw new Error('a combination is no last step');
-    const index = makeIndex(withClasses(partition, numbers, count), budget, pool);
+    const index = makeIndex(withClasses(fieldOf(rows), numbers, count), budget, pool);
     return { lookups: [{ kind: 'index', index, into: 0 }], result: { kind: 'dense', cell: 0, ...lateTable } };
   }
   const lookups = makeLookups(parts, budget, pool);
@@ -67,9 +65,8 @@ function makeLate(
   from: number,
   { budget, pool }: DenseInput,
 ): NonNullable<DenseFinish['late']> {
-  if (late.source.kind === 'cross') throw new Error('a late field is no combination');
   const table = pool.putNumbers(`late ${late.name}`, Uint32Array.from(lateCells), from - 1);
-  return { index: makeIndex(late.source, budget, pool), from, columnCount: late.sets.classCount, table };
+  return { index: makeIndex(fieldOf(late), budget, pool), from, columnCount: late.sets.classCount, table };
 }
 
 /** Rows of the late table are numbered behind the outcomes. */
