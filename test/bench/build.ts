@@ -14,7 +14,7 @@ import { benchOptionsFor } from './subject-programs.ts';
 
 const KINDS = ['exact', 'blacklist', 'acl', 'fw', 'ipc'];
 /** Compilations with one rule more, in each process. */
-const AGAIN = 3;
+const AGAIN = 5;
 
 /** With this exit code the driver says that the compiler refuses the ruleset. */
 export const REFUSED = 3;
