@@ -10,7 +10,7 @@ import type { FilterChain } from '../base/hooks.ts';
 import type { ChainMeaning, Chains } from '../graph/chains.ts';
 import { entered } from '../graph/chains.ts';
 import type { Slot } from '../graph/graph.ts';
-import type { ConditionVector } from './conditions.ts';
+import { type ConditionVector, UNLISTED } from './conditions.ts';
 import type { Condition, DecisionList } from './decision-list.ts';
 import { END } from './decision-list.ts';
 import type { Place, RuleCompiler } from './rule-decisions.ts';
@@ -20,6 +20,8 @@ export interface ChainPart {
   readonly list: DecisionList;
   /** The chain that the end `call` leads to, if any. */
   readonly call?: { readonly chain: ChainMeaning; readonly isGoto: boolean };
+  /** Whether some decision asks what no table can be made of. */
+  readonly isUnlisted: boolean;
 }
 
 export interface PartOptions {
@@ -67,6 +69,7 @@ class ChainWalk {
   private readonly parts: ChainPart[] = [];
   private readonly frames: Frame[] = [];
   private list = new ListBuilder();
+  private isUnlisted = false;
   private readonly ended: EndedVectors;
 
   constructor(options: PartOptions) {
@@ -82,7 +85,8 @@ class ChainWalk {
       else this.leave(frame);
     }
     if (chain.hook !== undefined) this.policy(root, chain.hook);
-    if (this.list.length > 0 || this.parts.length === 0) this.parts.push({ list: this.list.finish() });
+    if (this.list.length > 0 || this.parts.length === 0)
+      this.parts.push({ list: this.list.finish(), isUnlisted: this.isUnlisted });
     return this.parts;
   }
 
@@ -189,7 +193,8 @@ class ChainWalk {
   private part(frame: Frame, asked: ConditionVector, slot: Slot, chain: ChainMeaning, isGoto: boolean): void {
     if (frame !== this.frames[0]) throw new Error(`${chain.name} is entered from a chain that is in place`);
     this.add(asked, slot, END.call, slot);
-    this.parts.push({ list: this.list.finish(), call: { chain, isGoto } });
+    this.parts.push({ list: this.list.finish(), call: { chain, isGoto }, isUnlisted: this.isUnlisted });
+    this.isUnlisted = false;
     this.list = new ListBuilder();
     this.ended.forget(-1);
     // What returned so far has left the list.
@@ -210,6 +215,7 @@ class ChainWalk {
 
   private add(asked: ConditionVector, slot: Slot, then: number, owner: Slot): void {
     this.list.add(asked.conditions, slot, then, owner);
+    if ((asked.fields & UNLISTED) !== 0) this.isUnlisted = true;
   }
 }
 

@@ -8,20 +8,15 @@ import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
 import { type Budget, DEFAULT_BUDGET } from './budget.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
-import type { DecisionList, ListSegment } from './decision-list.ts';
+import type { DecisionList, HookLists, ListSegment, ShapeSegment } from './decision-list.ts';
 import { isOverflow, Outcomes } from './finishes/finish.ts';
 import { FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
 import { reachOf } from './reach.ts';
 import { segmentTests } from './segment-tests.ts';
+import { shapeTests } from './shape-tests.ts';
 import { halveSegment } from './split-list.ts';
 import { TablePool } from './tables.ts';
-
-/** The lists of a hook: exits lead to segments of the same hook. */
-export interface HookLists {
-  readonly segments: readonly ListSegment[];
-  readonly entry: number;
-}
 
 export interface ClassifyListsOptions {
   readonly budget?: Budget;
@@ -83,10 +78,7 @@ class Work {
   add(hook: FilterChain, { segments, entry }: HookLists): number {
     const base = this.segments.length;
     const hookLists = new HookSegments(
-      segments.map(({ list, exits }) => {
-        const moved = Object.entries(exits).map(([exit, segment]) => [exit, base + segment]);
-        return { list, exits: Object.fromEntries(moved) as ListSegment['exits'] };
-      }),
+      segments.map((segment) => moved(segment, base)),
       base,
       this.budget.segments,
     );
@@ -105,6 +97,11 @@ class Work {
   private classify(hook: FilterChain, lists: HookSegments, place: number): void {
     for (;;) {
       const segment = lists.at(place);
+      if (!('list' in segment)) {
+        this.segments.push(shapeTests(segment, this.lists));
+        this.plans.push({ hook, finish: 'linear', decisions: 0, refused: [] });
+        return;
+      }
       const refused: Refusal[] = [];
       const made = this.makeTables(segment, refused);
       if (made === undefined && refused.length > 0 && lists.halve(place)) continue;
@@ -158,13 +155,20 @@ class Work {
   }
 }
 
+/** A hook's segment, numbered from `base`. */
+function moved(segment: ListSegment | ShapeSegment, base: number): ListSegment | ShapeSegment {
+  if (!('list' in segment)) return { ...segment, main: base + segment.main, odd: base + segment.odd };
+  const exits = Object.entries(segment.exits).map(([exit, to]) => [exit, base + to]);
+  return { list: segment.list, exits: Object.fromEntries(exits) as ListSegment['exits'] };
+}
+
 /** The lists of a hook, numbered from `base`, which become more when one is cut. */
 class HookSegments {
-  private lists: ListSegment[];
+  private lists: (ListSegment | ShapeSegment)[];
   private readonly base: number;
   private readonly most: number;
 
-  constructor(lists: readonly ListSegment[], base: number, most: number) {
+  constructor(lists: readonly (ListSegment | ShapeSegment)[], base: number, most: number) {
     this.lists = [...lists];
     this.base = base;
     this.most = most;
@@ -174,18 +178,19 @@ class HookSegments {
     return this.lists.length;
   }
 
-  at(place: number): ListSegment {
+  at(place: number): ListSegment | ShapeSegment {
     return this.lists[place]!;
   }
 
   /** Puts two or more lists in place of one; not where the hook would have too many, or it is but one decision. */
   halve(place: number): boolean {
-    if (this.at(place).list.length < 2) return false;
-    const all: (ListSegment | undefined)[] = new Array<undefined>(this.base).fill(undefined);
+    const segment = this.at(place);
+    if (!('list' in segment) || segment.list.length < 2) return false;
+    const all: (ListSegment | ShapeSegment | undefined)[] = new Array<undefined>(this.base).fill(undefined);
     all.push(...this.lists);
     halveSegment(all, this.base + place);
     if (all.length - this.base > this.most) return false;
-    this.lists = all.slice(this.base) as ListSegment[];
+    this.lists = all.slice(this.base) as (ListSegment | ShapeSegment)[];
     return true;
   }
 }

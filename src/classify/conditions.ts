@@ -16,7 +16,10 @@ import {
   formatPredicate,
   type Literal,
   type NumericField,
+  WIDE_FIELDS,
+  type WideField,
 } from '../base/predicate.ts';
+import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
 import { TripleIndex } from '../graph/triple-index.ts';
 import type { Condition } from './decision-list.ts';
 import { IntPairs } from './int-pairs.ts';
@@ -27,7 +30,7 @@ export interface ConditionVector {
   readonly number: number;
   /** At most one for each field, in ascending order of id. */
   readonly conditions: readonly Condition[];
-  /** Bit `fieldBit(field)` of every field that is asked. */
+  /** Bit `fieldBit(field)` of every field that is asked, and `UNLISTED`. */
   readonly fields: number;
 }
 
@@ -36,13 +39,16 @@ export type Answer = Condition | boolean;
 
 const NUMERIC_FIELDS = Object.keys(FIELD_MAXIMUM) as NumericField[];
 const FIELD_NUMBERS: Readonly<Record<Field, number>> = Object.fromEntries(
-  [...NUMERIC_FIELDS, 'inDevice', 'outDevice'].map((field, number) => [field, number]),
+  [...NUMERIC_FIELDS, ...WIDE_FIELDS, 'inDevice', 'outDevice'].map((field, number) => [field, number]),
 ) as Record<Field, number>;
 
 /** One bit for each field, for `ConditionVector.fields`. */
 export function fieldBit(field: Field): number {
   return 1 << FIELD_NUMBERS[field];
 }
+
+/** In `ConditionVector.fields`: some condition's values are too many intervals, so that no table can be made of it. */
+export const UNLISTED = 1 << 30;
 
 /** A mask with holes in a field of more than 16 bits is not written out beyond this many intervals. */
 const MOST_INTERVALS = 256;
@@ -56,7 +62,7 @@ export class ConditionTable {
   readonly always: ConditionVector;
   private conditionCount = 0;
   private readonly vectors: ConditionVector[] = [];
-  private readonly hashes: number[] = [];
+  private hashes = new Int32Array(1024);
   /** Number of a vector + 1 by hash of its ids, 0 where free; at most half full. */
   private places = new Int32Array(1024);
   /** Conditions of one interval, by field and bounds; of other sets, and of devices, by their text. */
@@ -81,6 +87,9 @@ export class ConditionTable {
   condition(literal: Literal): Answer {
     const { predicate, negated } = literal;
     if (predicate.kind === 'device') return this.device(predicate.field, [literal as DeviceLiteral]);
+    if (predicate.kind === 'wide') {
+      return this.wide(predicate.field, negated ? complementWide(predicate.set) : predicate.set);
+    }
     const { field } = predicate;
     const maximum = FIELD_MAXIMUM[field];
     const positive = predicate.kind === 'in' ? predicate.set : maskedSet(predicate.mask, predicate.value, maximum);
@@ -119,11 +128,14 @@ export class ConditionTable {
       place = (place + 1) & mask;
     }
     let fields = 0;
-    for (let i = 0; i < sorted.length; i++) fields |= fieldBit(sorted[i]!.field);
+    for (let i = 0; i < sorted.length; i++) {
+      fields |= fieldBit(sorted[i]!.field);
+      if (!isIndexable(sorted[i]!)) fields |= UNLISTED;
+    }
     const vector = { number: this.vectors.length, conditions: sorted, fields };
     this.vectors.push(vector);
     this.places[place] = this.vectors.length;
-    this.hashes.push(hash);
+    this.hashes[vector.number] = hash;
     if (this.vectors.length * 2 > this.places.length) this.grow();
     return vector;
   }
@@ -163,6 +175,7 @@ export class ConditionTable {
     const literals = [...a.literals, ...b.literals];
     const { field } = a;
     if (field === 'inDevice' || field === 'outDevice') return sure(this.device(field, literals as DeviceLiteral[]));
+    if (isWideField(field)) return sure(this.wide(field, intersectWide(wideSet(a), wideSet(b))));
     if (a.set === undefined || b.set === undefined) return sure(this.unlisted(field, literals));
     const set = intersect(a.set, b.set);
     return sure(
@@ -201,6 +214,13 @@ export class ConditionTable {
     );
   }
 
+  private wide(field: WideField, set: WideIntervalSet): Answer {
+    if (set.length === 0) return false;
+    if (set.length === 1 && set[0]!.low === 0n && set[0]!.high === WIDE_MAXIMUM) return true;
+    const literal = { predicate: { kind: 'wide', field, set }, negated: false } as const;
+    return this.other(literalText(literal), field, [literal]);
+  }
+
   private device(field: DeviceField, literals: readonly DeviceLiteral[]): Answer {
     const joined = joinDevices(field, literals);
     if (joined === undefined) return false;
@@ -219,6 +239,9 @@ export class ConditionTable {
   }
 
   private grow(): void {
+    const hashes = new Int32Array(this.places.length * 2);
+    hashes.set(this.hashes);
+    this.hashes = hashes;
     this.places = new Int32Array(this.places.length * 2);
     const mask = this.places.length - 1;
     for (let number = 0; number < this.vectors.length; number++) {
@@ -240,9 +263,20 @@ export function implies(inner: Condition, outer: Condition): boolean {
   return false;
 }
 
-/** Whether code can look the condition up: its values are known, or it is about a device. */
+/** Whether code can look the condition up: its values are known, or it is about a device or a wide field. */
 export function isIndexable({ field, set }: Condition): boolean {
-  return set !== undefined || field === 'inDevice' || field === 'outDevice';
+  return set !== undefined || isWideField(field) || field === 'inDevice' || field === 'outDevice';
+}
+
+function isWideField(field: Field): field is WideField {
+  return field === 'src6' || field === 'dst6';
+}
+
+/** A condition of a wide field is one literal. */
+function wideSet({ literals }: Condition): WideIntervalSet {
+  const { predicate } = literals[0]!;
+  if (predicate.kind !== 'wide') throw new Error(`${formatPredicate(predicate)} is not about a wide field`);
+  return predicate.set;
 }
 
 function sure(answer: Answer): Condition | false {

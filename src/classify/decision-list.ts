@@ -45,3 +45,25 @@ export interface ListSegment {
   readonly list: DecisionList;
   readonly exits: Readonly<Partial<Record<ExitName, number>>>;
 }
+
+/** Which packets rules may drop because of their shape: later fragments, and whole packets of a length that is short. */
+export interface PacketShape {
+  /** Protocols that have short lengths, each in one group. */
+  readonly groups: readonly { readonly protocols: IntervalSet; readonly short: IntervalSet }[];
+  /** Lengths that are short for some protocol. */
+  readonly short: IntervalSet;
+}
+
+/** Leads the packets that rules may drop by their shape to segment `odd`, all others to `main`. */
+export interface ShapeSegment {
+  readonly shape: PacketShape;
+  readonly main: number;
+  readonly odd: number;
+}
+
+/** The segments of a hook; all numbers are places in `segments`. */
+export interface HookLists {
+  readonly segments: readonly (ListSegment | ShapeSegment)[];
+  /** Where packets enter. */
+  readonly entry: number;
+}

@@ -11,26 +11,18 @@ import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
 import type { Budget } from './budget.ts';
 import { type ChainPart, chainParts, type PartOptions, policyList } from './chain-parts.ts';
 import { ConditionTable, fieldBit, isIndexable } from './conditions.ts';
-import { type DecisionList, END, type ExitName, type ListSegment } from './decision-list.ts';
+import {
+  type DecisionList,
+  END,
+  type ExitName,
+  type HookLists,
+  type ListSegment,
+  type ShapeSegment,
+} from './decision-list.ts';
 import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
 import { type Place, RuleCompiler } from './rule-decisions.ts';
 import type { Shape } from './shapes.ts';
 import { splitSegment } from './split-list.ts';
-
-/** Leads a packet to one of two segments by its shape. */
-export interface ShapeSegment {
-  readonly shape: Shape;
-  readonly main: number;
-  readonly odd: number;
-}
-
-export type FlatSegment = ListSegment | ShapeSegment;
-
-export interface FlatTable {
-  readonly segments: readonly FlatSegment[];
-  /** The segment that each hook's packets enter at. */
-  readonly entries: Readonly<Partial<Record<FilterChain, number>>>;
-}
 
 export interface FlattenOptions {
   readonly budget: Pick<Budget, 'flatten' | 'segments'>;
@@ -42,32 +34,31 @@ export interface FlattenOptions {
   readonly returns?: 'skips' | 'segments';
 }
 
+type FlatSegment = ListSegment | ShapeSegment;
+
 /** Makes segments of chains; keeps what it knows of rules for the next time. */
 export class Flattener {
   private readonly compiler = new RuleCompiler(new ConditionTable());
 
-  /** The segments of a table. Throws `TooManySegmentsError` where its user chains need more than the budget has. */
-  flatten(chains: Chains, options: FlattenOptions): FlatTable {
+  /** The segments of each hook. Throws `TooManySegmentsError` where user chains need more than the budget has. */
+  flatten(chains: Chains, options: FlattenOptions): Partial<Record<FilterChain, HookLists>> {
     const hooks = (options.hooks ?? FILTER_CHAINS).filter((hook) => chains.has(hook));
     const shapes = this.hookShapes(chains, hooks);
-    const segments: FlatSegment[] = [];
-    const entries: Partial<Record<FilterChain, number>> = {};
+    const result: Partial<Record<FilterChain, HookLists>> = {};
     for (const hook of hooks) {
-      const make = (place: Place | undefined): number =>
-        new HookSegments(this.compiler, chains, hook, place, options, segments).enter();
-      const first = segments.length;
+      const segments: FlatSegment[] = [];
+      const enter = (place: Place | undefined): number =>
+        new RegionSegments(this.compiler, chains, hook, place, options, segments).enter();
       const shape = shapes.get(hook);
       if (shape === undefined) {
-        entries[hook] = make(undefined);
+        result[hook] = { segments, entry: enter(undefined) };
       } else {
-        const main = make({ shape, region: 'main' });
-        const odd = make({ shape, region: 'odd' });
-        entries[hook] = segments.push({ shape, main, odd }) - 1;
+        const main = enter({ shape, region: 'main' });
+        const odd = enter({ shape, region: 'odd' });
+        result[hook] = { segments, entry: segments.push({ shape, main, odd }) - 1 };
       }
-      if (segments.length - first > options.budget.segments)
-        throw new TooManySegmentsError(hook, hook, options.budget.segments);
     }
-    return { segments, entries };
+    return result;
   }
 
   /** The shape by which the packets of each hook are parted whose rules ask for one: the same for all hooks. */
@@ -102,16 +93,17 @@ interface Instance {
 
 type Exits = Partial<Record<ExitName, number>>;
 
-/** Makes the segments of one hook, or of one region of it. */
-class HookSegments {
+/** Makes the segments of a hook's packets, or of those in one region. */
+class RegionSegments {
   private readonly hook: ChainMeaning;
   private readonly options: PartOptions;
   private readonly segments: FlatSegment[];
-  private readonly start: number;
   private readonly most: number;
   private readonly parts = new Map<ChainMeaning, readonly ChainPart[]>();
   private readonly instances = new Map<string, number>();
   private readonly waiting: Instance[] = [];
+  /** Segments with decisions that cannot be looked up. */
+  private readonly unlisted: number[] = [];
   private policy: number | undefined;
 
   constructor(
@@ -138,7 +130,6 @@ class HookSegments {
       keepReturns,
     };
     this.segments = segments;
-    this.start = segments.length;
     this.most = budget.segments;
   }
 
@@ -146,8 +137,7 @@ class HookSegments {
   enter(): number {
     const entry = this.instance(this.hook, NOWHERE);
     for (let made = this.waiting.pop(); made !== undefined; made = this.waiting.pop()) this.lead(made);
-    const end = this.segments.length;
-    for (let number = this.start; number < end; number++) this.isolate(number);
+    for (const number of this.unlisted) this.isolate(number);
     return entry;
   }
 
@@ -161,9 +151,11 @@ class HookSegments {
     if (parts.length === 1 && parts[0]!.list.length === 0) return continuation;
     const first = this.segments.length;
     this.instances.set(key, first);
-    for (const { list } of parts) this.segments.push({ list, exits: {} });
-    if (this.segments.length - this.start > this.most)
-      throw new TooManySegmentsError(this.hook.hook!, chain.name, this.most);
+    for (const { list, isUnlisted } of parts) {
+      if (isUnlisted) this.unlisted.push(this.segments.length);
+      this.segments.push({ list, exits: {} });
+    }
+    if (this.segments.length > this.most) throw new TooManySegmentsError(this.hook.hook!, chain.name, this.most);
     this.waiting.push({ parts, first, continuation });
     return first;
   }
@@ -195,8 +187,7 @@ class HookSegments {
     const segment = this.segments[number] as ListSegment;
     const cuts = unlistedRuns(segment.list);
     if (cuts.length > 0) splitSegment(this.segments, number, cuts);
-    if (this.segments.length - this.start > this.most)
-      throw new TooManySegmentsError(this.hook.hook!, this.hook.name, this.most);
+    if (this.segments.length > this.most) throw new TooManySegmentsError(this.hook.hook!, this.hook.name, this.most);
   }
 }
 

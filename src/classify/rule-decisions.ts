@@ -27,24 +27,29 @@ const NO_DROPS: readonly ConditionVector[] = [];
 
 type Conjunction = readonly Condition[];
 
+/** A rule's decisions as its clauses say them. */
+interface Conjunctions {
+  readonly drops: readonly Conjunction[];
+  readonly match: Conjunction | undefined;
+}
+
 /** What `RuleMeaning.decisions` holds. */
 class RuleDecisions {
   readonly owner: RuleCompiler;
-  readonly drops: readonly Conjunction[];
-  readonly match: Conjunction | undefined;
-  /** Number of the shapes that `drops` are about, see `ShapeTable.signature`; 0 where there are none. */
+  /** Number of the shapes that the drops are about, see `ShapeTable.signature`; 0 where there are none. */
   readonly signature: number;
+  /** Let go once the views are made: they are much larger, and seldom asked for again. */
+  conjunctions: Conjunctions | undefined;
   whole: RuleView | undefined = undefined;
   /** The shape that `main` and `odd` are of. */
   shape: Shape | undefined = undefined;
   main: RuleView | undefined = undefined;
   odd: RuleView | undefined = undefined;
 
-  constructor(owner: RuleCompiler, drops: readonly Conjunction[], match: Conjunction | undefined, signature: number) {
+  constructor(owner: RuleCompiler, signature: number, conjunctions: Conjunctions) {
     this.owner = owner;
-    this.drops = drops;
-    this.match = match;
     this.signature = signature;
+    this.conjunctions = conjunctions;
   }
 }
 
@@ -65,14 +70,12 @@ export class RuleCompiler {
   /** The rule's decisions, or what is left of them at a place. */
   view(rule: RuleMeaning, place: Place | undefined): RuleView {
     const decisions = this.decisions(rule);
-    if (place === undefined) return this.whole(decisions);
-    if (decisions.shape !== place.shape) {
-      decisions.shape = place.shape;
-      decisions.main = undefined;
-      decisions.odd = undefined;
-    }
-    decisions[place.region] ??= this.restricted(decisions, place);
-    return decisions[place.region]!;
+    if (place !== undefined && decisions.shape === place.shape) return decisions[place.region]!;
+    if (place === undefined && decisions.whole !== undefined) return decisions.whole;
+    const conjunctions = decisions.conjunctions ?? this.compile(rule.clauses()).conjunctions!;
+    const view = place === undefined ? this.whole(decisions, conjunctions) : this.part(decisions, conjunctions, place);
+    decisions.conjunctions = undefined;
+    return view;
   }
 
   private decisions(rule: RuleMeaning): RuleDecisions {
@@ -91,17 +94,18 @@ export class RuleCompiler {
       const answer = this.table.condition(clause);
       if (clause.kind === 'require') {
         if (answer === true) continue;
-        if (answer === false || !this.add(asked, answer)) return new RuleDecisions(this, drops, undefined, signature);
+        if (answer === false || !this.add(asked, answer))
+          return new RuleDecisions(this, signature, { drops, match: undefined });
         continue;
       }
       if (answer === false) continue;
-      const drop = [...asked];
+      const drop = asked.slice();
       if (answer !== true && !this.add(drop, answer)) continue;
       drops.push(drop);
-      if (answer === true) return new RuleDecisions(this, drops, undefined, signature);
+      if (answer === true) return new RuleDecisions(this, signature, { drops, match: undefined });
       if (asksShape(fieldBit(answer.field))) signature = this.shapes.signature(signature, drop);
     }
-    return new RuleDecisions(this, drops, asked, signature);
+    return new RuleDecisions(this, signature, { drops, match: asked });
   }
 
   /** Adds a condition to a conjunction; says whether both can hold. */
@@ -117,8 +121,8 @@ export class RuleCompiler {
     return true;
   }
 
-  private whole(decisions: RuleDecisions): RuleView {
-    decisions.whole ??= this.viewOf(decisions.drops, decisions.match);
+  private whole(decisions: RuleDecisions, { drops, match }: Conjunctions): RuleView {
+    decisions.whole ??= this.viewOf(drops, match);
     return decisions.whole;
   }
 
@@ -129,13 +133,24 @@ export class RuleCompiler {
     };
   }
 
-  private restricted(decisions: RuleDecisions, { shape, region }: Place): RuleView {
-    const { drops, match, signature } = decisions;
-    if (drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)))) return this.whole(decisions);
-    const left = drops.flatMap((drop) => {
+  /** Makes the views of both regions. */
+  private part(decisions: RuleDecisions, conjunctions: Conjunctions, { shape, region }: Place): RuleView {
+    const { drops, match } = conjunctions;
+    const isWhole = drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)));
+    const view = (each: Region): RuleView =>
+      isWhole ? this.whole(decisions, conjunctions) : this.restricted(decisions.signature, conjunctions, shape, each);
+    decisions.shape = shape;
+    decisions.main = view('main');
+    decisions.odd = view('odd');
+    return decisions[region]!;
+  }
+
+  private restricted(signature: number, { drops, match }: Conjunctions, shape: Shape, region: Region): RuleView {
+    const left: Conjunction[] = [];
+    for (const drop of drops) {
       const rest = shape.restrict(region, drop);
-      return rest === undefined ? [] : [rest];
-    });
+      if (rest !== undefined) left.push(rest);
+    }
     const isReached = match !== undefined && !(region === 'odd' && shape.isCovered(signature, match));
     return this.viewOf(this.merged(left), isReached ? shape.restrict(region, match) : undefined);
   }

@@ -9,7 +9,7 @@ import { END, type ListSegment } from './decision-list.ts';
 
 /** The tests of a list that becomes segment `number`. */
 export function segmentTests({ list, exits }: ListSegment, number: number, lists: ActionLists): LinearSegment {
-  const { length, conditions, slots, then } = list;
+  const { length, conditions, slots, then, owners = slots } = list;
   const firstTest = new Int32Array(length + 1);
   for (let i = 0; i < length; i++) {
     firstTest[i + 1] = firstTest[i]!;
@@ -30,6 +30,7 @@ export function segmentTests({ list, exits }: ListSegment, number: number, lists
   const tests: LinearSegment['tests'][number][] = [];
   for (let i = 0; i < length; i++) {
     const slot = slots[i]!;
+    const owner = owners[i]!;
     if (conditions[i]!.length === 0) continue;
     const applies = edge(slot < 0 ? EMPTY : lists.chain(EMPTY, slot), then[i]!);
     const passed = edge(EMPTY, i + 1);
@@ -38,7 +39,7 @@ export function segmentTests({ list, exits }: ListSegment, number: number, lists
       for (const { predicate, negated } of literals) {
         const holds: Edge = tests.length === last ? applies : { kind: 'test', test: tests.length + 1 };
         const edges = negated ? { yes: passed, no: holds } : { yes: holds, no: passed };
-        tests.push(slot < 0 ? { predicate, ...edges } : { predicate, ...edges, slot });
+        tests.push(owner < 0 ? { predicate, ...edges } : { predicate, ...edges, slot: owner });
       }
     }
   }

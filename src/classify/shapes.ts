@@ -13,7 +13,7 @@ import { complement, contains, type IntervalSet, intersect, interval, isSubset, 
 import { FIELD_MAXIMUM } from '../base/predicate.ts';
 import { TripleIndex } from '../graph/triple-index.ts';
 import { fieldBit } from './conditions.ts';
-import type { Condition } from './decision-list.ts';
+import type { Condition, PacketShape } from './decision-list.ts';
 import { IntPairs } from './int-pairs.ts';
 
 export type Region = 'main' | 'odd';
@@ -58,16 +58,24 @@ export class ShapeTable {
 
   /** The number of what a conjunction asks of the shape. */
   box(conditions: readonly Condition[]): number {
-    const { protocol, fragment, transportLength } = shapeConditions(conditions);
-    const ids = [protocol?.id ?? 0, fragment?.id ?? 0, transportLength?.id ?? 0] as const;
-    let number = this.boxNumbers.get(...ids);
+    let protocol: Condition | undefined;
+    let fragment: Condition | undefined;
+    let length: Condition | undefined;
+    for (let i = 0; i < conditions.length; i++) {
+      const condition = conditions[i]!;
+      if (condition.field === 'protocol') protocol = condition;
+      else if (condition.field === 'fragment') fragment = condition;
+      else if (condition.field === 'transportLength') length = condition;
+    }
+    const [first, second, third] = [protocol?.id ?? 0, fragment?.id ?? 0, length?.id ?? 0];
+    let number = this.boxNumbers.get(first, second, third);
     if (number === undefined) {
       number = this.boxes.length;
-      this.boxNumbers.set(...ids, number);
+      this.boxNumbers.set(first, second, third, number);
       this.boxes.push({
         protocols: protocol?.set ?? PROTOCOLS,
         fragments: fragment?.set ?? FRAGMENTS,
-        lengths: transportLength?.set ?? LENGTHS,
+        lengths: length?.set ?? LENGTHS,
       });
     }
     return number;
@@ -116,7 +124,7 @@ interface Effect {
   readonly hasLength: boolean;
 }
 
-export class Shape {
+export class Shape implements PacketShape {
   /** Protocols that have short lengths; the groups are disjoint. */
   readonly groups: readonly Group[];
   /** Lengths that are short for some protocol. */
@@ -125,7 +133,7 @@ export class Shape {
   /** All protocols, those without short lengths last. */
   private readonly all: readonly Group[];
   private readonly effects: Readonly<Record<Region, Map<number, Effect>>> = { main: new Map(), odd: new Map() };
-  private readonly covered = new Map<string, boolean>();
+  private readonly covered = new Map<number, boolean>();
 
   constructor(table: ShapeTable, drops: readonly Box[]) {
     this.table = table;
@@ -140,15 +148,19 @@ export class Shape {
   restrict(region: Region, conditions: readonly Condition[]): readonly Condition[] | undefined {
     const { isDead, hasLength } = this.effect(region, this.table.box(conditions));
     if (isDead) return undefined;
-    return conditions.filter(
-      ({ field }) => !(field === 'fragment' && region === 'main') && !(field === 'transportLength' && hasLength),
-    );
+    const left: Condition[] = [];
+    for (let i = 0; i < conditions.length; i++) {
+      const { field } = conditions[i]!;
+      if (field === 'fragment' ? region === 'main' : field === 'transportLength' && hasLength) continue;
+      left.push(conditions[i]!);
+    }
+    return left;
   }
 
   /** Whether the drops of a rule catch every odd packet that comes as far as the rule's own decision. */
   isCovered(signature: number, conditions: readonly Condition[]): boolean {
     const box = this.table.box(conditions);
-    const key = `${signature} ${box}`;
+    const key = signature * 2 ** 26 + box;
     let covered = this.covered.get(key);
     if (covered === undefined) {
       covered = this.covers(this.table.drops(signature), this.table.boxOf(box));
@@ -198,18 +210,6 @@ export class Shape {
       return shared.length === 0 || isSubset(intersect(group.short, lengths), caught);
     });
   }
-}
-
-function shapeConditions(conditions: readonly Condition[]) {
-  let protocol: Condition | undefined;
-  let fragment: Condition | undefined;
-  let transportLength: Condition | undefined;
-  for (const condition of conditions) {
-    if (condition.field === 'protocol') protocol = condition;
-    else if (condition.field === 'fragment') fragment = condition;
-    else if (condition.field === 'transportLength') transportLength = condition;
-  }
-  return { protocol, fragment, transportLength };
 }
 
 function groupProtocols(drops: readonly Box[]): Group[] {

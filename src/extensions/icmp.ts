@@ -47,6 +47,12 @@ export const icmp: MatchExtension<IcmpData> = {
   meaning: { clauses: icmpClauses, matches: matchIcmp },
 };
 
+/** Made once: large rulesets have very many of them. */
+const HEADER_CLAUSES: readonly Clause[] = [
+  { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+  { kind: 'dropIf', predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) }, negated: false },
+];
+
 function icmpClauses({ type, code, lastCode = code, negated }: IcmpData): Clause[] {
   const [low, high] =
     type === ANY
@@ -55,12 +61,7 @@ function icmpClauses({ type, code, lastCode = code, negated }: IcmpData): Clause
         ? [type * 256, type * 256 + 255]
         : [type * 256 + code, type * 256 + lastCode!];
   return [
-    { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-    {
-      kind: 'dropIf',
-      predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-      negated: false,
-    },
+    ...HEADER_CLAUSES,
     { kind: 'require', predicate: { kind: 'in', field: 'icmp', set: interval(low!, high) }, negated },
   ];
 }

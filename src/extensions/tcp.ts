@@ -140,17 +140,15 @@ export const tcp: MatchExtension<TcpData> = {
   },
 };
 
+/** Made once: large rulesets have very many of them. */
+const HEADER_CLAUSES: readonly Clause[] = [
+  { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
+  { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+  { kind: 'dropIf', predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) }, negated: false },
+];
+
 function tcpClauses(data: TcpData): Clause[] {
-  const clauses: Clause[] = [
-    { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
-    { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-    {
-      kind: 'dropIf',
-      predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-      negated: false,
-    },
-    ...portClauses(data),
-  ];
+  const clauses: Clause[] = [...HEADER_CLAUSES, ...portClauses(data)];
   if (data.flags) {
     const { mask, set, negated } = data.flags;
     clauses.push({ kind: 'require', predicate: { kind: 'masked', field: 'tcpFlags', mask, value: set }, negated });

@@ -2,12 +2,19 @@
 
 import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
+import type { Clause } from '../base/predicate.ts';
 import type { MatchExtension, MatchResult } from './extension.ts';
 import { buildPorts, listPorts, type PortData, portClauses, portOptions, printPorts } from './ports.ts';
 import { resolvedPorts } from './values/resolved-port.ts';
 
 /** UDP header, in bytes (RFC 768). */
 const HEADER = 8;
+
+/** Made once: large rulesets have very many of them. */
+const HEADER_CLAUSES: readonly Clause[] = [
+  { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
+  { kind: 'dropIf', predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) }, negated: false },
+];
 
 export const udp: MatchExtension<PortData> = {
   kind: 'match',
@@ -20,15 +27,7 @@ export const udp: MatchExtension<PortData> = {
   list: (data, context) => listPorts(data, 'udp', context),
 
   meaning: {
-    clauses: (data) => [
-      { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
-      {
-        kind: 'dropIf',
-        predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) },
-        negated: false,
-      },
-      ...portClauses(data),
-    ],
+    clauses: (data) => [...HEADER_CLAUSES, ...portClauses(data)],
     matches: matchUdp,
   },
 };

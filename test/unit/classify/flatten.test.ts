@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ActionLists } from '../../../src/classify/action-lists.ts';
-import type { Segment } from '../../../src/classify/classification.ts';
-import type { ListSegment } from '../../../src/classify/decision-list.ts';
+import type { FilterChain } from '../../../src/base/hooks.ts';
+import { classifyLists } from '../../../src/classify/classify-lists.ts';
+import type { HookLists, ListSegment, ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
-import { type FlatSegment, type FlatTable, Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
-import { listTests, shapeTests } from '../../../src/classify/list-tests.ts';
+import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
 import { halveSegment } from '../../../src/classify/split-list.ts';
 import { buildGraph } from '../../../src/graph/build.ts';
 import { Meanings } from '../../../src/graph/chains.ts';
@@ -21,26 +20,26 @@ function tableOf(text: string): Table {
   return ruleset.tables.find(({ name }) => name === 'filter')!;
 }
 
-const isList = (segment: FlatSegment): segment is ListSegment => 'list' in segment;
+type Hooks = Partial<Record<FilterChain, HookLists>>;
 
-/** All segments as tests. */
-function linear({ segments, entries }: FlatTable) {
-  const lists = new ActionLists();
-  const made = segments.map(
-    (segment, number): Segment => (isList(segment) ? listTests(segment, number, lists) : shapeTests(segment, lists)),
-  );
-  return { segments: made, lists: lists.all, entries, tables: new Uint8Array(0) };
-}
+const isList = (segment: ListSegment | ShapeSegment): segment is ListSegment => 'list' in segment;
+
+/** Every list as tests. */
+const LINEAR = { force: 'linear' } as const;
 
 /** Cuts every list in two, again and again. */
-function shredded({ segments, entries }: FlatTable): FlatTable {
-  const pieces = [...segments];
-  for (let number = 0; number < pieces.length; number++) {
-    for (let piece = pieces[number]!; isList(piece) && piece.list.length > 1; piece = pieces[number]!) {
-      halveSegment(pieces, number);
-    }
-  }
-  return { segments: pieces, entries };
+function shredded(hooks: Hooks): Hooks {
+  return Object.fromEntries(
+    Object.entries(hooks).map(([hook, { segments, entry }]) => {
+      const pieces = [...segments];
+      for (let number = 0; number < pieces.length; number++) {
+        for (let piece = pieces[number]!; isList(piece) && piece.list.length > 1; piece = pieces[number]!) {
+          halveSegment(pieces, number);
+        }
+      }
+      return [hook, { segments: pieces, entry }];
+    }),
+  );
 }
 
 const WIDE = { flatten: 4, segments: 10_000 };
@@ -51,8 +50,8 @@ const WAYS: Record<string, FlattenOptions> = {
   'returns as exits, nothing in place': { budget: { ...WIDE, flatten: 0 }, returns: 'segments' },
 };
 
-function isSound({ segments }: FlatTable, options: FlattenOptions): void {
-  for (const segment of segments) {
+function isSound(hooks: Hooks, options: FlattenOptions): void {
+  for (const segment of Object.values(hooks).flatMap(({ segments }) => segments)) {
     if (!isList(segment)) continue;
     const { length, conditions, slots, then, owners } = segment.list;
     expect([conditions, slots, then, owners].map((each) => each!.length)).toEqual([length, length, length, length]);
@@ -81,7 +80,7 @@ describe('Flattener', () => {
             ['whole', flat],
             ['in shreds', shredded(flat)],
           ] as const) {
-            const classification = linear(each);
+            const classification = classifyLists(each, LINEAR);
             for (const packet of scenario.packets) {
               const fields = fieldsOf(packet);
               const wanted = evaluateGraph(graph, packet.hook, fields);
