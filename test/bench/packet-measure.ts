@@ -32,7 +32,7 @@ import { FINISHES, finishesOf, tableBytes } from './finishes.ts';
 import { takeTurns } from './measure.ts';
 import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
 import { compileForBench, DEVICES, frameOf, refusalOf, SubjectPrograms } from './subject-programs.ts';
-import { TRAFFIC } from './traffic.ts';
+import { flowsOf, TRAFFIC } from './traffic.ts';
 
 const POOL = { whole: 8192, quick: 256 } as const;
 /** Packets of the pool that are also run one by one, and how often each in one sample. */
@@ -75,7 +75,7 @@ export class Workload {
     if (known !== undefined) return known;
     const { flows } = TRAFFIC.find(({ name }) => name === traffic)!;
     // No rule of a bench asks for a device that test runs have: the packets count alike in both programs.
-    const all = flows(this.shape, packets).map((flow) => packetOf(flow, this.shape.chain, DEVICES.xdp));
+    const all = flows(flowsOf(this.shape), packets).map((flow) => packetOf(flow, this.shape.chain, DEVICES.xdp));
     const made = { frames: all.map(frameOf), expectation: expectationOf(this.oracle, all) };
     this.pools.set(traffic, made);
     return made;

@@ -5,11 +5,21 @@ import type { Choice } from '../harness/random.ts';
 import type { RulesetShape } from './classify-rulesets.ts';
 import { ANY_ADDRESS, ANY_PORT, type Flow, flowInside, type RuleShape } from './rule-shape.ts';
 
+/** What packets of a ruleset may be like, of whatever family. */
+export interface FlowSource<F> {
+  readonly rules: number;
+  /** A packet inside a random rule, of one verdict if there is such a rule. */
+  aimed(choice: Choice, verdict?: RuleShape['verdict']): F;
+  anything(choice: Choice): F;
+  /** Its source, its destination and the rest are those of three packets inside rules. */
+  mixed(choice: Choice): F;
+}
+
 /** Traffic that a ruleset may meet. */
 export interface Traffic {
   readonly name: 'uniform' | 'no match' | 'zipf' | 'mixed' | 'accepted' | 'dropped';
   readonly summary: string;
-  flows(ruleset: RulesetShape, count: number): Flow[];
+  flows<F>(source: FlowSource<F>, count: number): F[];
 }
 
 /** Flows of Zipf traffic, as many as an LRU of some thousand entries would not hold. */
@@ -19,75 +29,55 @@ const ZIPF_EXPONENT = 1.1;
 const ZIPF_AIMED = 0.8;
 
 export const TRAFFIC: readonly Traffic[] = [
-  {
-    name: 'uniform',
-    summary: 'each packet: any rule, each as often, and a random packet inside it',
-    flows: (ruleset, count) => {
-      const choice = seededChoice(1, ruleset.rules.length);
-      return repeat(count, () => aimed(choice, ruleset));
-    },
-  },
-  {
-    name: 'no match',
-    summary: 'random addresses, protocols and ports: wide rules may match, others hardly ever',
-    flows: (ruleset, count) => {
-      const choice = seededChoice(2, ruleset.rules.length);
-      return repeat(count, () => anything(choice, ruleset));
-    },
-  },
+  each('uniform', 1, 'each packet: any rule, each as often, and a random packet inside it', (source, choice) =>
+    source.aimed(choice),
+  ),
+  each(
+    'no match',
+    2,
+    'random addresses, protocols and ports: wide rules may match, others hardly ever',
+    (source, choice) => source.anything(choice),
+  ),
   {
     name: 'zipf',
     summary: `${ZIPF_FLOWS} flows, ${100 * ZIPF_AIMED} % of them inside a rule, the n-th as often as n^-${ZIPF_EXPONENT}`,
-    flows: (ruleset, count) => {
-      const choice = seededChoice(3, ruleset.rules.length);
+    flows: (source, count) => {
+      const choice = seededChoice(3, source.rules);
       const flows = repeat(ZIPF_FLOWS, () =>
-        choice.chance(ZIPF_AIMED) ? aimed(choice, ruleset) : anything(choice, ruleset),
+        choice.chance(ZIPF_AIMED) ? source.aimed(choice) : source.anything(choice),
       );
       const rank = zipfRanks(choice, ZIPF_FLOWS, ZIPF_EXPONENT);
       return repeat(count, () => flows[rank()]!);
     },
   },
-  {
-    name: 'mixed',
-    summary:
-      'each packet takes its source, its destination and the rest from three rules: parts match, the whole seldom',
-    flows: (ruleset, count) => {
-      const choice = seededChoice(4, ruleset.rules.length);
-      return repeat(count, () => ({
-        ...aimed(choice, ruleset),
-        source: aimed(choice, ruleset).source,
-        destination: aimed(choice, ruleset).destination,
-      }));
-    },
-  },
-  towards('accepted', 5, 'ACCEPT'),
-  towards('dropped', 6, 'DROP'),
+  each(
+    'mixed',
+    4,
+    'each packet takes its source, its destination and the rest from three rules: parts match, the whole seldom',
+    (source, choice) => source.mixed(choice),
+  ),
+  each('accepted', 5, 'as uniform, but aimed at rules that accept', (source, choice) => source.aimed(choice, 'ACCEPT')),
+  each('dropped', 6, 'as uniform, but aimed at rules that drop', (source, choice) => source.aimed(choice, 'DROP')),
 ];
 
-/** Only rules of one verdict; whether an earlier rule decides first, the interpreter says. */
-function towards(name: 'accepted' | 'dropped', seed: number, verdict: RuleShape['verdict']): Traffic {
+function each(
+  name: Traffic['name'],
+  seed: number,
+  summary: string,
+  draw: <F>(source: FlowSource<F>, choice: Choice) => F,
+): Traffic {
   return {
     name,
-    summary: `as uniform, but aimed at rules that ${verdict === 'DROP' ? 'drop' : 'accept'}`,
-    flows: (ruleset, count) => {
-      const choice = seededChoice(seed, ruleset.rules.length);
-      const rules = ruleset.rules.filter((rule) => rule.verdict === verdict);
-      const some = { ...ruleset, rules };
-      return repeat(count, () => (rules.length === 0 ? anything(choice, ruleset) : aimed(choice, some)));
+    summary,
+    flows: (source, count) => {
+      const choice = seededChoice(seed, source.rules);
+      return repeat(count, () => draw(source, choice));
     },
   };
 }
 
 function repeat<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make);
-}
-
-/** A packet inside a random rule; rules that no packet of a bench can hit are left out. */
-function aimed(choice: Choice, ruleset: RulesetShape): Flow {
-  for (;;) {
-    const rule = choice.pick(ruleset.rules);
-    if (rule.inDevice === undefined) return toHost(flowInside(choice, rule), ruleset);
-  }
 }
 
 const ANYTHING: RuleShape = {
@@ -98,13 +88,30 @@ const ANYTHING: RuleShape = {
   verdict: 'ACCEPT',
 };
 
-function anything(choice: Choice, ruleset: RulesetShape): Flow {
-  return toHost(flowInside(choice, ANYTHING), ruleset);
+/** Packets of an IPv4 ruleset; at INPUT all of them are for the host. */
+export function flowsOf({ rules, host }: RulesetShape): FlowSource<Flow> {
+  // Rules that no packet of a bench can hit are left out.
+  const hit = rules.filter(({ inDevice }) => inDevice === undefined);
+  const byVerdict = { ACCEPT: verdictOf(hit, 'ACCEPT'), DROP: verdictOf(hit, 'DROP') };
+  const toHost = (flow: Flow): Flow => (host === undefined ? flow : { ...flow, destination: host });
+  const aimed = (choice: Choice, verdict?: RuleShape['verdict']): Flow =>
+    toHost(flowInside(choice, choice.pick(verdict === undefined ? hit : byVerdict[verdict])));
+  return {
+    rules: rules.length,
+    aimed,
+    anything: (choice) => toHost(flowInside(choice, ANYTHING)),
+    mixed: (choice) => ({
+      ...aimed(choice),
+      source: aimed(choice).source,
+      destination: aimed(choice).destination,
+    }),
+  };
 }
 
-/** At INPUT everything is for the host. */
-function toHost(flow: Flow, { host }: RulesetShape): Flow {
-  return host === undefined ? flow : { ...flow, destination: host };
+/** The rules of a verdict, or all where none has it. */
+function verdictOf(rules: readonly RuleShape[], verdict: RuleShape['verdict']): readonly RuleShape[] {
+  const found = rules.filter((rule) => rule.verdict === verdict);
+  return found.length === 0 ? rules : found;
 }
 
 /** Draws ranks from 0, rank n with a weight of (n + 1)^-exponent, by inverting the sum of the weights. */

@@ -11,7 +11,7 @@ import { takeTurns } from './measure.ts';
 import { peerDropper } from './peer.ts';
 import { packetOf } from './rule-shape.ts';
 import { frameOf } from './subject-programs.ts';
-import { TRAFFIC } from './traffic.ts';
+import { flowsOf, TRAFFIC } from './traffic.ts';
 import { DROPPERS, type Dropper, type Enforced } from './veth-subjects.ts';
 import { type DropRow, dropTables } from './veth-tables.ts';
 import { onSenderCpu, Wire, type WireSample } from './wire.ts';
@@ -54,7 +54,7 @@ function measure(
 ): DropRow[] {
   const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
   const frames = TRAFFIC.find(({ name }) => name === 'uniform')!
-    .flows(shape, POOL)
+    .flows(flowsOf(shape), POOL)
     .map((flow) => frameOf(packetOf(flow, 'INPUT', { inDevice: '', outDevice: '' })));
   const running: Running[] = [];
   const rows: DropRow[] = [];

@@ -8,7 +8,7 @@ import { expectationOf, expectPackets, miscount, shapeOracle } from '../bench/ex
 import { FINISHES } from '../bench/finishes.ts';
 import { PACKET_LENGTH, packetOf } from '../bench/rule-shape.ts';
 import { compileForBench, DEVICES, frameOf, PLACEMENTS, SubjectPrograms } from '../bench/subject-programs.ts';
-import { TRAFFIC } from '../bench/traffic.ts';
+import { flowsOf, TRAFFIC } from '../bench/traffic.ts';
 import { withNamespaces } from '../harness/namespace.ts';
 import { ownersOf } from '../harness/slots.ts';
 
@@ -37,7 +37,9 @@ it.each(cases)(
         const programs = new SubjectPrograms(placement, shape.chain, compiled.image);
         try {
           for (const traffic of TRAFFIC) {
-            const packets = traffic.flows(shape, POOL).map((flow) => packetOf(flow, shape.chain, DEVICES[placement]));
+            const packets = traffic
+              .flows(flowsOf(shape), POOL)
+              .map((flow) => packetOf(flow, shape.chain, DEVICES[placement]));
             const expectation = expectationOf(oracle, packets);
             programs.loadPool(packets.map(frameOf));
             const wanted = new Map<string, number>();

@@ -5,7 +5,7 @@ import { RECIPES } from '../../bench/classbench-like.ts';
 import { CLASSIFY_RULESETS, formatRuleset } from '../../bench/classify-rulesets.ts';
 import { decidedByRules, expectationOf, shapeOracle, tableOracle } from '../../bench/expectation.ts';
 import { PACKET_LENGTH, packetOf } from '../../bench/rule-shape.ts';
-import { TRAFFIC } from '../../bench/traffic.ts';
+import { flowsOf, TRAFFIC } from '../../bench/traffic.ts';
 
 const COUNT = 60;
 const DEVICES = { inDevice: 'eth0', outDevice: '' };
@@ -20,7 +20,7 @@ describe.each(CLASSIFY_RULESETS)('$name', (kind) => {
   const chain = table.chains.find(({ name }) => name === shape.chain)!;
   const packets = (name: string, count: number) =>
     traffic(name)
-      .flows(shape, count)
+      .flows(flowsOf(shape), count)
       .map((flow) => packetOf(flow, shape.chain, DEVICES));
   const outcome = (name: string, count: number) => expectationOf(shapeOracle(table, shape), packets(name, count));
 
@@ -54,9 +54,9 @@ describe.each(CLASSIFY_RULESETS)('$name', (kind) => {
 
   test('all packets have one length, and traffic is the same each time', () => {
     for (const { flows } of TRAFFIC) {
-      const made = flows(shape, 100);
+      const made = flows(flowsOf(shape), 100);
       for (const flow of made) expect(packetOf(flow, shape.chain, DEVICES).bytes).toHaveLength(PACKET_LENGTH);
-      expect(flows(shape, 100)).toEqual(made);
+      expect(flows(flowsOf(shape), 100)).toEqual(made);
     }
   });
 });
@@ -64,7 +64,7 @@ describe.each(CLASSIFY_RULESETS)('$name', (kind) => {
 test('Zipf traffic has one flow far more often than most', () => {
   const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(COUNT);
   const counts = new Map<string, number>();
-  for (const flow of traffic('zipf').flows(shape, 8_192)) {
+  for (const flow of traffic('zipf').flows(flowsOf(shape), 8_192)) {
     const key = JSON.stringify(flow);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
