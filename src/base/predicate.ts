@@ -6,6 +6,8 @@
 
 import { complement, contains, formatSet, type IntervalSet } from './intervals.ts';
 import { formatAddress } from './ipv4.ts';
+import { formatAddress6 } from './ipv6.ts';
+import { complementWide, containsWide, type WideIntervalSet } from './wide-intervals.ts';
 
 /** A numeric packet field. */
 export type NumericField =
@@ -20,10 +22,17 @@ export type NumericField =
   | 'icmp' // ICMP type * 256 + code: the first two bytes of the transport header
   | 'state'; // connection state; costly to find out, so asked last
 
+/** A field of 128 bits. */
+export type WideField =
+  | 'src6' // IPv6 source address
+  | 'dst6'; // IPv6 destination address
+
 /** A field that holds a device name; the empty name where the hook has no such device. */
 export type DeviceField = 'inDevice' | 'outDevice';
 
-export type Field = NumericField | DeviceField;
+export type Field = NumericField | WideField | DeviceField;
+
+export const WIDE_FIELDS: readonly WideField[] = ['src6', 'dst6'];
 
 /** The largest value of each numeric field. */
 export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
@@ -54,6 +63,13 @@ export interface Masked {
   readonly value: number;
 }
 
+/** True where the field's value lies in the set. */
+export interface InWideSet {
+  readonly kind: 'wide';
+  readonly field: WideField;
+  readonly set: WideIntervalSet;
+}
+
 /** True where the device's name is `name`, or begins with it (`eth+`); names are at most 15 bytes. */
 export interface DeviceName {
   readonly kind: 'device';
@@ -63,7 +79,7 @@ export interface DeviceName {
 }
 
 /** A pure question about one field. Negation is not part of it: a match node swaps its edges instead. */
-export type Predicate = InSet | Masked | DeviceName;
+export type Predicate = InSet | Masked | InWideSet | DeviceName;
 
 /** A predicate, or its contrary. */
 export interface Literal {
@@ -77,7 +93,9 @@ export interface Literal {
  */
 export type Clause = { readonly kind: 'require' | 'dropIf' } & Literal;
 
-export type FieldValues = Readonly<Record<NumericField, number> & Record<DeviceField, string>>;
+export type FieldValues = Readonly<
+  Record<NumericField, number> & Record<WideField, bigint> & Record<DeviceField, string>
+>;
 
 /** Evaluates a predicate on the field values of one packet. */
 export function evaluatePredicate(predicate: Predicate, fields: FieldValues): boolean {
@@ -86,6 +104,8 @@ export function evaluatePredicate(predicate: Predicate, fields: FieldValues): bo
       return contains(predicate.set, fields[predicate.field]);
     case 'masked':
       return (fields[predicate.field] & predicate.mask) >>> 0 === predicate.value;
+    case 'wide':
+      return containsWide(predicate.set, fields[predicate.field]);
     case 'device': {
       const name = fields[predicate.field];
       return predicate.prefix ? name.startsWith(predicate.name) : name === predicate.name;
@@ -102,14 +122,21 @@ export function formatPredicate(predicate: Predicate): string {
     }
     case 'masked':
       return `${predicate.field} & 0x${predicate.mask.toString(16)} == 0x${predicate.value.toString(16)}`;
+    case 'wide':
+      return `${predicate.field} in ${predicate.set.map(formatWideInterval).join(',') || 'nothing'}`;
     case 'device':
       return `${predicate.field} ${predicate.prefix ? 'begins' : 'is'} ${JSON.stringify(predicate.name)}`;
   }
 }
 
+function formatWideInterval({ low, high }: WideIntervalSet[number]): string {
+  return low === high ? formatAddress6(low) : `${formatAddress6(low)}-${formatAddress6(high)}`;
+}
+
 /** The canonical one of a literal and its contrary, so that equal questions are equal nodes. */
 export function canonicalLiteral(literal: Literal): Literal {
   const { predicate, negated } = literal;
+  if (predicate.kind === 'wide') return canonicalWide(predicate, negated);
   if (predicate.kind !== 'in') return literal;
   const other = complement(predicate.set, FIELD_MAXIMUM[predicate.field]);
   const shorter = other.length < predicate.set.length;
@@ -118,4 +145,12 @@ export function canonicalLiteral(literal: Literal): Literal {
     return { predicate: { ...predicate, set: other }, negated: !negated };
   }
   return literal;
+}
+
+function canonicalWide(predicate: InWideSet, negated: boolean): Literal {
+  const other = complementWide(predicate.set);
+  const shorter = other.length < predicate.set.length;
+  const sameLength = other.length === predicate.set.length;
+  if (!shorter && !(sameLength && containsWide(predicate.set, 0n))) return { predicate, negated };
+  return { predicate: { ...predicate, set: other }, negated: !negated };
 }

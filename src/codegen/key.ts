@@ -11,13 +11,15 @@
 // rules. For the same reason the key is written in pieces smaller than a stack slot, the piece at the slot's start
 // first: the verifier then keeps "some bytes" for the slot instead of the register that was stored.
 //
+//   R10-88  src6:128                                           network order
+//   R10-72  dst6:128
 //   R10-56  src:32        dst:32                               host order
 //   R10-48  length:32     fragment:16   protocol:8  tcpFlags:8
 //   R10-40  sport:16      dport:16      state:8  zero:24       icmp is where sport is
 //   R10-32  inDevice:128                                       as in net_device.name
 //   R10-16  outDevice:128
 
-import type { DeviceField, Field, NumericField } from '../base/predicate.ts';
+import type { DeviceField, Field, NumericField, WideField } from '../base/predicate.ts';
 import type { Assembler, Operand } from '../bpf/assembler.ts';
 import { R4, R5, R10, type Register, type Size } from '../bpf/instruction.ts';
 
@@ -40,11 +42,16 @@ const PLACES: Readonly<Record<NumericField, Place>> = {
   state: { offset: -36, size: 1 },
 };
 
-/** Where the 16 bytes of a device's name are, relative to R10. */
-export const DEVICE_OFFSET = { inDevice: -32, outDevice: -16 } as const;
+/** Where the fields of 16 bytes are, relative to R10. */
+export const WIDE_OFFSET: Readonly<Record<WideField | DeviceField, number>> = {
+  src6: -88,
+  dst6: -72,
+  inDevice: -32,
+  outDevice: -16,
+};
 
 /** The stack below this offset is free for prologues. */
-export const KEY_OFFSET = -56;
+export const KEY_OFFSET = -88;
 
 /** Stores a field's value. `src` before `dst`, `transportLength` before its neighbours, `sport` before `dport`. */
 export function storeField(a: Assembler, field: NumericField, value: Operand): void {
@@ -62,8 +69,8 @@ export function loadField(a: Assembler, dst: Register, field: NumericField): voi
 export function clearFields(a: Assembler, asked: ReadonlySet<Field>, fields: readonly Field[]): void {
   for (const field of fields) {
     if (!asked.has(field)) continue;
-    if (field === 'inDevice' || field === 'outDevice') {
-      for (let word = 0; word < 4; word++) a.store(4, R10, DEVICE_OFFSET[field] + 4 * word, 0);
+    if (isWide(field)) {
+      for (let word = 0; word < 4; word++) a.store(4, R10, WIDE_OFFSET[field] + 4 * word, 0);
     } else {
       storeField(a, field, 0);
     }
@@ -85,9 +92,14 @@ export function closeSlots(a: Assembler, asked: ReadonlySet<Field>): void {
   }
 }
 
-/** Copies the name of the `net_device` at R4 into the key. Clobbers R5. */
-export function copyDeviceName(a: Assembler, field: DeviceField, nameOffset: number): void {
+/** Whether a field has 16 bytes. */
+export function isWide(field: Field): field is WideField | DeviceField {
+  return field in WIDE_OFFSET;
+}
+
+/** Copies the 16 bytes at `offset` from R4 into the key: an address, or the name of a `net_device`. Clobbers R5. */
+export function copyWide(a: Assembler, field: WideField | DeviceField, offset: number): void {
   for (let word = 0; word < 4; word++) {
-    a.load(4, R5, R4, nameOffset + 4 * word).store(4, R10, DEVICE_OFFSET[field] + 4 * word, R5);
+    a.load(4, R5, R4, offset + 4 * word).store(4, R10, WIDE_OFFSET[field] + 4 * word, R5);
   }
 }

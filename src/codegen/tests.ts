@@ -1,10 +1,10 @@
 // A predicate as code: a few compares and a jump. Clobbers R1–R3.
 
 import type { Interval } from '../base/intervals.ts';
-import type { DeviceName, Predicate } from '../base/predicate.ts';
+import type { DeviceName, InWideSet, Predicate } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
-import { DEVICE_OFFSET, loadField } from './key.ts';
+import { loadField, WIDE_OFFSET } from './key.ts';
 
 /** Jumps to `yes` if the predicate holds, and falls through if not. */
 export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
@@ -16,6 +16,9 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
     case 'masked':
       loadField(a, R1, predicate.field);
       a.alu32('and', R1, predicate.mask).jump32('eq', R1, predicate.value, yes);
+      return;
+    case 'wide':
+      emitWideMember(a, predicate, yes);
       return;
     case 'device':
       emitDevice(a, predicate, yes);
@@ -51,6 +54,29 @@ export function emitMember(a: Assembler, value: Register, set: readonly Interval
   }
 }
 
+/** Jumps to `yes` if the address lies in one of the intervals: the upper halves decide but where they are equal. */
+function emitWideMember(a: Assembler, { field, set }: InWideSet, yes: Label): void {
+  const at = WIDE_OFFSET[field];
+  for (const { low, high } of set) {
+    const atLeast = a.label('not below');
+    const no = a.label('not in this interval');
+    a.load(8, R1, R10, at)
+      .bigEndian(R1, 64)
+      .load(8, R2, R10, at + 8)
+      .bigEndian(R2, 64);
+    a.loadConstant(R3, low >> 64n)
+      .jump('lt', R1, R3, no)
+      .jump('gt', R1, R3, atLeast);
+    a.loadConstant(R3, low).jump('lt', R2, R3, no);
+    a.bind(atLeast);
+    a.loadConstant(R3, high >> 64n)
+      .jump('gt', R1, R3, no)
+      .jump('lt', R1, R3, yes);
+    a.loadConstant(R3, high).jump('le', R2, R3, yes);
+    a.bind(no);
+  }
+}
+
 /**
  * Compares a name as iptables does: up to its end for a prefix, with the terminating zero for a whole name; what lies
  * behind that zero in the kernel's 16 bytes does not count. All differences are collected before the one jump.
@@ -66,7 +92,7 @@ function emitDevice(a: Assembler, { field, name, prefix }: DeviceName, yes: Labe
   a.mov(R1, 0);
   for (const [index, word] of words.entries()) {
     if (masks[index] === 0n) continue;
-    a.load(8, R2, R10, DEVICE_OFFSET[field] + 8 * index);
+    a.load(8, R2, R10, WIDE_OFFSET[field] + 8 * index);
     a.loadConstant(R3, word).alu('xor', R2, R3);
     if (masks[index] !== 0xffffffffffffffffn) a.loadConstant(R3, masks[index]!).alu('and', R2, R3);
     a.alu('or', R1, R2);

@@ -3,6 +3,7 @@
 
 import { normalize } from '../base/intervals.ts';
 import { canonicalLiteral, FIELD_MAXIMUM, formatPredicate, type Predicate } from '../base/predicate.ts';
+import { normalizeWide, WIDE_MAXIMUM } from '../base/wide-intervals.ts';
 import { children } from './builder.ts';
 import type { Graph, Node, NodeId } from './graph.ts';
 import { printNode } from './print.ts';
@@ -67,6 +68,13 @@ function checkPredicate(predicate: Predicate, fail: (problem: string) => never):
   if (canonicalLiteral({ predicate, negated: false }).negated) fail('has a predicate that is not canonical');
   if (predicate.kind === 'device') {
     if (Buffer.byteLength(predicate.name) > 15) fail('asks for a device name longer than 15 bytes');
+    return;
+  }
+  if (predicate.kind === 'wide') {
+    if (!predicate.set.every(({ low, high }) => low >= 0n && high <= WIDE_MAXIMUM)) fail('asks for more than 128 bits');
+    if (formatPredicate({ ...predicate, set: normalizeWide(predicate.set) }) !== formatPredicate(predicate)) {
+      fail('has a set that is not in canonical form');
+    }
     return;
   }
   const maximum = FIELD_MAXIMUM[predicate.field];

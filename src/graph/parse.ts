@@ -3,8 +3,10 @@
 
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { type Interval, normalize } from '../base/intervals.ts';
-import type { DeviceField, NumericField, Predicate } from '../base/predicate.ts';
+import { parseAddress6 } from '../base/ipv6.ts';
+import type { DeviceField, NumericField, Predicate, WideField } from '../base/predicate.ts';
 import { FIELD_MAXIMUM } from '../base/predicate.ts';
+import { normalizeWide, type WideInterval } from '../base/wide-intervals.ts';
 import { GraphBuilder } from './builder.ts';
 import type { Graph, NodeId, SlotOwner } from './graph.ts';
 
@@ -70,6 +72,11 @@ function parsePredicate(text: string): Predicate {
     const field = device[1] as DeviceField;
     return { kind: 'device', field, name: JSON.parse(device[3]!) as string, prefix: device[2] === 'begins' };
   }
+  const wide = /^(src6|dst6) in (\S+)$/.exec(text);
+  if (wide !== null) {
+    const parts = wide[2] === 'nothing' ? [] : wide[2]!.split(',');
+    return { kind: 'wide', field: wide[1] as WideField, set: normalizeWide(parts.map(parseWideInterval)) };
+  }
   const numeric = /^(\w+) (?:in (\S+)|& 0x([0-9a-f]+) == 0x([0-9a-f]+))$/.exec(text);
   if (numeric === null || !(numeric[1]! in FIELD_MAXIMUM)) throw new Error('no such predicate');
   const field = numeric[1] as NumericField;
@@ -84,6 +91,15 @@ function parseInterval(text: string): Interval {
   const [low, high] = text.split('-').map(parseValue);
   if (low === undefined) throw new Error('no such interval');
   return { low, high: high ?? low };
+}
+
+function parseWideInterval(text: string): WideInterval {
+  const [low, high] = text.split('-').map((address) => {
+    const value = parseAddress6(address);
+    if (value === undefined) throw new Error(`no such address ${address}`);
+    return value;
+  });
+  return { low: low!, high: high ?? low! };
 }
 
 /** A number, or an address in dotted form. */

@@ -1,7 +1,8 @@
 // What the answer to one predicate says about another on the same field.
 
 import { intersect, isSubset } from '../base/intervals.ts';
-import type { DeviceName, InSet, Masked, Predicate } from '../base/predicate.ts';
+import type { DeviceName, InSet, InWideSet, Masked, Predicate } from '../base/predicate.ts';
+import { intersectWide, type WideIntervalSet } from '../base/wide-intervals.ts';
 
 /**
  * The answer to `asked` where `known` has the answer given; `undefined` where that leaves it open, or where finding out
@@ -18,6 +19,7 @@ export function implied(asked: Predicate, known: Predicate, answer: boolean): bo
     if (known.kind === 'masked') return impliedMask(asked, known, answer);
     return known.kind === 'in' && answer ? impliedByOne(asked, known) : undefined;
   }
+  if (asked.kind === 'wide') return known.kind === 'wide' ? impliedWideSet(asked, known, answer) : undefined;
   return known.kind === 'device' ? impliedName(asked, known, answer) : undefined;
 }
 
@@ -28,6 +30,16 @@ function impliedSet(asked: InSet, known: InSet, answer: boolean): boolean | unde
   }
   // Together they never hold every value: a canonical set does not contain 0.
   return isSubset(asked.set, known.set) ? false : undefined;
+}
+
+function impliedWideSet(asked: InWideSet, known: InWideSet, answer: boolean): boolean | undefined {
+  const both = intersectWide(known.set, asked.set);
+  if (answer) return both.length === 0 ? false : isSame(both, known.set) ? true : undefined;
+  return isSame(both, asked.set) ? false : undefined;
+}
+
+function isSame(a: WideIntervalSet, b: WideIntervalSet): boolean {
+  return a.length === b.length && a.every(({ low, high }, i) => low === b[i]!.low && high === b[i]!.high);
 }
 
 function impliedMask(asked: Masked, known: Masked, answer: boolean): boolean | undefined {

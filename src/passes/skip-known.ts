@@ -10,7 +10,7 @@
 // is led past at most SKIP_LIMIT tests, so that the pass is linear.
 
 import { complement, type IntervalSet, intersect, union } from '../base/intervals.ts';
-import { FIELD_MAXIMUM, type Field, type Predicate } from '../base/predicate.ts';
+import { FIELD_MAXIMUM, type Field, type Predicate, WIDE_FIELDS } from '../base/predicate.ts';
 import { rewrite } from '../graph/builder.ts';
 import type { Graph, NodeId } from '../graph/graph.ts';
 import { implied } from './implied.ts';
@@ -29,7 +29,7 @@ interface Fact {
 /** What is known at a place, at most one fact a field, by the field's place in `FIELDS`. */
 type Facts = readonly (Fact | undefined)[];
 
-const FIELDS: readonly Field[] = [...(Object.keys(FIELD_MAXIMUM) as Field[]), 'inDevice', 'outDevice'];
+const FIELDS: readonly Field[] = [...(Object.keys(FIELD_MAXIMUM) as Field[]), ...WIDE_FIELDS, 'inDevice', 'outDevice'];
 const PLACE = Object.fromEntries(FIELDS.map((field, place) => [field, place])) as Readonly<Record<Field, number>>;
 const NOTHING: Facts = FIELDS.map(() => undefined);
 

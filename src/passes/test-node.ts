@@ -2,6 +2,7 @@
 
 import { complement } from '../base/intervals.ts';
 import { FIELD_MAXIMUM, type Predicate } from '../base/predicate.ts';
+import { complementWide } from '../base/wide-intervals.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { NodeId, Slot } from '../graph/graph.ts';
 
@@ -14,6 +15,9 @@ function constantAnswer(predicate: Predicate): boolean | undefined {
     case 'masked':
       if ((predicate.value & ~predicate.mask) !== 0) return false;
       return predicate.mask === 0 ? true : undefined;
+    case 'wide':
+      if (predicate.set.length === 0) return false;
+      return complementWide(predicate.set).length === 0 ? true : undefined;
     case 'device':
       return predicate.prefix && predicate.name === '' ? true : undefined;
   }

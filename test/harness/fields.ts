@@ -19,6 +19,8 @@ export function fieldsOf(packet: HookPacket): FieldValues {
     icmp: ports?.getUint16(0) ?? 0,
     tcpFlags: flags?.getUint8(13) ?? 0,
     state: 0,
+    src6: 0n,
+    dst6: 0n,
     inDevice: packet.inDevice,
     outDevice: packet.outDevice,
   };

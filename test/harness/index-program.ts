@@ -8,7 +8,7 @@ import { runXdp } from '../../src/bpf/vm-context.ts';
 import { prepare } from '../../src/bpf/vm-prepare.ts';
 import { type FieldIndex, indexedField } from '../../src/classify/indexes/field-index.ts';
 import { emitIndex } from '../../src/codegen/indexes/emit-index.ts';
-import { copyDeviceName, storeField } from '../../src/codegen/key.ts';
+import { copyWide, isWide, storeField } from '../../src/codegen/key.ts';
 import { directAccess, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { closeDescriptor, createMap, loadProgram, testRun } from '../../src/kernel/bpf.ts';
 import { FEATURES } from './fake-kernel.ts';
@@ -51,9 +51,9 @@ export function indexProgram(index: FieldIndex): Program {
 
 /** From the packet at R2 into the key. */
 function copyValue(a: Assembler, field: Field): void {
-  if (field === 'inDevice' || field === 'outDevice') {
+  if (isWide(field)) {
     a.mov(R4, R2).alu('add', R4, VALUE);
-    copyDeviceName(a, field, 0);
+    copyWide(a, field, 0);
     return;
   }
   a.load(4, R1, R2, VALUE).bigEndian(R1, 32);

@@ -6,6 +6,7 @@ import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import { normalize } from '../../src/base/intervals.ts';
 import type { FieldValues, NumericField, Predicate } from '../../src/base/predicate.ts';
 import { FIELD_MAXIMUM } from '../../src/base/predicate.ts';
+import { normalizeWide, WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, NodeId, SlotOwner } from '../../src/graph/graph.ts';
 
@@ -35,6 +36,19 @@ const setOf = (field: NumericField): fc.Arbitrary<Predicate> =>
     set: normalize(ends.map(([a, b]) => ({ low: Math.min(a, b), high: Math.max(a, b) }))),
   }));
 
+/** Mostly small values; some in the upper half, and the largest. */
+const wideValue: fc.Arbitrary<bigint> = fc.oneof(
+  { weight: 6, arbitrary: fc.bigInt(0n, 5n) },
+  { weight: 2, arbitrary: fc.bigInt(0n, 5n).map((value) => value << 64n) },
+  { weight: 1, arbitrary: fc.constant(WIDE_MAXIMUM) },
+);
+
+const wideSet: fc.Arbitrary<Predicate> = fc.array(fc.tuple(wideValue, wideValue), { maxLength: 3 }).map((ends) => ({
+  kind: 'wide' as const,
+  field: 'src6' as const,
+  set: normalizeWide(ends.map(([a, b]) => (a < b ? { low: a, high: b } : { low: b, high: a }))),
+}));
+
 const masked = (field: NumericField): fc.Arbitrary<Predicate> =>
   fc.record({ kind: fc.constant('masked' as const), field: fc.constant(field), mask: fc.nat(7), value: fc.nat(7) });
 
@@ -51,6 +65,7 @@ const arbitraryPredicate: fc.Arbitrary<Predicate> = fc.oneof(
   setOf('dport'),
   setOf('protocol'),
   setOf('src'),
+  wideSet,
   masked('tcpFlags'),
   masked('tcpFlags'),
   device('inDevice'),
@@ -68,6 +83,8 @@ export const arbitraryFields: fc.Arbitrary<FieldValues> = fc.record({
   tcpFlags: fc.nat(15),
   icmp: fc.constant(0),
   state: fc.constant(0),
+  src6: wideValue,
+  dst6: wideValue,
   inDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
   outDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
 });

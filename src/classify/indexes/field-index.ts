@@ -1,7 +1,7 @@
 // An index finds the class of a field's value. Each kind has a file here that builds it from a partition and looks
 // values up in it, and one in `src/codegen/indexes/` that emits the same look-up.
 
-import type { DeviceField, Field, NumericField } from '../../base/predicate.ts';
+import type { DeviceField, Field, NumericField, WideField } from '../../base/predicate.ts';
 import type { TableRef } from '../tables.ts';
 import type { Trees } from './tree.ts';
 
@@ -77,7 +77,7 @@ export interface NamesIndex {
 /** 128-bit values: see `tree.ts`. */
 export interface WideIndex {
   readonly kind: 'wide';
-  readonly field: DeviceField;
+  readonly field: WideField | DeviceField;
   /** What finds a link by the uppermost 32 bits, or the link that holds for all. */
   readonly root: NodeTables | { readonly link: number };
   readonly trees: Trees;

@@ -8,7 +8,7 @@ import type { FieldIndex } from './field-index.ts';
 import { lookUpNames, wordsOfName } from './names.ts';
 import { lookUpNodes } from './nodes.ts';
 import { lookUpPages } from './pages.ts';
-import { lookUpWide } from './wide.ts';
+import { lookUpWide, wordsOfAddress } from './wide.ts';
 
 /** The class of the packet's value. */
 export function lookUpIndex(index: FieldIndex, fields: FieldValues, tables: Uint8Array): number {
@@ -26,6 +26,10 @@ export function lookUpIndex(index: FieldIndex, fields: FieldValues, tables: Uint
     case 'names':
       return lookUpNames(index, fields[index.field]);
     case 'wide':
-      return lookUpWide(index, wordsOfName(fields[index.field]), tables);
+      return lookUpWide(index, wordsOf(fields[index.field]), tables);
   }
+}
+
+function wordsOf(value: bigint | string): number[] {
+  return typeof value === 'bigint' ? wordsOfAddress(value) : wordsOfName(value);
 }

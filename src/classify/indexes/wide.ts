@@ -1,6 +1,6 @@
 // The index of 128-bit values: the first 32 bits by nodes (nodes.ts) where they begin many runs, all else by trees.
 
-import type { DeviceField } from '../../base/predicate.ts';
+import type { DeviceField, WideField } from '../../base/predicate.ts';
 import type { WidePartition } from '../components.ts';
 import type { TablePool } from '../tables.ts';
 import type { WideIndex } from './field-index.ts';
@@ -10,7 +10,7 @@ import { followTrees, TreeBuilder } from './tree.ts';
 /** With more segments than two levels of a tree hold, the directory of nodes is worth its memory. */
 const MOST_SEGMENTS = 36;
 
-export function buildWide(field: DeviceField, partition: WidePartition, pool: TablePool): WideIndex {
+export function buildWide(field: WideField | DeviceField, partition: WidePartition, pool: TablePool): WideIndex {
   const builder = new TreeBuilder(partition);
   const segments = builder.segments();
   const isName = field === 'inDevice' || field === 'outDevice';
@@ -27,6 +27,11 @@ export function buildWide(field: DeviceField, partition: WidePartition, pool: Ta
     classCount: partition.classCount + nodeCount,
   };
   return { kind: 'wide', field, trees, root: putNodes(field, nodesShape(first), pool) };
+}
+
+/** An address as four words, the uppermost first. */
+export function wordsOfAddress(address: bigint): number[] {
+  return [96n, 64n, 32n, 0n].map((shift) => Number((address >> shift) & 0xffffffffn));
 }
 
 /** The class of the value that has these four words, the uppermost first. */

@@ -3,12 +3,12 @@
 import type { Assembler } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
 import type { NameEntry, NamesIndex } from '../../classify/indexes/field-index.ts';
-import { DEVICE_OFFSET } from '../key.ts';
+import { WIDE_OFFSET } from '../key.ts';
 
 /** R1 and R2 hold the name's two words, R3 and R4 what differs from an entry's. */
 export function emitNames(a: Assembler, { field, entries, other }: NamesIndex): void {
   a.mov(R0, other);
-  const at = DEVICE_OFFSET[field];
+  const at = WIDE_OFFSET[field];
   if (entries.length > 0) a.load(8, R1, R10, at);
   if (entries.some((entry) => comparedBytes(entry) > 8)) a.load(8, R2, R10, at + 8);
   for (const entry of entries) {

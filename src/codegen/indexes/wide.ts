@@ -7,12 +7,12 @@ import type { Assembler, Label } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R10, type Register } from '../../bpf/instruction.ts';
 import type { WideIndex } from '../../classify/indexes/field-index.ts';
 import { TREE_BOUNDS, TREE_LINKS, TREE_NODE } from '../../classify/indexes/tree.ts';
-import { DEVICE_OFFSET } from '../key.ts';
+import { WIDE_OFFSET } from '../key.ts';
 import { TABLE_MAP, type TableAccess } from '../table-access.ts';
 import { emitNodeSearch } from './nodes.ts';
 
 export function emitWide(a: Assembler, { field, root, trees }: WideIndex, access: TableAccess, broken: Label): void {
-  const at = DEVICE_OFFSET[field];
+  const at = WIDE_OFFSET[field];
   const { nodes, classCount, parts } = trees;
   if ('link' in root) a.mov32(R0, root.link);
   else emitNodeSearch(a, root, (dst) => loadPart(a, dst, at, 0), access, broken);

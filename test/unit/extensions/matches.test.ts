@@ -37,6 +37,8 @@ function fieldsOf(packet: PacketView): FieldValues {
     tcpFlags: byte(13),
     icmp: byte(0) * 256 + byte(1),
     state: 0,
+    src6: 0n,
+    dst6: 0n,
     inDevice: packet.packet.inDevice,
     outDevice: packet.packet.outDevice,
   };

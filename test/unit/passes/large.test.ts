@@ -23,6 +23,8 @@ const PACKET: FieldValues = {
   tcpFlags: 0,
   icmp: 0,
   state: 0,
+  src6: 0n,
+  dst6: 0n,
   inDevice: '',
   outDevice: '',
 };
