@@ -14,7 +14,7 @@ import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { emptyTable } from '../ruleset/tables.ts';
-import { checkEnforceable } from './enforceable.ts';
+import { checkEnforceable, unsupportedParts } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import { checkLineBreaks } from './stored-text.ts';
 import type { Inexact } from './types.ts';
@@ -42,39 +42,50 @@ export function filterTable(ruleset: Ruleset): Table {
   return ruleset.tables.find((table) => table.name === 'filter') ?? EMPTY_FILTER;
 }
 
-/** Compiles the filter table of a ruleset. */
-export function compileRuleset(ruleset: Ruleset, options: CompileOptions): CompileResult {
-  const { placement, features, facts, file } = options;
-  const unsupported = checkEnforceable(ruleset, file, options.before);
-  if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
-  const table = filterTable(ruleset);
-  const hidden = hiddenFields(placement);
-  const { plan = sequentialSlots(table) } = options;
-  const chains = new Meanings().chains(table, plan);
-  let graph: Graph;
-  try {
-    graph = runPasses(graphOf(chains, slotOwners(table, plan)), { ...options.passes, hidden });
-  } catch (error) {
-    if (!(error instanceof TooLargeError)) throw error;
-    const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
-    return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
+/** Compiles rulesets; of one that differs little from the one before, it looks at what is new. */
+export class Compiler {
+  private readonly meanings = new Meanings();
+  private readonly unsupported = unsupportedParts();
+
+  /** Compiles the filter table of a ruleset. */
+  compile(ruleset: Ruleset, options: CompileOptions): CompileResult {
+    const { placement, features, facts, file } = options;
+    const unsupported = checkEnforceable(ruleset, file, options.before, this.unsupported);
+    if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
+    const table = filterTable(ruleset);
+    const hidden = hiddenFields(placement);
+    const { plan = sequentialSlots(table) } = options;
+    const chains = this.meanings.chains(table, plan);
+    let graph: Graph;
+    try {
+      graph = runPasses(graphOf(chains, slotOwners(table, plan)), { ...options.passes, hidden });
+    } catch (error) {
+      if (!(error instanceof TooLargeError)) throw error;
+      const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
+      return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
+    }
+    const isBroken = graph.slots.some((owner) => owner.kind === 'rule' && owner.text.includes('\n'));
+    const diagnostics = isBroken
+      ? checkLineBreaks(ruleset, file)
+      : checkPlacement(table, graph, placement, options.allowInexact, file);
+    if (diagnostics.length > 0) return { ok: false, diagnostics };
+    const classification = classify(graph);
+    const image = compileImage({
+      classification,
+      capacity: plan.capacity,
+      ownerOf: (slot) => graph.slots[slot]!,
+      placement,
+      features,
+      facts,
+      file,
+    });
+    return { ok: true, graph, classification, image };
   }
-  const isBroken = graph.slots.some((owner) => owner.kind === 'rule' && owner.text.includes('\n'));
-  const diagnostics = isBroken
-    ? checkLineBreaks(ruleset, file)
-    : checkPlacement(table, graph, placement, options.allowInexact, file);
-  if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const classification = classify(graph);
-  const image = compileImage({
-    classification,
-    capacity: plan.capacity,
-    ownerOf: (slot) => graph.slots[slot]!,
-    placement,
-    features,
-    facts,
-    file,
-  });
-  return { ok: true, graph, classification, image };
+}
+
+/** Compiles the filter table of a ruleset, once. */
+export function compileRuleset(ruleset: Ruleset, options: CompileOptions): CompileResult {
+  return new Compiler().compile(ruleset, options);
 }
 
 const NOWHERE = { line: 1, column: 1, length: 1 } as const;

@@ -5,6 +5,7 @@
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
+import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 
@@ -17,14 +18,19 @@ const ELSEWHERE: Span = { line: 1, column: 1, length: 1 };
  * Everything in a ruleset that bpfilter cannot enforce at any placement, in the order of the file. `file` is the text
  * that the spans point into, but for tables and rules of `before`, which come from another.
  */
-export function checkEnforceable(ruleset: Ruleset, file: string, before?: Ruleset): Diagnostic[] {
+export function checkEnforceable(
+  ruleset: Ruleset,
+  file: string,
+  before?: Ruleset,
+  unsupported = unsupportedParts(),
+): Diagnostic[] {
   if (ruleset.family !== 'ipv4') {
     const table = ruleset.tables.find((each) => !before?.tables.includes(each));
     const message = 'bpfilter does not enforce rules of IPv6 yet';
     return [{ code: 'unsupported-table', message, file, span: table?.span ?? ELSEWHERE, hint: REMEDY }];
   }
   const found = ruleset.tables.flatMap((table) =>
-    table.name === ENFORCED_TABLE ? checkRules(table, file, before) : checkTable(table, file, before),
+    table.name === ENFORCED_TABLE ? checkRules(table, file, before, unsupported) : checkTable(table, file, before),
   );
   return found.sort((a, b) => a.span.line - b.span.line);
 }
@@ -39,34 +45,51 @@ function checkTable(table: Table, file: string, before: Ruleset | undefined): Di
   return [{ code: 'unsupported-table', message, file, span: isBefore ? ELSEWHERE : table.span, hint: REMEDY }];
 }
 
-function checkRules({ chains }: Table, file: string, before: Ruleset | undefined): Diagnostic[] {
+/** What of each rule has no meaning to the compiler, by name. */
+export type UnsupportedParts = PerRule<readonly string[]>;
+
+export function unsupportedParts(): UnsupportedParts {
+  return new PerRule(unsupported);
+}
+
+function checkRules(
+  table: Table,
+  file: string,
+  before: Ruleset | undefined,
+  unsupported: UnsupportedParts,
+): Diagnostic[] {
   let known: ReadonlySet<Rule> | undefined;
   const isBefore = (rule: Rule) => {
     known ??= new Set(before?.tables.flatMap((table) => table.chains.flatMap(({ rules }) => rules)));
     return known.has(rule);
   };
-  return chains.flatMap(({ name, rules }) =>
-    rules.flatMap((rule) =>
-      unsupported(rule).map((what): Diagnostic => {
+  const parts = unsupported.of(table);
+  const found: Diagnostic[] = [];
+  for (const { name, rules } of table.chains) {
+    for (const [index, whats] of parts.get(name)!.entries()) {
+      for (const what of whats) {
+        const rule = rules[index]!;
         const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', rule.span];
         const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, 'ipv4')}`;
-        return { code: 'unsupported-option', message, file, span, hint: REMEDY };
-      }),
-    ),
-  );
+        found.push({ code: 'unsupported-option', message, file, span, hint: REMEDY });
+      }
+    }
+  }
+  return found;
 }
 
-/** What of a rule has no meaning to the compiler, by name. */
-function unsupported({ fragment, matches, target }: Rule): string[] {
-  const found: string[] = [];
-  if (fragment !== undefined) found.push('the option -f');
+const NOTHING: readonly string[] = [];
+
+function unsupported({ fragment, matches, target }: Rule): readonly string[] {
+  let found = NOTHING;
+  if (fragment !== undefined) found = [...found, 'the option -f'];
   for (const { extension, data } of matches) {
     const meaning = findMatch(extension)?.meaning;
     const option = meaning?.unsupported?.(data);
-    if (meaning === undefined) found.push(`the match ${extension}`);
-    else if (option !== undefined) found.push(`the option ${option} of the match ${extension}`);
+    if (meaning === undefined) found = [...found, `the match ${extension}`];
+    else if (option !== undefined) found = [...found, `the option ${option} of the match ${extension}`];
   }
   if (target.kind === 'extension' && findTarget(target.extension)?.meaning === undefined)
-    found.push(`the target ${target.extension}`);
+    found = [...found, `the target ${target.extension}`];
   return found;
 }

@@ -14,9 +14,11 @@ import type { SlotPlan } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
+import { PerRule } from '../ruleset/per-rule.ts';
+import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { Store } from '../store/store.ts';
-import { compileRuleset, filterTable } from './compile.ts';
+import { Compiler, filterTable } from './compile.ts';
 import { type CounterLayout, moveBase, readSlots, setBase, shownCounters } from './counters.ts';
 import { chooseMode, unfitness } from './devices.ts';
 import { finish, flip, mapReader, unfinished } from './flip.ts';
@@ -51,6 +53,8 @@ class NamespaceEngine implements Engine {
   private locked = false;
   /** The generation that was looked at last. */
   private known: InForce | undefined;
+  private readonly compiler = new Compiler();
+  private readonly lines = new PerRule<string>((rule, chain) => printRuleLine(chain, rule, 'ipv4'));
 
   constructor(directories: Directories, kernel: Kernel) {
     this.directories = directories;
@@ -203,7 +207,9 @@ class NamespaceEngine implements Engine {
         const context = { kernel: this.kernel, store, installation: this.openInstallation };
         finish(context);
         const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
-        const row = rowFor(request, ifindexes, image, counting.plan);
+        const row = rowFor(request, ifindexes, image, counting.plan, (table) =>
+          table.name === ENFORCED_TABLE ? this.lines.of(table) : undefined,
+        );
         const counters = countersFor(request, image.manifest, counting, store);
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
         const { generation } = flipped;
@@ -225,7 +231,9 @@ class NamespaceEngine implements Engine {
     if (found === undefined || before === undefined) return { plan: roomyPlan(table), shared: none };
     if (before.generation !== found.id) throw new Error('engine: the ruleset was made from one that is not in force');
     const slotted = { table: filterTable(before.ruleset), plan: found.plan };
-    const inherited = inheritSlots(slotted, table, request.counters === 'kept' ? 'object' : 'text');
+    const texts =
+      request.counters === 'kept' ? undefined : { before: this.lines.of(slotted.table), after: this.lines.of(table) };
+    const inherited = inheritSlots(slotted, table, texts);
     const { counterMap, layout } = found;
     const isAlike =
       found.request.placement === request.placement && layout.possibleCpus === this.kernel.features().possibleCpus;
@@ -277,7 +285,7 @@ class NamespaceEngine implements Engine {
     const { kernel } = this;
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
     const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
-    return compileRuleset(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
+    return this.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */

@@ -4,7 +4,7 @@ import { ZERO } from '../base/counters.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { ChainSlots, SlotPlan } from '../graph/slots.ts';
-import { printRuleset } from '../ruleset/print.ts';
+import { type PrintOptions, printRuleset } from '../ruleset/print.ts';
 import type { Store } from '../store/store.ts';
 import { filterTable } from './compile.ts';
 import { type CounterLayout, emptyBase, setBase } from './counters.ts';
@@ -31,13 +31,14 @@ export function rowFor(
   ifindexes: readonly number[],
   image: Image,
   plan: SlotPlan,
+  lines: PrintOptions['lines'],
 ): FlipPlan['row'] {
   const { ruleset, source, placement, devices, mode, allowInexact } = request;
   const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
   const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
   const manifest: StoredManifest = { ...described, ...owners };
-  const text = printRuleset(ruleset, { counters: false });
+  const text = printRuleset(ruleset, { counters: false, ...(lines && { lines }) });
   return { sourceFile: source.file, text, request: stored, manifest, slots };
 }
 

@@ -3,7 +3,8 @@
 import type { Counters } from '../base/counters.ts';
 import { type ChainSlots, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
 import type { Rule, Table } from '../ruleset/model.ts';
-import { printRule } from '../ruleset/print.ts';
+import { commonEnds } from '../ruleset/per-rule.ts';
+import type { RuleLines } from '../ruleset/print.ts';
 import type { TableCounters } from './types.ts';
 
 /** Who has the slots that a generation's row lists one after the other: chain by chain, the policy's last. */
@@ -57,12 +58,18 @@ export interface SlottedTable {
   readonly plan: SlotPlan;
 }
 
+/** The text of every rule of two tables. */
+export interface TextsOfTwo {
+  readonly before: RuleLines;
+  readonly after: RuleLines;
+}
+
 /**
  * For each chain of a table the slots that its rules and its policy had before, −1 for what is new. A rule is one of before
- * if it is the same object, or, with `text`, if its chain and its text are the same; of several equal rules of a chain the
- * first is the first of before, and so on.
+ * if it is the same object, or, with `texts`, if its chain and its text are the same; of several equal rules of a chain
+ * the first is the first of before, and so on.
  */
-export function inheritSlots(before: SlottedTable, after: Table, by: 'object' | 'text'): ChainSlots[] {
+export function inheritSlots(before: SlottedTable, after: Table, texts?: TextsOfTwo): ChainSlots[] {
   const oldChains = new Map(before.table.chains.map((chain) => [chain.name, chain]));
   const oldSlots = new Map(before.plan.chains.map((slots) => [slots.chain, slots]));
   const leftOver = new LeftOver();
@@ -78,7 +85,7 @@ export function inheritSlots(before: SlottedTable, after: Table, by: 'object' | 
     leftOver.add(name, oldChains.get(name)!.rules, oldSlots.get(name)?.rules ?? NONE, [], NONE);
   }
   leftOver.matchObjects();
-  if (by === 'text') leftOver.matchTexts();
+  if (texts !== undefined) leftOver.matchTexts(texts);
   return inherited;
 }
 
@@ -86,16 +93,17 @@ const NONE = new Int32Array(0);
 
 interface OldRule {
   readonly chain: string;
+  readonly index: number;
   readonly rule: Rule;
   readonly slot: number;
 }
 
 interface NewRule {
   readonly chain: string;
+  readonly index: number;
   readonly rule: Rule;
   /** Where its slot goes, once it is known. */
   readonly into: Int32Array;
-  readonly index: number;
 }
 
 /** The rules that do not stand at the same place, seen from the beginning or the end of their chain. */
@@ -106,31 +114,35 @@ class LeftOver {
   /** Compares a chain with what it was: what is the same at both ends is done at once. */
   add(chain: string, before: readonly Rule[], slots: Int32Array, after: readonly Rule[], into: Int32Array): void {
     if (before.length !== slots.length) throw new Error(`the slots of ${chain} are not those of its rules`);
-    const shorter = Math.min(before.length, after.length);
-    let first = 0;
-    for (; first < shorter && before[first] === after[first]; first++) into[first] = slots[first]!;
-    let last = 0;
-    while (last < shorter - first && before.at(-1 - last) === after.at(-1 - last)) {
-      last++;
-      into[after.length - last] = slots[before.length - last]!;
+    const { front, back } = commonEnds(before, after);
+    const shift = before.length - after.length;
+    for (let i = 0; i < front; i++) into[i] = slots[i]!;
+    for (let i = after.length - back; i < after.length; i++) into[i] = slots[i + shift]!;
+    for (let i = front; i < before.length - back; i++) {
+      this.old.push({ chain, index: i, rule: before[i]!, slot: slots[i]! });
     }
-    for (let i = first; i < before.length - last; i++) this.old.push({ chain, rule: before[i]!, slot: slots[i]! });
-    for (let i = first; i < after.length - last; i++) this.fresh.push({ chain, rule: after[i]!, into, index: i });
+    for (let i = front; i < after.length - back; i++) this.fresh.push({ chain, index: i, rule: after[i]!, into });
   }
 
   matchObjects(): void {
-    this.match(({ rule }) => rule);
+    this.match(
+      ({ rule }) => rule,
+      ({ rule }) => rule,
+    );
   }
 
-  matchTexts(): void {
-    this.match(({ chain, rule }) => `${chain} ${printRule(rule, 'ipv4')}`);
+  matchTexts({ before, after }: TextsOfTwo): void {
+    this.match(
+      ({ chain, index }) => before.get(chain)![index]!,
+      ({ chain, index }) => after.get(chain)![index]!,
+    );
   }
 
-  private match(keyOf: (rule: OldRule | NewRule) => Rule | string): void {
+  private match(keyOfOld: (rule: OldRule) => Rule | string, keyOf: (rule: NewRule) => Rule | string): void {
     if (this.old.length === 0 || this.fresh.length === 0) return;
     const free = new Map<Rule | string, OldRule[]>();
     for (const old of this.old) {
-      const key = keyOf(old);
+      const key = keyOfOld(old);
       const same = free.get(key);
       if (same === undefined) free.set(key, [old]);
       else same.push(old);

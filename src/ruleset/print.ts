@@ -9,7 +9,7 @@ import type { Family } from '../base/family.ts';
 import type { Names } from '../base/names.ts';
 import { bareText } from '../extensions/quote.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
-import type { Chain, Negatable, Rule, Ruleset, Table } from './model.ts';
+import type { Chain, Rule, Ruleset, Table } from './model.ts';
 import { systemNames } from './names.ts';
 
 export interface PrintOptions {
@@ -21,32 +21,43 @@ export interface PrintOptions {
   readonly header?: string;
   readonly footer?: string;
   readonly names?: Names;
+  /** The lines of the rules of a table, by chain, from who has them. */
+  lines?(table: Table): RuleLines | undefined;
 }
+
+/** Lines as `printRuleLine` gives them. */
+export type RuleLines = ReadonlyMap<string, readonly string[]>;
 
 /** The specification of a rule, without `-A chain`; empty for a rule without conditions and target. */
 export function printRule(rule: Rule, family: Family, names: Names = systemNames()): string {
-  const words: string[] = [];
-  const add = (option: string, condition: Negatable<unknown> | undefined, value: string) => {
-    if (condition) words.push(...(condition.negated ? ['!'] : []), option, value);
-  };
-  const protocol = rule.protocol?.value ?? 0;
-  const context = { family, names, protocol };
-  add('-s', rule.source, rule.source ? formatMasked(rule.source.value) : '');
-  add('-d', rule.destination, rule.destination ? formatMasked(rule.destination.value) : '');
-  add('-i', rule.inInterface, bareText(rule.inInterface?.value ?? ''));
-  add('-o', rule.outInterface, bareText(rule.outInterface?.value ?? ''));
-  add('-p', rule.protocol, protocolName(protocol, names));
-  if (rule.fragment) words.push(...(rule.fragment.negated ? ['!'] : []), '-f');
-  for (const { extension, data } of rule.matches) {
-    words.push('-m', extension, ...(findMatch(extension, family)?.print(data, context) ?? []));
+  // Printed for every rule of large rulesets: one string that grows, and no list of words.
+  const { source, destination, inInterface, outInterface, protocol, fragment, matches, target } = rule;
+  const context = { family, names, protocol: protocol?.value ?? 0 };
+  let text = '';
+  if (source) text += option(' -s ', source, formatMasked(source.value));
+  if (destination) text += option(' -d ', destination, formatMasked(destination.value));
+  if (inInterface) text += option(' -i ', inInterface, bareText(inInterface.value));
+  if (outInterface) text += option(' -o ', outInterface, bareText(outInterface.value));
+  if (protocol) text += option(' -p ', protocol, protocolName(protocol.value, names));
+  if (fragment) text += option(' -f', fragment, '');
+  for (const { extension, data } of matches) {
+    text += ` -m ${extension}${afterBlanks(findMatch(extension, family)?.print(data, context))}`;
   }
-  const { target } = rule;
-  if (target.kind === 'jump') words.push('-j', bareText(target.chain));
-  else if (target.kind === 'goto') words.push('-g', bareText(target.chain));
+  if (target.kind === 'jump') text += ` -j ${bareText(target.chain)}`;
+  else if (target.kind === 'goto') text += ` -g ${bareText(target.chain)}`;
   else if (target.kind === 'extension') {
-    words.push('-j', target.extension, ...(findTarget(target.extension, family)?.print(target.data, context) ?? []));
+    text += ` -j ${target.extension}${afterBlanks(findTarget(target.extension, family)?.print(target.data, context))}`;
   }
-  return words.join(' ');
+  return text.slice(1);
+}
+
+function option(name: string, { negated }: { readonly negated: boolean }, value: string): string {
+  return negated ? ` !${name}${value}` : name + value;
+}
+
+/** Each word behind a blank. */
+function afterBlanks(words: readonly string[] = []): string {
+  return words.length === 0 ? '' : ` ${words.join(' ')}`;
 }
 
 /** `-A chain specification` */
@@ -62,19 +73,22 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
   for (const table of ruleset.tables) {
     if (tables && !tables.includes(table.name)) continue;
     const chains = sortedChains(table);
+    const known = options.lines?.(table);
     if (header !== undefined) lines.push(header);
     lines.push(`*${table.name}`);
     for (const chain of chains) lines.push(`:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.counters)}`);
     for (const chain of chains) {
-      for (const rule of chain.rules) {
-        const line = printRuleLine(chain.name, rule, ruleset.family, names);
+      const own = known?.get(chain.name);
+      for (let i = 0; i < chain.rules.length; i++) {
+        const rule = chain.rules[i]!;
+        const line = own?.[i] ?? printRuleLine(chain.name, rule, ruleset.family, names);
         lines.push(counters ? `${printCounters(rule.counters)} ${line}` : line);
       }
     }
     lines.push('COMMIT');
     if (footer !== undefined) lines.push(footer);
   }
-  return lines.map((line) => `${line}\n`).join('');
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 /** The tables in the order in which iptables-save prints them: the one made last comes first. */

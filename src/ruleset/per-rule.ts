@@ -1,0 +1,55 @@
+// What is made of every rule by itself, kept from one table to the next: of an edited table only the rules that were not
+// there before are looked at.
+
+import type { Rule, Table } from './model.ts';
+
+/** How many elements two lists have in common at their beginning, and behind that at their end: the same objects. */
+export function commonEnds<T>(
+  before: readonly T[],
+  after: readonly T[],
+): { readonly front: number; readonly back: number } {
+  const most = Math.min(before.length, after.length);
+  if (before === after) return { front: most, back: 0 };
+  let front = 0;
+  while (front < most && before[front] === after[front]) front++;
+  let back = 0;
+  while (back < most - front && before[before.length - 1 - back] === after[after.length - 1 - back]) back++;
+  return { front, back };
+}
+
+interface Known<T> {
+  readonly rules: readonly Rule[];
+  readonly values: readonly T[];
+}
+
+export class PerRule<T> {
+  private readonly make: (rule: Rule, chain: string) => T;
+  private known: ReadonlyMap<string, Known<T>> = new Map();
+
+  /** `make` is asked once for each rule, as long as it stays in its chain. */
+  constructor(make: (rule: Rule, chain: string) => T) {
+    this.make = make;
+  }
+
+  /** For each chain of a table the values of its rules, in order. */
+  of({ chains }: Table): ReadonlyMap<string, readonly T[]> {
+    const known = new Map(chains.map(({ name, rules }) => [name, this.chain(name, rules)]));
+    this.known = known;
+    return new Map(Array.from(known, ([name, { values }]) => [name, values]));
+  }
+
+  private chain(name: string, rules: readonly Rule[]): Known<T> {
+    const before = this.known.get(name);
+    if (before === undefined) return { rules, values: rules.map((rule) => this.make(rule, name)) };
+    if (before.rules === rules) return before;
+    const { front, back } = commonEnds(before.rules, rules);
+    const shift = before.rules.length - rules.length;
+    const end = rules.length - back;
+    const between = new Map<Rule, T>();
+    if (end > front) for (let i = front; i < end + shift; i++) between.set(before.rules[i]!, before.values[i]!);
+    const values = before.values.slice(0, front);
+    for (let i = front; i < end; i++) values.push(between.get(rules[i]!) ?? this.make(rules[i]!, name));
+    for (let i = end; i < rules.length; i++) values.push(before.values[i + shift]!);
+    return { rules, values };
+  }
+}
