@@ -18,6 +18,8 @@ export interface KernelLayout {
   readonly netAddressGeneration: number;
   /** `struct sk_buff` */
   readonly skbLen: number;
+  readonly skbDataLen: number;
+  readonly skbData: number;
   /** `struct xdp_buff`, `struct xdp_rxq_info` */
   readonly xdpRxq: number;
   readonly rxqDevice: number;
@@ -35,8 +37,8 @@ export interface Features {
   readonly preemptRt: boolean;
   readonly layout: KernelLayout;
   readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
-  /** BTF id of a structure whose first two members are 64-bit words (`struct timespec64`), used to read raw memory. */
-  readonly wordPairType: number;
+  /** BTF id of a structure of 64-bit words, at least five of them (`struct rusage`), used to read raw memory. */
+  readonly wordsType: number;
 }
 
 /** What the `xdp` placement must know of the namespace to tell INPUT from FORWARD. */

@@ -26,6 +26,8 @@ export interface NetfilterRun extends MachineOptions {
   readonly features: Features;
   /** From the IPv4 header on; `skb->len` is its length. */
   readonly packet: Uint8Array;
+  /** How many bytes of it lie where `skb->data` points, all if absent. A dynptr reaches the others. */
+  readonly linear?: number;
   /** Absent where the hook has none: a null pointer. */
   readonly inDevice?: Pick<FakeDevice, 'name'>;
   readonly outDevice?: Pick<FakeDevice, 'name'>;
@@ -33,6 +35,8 @@ export interface NetfilterRun extends MachineOptions {
 
 /** `struct xdp_md` (include/uapi/linux/bpf.h) */
 const XDP_MD = { data: 0, dataEnd: 4, ingressIfindex: 12 } as const;
+/** What lies behind the linear part, and means nothing: `struct skb_shared_info` and more. */
+const BEHIND_DATA = 64;
 /** IFNAMSIZ */
 const NAME_SIZE = 16;
 /** MAX_ADDR_LEN: what `net_device.dev_addr` points to. */
@@ -61,11 +65,17 @@ export function runXdp(program: PreparedProgram, run: XdpRun): number {
 /** Runs a netfilter program on a packet and returns its verdict: 0 drop, 1 accept. */
 export function runNetfilter(program: PreparedProgram, run: NetfilterRun): number {
   requireType(program, 'netfilter');
-  const { features, packet, inDevice, outDevice } = run;
+  const { features, packet, linear = packet.length, inDevice, outDevice } = run;
   const { layout } = features;
   const machine = new VirtualMachine(run);
   const { memory } = machine;
-  const skb = new Structure('sk_buff').word(layout.skbLen, packet.length).addTo(memory);
+  const data = new Uint8Array(linear + BEHIND_DATA).fill(0xa5);
+  data.set(packet.subarray(0, linear));
+  const skb = new Structure('sk_buff')
+    .word(layout.skbLen, packet.length)
+    .word(layout.skbDataLen, packet.length - linear)
+    .pointer(layout.skbData, memory.add('the linear part', data))
+    .addTo(memory);
   const state = new Structure('nf_hook_state')
     .pointer(layout.hookStateIn, inDevice === undefined ? 0 : addDevice(memory, layout, inDevice))
     .pointer(layout.hookStateOut, outDevice === undefined ? 0 : addDevice(memory, layout, outDevice))

@@ -18,8 +18,9 @@ import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
-import { clearFields, closeSlots, copyDeviceName, storeField } from './key.ts';
+import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
 import { emitMember } from './tests.ts';
+import { asksTransport, emitTransportFields } from './transport-fields.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false, undecided: 'drop' };
@@ -46,8 +47,6 @@ const MAX_TAGS = 2;
 const IPV4_HEADER = 20;
 /** Version 4, a header of 20 bytes. */
 const PLAIN_HEADER = 0x45;
-const TRANSPORT_HEADER = 14;
-const PORTS = 4;
 
 /** Where the prologue leads. */
 export interface XdpWays {
@@ -100,8 +99,8 @@ function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>
   const { layout } = features;
   const ours = a.label('our MAC address, or a group');
   emitDevicePointer(a, features);
-  if (fields.has('inDevice')) copyDeviceName(a, 'inDevice', layout.deviceName);
-  a.load(8, R1, R4, layout.deviceAddress).mov(R2, features.wordPairType);
+  if (fields.has('inDevice')) copyWide(a, 'inDevice', layout.deviceName);
+  a.load(8, R1, R4, layout.deviceAddress).mov(R2, features.wordsType);
   a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
   a.load(8, R4, R0, 0);
 
@@ -202,50 +201,18 @@ function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void
     a.load(1, R2, R2, 9);
     store('protocol', R2);
   }
-  emitTransportFields(a, fields);
+  if (asksTransport(fields)) {
+    emitTransportFields(a, fields, {
+      fragment: FRAGMENT,
+      // The second jump is never taken, as the packet ends within the frame; the verifier wants it.
+      require(size, missing) {
+        a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
+      },
+      load(size, offset) {
+        a.load(size, R2, R0, offset);
+      },
+    });
+  }
   closeSlots(a, fields);
   emitMember(a, SRC, GROUP_ADDRESSES, pass);
-}
-
-/** Stores ports and flags of the R1 bytes at R0, 0 where the packet has none. Clobbers R1 and R2. */
-function emitTransportFields(a: Assembler, fields: ReadonlySet<Field>): void {
-  const asksPorts = fields.has('sport') || fields.has('icmp') || fields.has('dport');
-  const asksFlags = fields.has('tcpFlags');
-  if (!asksPorts && !asksFlags) return;
-  const none = a.label('no ports');
-  const noFlags = a.label('no flags');
-  const done = a.label('transport fields are stored');
-  const within = (size: number, missing: Label) => {
-    a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
-  };
-  const loadPorts = () => {
-    if (fields.has('sport') || fields.has('icmp')) {
-      a.load(2, R1, R0, 0).bigEndian(R1, 16);
-      storeField(a, 'sport', R1);
-    }
-    if (fields.has('dport')) {
-      a.load(2, R1, R0, 2).bigEndian(R1, 16);
-      storeField(a, 'dport', R1);
-    }
-  };
-  a.jump('ne', FRAGMENT, 0, none);
-  if (asksFlags) {
-    within(TRANSPORT_HEADER, noFlags);
-    a.load(1, R1, R0, 13);
-    storeField(a, 'tcpFlags', R1);
-    loadPorts();
-    a.goto(done).bind(noFlags);
-    within(PORTS, none);
-    storeField(a, 'tcpFlags', 0);
-  } else {
-    within(PORTS, none);
-  }
-  loadPorts();
-  a.goto(done).bind(none);
-  if (asksFlags) storeField(a, 'tcpFlags', 0);
-  if (asksPorts) {
-    storeField(a, 'sport', 0);
-    storeField(a, 'dport', 0);
-  }
-  a.bind(done);
 }

@@ -23,6 +23,8 @@ const MEMBERS: Readonly<Record<keyof KernelLayout, readonly (readonly [struct: s
     ['netns_ipv4', 'dev_addr_genid'],
   ],
   skbLen: [['sk_buff', 'len']],
+  skbDataLen: [['sk_buff', 'data_len']],
+  skbData: [['sk_buff', 'data']],
   xdpRxq: [['xdp_buff', 'rxq']],
   rxqDevice: [['xdp_rxq_info', 'dev']],
 };
@@ -54,15 +56,15 @@ export function probeFeatures(): Features {
       return id === undefined ? [] : [[name, id]];
     }),
   );
-  const wordPairType = btf.structId('timespec64');
-  if (wordPairType === undefined) throw new UnsupportedError("struct timespec64 in the kernel's BTF", '5.8', release());
+  const wordsType = btf.structId('rusage');
+  if (wordsType === undefined) throw new UnsupportedError("struct rusage in the kernel's BTF", '5.8', release());
   return {
     release: release(),
     possibleCpus: possibleCpus(),
     preemptRt: version().includes('PREEMPT_RT'),
     layout,
     functions,
-    wordPairType,
+    wordsType,
   };
 }
 

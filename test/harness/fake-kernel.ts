@@ -27,6 +27,8 @@ export const FEATURES: Features = {
     deviceNet: 1040,
     netAddressGeneration: 700,
     skbLen: 112,
+    skbDataLen: 116,
+    skbData: 200,
     xdpRxq: 32,
     rxqDevice: 0,
   },
@@ -36,7 +38,7 @@ export const FEATURES: Features = {
     bpf_cast_to_kern_ctx: 103,
     bpf_rdonly_cast: 104,
   },
-  wordPairType: 157,
+  wordsType: 157,
 };
 
 type KernelObject =

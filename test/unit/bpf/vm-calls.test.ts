@@ -74,13 +74,13 @@ describe('kernel structures', () => {
   it('have the packet length, and no members that were not laid out', () => {
     const read = (offset: number) => resultOf((a) => a.load(8, R1, R6, layout.nfCtxSkb).load(4, R9, R1, offset));
     expect(read(layout.skbLen)).toBe(24n);
-    expect(() => read(layout.skbLen + 4)).toThrow('outside of sk_buff (its known members)');
+    expect(() => read(layout.skbLen + 8)).toThrow('outside of sk_buff (its known members)');
   });
 
   it('lead from the XDP context to the MAC address', () => {
     const a = new Assembler();
     a.callKernel('bpf_cast_to_kern_ctx', 103).load(8, R1, R0, layout.xdpRxq).load(8, R1, R1, layout.rxqDevice);
-    a.load(8, R1, R1, layout.deviceAddress).mov(R2, FEATURES.wordPairType).callKernel('bpf_rdonly_cast', 104);
+    a.load(8, R1, R1, layout.deviceAddress).mov(R2, FEATURES.wordsType).callKernel('bpf_rdonly_cast', 104);
     a.load(1, R0, R0, 5).exit();
     const device = { ifindex: 2, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 77) };
     const prepared = prepare({ name: 'p', type: 'xdp', ...a.finish() });
