@@ -56,6 +56,23 @@ const MOST_INTERVALS = 256;
 /** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
 const FEW_INTERVALS = 4;
 
+/** A condition of one interval: large rulesets have very many, and their literals are seldom asked for. */
+class IntervalCondition implements Condition {
+  readonly id: number;
+  readonly field: NumericField;
+  readonly set: IntervalSet;
+
+  constructor(id: number, field: NumericField, set: IntervalSet) {
+    this.id = id;
+    this.field = field;
+    this.set = set;
+  }
+
+  get literals(): readonly Literal[] {
+    return [{ predicate: { kind: 'in', field: this.field, set: this.set }, negated: false }];
+  }
+}
+
 /** All conditions and vectors that one compiler has met. */
 export class ConditionTable {
   /** The vector that asks nothing. */
@@ -124,7 +141,7 @@ export class ConditionTable {
     let place = hash & mask;
     for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
       const known = this.vectors[number - 1]!;
-      if (isEqual(known.conditions, sorted)) return known;
+      if (this.hashes[number - 1] === hash && isEqual(known.conditions, sorted)) return known;
       place = (place + 1) & mask;
     }
     let fields = 0;
@@ -197,7 +214,7 @@ export class ConditionTable {
     if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
     const known = this.intervals.get(FIELD_NUMBERS[field], low | 0, high | 0);
     if (known !== undefined) return this.intervalConditions[known]!;
-    const condition = { id: ++this.conditionCount, field, literals, set };
+    const condition = new IntervalCondition(++this.conditionCount, field, set);
     this.intervals.set(FIELD_NUMBERS[field], low | 0, high | 0, this.intervalConditions.length);
     this.intervalConditions.push(condition);
     return condition;

@@ -63,21 +63,11 @@ export class Flattener {
 
   /** The shape by which the packets of each hook are parted whose rules ask for one: the same for all hooks. */
   private hookShapes(chains: Chains, hooks: readonly FilterChain[]): Map<FilterChain, Shape> {
-    const signatures = new Set<number>();
-    const parted: FilterChain[] = [];
-    for (const hook of hooks) {
-      let hasDrops = false;
-      for (const { rules } of chainsFrom(chains, hook)) {
-        for (let i = 0; i < rules.length; i++) {
-          const signature = this.compiler.signature(rules[i]!);
-          if (signature === 0) continue;
-          hasDrops = true;
-          signatures.add(signature);
-        }
-      }
-      if (hasDrops) parted.push(hook);
-    }
-    const shape = this.compiler.shapes.shape(signatures);
+    const met = new Map(hooks.map((hook) => [hook, chainsFrom(chains, hook)]));
+    const shape = this.compiler.shapeOf([...new Set([...met.values()].flat())].map(({ rules }) => rules));
+    const parted = hooks.filter((hook) =>
+      met.get(hook)!.some(({ rules }) => rules.some((rule) => this.compiler.hasDrops(rule))),
+    );
     return new Map(parted.map((hook) => [hook, shape]));
   }
 }

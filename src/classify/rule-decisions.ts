@@ -31,6 +31,7 @@ type Conjunction = readonly Condition[];
 interface Conjunctions {
   readonly drops: readonly Conjunction[];
   readonly match: Conjunction | undefined;
+  readonly signature: number;
 }
 
 /** What `RuleMeaning.decisions` holds. */
@@ -38,18 +39,15 @@ class RuleDecisions {
   readonly owner: RuleCompiler;
   /** Number of the shapes that the drops are about, see `ShapeTable.signature`; 0 where there are none. */
   readonly signature: number;
-  /** Let go once the views are made: they are much larger, and seldom asked for again. */
-  conjunctions: Conjunctions | undefined;
   whole: RuleView | undefined = undefined;
   /** The shape that `main` and `odd` are of. */
   shape: Shape | undefined = undefined;
   main: RuleView | undefined = undefined;
   odd: RuleView | undefined = undefined;
 
-  constructor(owner: RuleCompiler, signature: number, conjunctions: Conjunctions) {
+  constructor(owner: RuleCompiler, signature: number) {
     this.owner = owner;
     this.signature = signature;
-    this.conjunctions = conjunctions;
   }
 }
 
@@ -57,14 +55,33 @@ class RuleDecisions {
 export class RuleCompiler {
   readonly table: ConditionTable;
   readonly shapes = new ShapeTable();
+  /** The signatures that the rules of the next table are expected to have: those of the last, and of new rules. */
+  private expectedSignatures = new Set<number>();
+  /** Their shape. Views are made of it at once, as long as the rule is at hand. */
+  private expected: Shape;
 
   constructor(table: ConditionTable) {
     this.table = table;
+    this.expected = this.shapes.shape([]);
   }
 
-  /** The shapes that a rule's drops are about. */
-  signature(rule: RuleMeaning): number {
-    return this.decisions(rule).signature;
+  /** Looks at all rules, and says which shape parts their packets. */
+  shapeOf(chains: Iterable<readonly RuleMeaning[]>): Shape {
+    const signatures = new Set<number>();
+    for (const rules of chains) {
+      for (let i = 0; i < rules.length; i++) {
+        const { signature } = this.decisions(rules[i]!);
+        if (signature !== 0) signatures.add(signature);
+      }
+    }
+    this.expectedSignatures = signatures;
+    this.expected = this.shapes.shape(signatures);
+    return this.expected;
+  }
+
+  /** Whether a rule has drops that depend on a packet's shape. */
+  hasDrops(rule: RuleMeaning): boolean {
+    return this.decisions(rule).signature !== 0;
   }
 
   /** The rule's decisions, or what is left of them at a place. */
@@ -72,21 +89,28 @@ export class RuleCompiler {
     const decisions = this.decisions(rule);
     if (place !== undefined && decisions.shape === place.shape) return decisions[place.region]!;
     if (place === undefined && decisions.whole !== undefined) return decisions.whole;
-    const conjunctions = decisions.conjunctions ?? this.compile(rule.clauses()).conjunctions!;
-    const view = place === undefined ? this.whole(decisions, conjunctions) : this.part(decisions, conjunctions, place);
-    decisions.conjunctions = undefined;
-    return view;
+    const conjunctions = this.compile(rule.clauses());
+    if (place === undefined) return this.whole(decisions, conjunctions);
+    this.part(decisions, conjunctions, place.shape);
+    return decisions[place.region]!;
   }
 
   private decisions(rule: RuleMeaning): RuleDecisions {
     const known = rule.decisions;
     if (known instanceof RuleDecisions && known.owner === this) return known;
-    const made = this.compile(rule.clauses());
+    const conjunctions = this.compile(rule.clauses());
+    const { signature } = conjunctions;
+    const made = new RuleDecisions(this, signature);
     rule.decisions = made;
+    if (signature !== 0 && !this.expectedSignatures.has(signature)) {
+      this.expectedSignatures.add(signature);
+      this.expected = this.shapes.shape(this.expectedSignatures);
+    }
+    this.part(made, conjunctions, this.expected);
     return made;
   }
 
-  private compile(clauses: readonly Clause[]): RuleDecisions {
+  private compile(clauses: readonly Clause[]): Conjunctions {
     const asked: Condition[] = [];
     const drops: Condition[][] = [];
     let signature = 0;
@@ -94,18 +118,17 @@ export class RuleCompiler {
       const answer = this.table.condition(clause);
       if (clause.kind === 'require') {
         if (answer === true) continue;
-        if (answer === false || !this.add(asked, answer))
-          return new RuleDecisions(this, signature, { drops, match: undefined });
+        if (answer === false || !this.add(asked, answer)) return { drops, match: undefined, signature };
         continue;
       }
       if (answer === false) continue;
       const drop = asked.slice();
       if (answer !== true && !this.add(drop, answer)) continue;
       drops.push(drop);
-      if (answer === true) return new RuleDecisions(this, signature, { drops, match: undefined });
+      if (answer === true) return { drops, match: undefined, signature };
       if (asksShape(fieldBit(answer.field))) signature = this.shapes.signature(signature, drop);
     }
-    return new RuleDecisions(this, signature, { drops, match: asked });
+    return { drops, match: asked, signature };
   }
 
   /** Adds a condition to a conjunction; says whether both can hold. */
@@ -133,19 +156,16 @@ export class RuleCompiler {
     };
   }
 
-  /** Makes the views of both regions. */
-  private part(decisions: RuleDecisions, conjunctions: Conjunctions, { shape, region }: Place): RuleView {
+  /** Makes the views of both regions of a shape. */
+  private part(decisions: RuleDecisions, conjunctions: Conjunctions, shape: Shape): void {
     const { drops, match } = conjunctions;
     const isWhole = drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)));
-    const view = (each: Region): RuleView =>
-      isWhole ? this.whole(decisions, conjunctions) : this.restricted(decisions.signature, conjunctions, shape, each);
     decisions.shape = shape;
-    decisions.main = view('main');
-    decisions.odd = view('odd');
-    return decisions[region]!;
+    decisions.main = isWhole ? this.whole(decisions, conjunctions) : this.restricted(conjunctions, shape, 'main');
+    decisions.odd = isWhole ? decisions.main : this.restricted(conjunctions, shape, 'odd');
   }
 
-  private restricted(signature: number, { drops, match }: Conjunctions, shape: Shape, region: Region): RuleView {
+  private restricted({ drops, match, signature }: Conjunctions, shape: Shape, region: Region): RuleView {
     const left: Conjunction[] = [];
     for (const drop of drops) {
       const rest = shape.restrict(region, drop);
