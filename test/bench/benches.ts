@@ -6,8 +6,9 @@ import { build } from './build.ts';
 import { classify } from './classify.ts';
 import { commands } from './commands.ts';
 import { forced } from './forced.ts';
+import { ipv6 } from './ipv6.ts';
 import { parse } from './parse.ts';
 import { update } from './update.ts';
 import { veth } from './veth.ts';
 
-export const BENCHES: readonly Bench[] = [classify, forced, veth, accept, build, update, commands, parse];
+export const BENCHES: readonly Bench[] = [classify, ipv6, forced, veth, accept, build, update, commands, parse];

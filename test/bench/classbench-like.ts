@@ -17,6 +17,7 @@
 
 import { seededChoice } from '../fuzz/seeded.ts';
 import type { Choice } from '../harness/random.ts';
+import { favoured } from './favoured.ts';
 import { ANY_PORT, formatRule, type PortRange, prefixOf, type RuleShape } from './rule-shape.ts';
 
 type PortClass = 'any' | 'low' | 'high' | 'range' | 'one';
@@ -180,11 +181,4 @@ function portPool(choice: Choice, count: number): (kind: PortClass) => PortRange
       }
     }
   };
-}
-
-/** Draws from `count` things, the n-th as often as 1/n. */
-function favoured<T>(choice: Choice, count: number, make: () => T): () => T {
-  const things = Array.from({ length: count }, make);
-  const weights = things.map((thing, n): [number, T] => [Math.ceil((100 * count) / (n + 1)), thing]);
-  return () => choice.weighted(weights);
 }

@@ -96,7 +96,7 @@ export function packetTable(rows: readonly PacketRow[]): Table {
     notes: [
       'loop: over a pool of different packets, a call for each. single: the same packet again and again.',
       'Above the empty program: the medians less each other, then the least of each less each other.',
-      'The counters of every run were those of the reference interpreter.',
+      'The counters of every run were compared with what the rules say of each packet.',
     ],
   };
 }

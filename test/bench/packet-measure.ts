@@ -11,6 +11,8 @@
 // packets that were run, warm-ups included.
 
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
+import type { Classification } from '../../src/classify/classification.ts';
+import type { Image } from '../../src/codegen/compile.ts';
 import { filterTable } from '../../src/engine/compile.ts';
 import type { SlotOwner } from '../../src/graph/graph.ts';
 import type { Ruleset } from '../../src/ruleset/model.ts';
@@ -44,13 +46,23 @@ export interface Rows {
   readonly programs: ProgramRow[];
 }
 
-interface Pool {
+export interface Pool {
   readonly frames: readonly Uint8Array[];
   readonly expectation: Expectation;
 }
 
+/** What a program is measured with. */
+export interface Packets {
+  /** Whose the counters are, by slot. */
+  readonly owners: readonly SlotOwner[];
+  /** Bytes that each packet counts. */
+  readonly length: number;
+  pool(traffic: string, packets: number): Pool;
+}
+
 /** A ruleset of some size, with the packets that it is measured with. */
-export class Workload {
+export class Workload implements Packets {
+  readonly length = PACKET_LENGTH;
   readonly kind: ClassifyRuleset;
   readonly rules: number;
   readonly shape: RulesetShape;
@@ -92,42 +104,48 @@ export function measureProgram(
   rows: Rows,
 ): void {
   const head = { ruleset: work.kind.name, rules: work.rules, placement, finish };
-  const refuse = (refused: string): void => {
-    rows.programs.push({ ...head, refused });
-  };
   const begin = performance.now();
   const compiled = compileForBench(work.ruleset, placement, work.shape.host, FINISHES.get(finish)!);
   const compileTime = performance.now() - begin;
-  if ('refused' in compiled) {
-    refuse(compiled.refused);
-    return;
-  }
-  const loaded = tryToLoad(placement, work.shape.chain, compiled.image);
+  if ('refused' in compiled) rows.programs.push({ ...head, refused: compiled.refused });
+  else measureImage(head, work.shape.chain, { ...compiled, compileTime }, work, traffic, options, rows);
+}
+
+/** Loads what was compiled and measures it; its rows join the others. */
+export function measureImage(
+  head: Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'>,
+  chain: RulesetShape['chain'],
+  compiled: { readonly image: Image; readonly classification: Classification; readonly compileTime: number },
+  packets: Packets,
+  traffic: readonly string[],
+  options: BenchOptions,
+  rows: Rows,
+): void {
+  const loaded = tryToLoad(head.placement, chain, compiled.image);
   if ('refused' in loaded) {
-    refuse(loaded.refused);
+    rows.programs.push({ ...head, refused: loaded.refused });
     return;
   }
   const { programs, loadTime } = loaded;
-  const empty = new SubjectPrograms(placement, work.shape.chain);
+  const empty = new SubjectPrograms(head.placement, chain);
   try {
     rows.programs.push({
       ...head,
-      finishes: finishesOf(compiled.classification, work.shape.chain),
+      finishes: finishesOf(compiled.classification, chain),
       tableBytes: tableBytes(compiled.image),
       kernelMemory: programs.kernelMemory,
       instructions: programs.instructions,
       processed: programs.processed,
-      compileTime,
+      compileTime: compiled.compileTime,
       loadTime,
       swapTime: programs.swap(),
     });
     for (const name of traffic) {
-      rows.packets.push({ ...head, traffic: name, ...measureTraffic(work, name, programs, empty, options) });
+      rows.packets.push({ ...head, traffic: name, ...measureTraffic(packets, name, programs, empty, options) });
     }
   } catch (error) {
-    throw new Error(`${work.kind.name} of ${work.rules}, ${placement}, ${finish}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    const { ruleset, rules, placement, finish } = head;
+    throw new Error(`${ruleset} of ${rules}, ${placement}, ${finish}: ${(error as Error).message}`, { cause: error });
   } finally {
     programs.close();
     empty.close();
@@ -145,7 +163,7 @@ function tryToLoad(...subject: ConstructorParameters<typeof SubjectPrograms>) {
 }
 
 function measureTraffic(
-  work: Workload,
+  packets: Packets,
   traffic: string,
   programs: SubjectPrograms,
   empty: SubjectPrograms,
@@ -153,7 +171,7 @@ function measureTraffic(
 ): Pick<PacketRow, 'decided' | 'loop' | 'single'> {
   const size = options.isQuick ? 'quick' : 'whole';
   const [singles, repeat] = [SINGLES[size], REPEAT[size]];
-  const { frames, expectation } = work.pool(traffic, POOL[size]);
+  const { frames, expectation } = packets.pool(traffic, POOL[size]);
   const chosen = Array.from({ length: singles }, (_, n) => Math.floor((n * frames.length) / singles));
   programs.loadPool(frames);
   empty.loadPool(frames);
@@ -181,7 +199,7 @@ function measureTraffic(
     ],
     options,
   );
-  const wrong = miscount(work.owners, programs.takeCounts(), wanted, PACKET_LENGTH);
+  const wrong = miscount(packets.owners, programs.takeCounts(), wanted, packets.length);
   if (wrong !== undefined) throw new Error(`${traffic} traffic: ${wrong}`);
   return {
     decided: decidedByRules(expectation),

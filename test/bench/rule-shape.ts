@@ -120,8 +120,11 @@ function bits(flags: readonly TcpFlag[]): number {
   return flags.reduce((sum, flag) => sum | TCP_FLAG[flag], 0);
 }
 
-/** Bytes of every packet of a bench, from its IPv4 header on: with an Ethernet header they fill a cache line. */
-export const PACKET_LENGTH = 50;
+/** Bytes of every frame of a bench: a cache line. */
+export const FRAME_BYTES = 64;
+
+/** Bytes of every packet, from its IPv4 header on: without the Ethernet header. */
+export const PACKET_LENGTH = FRAME_BYTES - 14;
 
 /** The packet of a flow as it arrives at a hook. */
 export function packetOf(
