@@ -7,98 +7,136 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import type { DeviceField, Field } from '../base/predicate.ts';
 import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
-import type { Graph, NodeId, Slot } from '../graph/graph.ts';
-import { reachableUndecided } from '../graph/reach.ts';
-import type { Table } from '../ruleset/model.ts';
+import { type Condition, type DecisionList, END, type ExitName, type HookLists } from '../classify/decision-list.ts';
+import type { Slot, SlotOwner } from '../graph/graph.ts';
 import type { Inexact } from './types.ts';
 
-/** The fields that the placement's hooks cannot see, for the pass `quantify`. */
+/** The fields that the placement's hooks cannot see. */
 export function hiddenFields(placement: EnforcingPlacement): Partial<Record<FilterChain, readonly Field[]>> {
   return placement === 'xdp' ? { FORWARD: ['outDevice'] } : {};
 }
 
-/** What makes a ruleset unfit for the placement. `graph` is the optimized one, its chains resolved. */
+/**
+ * What makes a ruleset unfit for the placement `xdp`. `lists` are those of all hooks, made with the fields hidden that
+ * the placement hides.
+ */
 export function checkPlacement(
-  table: Table,
-  graph: Graph,
-  placement: EnforcingPlacement,
+  lists: Readonly<Partial<Record<FilterChain, HookLists>>>,
+  ownerOf: (slot: Slot) => SlotOwner,
   allowed: readonly Inexact[],
   file: string,
 ): Diagnostic[] {
-  if (placement === 'netfilter') return [];
-  const losses: { inexact: Inexact; slots: readonly Slot[]; what: string; hint: string }[] = [
+  const met = (hook: FilterChain, devices: Devices = {}): Met => meet(lists[hook], devices);
+  const losses: { inexact: Inexact; slots: () => readonly Slot[]; what: string; hint: string }[] = [
     {
       inexact: 'output',
-      slots: outputSlots(table, graph),
+      slots: () => enforcing(met('OUTPUT'), ownerOf),
       what: 'XDP does not see what this host sends, so OUTPUT would not be enforced',
       hint: 'leaves OUTPUT open',
     },
     {
       inexact: 'loopback',
-      slots: loopbackSlots(graph),
+      slots: () => enforcing(met('INPUT', { inDevice: 'lo', outDevice: '' }), ownerOf),
       what: 'XDP does not see loopback traffic, which this can match',
       hint: 'leaves loopback traffic unfiltered and uncounted',
     },
     {
       inexact: 'out-device',
-      slots: reachableUndecided(graph).flatMap(({ slots }) => slots),
+      slots: () => [...met('FORWARD').undecided],
       what: 'XDP does not know the device a forwarded packet will leave by, which -o asks for',
       hint: 'drops and counts as undecided the packets whose verdict depends on it',
     },
   ];
   return losses
-    .filter(({ inexact, slots }) => slots.length > 0 && !allowed.includes(inexact))
-    .map(({ inexact, slots, what, hint }) => {
-      const owner = graph.slots[slots[0]!]!;
-      const others = slots.length === 1 ? '' : `; so it is with ${slots.length - 1} more`;
+    .filter(({ inexact }) => !allowed.includes(inexact))
+    .flatMap(({ inexact, slots, what, hint }) => {
+      const [first, ...others] = slots();
+      if (first === undefined) return [];
+      const owner = ownerOf(first);
+      const more = others.length === 0 ? '' : `; so it is with ${others.length} more`;
       const subject = owner.kind === 'rule' ? owner.text : `the policy of ${owner.chain}`;
       return {
         code: 'not-at-placement' as const,
         file,
         span: { line: owner.line, column: 1, length: 1 },
-        message: `${what}: ${subject}${others}`,
+        message: `${what}: ${subject}${more}`,
         hint: `use placement netfilter, or --allow-inexact ${inexact}, which ${hint}`,
       };
     });
 }
 
-/** The rules of OUTPUT that a packet can meet, and its policy if that is DROP. */
-function outputSlots(table: Table, graph: Graph): Slot[] {
-  const policy = table.chains.find((chain) => chain.name === 'OUTPUT')?.policy;
-  return walk(graph, 'OUTPUT', {}).filter((slot) => graph.slots[slot]!.kind === 'rule' || policy === 'DROP');
+/** Names of devices, where they are known. */
+type Devices = Partial<Record<DeviceField, string>>;
+
+/** What packets may meet, in the order of the lists. */
+interface Met {
+  /** Rules and policies that count them, each with whether it drops them. */
+  readonly counted: ReadonlyMap<Slot, boolean>;
+  /** Rules that ask what cannot be seen. */
+  readonly undecided: ReadonlySet<Slot>;
 }
 
-/** The rules of INPUT that a packet from the loopback device can meet, and the policy if it would drop it. */
-function loopbackSlots(graph: Graph): Slot[] {
-  const slots = walk(graph, 'INPUT', { inDevice: 'lo', outDevice: '' });
-  return slots.filter((slot) => graph.slots[slot]!.kind === 'rule' || endsInDrop(graph, slot));
+/** The rules among what is met, and the policy if it drops. */
+function enforcing({ counted }: Met, ownerOf: (slot: Slot) => SlotOwner): Slot[] {
+  return [...counted].filter(([slot, drops]) => drops || ownerOf(slot).kind === 'rule').map(([slot]) => slot);
 }
 
-function endsInDrop(graph: Graph, policy: Slot): boolean {
-  return graph.nodes.some(
-    (node) => node.kind === 'count' && node.slot === policy && graph.nodes[node.next]!.kind === 'drop',
-  );
-}
-
-/** The counters that packets of these devices may reach from a hook, in ascending order. */
-function walk(graph: Graph, hook: FilterChain, devices: Partial<Record<DeviceField, string>>): Slot[] {
-  const root = graph.roots[hook];
-  if (root === undefined) return [];
-  const seen = new Set<NodeId>([root]);
-  const slots = new Set<Slot>();
-  for (const id of seen) {
-    const node = graph.nodes[id]!;
-    if (node.kind === 'count') {
-      slots.add(node.slot);
-      seen.add(node.next);
-    } else if (node.kind === 'match') {
-      const { predicate } = node;
-      if (predicate.kind === 'device' && devices[predicate.field] !== undefined) {
-        seen.add(evaluatePredicate(predicate, devices as FieldValues) ? node.yes : node.no);
-      } else {
-        seen.add(node.yes).add(node.no);
-      }
+/** What packets of these devices may meet at a hook. */
+function meet(lists: HookLists | undefined, devices: Devices): Met {
+  const counted = new Map<Slot, boolean>();
+  const undecided = new Set<Slot>();
+  if (lists === undefined) return { counted, undecided };
+  const entered = new Set([lists.entry]);
+  for (const number of entered) {
+    const segment = lists.segments[number]!;
+    if (!('list' in segment)) {
+      entered.add(segment.main).add(segment.odd);
+      continue;
     }
+    const { slots, then, owners = slots } = segment.list;
+    const ends = new Set<number>();
+    for (const decision of appliable(segment.list, devices)) {
+      if (decision === segment.list.length) {
+        ends.add(END.next);
+        continue;
+      }
+      const [slot, end] = [slots[decision]!, then[decision]!];
+      if (slot >= 0) counted.set(slot, end === END.drop);
+      if (end === END.undecided) undecided.add(owners[decision]!);
+      ends.add(end);
+    }
+    for (const [exit, to] of Object.entries(segment.exits)) if (ends.has(END[exit as ExitName])) entered.add(to);
   }
-  return [...slots].sort((a, b) => a - b);
+  return { counted, undecided };
+}
+
+/** The decisions that may apply to packets of these devices; the list's length where some come to its end. */
+function appliable({ length, conditions, then }: DecisionList, devices: Devices): number[] {
+  const reached = new Uint8Array(length + 1);
+  reached[0] = 1;
+  const found: number[] = [];
+  for (let i = 0; i < length; i++) {
+    if (reached[i] === 0) continue;
+    let [mayApply, mayPass] = [true, false];
+    for (const condition of conditions[i]!) {
+      const answer = answerOf(condition, devices);
+      if (answer === false) mayApply = false;
+      if (answer !== true) mayPass = true;
+    }
+    if (mayApply) {
+      found.push(i);
+      if (then[i]! >= 0) reached[then[i]!] = 1;
+    }
+    if (mayPass) reached[i + 1] = 1;
+  }
+  if (reached[length] === 1) found.push(length);
+  return found;
+}
+
+/** Whether packets of these devices meet a condition; nothing where some may and others may not. */
+function answerOf(condition: Condition, devices: Devices): boolean | undefined {
+  const { field } = condition;
+  if ((field !== 'inDevice' && field !== 'outDevice') || devices[field] === undefined) return undefined;
+  const values = devices as FieldValues;
+  return condition.literals.every(({ predicate, negated }) => evaluatePredicate(predicate, values) !== negated);
 }
