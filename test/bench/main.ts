@@ -89,6 +89,7 @@ async function measure(): Promise<RunDocument> {
     date,
     commit: commit(ROOT),
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    isQuick: options.quick,
     load: { before, after: load() },
     benches,
   };

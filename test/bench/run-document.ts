@@ -14,6 +14,8 @@ export interface RunDocument {
   readonly commit: string;
   /** As typed. */
   readonly command: string;
+  /** A smoke run, whose figures mean nothing. */
+  readonly isQuick: boolean;
   /** Load averages of a minute. */
   readonly load: { readonly before: number; readonly after: number };
   readonly benches: readonly {

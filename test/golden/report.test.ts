@@ -54,6 +54,7 @@ const RUN: RunDocument = {
   date: '2026-01-02T03:04:05.000Z',
   commit: 'abc1234',
   command: 'npm run bench -- all --write',
+  isQuick: false,
   load: { before: 0.1, after: 1 },
   benches: [
     {

@@ -16,6 +16,7 @@ const RUN: RunDocument = {
   date: '2026-01-02T03:04:05.000Z',
   commit: 'abc1234+',
   command: 'npm run bench -- all --write',
+  isQuick: false,
   load: { before: 0.1, after: 1 },
   benches: [
     {
@@ -58,10 +59,12 @@ test('the page says what was measured, where and when, and has every table', () 
   }
   expect(page).toContain('| what | ns |\n|---|--:|\n| a\\|b | 1.00 |\n| refused one |  |\n\nrefused one: too large\n');
   expect(page).not.toContain('no reference');
+  expect(page).not.toContain('mean nothing');
   expect(page.endsWith('\n\n\n')).toBe(false);
 });
 
-test('a run on a busy machine is marked', () => {
+test('a run on a busy machine is marked, and a smoke run', () => {
+  expect(renderReport({ ...RUN, isQuick: true })).toContain('mean nothing');
   expect(renderReport({ ...RUN, load: { before: 1, after: 1 } })).toContain('no reference');
 });
 

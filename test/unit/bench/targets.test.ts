@@ -9,7 +9,7 @@ function run(data: Readonly<Record<string, unknown>>): RunDocument {
   return {
     schema: SCHEMA,
     machine: { cpu: '', cpus: 2, kernel: '', node: '' },
-    ...{ date: '', commit: '', command: '', load: { before: 0, after: 0 } },
+    ...{ date: '', commit: '', command: '', isQuick: false, load: { before: 0, after: 0 } },
     benches: Object.entries(data).map(([name, found]) => ({
       ...{ name, summary: '', seconds: 0, tables: [], data: found },
     })),
