@@ -2,14 +2,19 @@
 
 import { type IntervalSet, interval } from '../../src/base/intervals.ts';
 import { prefixMask } from '../../src/base/ipv4.ts';
-import { FIELD_MAXIMUM, type Field, type FieldValues, type NumericField } from '../../src/base/predicate.ts';
+import {
+  type DeviceField,
+  FIELD_MAXIMUM,
+  type FieldValues,
+  type NumericField,
+  WIDE_FIELDS,
+} from '../../src/base/predicate.ts';
 import { type Condition, END, type ListSegment } from '../../src/classify/decision-list.ts';
 import { RECIPES, rulesByRecipe } from '../bench/classbench-like.ts';
 import type { Prefix, RuleShape } from '../bench/rule-shape.ts';
 import { SERVER_RULES } from '../bench/server-ruleset.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
 import {
-  ALL_FIELDS,
   DEVICE_FIELDS,
   DEVICE_NAMES,
   makeCondition,
@@ -79,7 +84,7 @@ function byRecipe(recipe: (typeof RECIPES)[number]): LargeKind {
 }
 
 /** One field and nothing else: blacklists, lists of ports, of devices. */
-function single(field: Field): LargeKind {
+function single(field: NumericField | DeviceField): LargeKind {
   return {
     name: `only ${field}`,
     about: 'one field: classes lead to outcomes directly',
@@ -96,6 +101,21 @@ function single(field: Field): LargeKind {
 function named(field: 'inDevice' | 'outDevice', name: string, isPrefix = false): Condition {
   return makeCondition(field, [{ predicate: { kind: 'device', field, name, prefix: isPrefix }, negated: false }]);
 }
+
+const wideBlacklist: LargeKind = {
+  name: 'IPv6 prefixes',
+  about: 'sources of mixed lengths, and some destinations',
+  decision(choice, index) {
+    const prefix6 = (field: 'src6' | 'dst6'): Condition => {
+      const host = (1n << BigInt(choice.pick([0, 0, 64, 64, 80, 96, choice.integer(1, 100)]))) - 1n;
+      const network = (0x20010db8n << 96n) | (BigInt(choice.integer(0, 99)) << 64n) | BigInt(choice.integer(0, 99));
+      const low = network & ~host;
+      const predicate = { kind: 'wide', field, set: [{ low, high: low | host }] } as const;
+      return makeCondition(field, [{ predicate, negated: false }]);
+    };
+    return deciding(choice, index, [prefix6('src6'), ...(choice.chance(0.2) ? [prefix6('dst6')] : [])]);
+  },
+};
 
 export const LARGE_KINDS: readonly LargeKind[] = [
   {
@@ -224,7 +244,8 @@ export const LARGE_KINDS: readonly LargeKind[] = [
         ...(choice.chance(0.5) ? [named('outDevice', `veth${choice.integer(0, 500)}`)] : []),
       ]),
   },
-  ...ALL_FIELDS.map(single),
+  ...[...NUMERIC_FIELDS, ...DEVICE_FIELDS].map(single),
+  wideBlacklist,
 ];
 
 function allBut(value: number, maximum: number): IntervalSet {
@@ -247,6 +268,7 @@ export function fieldsFor(segments: readonly ListSegment[], count: number, seed 
   return Array.from({ length: count }, () => {
     const fields = Object.fromEntries([
       ...NUMERIC_FIELDS.map((field) => [field, choice.integer(0, FIELD_MAXIMUM[field])]),
+      ...WIDE_FIELDS.map((field) => [field, BigInt(choice.word())]),
       ...DEVICE_FIELDS.map((field) => [field, choice.pick(DEVICE_NAMES)]),
     ]);
     // Fields from two decisions make packets that many predicates meet, and few rules.

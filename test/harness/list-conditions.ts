@@ -15,13 +15,21 @@ import {
   type Literal,
   type NumericField,
   type Predicate,
+  WIDE_FIELDS,
+  type WideField,
 } from '../../src/base/predicate.ts';
+import { complementWide, normalizeWide, WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
 import type { Condition } from '../../src/classify/decision-list.ts';
 import type { Choice } from './random.ts';
 
 export const NUMERIC_FIELDS = Object.keys(FIELD_MAXIMUM) as readonly NumericField[];
 export const DEVICE_FIELDS: readonly DeviceField[] = ['inDevice', 'outDevice'];
-export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...DEVICE_FIELDS];
+export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...WIDE_FIELDS, ...DEVICE_FIELDS];
+
+/** What an IPv4 packet has at a hook that knows no connection states. */
+export const IPV4_FIELDS: readonly Field[] = [...NUMERIC_FIELDS.filter((field) => field !== 'state'), ...DEVICE_FIELDS];
+
+export type FieldValue = number | bigint | string;
 
 /** Names that are beginnings of one another, the empty one, and one of the greatest length. */
 export const DEVICE_NAMES = [
@@ -44,7 +52,7 @@ const known = new Map<string, Condition>();
 
 /** The condition that all of these literals, of one field, make together. Equal ones are one object. */
 export function makeCondition(field: Field, literals: readonly Literal[]): Condition {
-  const set = isDevice(field) ? undefined : setOf(field, literals);
+  const set = isNumeric(field) ? setOf(field, literals) : undefined;
   const texts = literals.map(({ predicate, negated }) => `${negated ? '! ' : ''}${formatPredicate(predicate)}`).sort();
   const key = set === undefined ? texts.join() : `${field} ${set.map(({ low, high }) => `${low}-${high}`).join()}`;
   let condition = known.get(key);
@@ -66,7 +74,7 @@ export function meets(condition: Condition, fields: FieldValues): boolean {
 }
 
 /** A condition that `value` meets, and not every value does. */
-export function randomCondition(choice: Choice, field: Field, value: number | string): Condition {
+export function randomCondition(choice: Choice, field: Field, value: FieldValue): Condition {
   const count = choice.weighted([
     [8, 1],
     [2, 2],
@@ -76,13 +84,15 @@ export function randomCondition(choice: Choice, field: Field, value: number | st
   return makeCondition(field, literals);
 }
 
-function randomLiteral(choice: Choice, field: Field, value: number | string): Literal {
+function randomLiteral(choice: Choice, field: Field, value: FieldValue): Literal {
   for (;;) {
-    const predicate = isDevice(field)
-      ? randomDevice(choice, field, value as string)
-      : randomNumeric(choice, field, value as number);
+    const predicate = isNumeric(field)
+      ? randomNumeric(choice, field, value as number)
+      : isDevice(field)
+        ? randomDevice(choice, field, value as string)
+        : randomWide(choice, field, value as bigint);
     if (isConstant(predicate)) continue;
-    const holds = evaluatePredicate(predicate, { [field]: value } as FieldValues);
+    const holds = evaluatePredicate(predicate, { [field]: value } as unknown as FieldValues);
     return { predicate, negated: !holds };
   }
 }
@@ -129,12 +139,32 @@ function randomNumeric(choice: Choice, field: NumericField, value: number): Pred
   }
 }
 
+function randomWide(choice: Choice, field: WideField, value: bigint): Predicate {
+  const edge = (): bigint => choice.pick([0n, value, value, value | 5n, WIDE_MAXIMUM, WIDE_MAXIMUM >> 64n]);
+  const several = Array.from({ length: choice.pick([1, 1, 1, 3]) }, () => {
+    if (choice.chance(0.5)) {
+      const host = (1n << BigInt(choice.pick([0, 1, 16, 63, 64, 65, 80, choice.integer(0, 127)]))) - 1n;
+      const low = edge() & ~host;
+      return { low, high: low | host };
+    }
+    const [a, b] = [edge(), edge()];
+    return a < b ? { low: a, high: b } : { low: b, high: a };
+  });
+  return { kind: 'wide', field, set: normalizeWide(several) };
+}
+
 /** A value at the border of the condition: inside as often as just outside. */
-export function valueAt(choice: Choice, condition: Condition): number | string {
+export function valueAt(choice: Choice, condition: Condition): FieldValue {
   const { field, literals, set } = condition;
   if (isDevice(field)) {
     const { name } = choice.pick(literals).predicate as Extract<Predicate, { kind: 'device' }>;
     return choice.pick([name, `${name}x`.slice(0, 15), name.slice(0, -1), choice.pick(DEVICE_NAMES)]);
+  }
+  if (!isNumeric(field)) {
+    const { set: wide } = choice.pick(literals).predicate as Extract<Predicate, { kind: 'wide' }>;
+    const { low, high } = choice.pick(wide);
+    const near = choice.pick([low, high, low === 0n ? low : low - 1n, high === WIDE_MAXIMUM ? high : high + 1n]);
+    return choice.chance(0.8) ? near : (low + high) / 2n;
   }
   const maximum = FIELD_MAXIMUM[field];
   if (set !== undefined && set.length > 0) {
@@ -183,6 +213,8 @@ function isConstant(predicate: Predicate): boolean {
       return predicate.set.length === 0 || complement(predicate.set, FIELD_MAXIMUM[predicate.field]).length === 0;
     case 'masked':
       return predicate.mask === 0;
+    case 'wide':
+      return predicate.set.length === 0 || complementWide(predicate.set).length === 0;
     case 'device':
       return predicate.prefix && predicate.name === '';
   }
@@ -190,6 +222,10 @@ function isConstant(predicate: Predicate): boolean {
 
 export function isDevice(field: Field): field is DeviceField {
   return field === 'inDevice' || field === 'outDevice';
+}
+
+export function isNumeric(field: Field): field is NumericField {
+  return !isDevice(field) && !(WIDE_FIELDS as readonly Field[]).includes(field);
 }
 
 function clamp(value: number, maximum: number): number {

@@ -1,17 +1,19 @@
 // Decision lists against what is made of them: the plain walk = the classification = the programs, verdicts and counters.
 
-import { type EnforcingPlacement, FILTER_CHAINS } from '../../src/base/hooks.ts';
+import { FILTER_CHAINS } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
-import type { FieldValues } from '../../src/base/predicate.ts';
+import type { Field, FieldValues } from '../../src/base/predicate.ts';
 import type { Classification } from '../../src/classify/classification.ts';
-import type { ListSegment } from '../../src/classify/decision-list.ts';
+import type { Condition, ListSegment } from '../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
+import { indexedField } from '../../src/classify/indexes/field-index.ts';
+import { finishFields } from '../../src/codegen/finishes/emit-finish.ts';
 import { readSlots } from '../../src/engine/counters.ts';
 import { fieldsOf } from './fields.ts';
 import type { Runner } from './oracle.ts';
 import { buildFrame, buildPacket } from './packet-builder.ts';
-import { plainImage } from './segment-image.ts';
-import { walkSegments } from './walk-lists.ts';
+import { hookFields, hookImage, plainImage } from './segment-image.ts';
+import { printFields, walkSegments } from './walk-lists.ts';
 
 /** Transport bytes of a packet beyond its ports, at most: a test run takes no more than a page. */
 const MOST_BYTES = 1400;
@@ -27,8 +29,19 @@ export function classificationDisagreements(
     const found = evaluateClassification(classification, 'INPUT', fields);
     if (found.verdict === wanted.verdict && found.counted.join() === wanted.counted.join()) return [];
     const tell = ({ verdict, counted }: typeof found) => `${verdict} by ${counted.join(' ') || 'nothing'}`;
-    return [`${JSON.stringify(fields)}: ${tell(found)}, where the list says ${tell(wanted)}`];
+    return [`${printFields(fields)}: ${tell(found)}, where the list says ${tell(wanted)}`];
   });
+}
+
+/** Whether programs can be made: connection states can be fetched late and not otherwise, and IPv6 has its own. */
+export function isProgrammable({ segments }: Classification): boolean {
+  const asks = (field: Field): boolean => field === 'state' || field === 'src6' || field === 'dst6';
+  return segments.every((segment) =>
+    segment.finish === 'linear'
+      ? !segment.tests.some(({ predicate }) => asks(predicate.field))
+      : !segment.lookups.some((lookup) => lookup.kind === 'index' && asks(indexedField(lookup.index))) &&
+        !finishFields(segment.result).some(asks),
+  );
 }
 
 /** What programs made of the classification say other than the walk. */
@@ -37,14 +50,16 @@ export function programDisagreements(
   classification: Classification,
   values: readonly FieldValues[],
   runner: Runner,
-  placement: EnforcingPlacement = 'netfilter',
 ): string[] {
   const slots = 1 + segments.reduce((most, { list }) => list.slots.reduce((a, b) => Math.max(a, b), most), 0);
   const counts = new Array<number>(slots + 1).fill(0);
   const bytes = new Array<bigint>(slots + 1).fill(0n);
-  const packets = values.map((fields) => packetWith(fields, runner));
+  // Connection states are what the test hook at XDP finds late; elsewhere all else can be seen.
+  const asksState = segments.some(({ list }) => list.conditions.some((each) => each.some(isState)));
+  const seen = asksState ? hookFields : fieldsOf;
+  const packets = values.map((fields) => (asksState ? lateWith(fields) : packetWith(fields, runner)));
   const verdicts = packets.map((packet) => {
-    const { verdict, counted } = walkSegments(segments, 0, fieldsOf(packet));
+    const { verdict, counted } = walkSegments(segments, 0, seen(packet));
     for (const slot of verdict === 'undecided' ? [...counted, slots] : counted) {
       counts[slot]!++;
       bytes[slot]! += BigInt(packet.bytes.length);
@@ -52,13 +67,14 @@ export function programDisagreements(
     return verdict === 'accept' ? 'accept' : 'drop';
   });
   const everywhere = Object.fromEntries(FILTER_CHAINS.map((chain) => [chain, classification.entries.INPUT!]));
-  const image = plainImage({ ...classification, entries: everywhere }, placement, { ...runner, slots });
+  const all = { ...classification, entries: everywhere };
+  const image = asksState ? hookImage(all, { ...runner, slots }) : plainImage(all, 'netfilter', { ...runner, slots });
   const run = runner.start(image);
   try {
     const wrong = packets.flatMap((packet, i) => {
       const found = run.run(packet, frameOf(packet));
       if (found === verdicts[i]) return [];
-      return [`${JSON.stringify(fieldsOf(packet))}: ${runner.name} says ${found}, the list ${verdicts[i]}`];
+      return [`${printFields(seen(packet))}: ${runner.name} says ${found}, the list ${verdicts[i]}`];
     });
     for (const [slot, found] of readSlots(0, image.manifest, (_, map) => run.counters(map)).entries()) {
       if (found.packets === BigInt(counts[slot]!) && found.bytes === bytes[slot]) continue;
@@ -73,6 +89,8 @@ export function programDisagreements(
   }
 }
 
+const isState = ({ field }: Condition): boolean => field === 'state';
+
 function frameOf({ bytes }: HookPacket): Uint8Array {
   return buildFrame(bytes, { destination: new Uint8Array(6), source: new Uint8Array(6) });
 }
@@ -81,7 +99,7 @@ function frameOf({ bytes }: HookPacket): Uint8Array {
  * A packet that has these values as far as any can: connection states are not there, ICMP is where the source port is,
  * and a fragment or a cut header has no ports. The kernel's test runs know the loopback device only, as where to.
  */
-function packetWith(fields: FieldValues, { name }: Runner): HookPacket {
+function packetWith(fields: FieldValues, { name }: Pick<Runner, 'name'>): HookPacket {
   const { src, dst, protocol, fragment, transportLength, sport, dport, tcpFlags } = fields;
   const payload = new Uint8Array(Math.min(transportLength, MOST_BYTES));
   const header = new Uint8Array(14);
@@ -102,4 +120,12 @@ function packetWith(fields: FieldValues, { name }: Runner): HookPacket {
       ? { inDevice: '', outDevice: 'lo' }
       : { inDevice: fields.inDevice, outDevice: fields.outDevice };
   return { hook: 'FORWARD', ...devices, bytes };
+}
+
+/** The same for the test hook: whole packets to another host, from no group, by the loopback device. */
+function lateWith(fields: FieldValues): HookPacket {
+  const { src, dst } = fields;
+  const settled = { ...fields, src: src >= 0xe0000000 ? src & 0x7fffffff : src, dst: dst & 0x3fffffff, fragment: 0 };
+  const { bytes } = packetWith(settled, { name: '' });
+  return { hook: 'FORWARD', inDevice: 'lo', outDevice: '', bytes };
 }

@@ -4,7 +4,8 @@
 // packet, decision by decision, condition by condition.
 
 import fc, { type Random } from 'fast-check';
-import { FIELD_MAXIMUM, type Field, type FieldValues } from '../../src/base/predicate.ts';
+import { FIELD_MAXIMUM, type Field, type FieldValues, WIDE_FIELDS } from '../../src/base/predicate.ts';
+import { WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
 import {
   type Condition,
   type DecisionList,
@@ -16,7 +17,8 @@ import {
   ALL_FIELDS,
   DEVICE_FIELDS,
   DEVICE_NAMES,
-  isDevice,
+  type FieldValue,
+  isNumeric,
   NUMERIC_FIELDS,
   randomCondition,
   setCondition,
@@ -24,7 +26,7 @@ import {
 } from './list-conditions.ts';
 import { Choice } from './random.ts';
 import { withoutSlices } from './slices.ts';
-import { printSegments } from './walk-lists.ts';
+import { printFields, printSegments } from './walk-lists.ts';
 
 /** One decision, as it is made and shrunk. */
 export interface DecisionSpec {
@@ -117,7 +119,7 @@ class ListArbitrary extends fc.Arbitrary<ListScenario> {
 }
 
 function print(segments: readonly ListSegment[], packets: readonly FieldValues[]): string {
-  return `${printSegments(segments)}\n${packets.map((packet) => JSON.stringify(packet)).join('\n')}`;
+  return `${printSegments(segments)}\n${packets.map(printFields).join('\n')}`;
 }
 
 function randomSpecs(choice: Choice, options: ListOptions): Specs {
@@ -166,19 +168,19 @@ function randomConditions(
   every: readonly Field[],
 ): Condition[] {
   if (manner === 'tuples') {
-    const numeric = every.filter((field) => !isDevice(field));
-    const named = every.filter(isDevice);
+    const numeric = every.filter(isNumeric);
+    const others = every.filter((field) => !isNumeric(field));
     return [
       ...numeric.map((field) => {
         const value = pools.value(field) as number;
         return setCondition(field, [{ low: value, high: value }]);
       }),
-      ...named.map((field) => randomCondition(choice, field, pools.value(field))),
+      ...others.map((field) => randomCondition(choice, field, pools.value(field))),
     ];
   }
   if (manner === 'nested') {
     return fields.map((field) => {
-      if (isDevice(field)) return randomCondition(choice, field, pools.value(field));
+      if (!isNumeric(field)) return randomCondition(choice, field, pools.value(field));
       const maximum = FIELD_MAXIMUM[field];
       const margin = choice.integer(0, Math.min(60, (maximum >>> 1) - 1));
       return setCondition(field, [{ low: margin === 0 ? 1 : margin, high: maximum - margin }]);
@@ -231,7 +233,7 @@ function some<T>(choice: Choice, from: readonly T[], most: number): T[] {
 /** A few values of each field that conditions are made around and packets have. */
 class Pools {
   private readonly choice: Choice;
-  private readonly values = new Map<Field, readonly (number | string)[]>();
+  private readonly values = new Map<Field, readonly FieldValue[]>();
 
   constructor(choice: Choice) {
     this.choice = choice;
@@ -240,13 +242,23 @@ class Pools {
       const random = Array.from({ length: 4 }, () => choice.integer(0, maximum));
       this.values.set(field, [0, maximum, ...random, random[0]! ^ 1, random[1]! ^ 1, choice.integer(0, 7)]);
     }
+    for (const field of WIDE_FIELDS) {
+      const random = Array.from({ length: 3 }, () => wideNumber(choice));
+      const high = random[0]! & (WIDE_MAXIMUM << 64n);
+      this.values.set(field, [0n, WIDE_MAXIMUM, ...random, random[0]! ^ 1n, high, high | (WIDE_MAXIMUM >> 64n)]);
+    }
     for (const field of DEVICE_FIELDS) this.values.set(field, DEVICE_NAMES);
   }
 
-  value(field: Field): number | string {
+  value(field: Field): FieldValue {
     const value = this.choice.pick(this.values.get(field)!);
     return typeof value === 'number' ? value >>> 0 : value;
   }
+}
+
+/** Any unsigned 128-bit number. */
+function wideNumber(choice: Choice): bigint {
+  return [0, 1, 2, 3].reduce((all) => (all << 32n) | BigInt(choice.word()), 0n);
 }
 
 /** Values aimed at a decision, at the borders of what it asks for. */
@@ -255,7 +267,7 @@ function randomFields(choice: Choice, pools: Pools, decisions: readonly Decision
   for (let aims = choice.integer(0, 2); aims > 0 && decisions.length > 0; aims--) {
     for (const condition of choice.pick(decisions).conditions) fields[condition.field] = valueAt(choice, condition);
   }
-  return fields as FieldValues;
+  return fields as unknown as FieldValues;
 }
 
 /** Scenarios that are one step simpler. */

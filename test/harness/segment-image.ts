@@ -76,8 +76,9 @@ export function hookImage(classification: Classification, hook: TestHook): Image
 }
 
 function withoutLate(segment: Classification['segments'][number]): typeof segment {
-  if (segment.finish === 'linear' || segment.result.kind !== 'dense') return segment;
-  return { ...segment, result: { kind: 'dense', cell: segment.result.cell } };
+  if (segment.finish === 'linear' || segment.result.kind === 'masks') return segment;
+  const { late: _, ...result } = segment.result;
+  return { ...segment, result };
 }
 
 /** What a packet of the test hook is. */

@@ -50,3 +50,10 @@ function lines({ length, conditions, slots, then }: DecisionList): string[] {
     return `  ${i}: ${asked.join(' and ') || 'always'} ? count ${slots[i]} -> ${NAMES.get(then[i]!) ?? then[i]}`;
   });
 }
+
+/** The values of a packet, for failures. */
+export function printFields(fields: FieldValues): string {
+  return Object.entries(fields)
+    .map(([field, value]) => `${field}=${typeof value === 'string' ? JSON.stringify(value) : value}`)
+    .join(' ');
+}
