@@ -10,6 +10,7 @@ import type { Predicate } from '../base/predicate.ts';
 import type { Slot } from '../graph/graph.ts';
 import type { Variable } from './components.ts';
 import type { ExitName } from './decision-list.ts';
+import type { MasksFinish } from './finishes/masks.ts';
 import type { TuplesFinish } from './finishes/tuples.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import type { TableRef } from './tables.ts';
@@ -87,7 +88,7 @@ export interface TableSegment extends Exits {
   readonly finish: 'tables';
   /** Variables are numbered from 0 in the order of the lookups. */
   readonly lookups: readonly Lookup[];
-  readonly result: DenseFinish | TuplesFinish;
+  readonly result: DenseFinish | TuplesFinish | MasksFinish;
   /** Outcome words by number, 32 bits each: see `outcomes.ts`. */
   readonly outcomes: TableRef;
   /** Which lists the outcomes stand for, by outcome number: for `explain` and for tests. */

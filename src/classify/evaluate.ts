@@ -5,6 +5,7 @@ import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
 import type { Outcome } from '../graph/evaluate.ts';
 import type { Slot } from '../graph/graph.ts';
 import type { ActionList, Classification, Edge, LinearSegment, TableSegment } from './classification.ts';
+import { lookUpMasks } from './finishes/masks-look-up.ts';
 import { lookUpTuples } from './finishes/tuples-look-up.ts';
 import { lookUpIndex } from './indexes/look-up.ts';
 import { readOutcomeWord } from './outcomes.ts';
@@ -77,5 +78,7 @@ function lookUp(
       const { counters, then } = readOutcomeWord(word);
       return { counters: [...counted, ...counters], then };
     }
+    case 'masks':
+      return readOutcomeWord(lookUpMasks(result, fields, variables, tables));
   }
 }

@@ -1,12 +1,14 @@
-// A finish alone as an XDP program: the classes of a packet are the first bytes of its frame, 32 bits each, and what the
-// finish leaves in R0 is what the program returns. Counters are one area, without CPUs.
+// A finish alone as an XDP program: what it reads are the first bytes of a frame, 32 bits for each class or field, and what
+// it leaves in R0 is what the program returns. Counters are one area, without CPUs.
 
+import type { NumericField } from '../../src/base/predicate.ts';
 import { Assembler, type Label } from '../../src/bpf/assembler.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
 import type { Register } from '../../src/bpf/instruction.ts';
 import { R0, R1, R2, R3, R6, R7, R8 } from '../../src/bpf/instruction.ts';
 import type { Variable } from '../../src/classify/components.ts';
 import { emitCountSlot } from '../../src/codegen/actions.ts';
+import { storeField } from '../../src/codegen/key.ts';
 import { storeVariable, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
 
@@ -29,9 +31,12 @@ export interface FinishEmission {
   readonly count: (slot: Register) => void;
 }
 
-/** The program, and its maps: tables and counters of `slots` slots. */
+/**
+ * The program, and its maps: tables and counters of `slots` slots. `inputs` says of each number of a frame which variable
+ * or field it is.
+ */
 export function finishProgram(
-  variables: number,
+  inputs: readonly (Variable | NumericField)[],
   slots: number,
   tables: Uint8Array,
   emit: (a: Assembler, code: FinishEmission) => void,
@@ -42,13 +47,14 @@ export function finishProgram(
   a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
   a.mov(R1, R2).alu('add', R1, FRAME_SIZE).jump('gt', R1, R3, broken);
   a.mov(R8, FRAME_SIZE).loadMapValue(R7, COUNTERS);
-  for (let variable = 0; variable < variables; variable++) {
-    a.load(4, R1, R2, 4 * variable);
-    storeVariable(a, variable, R1);
+  for (const [index, input] of inputs.entries()) {
+    a.load(4, R1, R2, 4 * index);
+    if (typeof input === 'number') storeVariable(a, input, R1);
+    else storeField(a, input, R1);
   }
   emit(a, {
     inR0: undefined,
-    scratch: variables,
+    scratch: 1 + Math.max(-1, ...inputs.filter((input) => typeof input === 'number')),
     broken,
     count: (slot) => emitCountSlot(a, XDP_ABI, slot, slots, broken),
   });
@@ -61,10 +67,10 @@ export function finishProgram(
   return { program: { name: 'finish', type: 'xdp', ...a.finish() }, maps };
 }
 
-/** A frame that has a packet's classes. */
-export function classFrame(classes: readonly number[]): Uint8Array {
+/** A frame of these inputs. */
+export function inputFrame(inputs: readonly number[]): Uint8Array {
   const frame = new Uint8Array(FRAME_SIZE);
-  frame.set(new Uint8Array(Uint32Array.from(classes).buffer));
+  frame.set(new Uint8Array(Uint32Array.from(inputs).buffer));
   return frame;
 }
 

@@ -15,6 +15,7 @@
 
 import type { DecisionList } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
+import { goesOn } from './ends.ts';
 import type { Overflow } from './finish.ts';
 import { type Layers, NO_LAYER } from './tuples-layers.ts';
 
@@ -82,17 +83,12 @@ export function planTuples(input: PlanInput): TuplePlan | Overflow {
 }
 
 /** The first decision that ends and asks nothing, or the list's length. */
-function reachable({ length, then }: DecisionList, predicates: readonly Int32Array[]): number {
-  for (let decision = 0; decision < length; decision++) {
-    if (goesOn(then[decision]!, decision, length)) continue;
+function reachable(list: DecisionList, predicates: readonly Int32Array[]): number {
+  for (let decision = 0; decision < list.length; decision++) {
+    if (goesOn(list, decision)) continue;
     if (predicates.every((ofDecision) => ofDecision[decision] === 0)) return decision;
   }
-  return length;
-}
-
-/** Whether a decision leads to the next one. The last one ends, where it does. */
-export function goesOn(then: number, decision: number, length: number): boolean {
-  return then === decision + 1 && then < length;
+  return list.length;
 }
 
 interface Grouped {
@@ -108,7 +104,7 @@ function groupDecisions({ list, predicates, layers }: PlanInput, length: number)
   const product = layers.reduce((all, { count }) => all * (count + 1), 1);
   const occurrenceOf = occurrences();
   for (let decision = 0; decision < length; decision++) {
-    const isOn = goesOn(list.then[decision]!, decision, list.length);
+    const isOn = goesOn(list, decision);
     if (isOn && list.slots[decision]! < 0) continue;
     let signature = 0;
     let isLayered = true;

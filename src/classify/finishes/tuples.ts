@@ -19,17 +19,15 @@
 //
 // Decisions that go on bump their counters once the decision that ends is known, where they come before it.
 
-import { EMPTY } from '../action-lists.ts';
 import type { Component, Variable } from '../components.ts';
-import { END } from '../decision-list.ts';
 import type { FieldIndex } from '../indexes/field-index.ts';
-import { outcomeWord } from '../outcomes.ts';
 import type { TableRef } from '../tables.ts';
+import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
 import type { ExactHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { type HashInput, makeHash, TAG_BITS, tagOf } from './tuples-hash.ts';
 import { type Layers, layersOf } from './tuples-layers.ts';
-import { goesOn, type PlannedPart, planTuples, type TuplePlan } from './tuples-plan.ts';
+import { type PlannedPart, planTuples, type TuplePlan } from './tuples-plan.ts';
 import { makeRecords, mostBits, type Records, rangeMask } from './tuples-records.ts';
 
 export interface TupleComponent {
@@ -69,8 +67,7 @@ export interface TuplesFinish {
   readonly descriptors: TableRef;
   readonly ending: TuplePart;
   readonly goingOn: TuplePart;
-  /** Word and number of what applies where no decision does. */
-  readonly otherwise: { readonly word: number; readonly number: number };
+  readonly otherwise: Otherwise;
   /** Number of the component that is checked behind a probe; keys then begin with a 1. */
   readonly checked?: number;
   /** The component whose field is costly to know, found only where one of the bits under `masks` is left. */
@@ -88,15 +85,12 @@ const KEY_BITS = 64;
 /** Words of a bitmap, whatever the budget says: programs have code for each. */
 const MOST_WORDS = 8;
 export const DESCRIPTOR_SIZE = 16;
-/** Behind all decisions. Values are compared by their difference, so numbers have 31 bits. */
-const NO_NUMBER = 0x7fffffff;
 
 /** Builds the tables; the classes they are for are found by lookups that exist already. */
 export function buildTuples(input: TuplesInput): { readonly result: TuplesFinish } | Overflow {
   const { list, components, budget, late } = input;
   for (let decision = 0; decision < list.length; decision++) {
-    const then = list.then[decision]!;
-    if (then > decision + 1 && then < list.length) return { overflow: `tuples: decision ${decision} skips some` };
+    if (skips(list, decision)) return { overflow: `tuples: decision ${decision} skips some` };
   }
   if (components.length > MOST_COMPONENTS) {
     return { overflow: `tuples: ${components.length} components, ${MOST_COMPONENTS} at most` };
@@ -189,33 +183,16 @@ function shiftsOf(components: readonly Component[], plan: TuplePlan): (number | 
   return next > KEY_BITS ? { overflow: `tuples: keys of ${next} bits, ${KEY_BITS} at most` } : shifts;
 }
 
-function endOf({ then, length }: TuplesInput['list'], decision: number): number {
-  return then[decision]! >= length ? END.next : then[decision]!;
-}
-
-function wordOf(list: TuplesInput['list'], decision: number): number {
-  return outcomeWord(list.slots[decision]!, endOf(list, decision));
-}
-
 function slotOf({ slots }: TuplesInput['list'], decision: number): number {
   return slots[decision]!;
 }
 
 /** Numbers the outcomes that packets may come to; gives what applies where no decision with a bit does. */
-function addOutcomes({ list, outcomes }: TuplesInput, { length, bitOf }: TuplePlan): TuplesFinish['otherwise'] {
-  const add = (slot: number, end: number): void => {
-    outcomes.number(slot < 0 ? EMPTY : outcomes.lists.chain(EMPTY, slot), end);
-  };
+function addOutcomes({ list, outcomes }: TuplesInput, { length, bitOf }: TuplePlan): Otherwise {
   for (let decision = 0; decision < length; decision++) {
-    if (bitOf[decision]! < 0 || goesOn(list.then[decision]!, decision, list.length)) continue;
-    add(list.slots[decision]!, endOf(list, decision));
+    if (bitOf[decision]! >= 0 && !goesOn(list, decision)) addOutcome(list, decision, outcomes);
   }
-  if (length === list.length) {
-    add(-1, END.next);
-    return { word: outcomeWord(-1, END.next), number: NO_NUMBER };
-  }
-  add(list.slots[length]!, endOf(list, length));
-  return { word: wordOf(list, length), number: length };
+  return otherwiseOf(list, length, outcomes);
 }
 
 function makeDescriptors({ list, components, layers, plan, records }: HashInput, words: number): Uint32Array {

@@ -10,6 +10,7 @@ import { emitCountSlot } from '../actions.ts';
 import { emitIndex } from '../indexes/emit-index.ts';
 import type { SegmentContext } from '../segments.ts';
 import { emitDense } from './dense.ts';
+import { emitMasks } from './masks.ts';
 import { emitTuples } from './tuples.ts';
 
 export interface FinishContext extends SegmentContext {
@@ -43,6 +44,10 @@ export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, con
       });
       a.mov(R9, R0);
       return;
+    case 'masks':
+      emitMasks(a, result, { inR0, scratch });
+      a.mov(R9, R0);
+      return;
   }
 }
 
@@ -53,6 +58,8 @@ export function finishVariables(result: TableSegment['result']): readonly Variab
       return [result.cell];
     case 'tuples':
       return result.components.flatMap(({ variable }, c) => (c === result.late?.component ? [] : [variable]));
+    case 'masks':
+      return result.fields.flatMap(({ variable }) => (variable === undefined ? [] : [variable]));
   }
 }
 
@@ -62,5 +69,7 @@ export function finishFields(result: TableSegment['result']): readonly Field[] {
     case 'dense':
     case 'tuples':
       return [];
+    case 'masks':
+      return result.fields.flatMap(({ field, variable }) => (variable === undefined ? [field] : []));
   }
 }

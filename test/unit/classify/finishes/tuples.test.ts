@@ -5,15 +5,15 @@ import { runXdp } from '../../../../src/bpf/vm-context.ts';
 import { prepare } from '../../../../src/bpf/vm-prepare.ts';
 import type { Budget } from '../../../../src/classify/budget.ts';
 import { type DecisionList, END } from '../../../../src/classify/decision-list.ts';
+import { goesOn } from '../../../../src/classify/finishes/ends.ts';
 import { isOverflow } from '../../../../src/classify/finishes/finish.ts';
 import { buildTuples } from '../../../../src/classify/finishes/tuples.ts';
 import { lookUpTuples } from '../../../../src/classify/finishes/tuples-look-up.ts';
-import { goesOn } from '../../../../src/classify/finishes/tuples-plan.ts';
 import { outcomeWord } from '../../../../src/classify/outcomes.ts';
 import { emitTuples } from '../../../../src/codegen/finishes/tuples.ts';
 import { FEATURES } from '../../../harness/fake-kernel.ts';
 import { finishInput } from '../../../harness/finish-inputs.ts';
-import { BROKEN, classFrame, countsOf, finishProgram } from '../../../harness/finish-program.ts';
+import { BROKEN, countsOf, finishProgram, inputFrame } from '../../../harness/finish-program.ts';
 import { fieldsFor, LARGE_KINDS, largeList } from '../../../harness/large-lists.ts';
 import { meets } from '../../../harness/list-conditions.ts';
 import { listScenarios } from '../../../harness/random-lists.ts';
@@ -21,13 +21,14 @@ import { listScenarios } from '../../../harness/random-lists.ts';
 const GROUPS: readonly (readonly Field[])[] = [['src'], ['dst'], ['protocol', 'dport', 'icmp'], ['sport']];
 
 /** What the list says of a packet: the outcome word, and which counters are bumped on the way. */
-function walk({ length, conditions, slots, then }: DecisionList, fields: FieldValues): { word: number; on: number[] } {
+function walk(list: DecisionList, fields: FieldValues): { word: number; on: number[] } {
+  const { length, conditions, slots, then } = list;
   const on: number[] = [];
   for (let decision = 0; decision < length; decision++) {
     if (!conditions[decision]!.every((condition) => meets(condition, fields))) continue;
     const slot = slots[decision]!;
     const to = then[decision]!;
-    if (!goesOn(to, decision, length)) return { word: outcomeWord(slot, to >= length ? END.next : to), on };
+    if (!goesOn(list, decision)) return { word: outcomeWord(slot, to >= length ? END.next : to), on };
     if (slot >= 0) on.push(slot);
   }
   return { word: outcomeWord(-1, END.next), on };
@@ -51,7 +52,7 @@ function check(
   const { result } = built;
   const tables = input.pool.finish();
   const slots = Math.max(0, ...list.slots) + 1;
-  const { program, maps } = finishProgram(input.components.length, slots, tables, (a, code) =>
+  const { program, maps } = finishProgram([...input.components.keys()], slots, tables, (a, code) =>
     emitTuples(a, result, {
       ...code,
       findLate: () => {
@@ -68,7 +69,7 @@ function check(
     probes += found.probes;
     expect({ word: found.word, on: found.counted.toSorted() }).toEqual({ word: wanted.word, on: wanted.on.toSorted() });
     const memory = new Map(maps.map(({ name, valueSize, contents }) => [name, contents ?? new Uint8Array(valueSize)]));
-    const word = runXdp(prepared, { features: FEATURES, frame: classFrame(classes[n]!), device, maps: memory });
+    const word = runXdp(prepared, { features: FEATURES, frame: inputFrame(classes[n]!), device, maps: memory });
     expect(word).not.toBe(BROKEN);
     const counts = new Map<number, number>();
     for (const slot of wanted.on) counts.set(slot, (counts.get(slot) ?? 0) + 1);
