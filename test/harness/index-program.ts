@@ -1,7 +1,7 @@
-// A program that is nothing but an index: it copies a value from a frame into the key, looks its class up and returns it.
+// Programs that are nothing but an index, or a test: they copy a value from a frame into the key and return what they find.
 
-import type { Field } from '../../src/base/predicate.ts';
-import { Assembler } from '../../src/bpf/assembler.ts';
+import type { Field, Predicate } from '../../src/base/predicate.ts';
+import { Assembler, type Label } from '../../src/bpf/assembler.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
 import { R0, R1, R2, R3, R4, R6 } from '../../src/bpf/instruction.ts';
 import { runXdp } from '../../src/bpf/vm-context.ts';
@@ -10,6 +10,7 @@ import { type FieldIndex, indexedField } from '../../src/classify/indexes/field-
 import { emitIndex } from '../../src/codegen/indexes/emit-index.ts';
 import { copyWide, isWide, storeField } from '../../src/codegen/key.ts';
 import { directAccess, TABLE_MAP } from '../../src/codegen/table-access.ts';
+import { emitTest } from '../../src/codegen/tests.ts';
 import { closeDescriptor, createMap, loadProgram, testRun } from '../../src/kernel/bpf.ts';
 import { FEATURES } from './fake-kernel.ts';
 
@@ -37,16 +38,31 @@ export function nameBytes(name: string): Uint8Array {
   return bytes;
 }
 
-export function indexProgram(index: FieldIndex): Program {
+/** A program that copies a field's value into the key, runs this code, and returns R0. */
+export function keyProgram(field: Field, emit: (a: Assembler, broken: Label) => void): Program {
   const a = new Assembler();
   const broken = a.label('broken');
   a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
   a.mov(R4, R2).alu('add', R4, FRAME).jump('gt', R4, R3, broken);
-  copyValue(a, indexedField(index));
-  emitIndex(a, index, directAccess, broken);
+  copyValue(a, field);
+  emit(a, broken);
   a.exit();
   a.bind(broken).mov(R0, BROKEN).exit();
-  return { name: 'index', type: 'xdp', ...a.finish() };
+  return { name: 'key', type: 'xdp', ...a.finish() };
+}
+
+export function indexProgram(index: FieldIndex): Program {
+  return keyProgram(indexedField(index), (a, broken) => emitIndex(a, index, directAccess, broken));
+}
+
+/** Returns 1 where the predicate holds, else 0. */
+export function testProgram(predicate: Predicate): Program {
+  return keyProgram(predicate.field, (a) => {
+    const yes = a.label('yes');
+    emitTest(a, predicate, yes);
+    a.mov(R0, 0).exit();
+    a.bind(yes).mov(R0, 1);
+  });
 }
 
 /** From the packet at R2 into the key. */
@@ -65,35 +81,35 @@ export function tableMap(tables: Uint8Array): MapDefinition {
   return { name: TABLE_MAP, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: true, contents };
 }
 
-/** Looks values up in the virtual machine. */
-export function indexInMachine(index: FieldIndex, tables: Uint8Array): (value: IndexedValue) => number {
-  const program = prepare(indexProgram(index));
+/** Runs a program in the virtual machine. */
+export function inMachine(program: Program, tables: Uint8Array = new Uint8Array(8)): (value: IndexedValue) => number {
+  const prepared = prepare(program);
   const maps = new Map([[TABLE_MAP, tables]]);
   const device = { ifindex: 1, name: 'lo', mac: new Uint8Array(6) };
-  return (value) => runXdp(program, { features: FEATURES, maps, cpu: 0, frame: frameWith(value), device });
+  return (value) => runXdp(prepared, { features: FEATURES, maps, cpu: 0, frame: frameWith(value), device });
 }
 
-/** The program in the kernel, until `close`. Needs root. */
-export class IndexInKernel {
-  readonly program: number;
+/** A program and its tables in the kernel, until `close`. Needs root. */
+export class KeyProgramInKernel {
+  readonly descriptor: number;
   private readonly map: number;
 
-  constructor(index: FieldIndex, tables: Uint8Array) {
+  constructor(program: Program, tables: Uint8Array = new Uint8Array(8)) {
     this.map = createMap(tableMap(tables));
     try {
-      this.program = loadProgram(indexProgram(index), new Map([[TABLE_MAP, this.map]]));
+      this.descriptor = loadProgram(program, new Map([[TABLE_MAP, this.map]]));
     } catch (error) {
       closeDescriptor(this.map);
       throw error;
     }
   }
 
-  lookUp(value: IndexedValue): number {
-    return testRun(this.program, frameWith(value)).result;
+  run(value: IndexedValue): number {
+    return testRun(this.descriptor, frameWith(value)).result;
   }
 
   close(): void {
-    closeDescriptor(this.program);
+    closeDescriptor(this.descriptor);
     closeDescriptor(this.map);
   }
 }

@@ -2,7 +2,7 @@
 // are of the class that their partition says.
 
 import { describe, expect, it } from 'vitest';
-import type { FieldValues, NumericField } from '../../src/base/predicate.ts';
+import { evaluatePredicate, type FieldValues, type NumericField, type Predicate } from '../../src/base/predicate.ts';
 import { DEFAULT_BUDGET } from '../../src/classify/budget.ts';
 import type { NamePartition, Partition } from '../../src/classify/components.ts';
 import { buildIndex } from '../../src/classify/indexes/build-index.ts';
@@ -12,10 +12,27 @@ import { lookUpIndex } from '../../src/classify/indexes/look-up.ts';
 import { buildNames } from '../../src/classify/indexes/names.ts';
 import { buildNodes, nodesShape } from '../../src/classify/indexes/nodes.ts';
 import { buildPages, pagesShape } from '../../src/classify/indexes/pages.ts';
+import { buildWide } from '../../src/classify/indexes/wide.ts';
 import { TablePool } from '../../src/classify/tables.ts';
 import { processedInstructions } from '../bench/program-info.ts';
-import { type IndexedValue, IndexInKernel, nameBytes } from '../harness/index-program.ts';
-import { classOf, edges, partitionOf, randomNumbers, randomPrefixes } from '../unit/classify/indexes/partitions.ts';
+import {
+  type IndexedValue,
+  indexProgram,
+  KeyProgramInKernel,
+  nameBytes,
+  testProgram,
+} from '../harness/index-program.ts';
+import {
+  addressBytes,
+  classOf,
+  edges,
+  partitionOf,
+  randomNumbers,
+  randomPrefixes,
+  randomPrefixes6,
+  wideClassOf,
+  wideEdges,
+} from '../unit/classify/indexes/partitions.ts';
 
 const MOST_PROCESSED = 200;
 const PLENTY = 1 << 26;
@@ -27,13 +44,13 @@ function processed(
 ): number {
   const pool = new TablePool();
   const index = build(pool);
-  const kernel = new IndexInKernel(index, pool.finish());
+  const kernel = new KeyProgramInKernel(indexProgram(index), pool.finish());
   try {
     for (const { value, klass } of values) {
-      const found = kernel.lookUp(value);
+      const found = kernel.run(value);
       if (found !== klass) expect.fail(`${index.kind}: ${value} is of class ${klass}, the kernel says ${found}`);
     }
-    return processedInstructions(kernel.program);
+    return processedInstructions(kernel.descriptor);
   } finally {
     kernel.close();
   }
@@ -82,7 +99,7 @@ const KINDS: readonly [string, NumericField, Partition, (partition: Partition, p
     (p, pool) => buildIndex('tcpFlags', p, DEFAULT_BUDGET, pool),
   ],
   ['cross16', 'src', randomPrefixes(200), (p, pool) => buildCross('src', p, crossShape(p, PLENTY)!, pool)],
-  ['pages', 'dst', randomPrefixes(2000), (p, pool) => buildPages('dst', p, pagesShape(p, PLENTY)!, pool)],
+  ['pages', 'dst', randomPrefixes(400), (p, pool) => buildPages('dst', p, pagesShape(p, PLENTY)!, pool)],
   ['pages', 'dst', dense, (p, pool) => buildPages('dst', p, pagesShape(p, PLENTY)!, pool)],
   ['nodes', 'src', randomPrefixes(2000), (p, pool) => buildNodes('src', nodesShape(p), pool)],
   ['nodes', 'dst', dense, (p, pool) => buildNodes('dst', nodesShape(p), pool)],
@@ -132,4 +149,56 @@ describe('names of devices', () => {
     expect(new Set(values.map(({ klass }) => klass)).size).toBeGreaterThan(Math.min(count, 60));
     expect(processed((pool) => buildNames('inDevice', partition, pool), values)).toBeLessThan(2 * MOST_PROCESSED);
   });
+});
+
+describe('addresses of IPv6', () => {
+  it.each([
+    [2, 60],
+    [30, 200],
+    [1_000, 500],
+    [50_000, 500],
+  ])('%i prefixes', (count, most) => {
+    const partition = randomPrefixes6(count);
+    const random = randomNumbers(9);
+    const runs = Array.from({ length: most / 10 }, () => random() % partition.classes.length);
+    const values = wideEdges(partition, runs).map((value) => ({
+      value: addressBytes(value),
+      klass: wideClassOf(partition, value),
+    }));
+    expect(processed((pool) => buildWide('dst6', partition, pool), values)).toBeLessThan(3 * MOST_PROCESSED);
+  });
+});
+
+it('tests of IPv6 addresses say what their predicates say', () => {
+  const inside = (low: bigint, high: bigint) => ({ low, high });
+  const net = 0x20010db8n << 96n;
+  const host = net | 0x1234_5678_9abc_def0n;
+  const last = (1n << 128n) - 1n;
+  const sets = [
+    [inside(host, host)],
+    [inside(net, net + (1n << 96n) - 1n)],
+    [inside(net + 5n, net + (3n << 64n) + 2n)],
+    [inside(1n, 2n), inside(1n << 64n, (1n << 64n) + 7n), inside(host, host + 1n), inside(last, last)],
+  ];
+  for (const set of sets) {
+    const predicate: Predicate = { kind: 'wide', field: 'src6', set };
+    const kernel = new KeyProgramInKernel(testProgram(predicate));
+    try {
+      const ends = set.flatMap(({ low, high }) => [
+        low - 1n,
+        low,
+        low + 1n,
+        high - 1n,
+        high,
+        high + 1n,
+        low ^ (1n << 64n),
+      ]);
+      for (const value of [...ends, 0n, last].filter((each) => each >= 0n && each <= last)) {
+        const holds = evaluatePredicate(predicate, { src6: value } as FieldValues);
+        expect([value, kernel.run(addressBytes(value))]).toEqual([value, holds ? 1 : 0]);
+      }
+    } finally {
+      kernel.close();
+    }
+  }
 });

@@ -164,7 +164,9 @@ class NodesBuilder {
       }
       let end = run + 1;
       while (end < starts.length && starts[end]! >>> 16 === block) end++;
-      this.entries.values[block] = this.entry(run, end, 0, BLOCKS);
+      // Before its place is looked up: what it makes may move the entries.
+      const entry = this.entry(run, end, 0, BLOCKS);
+      this.entries.values[block] = entry;
       run = end - 1;
       block++;
     }

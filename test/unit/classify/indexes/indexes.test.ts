@@ -15,7 +15,7 @@ import { lookUpIndex } from '../../../../src/classify/indexes/look-up.ts';
 import { buildNodes, nodesShape } from '../../../../src/classify/indexes/nodes.ts';
 import { buildPages, pagesShape } from '../../../../src/classify/indexes/pages.ts';
 import { TablePool } from '../../../../src/classify/tables.ts';
-import { indexInMachine } from '../../../harness/index-program.ts';
+import { indexProgram, inMachine } from '../../../harness/index-program.ts';
 import { classOf, edges, partitionOf, partitions, randomNumbers, randomPrefixes } from './partitions.ts';
 
 type Build = (field: NumericField, partition: Partition, pool: TablePool) => FieldIndex;
@@ -35,7 +35,7 @@ function expectRight(build: Build, field: NumericField, partition: Partition, va
   const pool = new TablePool();
   const index = build(field, partition, pool);
   const tables = pool.finish();
-  const run = indexInMachine(index, tables);
+  const run = inMachine(indexProgram(index), tables);
   for (const value of values) {
     const wanted = classOf(partition, value);
     const found = lookUpIndex(index, fieldValues(field, value), tables);
@@ -143,6 +143,14 @@ describe('nodes', () => {
     const spread = Array.from({ length: 300 }, (_, i): [number, number] => [0xffff0000 + i * 200, i + 1]);
     const partition = partitionOf([[0, 0], ...dense, [0x0a0b0c00 + 600, 0], ...spread]);
     expectRight(ADDRESS_KINDS.nodes!, 'src', partition, edges(partition));
+  });
+
+  it('agrees where spans outgrow the directory', () => {
+    const blocks = Array.from({ length: 40 }, (_, block) =>
+      Array.from({ length: 120 }, (_, i): [number, number] => [(0x0a00 + 2 * block) * 0x10000 + i * 331, i]),
+    );
+    const partition = partitionOf([[0, 0], ...blocks.flat()]);
+    expectRight(ADDRESS_KINDS.nodes!, 'src', partition, partition.starts);
   });
 
   it('needs two lines of memory for a long random list, and little of it', () => {

@@ -8,7 +8,7 @@ import { describeIndex } from '../../../../src/classify/indexes/describe.ts';
 import { lookUpIndex } from '../../../../src/classify/indexes/look-up.ts';
 import { buildNames } from '../../../../src/classify/indexes/names.ts';
 import { TablePool } from '../../../../src/classify/tables.ts';
-import { indexInMachine, indexProgram, nameBytes } from '../../../harness/index-program.ts';
+import { indexProgram, inMachine, nameBytes } from '../../../harness/index-program.ts';
 
 type Entry = readonly [text: string, klass: number];
 
@@ -34,7 +34,7 @@ function expectRight(partition: NamePartition, names: Iterable<string>): ReturnT
   const pool = new TablePool();
   const index = buildNames('inDevice', partition, pool);
   const tables = pool.finish();
-  const run = indexInMachine(index, tables);
+  const run = inMachine(indexProgram(index), tables);
   for (const name of names) {
     const wanted = classOf(partition, name);
     const found = lookUpIndex(index, { inDevice: name } as FieldValues, tables);

@@ -1,7 +1,7 @@
 // Partitions of 32-bit values, and the plainest look-up in one.
 
 import fc from 'fast-check';
-import type { Partition } from '../../../../src/classify/components.ts';
+import type { Partition, WidePartition } from '../../../../src/classify/components.ts';
 
 /** Runs that begin at these values, with these classes; neighbours of one class become one run. */
 export function partitionOf(runs: readonly (readonly [start: number, klass: number])[]): Partition {
@@ -89,3 +89,97 @@ export const partitions: fc.Arbitrary<Partition> = fc
     { maxLength: 120 },
   )
   .map((runs) => partitionOf([[0, 0], ...runs]));
+
+/** The same for 128-bit values. */
+export function widePartitionOf(runs: readonly (readonly [start: bigint, klass: number])[]): WidePartition {
+  // By text: a map finds numbers by their lowest 64 bits, which prefixes share.
+  const sorted = [...new Map(runs.map((run) => [run[0].toString(16), run])).values()].sort((a, b) =>
+    a[0] < b[0] ? -1 : 1,
+  );
+  const kept = sorted.filter(([, klass], i) => i === 0 || sorted[i - 1]![1] !== klass);
+  const starts = new Uint32Array(4 * kept.length);
+  for (const [i, [start]] of kept.entries()) {
+    for (let word = 0; word < 4; word++) starts[4 * i + word] = Number((start >> BigInt(96 - 32 * word)) & 0xffffffffn);
+  }
+  const classes = Uint32Array.from(kept.map(([, klass]) => klass));
+  return { starts, classes, classCount: classes.reduce((most, klass) => Math.max(most, klass), 0) + 1 };
+}
+
+/** The first value of a run. */
+export function wideStart({ starts }: WidePartition, run: number): bigint {
+  let value = 0n;
+  for (let word = 0; word < 4; word++) value = (value << 32n) | BigInt(starts[4 * run + word]!);
+  return value;
+}
+
+export function wideClassOf(partition: WidePartition, value: bigint): number {
+  let low = 0;
+  let high = partition.classes.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (wideStart(partition, middle) <= value) low = middle;
+    else high = middle;
+  }
+  return partition.classes[low]!;
+}
+
+const WIDE_LAST = (1n << 128n) - 1n;
+
+/** Values at the ends of so many runs, and of the parts that trees take. */
+export function wideEdges(partition: WidePartition, runs: Iterable<number> = partition.classes.keys()): bigint[] {
+  const near = [...runs].flatMap((run) => {
+    const start = wideStart(partition, run);
+    const ends = [96n, 48n, 64n].flatMap((bits) => [(start >> bits) << bits, start | ((1n << bits) - 1n)]);
+    return [start - 1n, start, start + 1n, ...ends];
+  });
+  return [0n, 1n, WIDE_LAST - 1n, WIDE_LAST, ...near.filter((value) => value >= 0n && value <= WIDE_LAST)];
+}
+
+/** So many prefixes of 16 to 128 bits, in networks as they are given out, each with a class of its own. */
+export function randomPrefixes6(count: number, seed = 1): WidePartition {
+  const random = randomNumbers(seed);
+  const providers = Array.from(
+    { length: 1 + (count >> 3) },
+    () => (0x2001 + (random() % 64) * 0x10) * 0x10000 + (random() & 0xffff),
+  );
+  const prefixes = Array.from({ length: count }, (_, i) => {
+    const length = [32, 48, 48, 56, 64, 64, 128, 128, 16 + (random() % 113), 64][random() % 10]!;
+    const words = [providers[random() % providers.length]!, random(), random(), random()];
+    const value = words.reduce((all, word) => (all << 32n) | BigInt(word), 0n);
+    const size = 1n << BigInt(128 - length);
+    return { low: value & ~(size - 1n), size, klass: i + 1 };
+  });
+  prefixes.sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : a.size > b.size ? -1 : 1));
+  const runs: [bigint, number][] = [[0n, 0]];
+  const open: { end: bigint; klass: number }[] = [];
+  const close = (until: bigint): void => {
+    for (let top = open.at(-1); top !== undefined && top.end <= until; top = open.at(-1)) {
+      open.pop();
+      if (top.end <= WIDE_LAST) runs.push([top.end, open.at(-1)?.klass ?? 0]);
+    }
+  };
+  for (const { low, size, klass } of prefixes) {
+    close(low);
+    open.push({ end: low + size, klass });
+    runs.push([low, klass]);
+  }
+  close(WIDE_LAST + 1n);
+  return { ...widePartitionOf(runs), classCount: count + 1 };
+}
+
+/** An address of 16 bytes in network order. */
+export function addressBytes(address: bigint): Uint8Array {
+  return Buffer.from(address.toString(16).padStart(32, '0'), 'hex');
+}
+
+const chunk = (count: bigint): fc.Arbitrary<bigint> =>
+  fc.oneof(fc.constant(0n), fc.bigInt(0n, 3n), fc.constant((1n << count) - 1n), fc.bigInt(0n, (1n << count) - 1n));
+
+const wideValue = fc.tuple(chunk(32n), chunk(32n), chunk(32n), chunk(32n)).map(([a, b, c, d]) => {
+  return (a << 96n) | (b << 64n) | (c << 32n) | d;
+});
+
+/** Partitions whose runs begin in few and in many places of each part. */
+export const widePartitions: fc.Arbitrary<WidePartition> = fc
+  .array(fc.tuple(wideValue, fc.nat(12)), { maxLength: 150 })
+  .map((runs) => widePartitionOf([[0n, 0], ...runs]));
