@@ -3,13 +3,14 @@
 //   R6   the program's context, from entry on
 //   R7   start of this CPU's counter area, from the end of the prologue on
 //   R8   bytes to count for this packet, from the end of the prologue on
-//   R9   free in prologues, unused after them
+//   R9   free in prologues, scratch for tables and finishes after them
 //   R0–R5 scratch; nothing is kept in them from one test or action to the next
 //
 // The key lies at the top of the stack. Every field is reloaded for every test: a register compared with one constant
 // after another would teach the verifier a new value each time, and verification would grow with the square of the
-// rules. For the same reason the key is written in pieces smaller than a stack slot, the piece at the slot's start
-// first: the verifier then keeps "some bytes" for the slot instead of the register that was stored.
+// rules. For the same reason numbers are written in pieces smaller than a stack slot, the piece at the slot's start
+// first: the verifier then keeps "some bytes" for the slot instead of the register that was stored. Fields that nobody
+// asks for are not written.
 //
 //   R10-88  src6:128                                           network order
 //   R10-72  dst6:128
@@ -99,7 +100,5 @@ export function isWide(field: Field): field is WideField | DeviceField {
 
 /** Copies the 16 bytes at `offset` from R4 into the key: an address, or the name of a `net_device`. Clobbers R5. */
 export function copyWide(a: Assembler, field: WideField | DeviceField, offset: number): void {
-  for (let word = 0; word < 4; word++) {
-    a.load(4, R5, R4, offset + 4 * word).store(4, R10, WIDE_OFFSET[field] + 4 * word, R5);
-  }
+  for (const at of [0, 8]) a.load(8, R5, R4, offset + at).store(8, R10, WIDE_OFFSET[field] + at, R5);
 }

@@ -4,7 +4,7 @@
 // broken tables lead. A class that the next step alone reads stays in R0; others go to the stack.
 
 import type { Assembler } from '../bpf/assembler.ts';
-import { R0, R1, R2 } from '../bpf/instruction.ts';
+import { R0, R1, R2, type Register } from '../bpf/instruction.ts';
 import type { Lookup, TableSegment } from '../classify/classification.ts';
 import type { Variable } from '../classify/components.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
@@ -29,7 +29,7 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
       const { rows, columns, columnCount, table } = lookup;
       if (inR0 === rows) a.mov(R1, R0);
       else loadVariable(a, R1, rows);
-      if (columnCount > 1) a.alu('mul', R1, columnCount);
+      multiply(a, R1, columnCount);
       if (inR0 === columns) {
         a.alu('add', R1, R0);
       } else {
@@ -62,4 +62,9 @@ function variablesOnStack({ lookups, result }: TableSegment): ReadonlySet<Variab
 
 function describe(lookup: Lookup): string {
   return lookup.kind === 'index' ? `class of ${indexedField(lookup.index)}` : lookup.table.name;
+}
+
+function multiply(a: Assembler, value: Register, factor: number): void {
+  if (Number.isInteger(Math.log2(factor))) a.alu('lsh', value, Math.log2(factor));
+  else a.alu('mul', value, factor);
 }

@@ -214,5 +214,8 @@ function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void
     });
   }
   closeSlots(a, fields);
+  const single = a.label('address of one host');
+  a.jump32('lt', SRC, GROUP_ADDRESSES[0]!.low, single);
   emitMember(a, SRC, GROUP_ADDRESSES, pass);
+  a.bind(single);
 }
