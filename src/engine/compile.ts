@@ -2,21 +2,28 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Features, HostFacts } from '../base/features.ts';
-import type { EnforcingPlacement } from '../base/hooks.ts';
+import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
+import { ClassifyCache } from '../classify/cache.ts';
 import type { Classification } from '../classify/classification.ts';
+import { classifyLists } from '../classify/classify-lists.ts';
+import type { HookLists } from '../classify/decision-list.ts';
+import { Flattener } from '../classify/flatten.ts';
+import { TooManySegmentsError } from '../classify/flatten-plan.ts';
+import { joinClassifications } from '../classify/join.ts';
 import { classify } from '../classify/linear.ts';
+import type { FinishName } from '../classify/make-finish.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
 import { graphOf } from '../graph/build.ts';
-import { Meanings } from '../graph/chains.ts';
-import type { Graph } from '../graph/graph.ts';
-import { type SlotPlan, sequentialSlots, slotOwners } from '../graph/slots.ts';
+import { type Chains, chainsFrom, Meanings } from '../graph/chains.ts';
+import type { Slot, SlotOwner } from '../graph/graph.ts';
+import { ownerFinder, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { emptyTable } from '../ruleset/tables.ts';
 import { checkEnforceable, unsupportedParts } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
-import { checkLineBreaks } from './stored-text.ts';
 import type { Inexact } from './types.ts';
 
 export interface CompileOptions {
@@ -31,10 +38,14 @@ export interface CompileOptions {
   /** The counters of the filter table's rules; numbered from 0 if absent. */
   readonly plan?: SlotPlan;
   readonly passes?: PassOptions;
+  /** What a classifier may use. */
+  readonly budget?: Budget;
+  /** The finish that every list of decisions gets that can have it; chosen for each if absent. */
+  readonly finish?: FinishName;
 }
 
 export type CompileResult =
-  | { readonly ok: true; readonly graph: Graph; readonly classification: Classification; readonly image: Image }
+  | { readonly ok: true; readonly classification: Classification; readonly image: Image }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** The filter table of a ruleset; a ruleset without one enforces nothing and accepts everything. */
@@ -46,6 +57,8 @@ export function filterTable(ruleset: Ruleset): Table {
 export class Compiler {
   private readonly meanings = new Meanings();
   private readonly unsupported = unsupportedParts();
+  private readonly flattener = new Flattener();
+  private readonly cache = new ClassifyCache();
 
   /** Compiles the filter table of a ruleset. */
   compile(ruleset: Ruleset, options: CompileOptions): CompileResult {
@@ -53,34 +66,71 @@ export class Compiler {
     const unsupported = checkEnforceable(ruleset, file, options.before, this.unsupported);
     if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
     const table = filterTable(ruleset);
-    const hidden = hiddenFields(placement);
     const { plan = sequentialSlots(table) } = options;
     const chains = this.meanings.chains(table, plan);
-    let graph: Graph;
+    const ownerOf = ownerFinder(table, plan);
+    const { budget = DEFAULT_BUDGET } = options;
+    const hidden = hiddenFields(placement);
     try {
-      graph = runPasses(graphOf(chains, slotOwners(table, plan)), { ...options.passes, hidden });
+      const lists = this.flattener.flatten(chains, { budget, hidden });
+      const unfit = placement === 'xdp' ? checkPlacement(lists, ownerOf, options.allowInexact, file) : [];
+      if (unfit.length > 0) return { ok: false, diagnostics: unfit };
+      const classification = this.classify(chains, lists, ownerOf, options);
+      const image = compileImage({
+        classification,
+        capacity: plan.capacity,
+        ownerOf,
+        placement,
+        features,
+        facts,
+        file,
+      });
+      return { ok: true, classification, image };
     } catch (error) {
-      if (!(error instanceof TooLargeError)) throw error;
+      if (!(error instanceof TooLargeError || error instanceof TooManySegmentsError)) throw error;
       const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
       return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
     }
-    const isBroken = graph.slots.some((owner) => owner.kind === 'rule' && owner.text.includes('\n'));
-    const diagnostics = isBroken
-      ? checkLineBreaks(ruleset, file)
-      : checkPlacement(table, graph, placement, options.allowInexact, file);
-    if (diagnostics.length > 0) return { ok: false, diagnostics };
-    const classification = classify(graph);
-    const image = compileImage({
-      classification,
-      capacity: plan.capacity,
-      ownerOf: (slot) => graph.slots[slot]!,
-      placement,
-      features,
-      facts,
-      file,
-    });
-    return { ok: true, graph, classification, image };
   }
+
+  /** Hooks whose packets meet few rules are asked test by test, others are looked up. */
+  private classify(
+    chains: Chains,
+    lists: Lists,
+    ownerOf: (slot: Slot) => SlotOwner,
+    { placement, budget = DEFAULT_BUDGET, finish, passes }: CompileOptions,
+  ): Classification {
+    const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook));
+    const small = finish === undefined ? hooks.filter((hook) => ruleCount(chains, hook) <= budget.linearRules) : [];
+    const large = Object.entries(lists).filter(([hook]) => !small.includes(hook as FilterChain));
+    const force = finish === undefined ? {} : { force: finish };
+    const tables = classifyLists(Object.fromEntries(large), { budget, cache: this.cache, ...force });
+    if (small.length === 0) return tables;
+    const graph = runPasses(graphOf(...part(chains, small, ownerOf)), { ...passes, hidden: hiddenFields(placement) });
+    return joinClassifications(tables, classify(graph));
+  }
+}
+
+type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;
+
+/** How many rules the packets of a hook may meet. */
+function ruleCount(chains: Chains, hook: FilterChain): number {
+  return chainsFrom(chains, hook).reduce((sum, { rules }) => sum + rules.length, 0);
+}
+
+/** The chains that packets of some hooks may enter, and the owners of their slots. */
+function part(
+  chains: Chains,
+  hooks: readonly FilterChain[],
+  ownerOf: (slot: Slot) => SlotOwner,
+): [Chains, SlotOwner[]] {
+  const own = new Map(hooks.flatMap((hook) => chainsFrom(chains, hook)).map((chain) => [chain.name, chain]));
+  const owners: SlotOwner[] = [];
+  for (const { slots, policySlot } of own.values()) {
+    for (const slot of slots) owners[slot] = ownerOf(slot);
+    if (policySlot >= 0) owners[policySlot] = ownerOf(policySlot);
+  }
+  return [own, owners];
 }
 
 /** Compiles the filter table of a ruleset, once. */

@@ -31,7 +31,7 @@ import { type Directories, lockPath, pinDirectoryName, storePath } from './layou
 import { adoptState, releaseUnused } from './namespaces.ts';
 import { extendPlan, inheritSlots, perChain, roomyPlan } from './slots.ts';
 import { describeStatus } from './status.ts';
-import { StoredTextError } from './stored-text.ts';
+import { checkLineBreaks, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
 
@@ -54,7 +54,13 @@ class NamespaceEngine implements Engine {
   /** The generation that was looked at last. */
   private known: InForce | undefined;
   private readonly compiler = new Compiler();
-  private readonly lines = new PerRule<string>((rule, chain) => printRuleLine(chain, rule, 'ipv4'));
+  /** The lines of the filter table's rules. */
+  private readonly lines = new PerRule<string>((rule, chain) => {
+    const line = printRuleLine(chain, rule, 'ipv4');
+    this.sawLineBreak ||= line.includes('\n');
+    return line;
+  });
+  private sawLineBreak = false;
 
   constructor(directories: Directories, kernel: Kernel) {
     this.directories = directories;
@@ -283,6 +289,9 @@ class NamespaceEngine implements Engine {
   private compile(request: EnforceRequest, plan?: SlotPlan) {
     const { placement, allowInexact, source, before } = request;
     const { kernel } = this;
+    this.lines.of(filterTable(request.ruleset));
+    const broken = this.sawLineBreak ? checkLineBreaks(request.ruleset, source.file) : [];
+    if (broken.length > 0) return { ok: false as const, diagnostics: broken };
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
     const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
     return this.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });

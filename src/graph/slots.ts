@@ -1,7 +1,7 @@
 // Which counter is whose. A rule keeps its counter, its *slot*, for as long as it stays, wherever it moves; so the slots
 // of a table that has been changed follow no order, and some have no owner any more.
 
-import { FILTER_CHAINS } from '../base/hooks.ts';
+import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Table } from '../ruleset/model.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import type { Slot, SlotOwner } from './graph.ts';
@@ -37,18 +37,45 @@ export function sequentialSlots(table: Table, capacityFor: (used: number) => num
 
 /** The owner of each slot; of one that nobody has, nothing. */
 export function slotOwners(table: Table, plan: SlotPlan): SlotOwner[] {
+  const ownerOf = ownerFinder(table, plan);
   const owners = new Array<SlotOwner>(plan.used);
-  for (const [number, { name, rules, span }] of table.chains.entries()) {
-    const slots = plan.chains[number]!;
-    for (const [index, rule] of rules.entries()) {
-      const text = printRuleLine(name, rule, 'ipv4');
-      owners[slots.rules[index]!] = { kind: 'rule', chain: name, index, text, line: rule.span.line };
-    }
-    const hook = FILTER_CHAINS.find((each) => each === name);
-    if (hook !== undefined) owners[slots.policy] = { kind: 'policy', chain: hook, line: span.line };
+  for (const { rules, policy } of plan.chains) {
+    for (const slot of rules) owners[slot] = ownerOf(slot);
+    if (policy >= 0) owners[policy] = ownerOf(policy);
   }
   return owners;
 }
+
+/** Finds the owners of slots, for who asks for few: an owner has its rule's text. Throws for a slot that nobody has. */
+export function ownerFinder(table: Table, plan: SlotPlan): (slot: Slot) => SlotOwner {
+  let chainOf: Int32Array | undefined;
+  let indexOf: Int32Array;
+  return (slot) => {
+    if (chainOf === undefined) {
+      chainOf = new Int32Array(plan.used).fill(-1);
+      indexOf = new Int32Array(plan.used);
+      for (const [number, { rules, policy }] of plan.chains.entries()) {
+        for (let index = 0; index < rules.length; index++) {
+          chainOf[rules[index]!] = number;
+          indexOf[rules[index]!] = index;
+        }
+        if (policy < 0) continue;
+        chainOf[policy] = number;
+        indexOf[policy] = POLICY;
+      }
+    }
+    const chain = table.chains[chainOf[slot] ?? -1];
+    if (chain === undefined) throw new Error(`nobody has slot ${slot}`);
+    const index = indexOf![slot]!;
+    if (index === POLICY) return { kind: 'policy', chain: chain.name as FilterChain, line: chain.span.line };
+    const rule = chain.rules[index]!;
+    const text = printRuleLine(chain.name, rule, 'ipv4');
+    return { kind: 'rule', chain: chain.name, index, text, line: rule.span.line };
+  };
+}
+
+/** In place of a rule's index. */
+const POLICY = -1;
 
 function isHook(chain: string): boolean {
   return (FILTER_CHAINS as readonly string[]).includes(chain);

@@ -14,9 +14,11 @@ import { NETFILTER_ABI } from '../../src/codegen/netfilter.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { compileRuleset, filterTable } from '../../src/engine/compile.ts';
 import { readSlots } from '../../src/engine/counters.ts';
+import { hiddenFields } from '../../src/engine/placement.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import { evaluateGraph } from '../../src/graph/evaluate.ts';
 import type { Slot, SlotOwner } from '../../src/graph/graph.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { interpret, type Observer, type Outcome } from '../../src/reference/interpret.ts';
 import type { Table } from '../../src/ruleset/model.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
@@ -107,10 +109,11 @@ function graphDisagreements(
 ): string[] {
   const { placement } = options;
   const written = buildGraph(table);
+  const optimized = runPasses(written, { hidden: hiddenFields(placement) });
   const compiled = compileFor(table, options);
   const stages = [
     { name: 'graph as built', run: (p: HookPacket) => evaluateGraph(written, p.hook, fieldsOf(p)) },
-    { name: 'optimized graph', run: (p: HookPacket) => evaluateGraph(compiled.graph, p.hook, fieldsOf(p)) },
+    { name: 'optimized graph', run: (p: HookPacket) => evaluateGraph(optimized, p.hook, fieldsOf(p)) },
     {
       name: 'classification',
       run: (p: HookPacket) => evaluateClassification(compiled.classification, p.hook, fieldsOf(p)),
