@@ -1,7 +1,7 @@
 // The finishes that a bench may force, and what a classification came to.
 
 import type { FilterChain } from '../../src/base/hooks.ts';
-import type { Classification } from '../../src/classify/classification.ts';
+import type { Classification, LinearSegment } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { TABLE_MAP } from '../../src/codegen/table-access.ts';
 import type { CompileOptions } from '../../src/engine/compile.ts';
@@ -10,30 +10,41 @@ import type { CompileOptions } from '../../src/engine/compile.ts';
 export const CHOSEN = 'chosen';
 
 /** By name, what makes the compiler take it. */
-export const FINISHES: ReadonlyMap<string, Partial<CompileOptions>> = new Map([[CHOSEN, {}]]);
+export const FINISHES: ReadonlyMap<string, Partial<CompileOptions>> = new Map<string, Partial<CompileOptions>>([
+  [CHOSEN, {}],
+  ['dense', { finish: 'dense' }],
+  ['masks', { finish: 'masks' }],
+  ['tuples', { finish: 'tuples' }],
+  ['linear', { finish: 'linear' }],
+]);
 
-/** The finishes of all segments that packets of the chain may come through, first met first. */
+/**
+ * The finishes of all segments that packets of the chain may come to, first met first. Left out are linear segments that
+ * lead to others, which tell packets apart by their shape.
+ */
 export function finishesOf({ segments, entries, lists }: Classification, chain: FilterChain): string {
+  const names = new Set<string>();
   const met = new Set<number>();
   const waiting = [entries[chain]!];
   for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
     if (met.has(number)) continue;
     met.add(number);
     const segment = segments[number]!;
-    waiting.push(...Object.values(segment.exits ?? {}));
-    if (segment.finish !== 'linear') continue;
-    for (const { yes, no } of segment.tests) {
-      for (const edge of [yes, no]) {
-        const then = edge.kind === 'list' ? lists[edge.list]!.then : undefined;
-        if (then?.kind === 'segment') waiting.push(then.segment);
-      }
-    }
+    const exits = Object.values(segment.exits ?? {});
+    const next = segment.finish === 'linear' ? [...exits, ...leadsTo(segment, number, lists)] : exits;
+    if (segment.finish === 'tables') names.add(segment.result.kind);
+    else if (next.length === 0) names.add('linear');
+    waiting.push(...next);
   }
-  const names = [...met].map((number) => {
-    const segment = segments[number]!;
-    return segment.finish === 'linear' ? 'linear' : segment.result.kind;
+  return [...names].join(', ');
+}
+
+/** The other segments that lists of a linear segment go on with. */
+function leadsTo({ entry, tests }: LinearSegment, own: number, lists: Classification['lists']): number[] {
+  return [entry, ...tests.flatMap(({ yes, no }) => [yes, no])].flatMap((edge) => {
+    const then = edge.kind === 'list' ? lists[edge.list]!.then : undefined;
+    return then?.kind === 'segment' && then.segment !== own ? [then.segment] : [];
   });
-  return [...new Set(names)].join(', ');
 }
 
 /** Bytes of all tables. */
