@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
-import type { Classification } from '../../../src/classify/classification.ts';
+import type { FieldValues } from '../../../src/base/predicate.ts';
+import type { ActionList, Classification } from '../../../src/classify/classification.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
 import { joinClassifications } from '../../../src/classify/join.ts';
 
 const TCP = { kind: 'in', field: 'protocol', set: [{ low: 6, high: 6 }] } as const;
 const PORT = { kind: 'in', field: 'dport', set: [{ low: 22, high: 22 }] } as const;
+
+function list(counters: readonly number[], then: ActionList['then']): ActionList {
+  return { counters, then };
+}
 
 /** A hook that counts TCP in one slot, goes on, and asks for a port. */
 function linear(hook: 'INPUT' | 'OUTPUT', slot: number) {
@@ -20,9 +25,9 @@ function linear(hook: 'INPUT' | 'OUTPUT', slot: number) {
       },
     ],
     lists: [
-      { counters: [slot], then: { kind: 'segment', segment: 0, test: 1 } },
-      { counters: [slot + 1], then: { kind: 'accept' } },
-      { counters: [slot + 2], then: { kind: 'drop' } },
+      list([slot], { kind: 'segment', segment: 0, test: 1 }),
+      list([slot + 1], { kind: 'accept' }),
+      list([slot + 2], { kind: 'drop' }),
     ],
     entries: { [hook]: 0 },
     tables: new Uint8Array(0),
@@ -34,11 +39,12 @@ test('each hook is judged as it was alone', () => {
   const output = linear('OUTPUT', 10);
   const both = joinClassifications(input, output);
   expect(both.segments).toHaveLength(2);
-  for (const fields of [
-    { protocol: 6, dport: 22 },
-    { protocol: 6, dport: 80 },
-    { protocol: 17, dport: 22 },
+  for (const [protocol, dport] of [
+    [6, 22],
+    [6, 80],
+    [17, 22],
   ]) {
+    const fields = { protocol, dport } as unknown as FieldValues;
     expect(evaluateClassification(both, 'INPUT', fields)).toEqual(evaluateClassification(input, 'INPUT', fields));
     expect(evaluateClassification(both, 'OUTPUT', fields)).toEqual(evaluateClassification(output, 'OUTPUT', fields));
   }
