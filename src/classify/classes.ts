@@ -71,7 +71,8 @@ function placesOf(field: Field, conditions: readonly Condition[]): Places | unde
 
 function numberPlaces(field: NumericField, conditions: readonly Condition[]): Places | undefined {
   const sets: IntervalSet[] = [];
-  for (const { set } of conditions) {
+  for (let i = 0; i < conditions.length; i++) {
+    const { set } = conditions[i]!;
     if (set === undefined) return undefined;
     sets.push(set);
   }
@@ -89,15 +90,17 @@ function numberPlaces(field: NumericField, conditions: readonly Condition[]): Pl
 /** The intervals of sets, of which the first is that of predicate 1. */
 export function intervalsOf(sets: readonly IntervalSet[]): Intervals {
   let count = 0;
-  for (const set of sets) count += set.length;
+  for (let i = 0; i < sets.length; i++) count += sets[i]!.length;
   const lows = new Uint32Array(count);
   const highs = new Uint32Array(count);
   const predicates = new Int32Array(count);
   let place = 0;
   for (let i = 0; i < sets.length; i++) {
-    for (const { low, high } of sets[i]!) {
-      lows[place] = low;
-      highs[place] = high;
+    const set = sets[i]!;
+    for (let j = 0; j < set.length; j++) {
+      const each = set[j]!;
+      lows[place] = each.low;
+      highs[place] = each.high;
       predicates[place++] = i + 1;
     }
   }

@@ -7,9 +7,10 @@
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
 import { type Budget, DEFAULT_BUDGET } from './budget.ts';
+import { ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
 import type { DecisionList, HookLists, ListSegment, ShapeSegment } from './decision-list.ts';
-import { isOverflow, Outcomes } from './finishes/finish.ts';
+import { isOverflow, type Making, Outcomes } from './finishes/finish.ts';
 import { FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
 import { reachOf } from './reach.ts';
@@ -22,6 +23,8 @@ export interface ClassifyListsOptions {
   readonly budget?: Budget;
   /** The finish that every list gets if it possibly can. */
   readonly force?: FinishName;
+  /** What was made before; a new one if absent. */
+  readonly cache?: ClassifyCache;
 }
 
 /** Why a finish was not taken. */
@@ -60,17 +63,20 @@ export function classifyLists(
 /** The finishes that are tried, best first. */
 const ORDER: readonly Exclude<FinishName, 'linear'>[] = ['dense', 'masks', 'tuples'];
 
-class Work {
-  private readonly budget: Budget;
+class Work implements Making {
+  readonly budget: Budget;
   private readonly force: FinishName | undefined;
-  private readonly pool = new TablePool();
+  readonly cache: ClassifyCache;
+  readonly pool = new TablePool();
   private readonly lists = new ActionLists();
   private readonly words = new OutcomeWords();
   private readonly segments: Segment[] = [];
   private readonly plans: SegmentPlan[] = [];
 
-  constructor({ budget = DEFAULT_BUDGET, force }: ClassifyListsOptions) {
+  constructor({ budget = DEFAULT_BUDGET, force, cache = new ClassifyCache() }: ClassifyListsOptions) {
     this.budget = budget;
+    this.cache = cache;
+    cache.begin();
     this.force = force;
   }
 
@@ -120,7 +126,7 @@ class Work {
     const reach = reachOf(list);
     const isAsked = reach.list.conditions.some((conditions) => conditions.length > 0);
     if (!isAsked || this.force === 'linear' || (this.force === undefined && this.isShort(reach.list))) return undefined;
-    const maker = new FinishMaker(reach, this.budget, this.pool);
+    const maker = new FinishMaker(reach, this);
     for (const finish of this.order()) {
       const outcomes = new Outcomes(this.lists);
       const made = maker.make(finish, outcomes);

@@ -11,7 +11,7 @@ import type { NumberLists } from './components.ts';
 import type { Overflow } from './finishes/finish.ts';
 import { IntPairs } from './int-pairs.ts';
 import { NumberSets } from './number-sets.ts';
-import type { Pruner } from './prune.ts';
+import { type Pruner, prune } from './prune.ts';
 import { sortedOrder } from './radix.ts';
 
 /** Pairs of predicates that decisions ask for, ascending by row, then by column; the first is 1, 0 is (0, 0). */
@@ -176,7 +176,7 @@ export function combine(
             joint = jointSets.first(joint - 1);
           }
         }
-        const number = sets.number(buffer, pruner === undefined ? length : pruner.prune(buffer, length));
+        const number = sets.number(buffer, pruner === undefined ? length : prune(pruner, buffer, length));
         if (number >= most) return { overflow: `${name}: more than ${most} classes` };
         return sets.total > limit ? { overflow: `${name}: conditions overlap too much` } : number;
       },

@@ -11,30 +11,40 @@ export interface ListField {
   readonly ofDecision: Int32Array;
 }
 
-/** The fields that a list asks for, in the order in which they are first met. */
-export function listFields(list: DecisionList): ListField[] {
-  const { length, conditions } = list;
+/** The fields that a list asks for, each with what it asks. */
+export function listFields({ length, conditions }: DecisionList): ListField[] {
   let last = 0;
-  for (let i = 0; i < length; i++) for (const { id } of conditions[i]!) if (id > last) last = id;
-  const byId: (Condition | undefined)[] = new Array(last + 1);
-  const fields = new Map<Field, { conditions: Condition[]; ofDecision: Int32Array }>();
   for (let i = 0; i < length; i++) {
-    for (const condition of conditions[i]!) {
-      if (byId[condition.id] !== undefined) continue;
-      byId[condition.id] = condition;
-      if (!fields.has(condition.field)) {
-        fields.set(condition.field, { conditions: [], ofDecision: new Int32Array(length) });
-      }
-    }
+    const asked = conditions[i]!;
+    for (let j = 0; j < asked.length; j++) if (asked[j]!.id > last) last = asked[j]!.id;
   }
-  const predicates = new Int32Array(last + 1);
+  const byId = new Array<Condition | undefined>(last + 1).fill(undefined);
+  for (let i = 0; i < length; i++) {
+    const asked = conditions[i]!;
+    for (let j = 0; j < asked.length; j++) byId[asked[j]!.id] = asked[j]!;
+  }
+  const fields: { field: Field; conditions: Condition[]; ofDecision: Int32Array }[] = [];
+  const numbers = new Map<Field, number>();
+  const fieldOf = new Uint8Array(last + 1);
+  const predicateOf = new Int32Array(last + 1);
   for (let id = 1; id <= last; id++) {
     const condition = byId[id];
     if (condition === undefined) continue;
-    predicates[id] = fields.get(condition.field)!.conditions.push(condition);
+    let number = numbers.get(condition.field);
+    if (number === undefined) {
+      number = fields.length;
+      numbers.set(condition.field, number);
+      fields.push({ field: condition.field, conditions: [], ofDecision: new Int32Array(length) });
+    }
+    fieldOf[id] = number;
+    predicateOf[id] = fields[number]!.conditions.push(condition);
   }
   for (let i = 0; i < length; i++) {
-    for (const { id, field } of conditions[i]!) fields.get(field)!.ofDecision[i] = predicates[id]!;
+    const asked = conditions[i]!;
+    for (let j = 0; j < asked.length; j++) {
+      const { id } = asked[j]!;
+      fields[fieldOf[id]!]!.ofDecision[i] = predicateOf[id]!;
+    }
   }
-  return [...fields].map(([field, { conditions: asked, ofDecision }]) => ({ field, conditions: asked, ofDecision }));
+  return fields.sort((a, b) => (a.field < b.field ? -1 : 1));
 }

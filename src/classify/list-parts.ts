@@ -4,10 +4,9 @@
 // share services far more than anything else.
 
 import type { Field } from '../base/predicate.ts';
-import type { Budget } from './budget.ts';
 import { fieldClasses } from './classes.ts';
 import { combine, pairsOf } from './combine.ts';
-import { isOverflow, type Overflow } from './finishes/finish.ts';
+import { isOverflow, type Making, type Overflow } from './finishes/finish.ts';
 import { listFields } from './list-fields.ts';
 import { type Part, withClasses } from './parts.ts';
 import { makePruner, pruneClasses } from './prune.ts';
@@ -29,22 +28,26 @@ export interface DenseParts {
 
 export class ListParts {
   readonly reach: Reach;
-  private readonly budget: Budget;
+  private readonly making: Making;
   /** Of how many parts each decision asks something, all fields counted at first. */
   private readonly asked: Uint8Array;
   private fields: Part[] = [];
 
-  private constructor(reach: Reach, budget: Budget) {
+  private constructor(reach: Reach, making: Making) {
     this.reach = reach;
-    this.budget = budget;
+    this.making = making;
     this.asked = Uint8Array.from(reach.list.conditions, (conditions) => conditions.length);
   }
 
   /** The classes of all fields. */
-  static of(reach: Reach, budget: Budget): ListParts | Overflow {
-    const made = new ListParts(reach, budget);
+  static of(reach: Reach, making: Making): ListParts | Overflow {
+    const made = new ListParts(reach, making);
+    const { budget, cache } = making;
     for (const { field, conditions, ofDecision } of listFields(reach.list)) {
-      const classes = fieldClasses(field, conditions, budget);
+      const ids = Int32Array.from(conditions, ({ id }) => id);
+      const classes = cache.remember(`classes ${field}`, [budget], [ids], () =>
+        fieldClasses(field, conditions, budget),
+      );
       if (isOverflow(classes)) return classes;
       made.fields.push(made.pruned({ name: field, sets: classes.sets, ofDecision, source: classes.partition }));
     }
@@ -60,10 +63,9 @@ export class ListParts {
    * looked up late.
    */
   forDense(): DenseParts | Overflow {
-    const { late, others } = this.divided();
-    const addresses = others.filter(({ name }) => isOneOf(name, ADDRESSES));
+    const { late, addresses, services: small } = this.divided();
     const asked = this.asked.slice();
-    const services = this.combineAll(bySize(others), addresses.length === 0 ? 2 : 1, asked);
+    const services = this.combineAll(small, addresses.length === 0 ? 2 : 1, asked);
     if (isOverflow(services)) return services;
     const both = this.combineAll(addresses, 2, asked);
     if (isOverflow(both)) return both;
@@ -77,7 +79,7 @@ export class ListParts {
       [dst, service, src],
       [src, service, dst],
     ] as const) {
-      const most = Math.floor(this.budget.denseCells / other.sets.classCount);
+      const most = Math.floor(this.making.budget.denseCells / other.sets.classCount);
       const combined = this.combine(rows, columns, asked.slice(), most);
       if (!isOverflow(combined)) return { parts: [combined, other], late };
       overflow ??= combined;
@@ -90,16 +92,21 @@ export class ListParts {
    * be looked up late.
    */
   forTuples(): { readonly parts: readonly Part[]; readonly late: Part | undefined } {
-    const { late, others } = this.divided();
+    const { late, addresses, services } = this.divided();
     const asked = this.asked.slice();
-    const addresses = others.filter(({ name }) => isOneOf(name, ADDRESSES));
-    return { parts: [...this.combineSome(addresses, asked), ...this.combineSome(bySize(others), asked)], late };
+    return { parts: [...this.combineSome(addresses, asked), ...this.combineSome(services, asked)], late };
   }
 
-  /** The field that is looked up late, unless there is no other, and the others. */
-  private divided(): { readonly late: Part | undefined; readonly others: readonly Part[] } {
+  /** The field that is looked up late, unless there is no other; addresses; and the others, in the order to combine. */
+  private divided(): {
+    readonly late: Part | undefined;
+    readonly addresses: readonly Part[];
+    readonly services: readonly Part[];
+  } {
     const late = this.fields.length > 1 ? this.fields.find(({ name }) => isOneOf(name, LATE)) : undefined;
-    return { late, others: this.fields.filter((part) => part !== late) };
+    const addresses = ADDRESSES.flatMap((name) => this.fields.filter((part) => part.name === name));
+    const others = this.fields.filter((part) => part !== late && !addresses.includes(part));
+    return { late, addresses, services: bySize(others) };
   }
 
   /** Combines the first two until no more than `most` are left. */
@@ -107,7 +114,7 @@ export class ListParts {
     const left = [...parts];
     while (left.length > most) {
       const [rows, columns] = left.splice(0, 2) as [Part, Part];
-      const combined = this.combine(rows, columns, asked, this.budget.crossCells);
+      const combined = this.combine(rows, columns, asked, this.making.budget.crossCells);
       if (isOverflow(combined)) return combined;
       left.unshift(combined);
     }
@@ -135,7 +142,14 @@ export class ListParts {
     const both = asked.slice();
     for (let i = 0; i < both.length; i++) if (rows.ofDecision[i] !== 0 && columns.ofDecision[i] !== 0) both[i]!--;
     const pruner = makePruner(pairs.ofDecision, pairs.count, both, this.reach.definite);
-    const combined = combine(name, rows.sets, columns.sets, pairs, pruner, this.budget, most);
+    const { budget, cache } = this.making;
+    const madeOf = pruner === undefined ? [] : [pruner.first, pruner.last];
+    const combined = cache.remember(
+      `cross ${most}`,
+      [rows.sets, columns.sets, budget],
+      [pairs.rows, pairs.columns, ...madeOf],
+      () => combine(name, rows.sets, columns.sets, pairs, pruner, budget, most),
+    );
     if (isOverflow(combined)) return combined;
     asked.set(both);
     const { sets, cells } = combined;
@@ -146,16 +160,20 @@ export class ListParts {
     const { sets, ofDecision, source } = part;
     if (source.kind === 'cross') return part;
     const pruner = makePruner(ofDecision, sets.predicateCount, this.asked, this.reach.definite);
-    const left = pruner === undefined ? undefined : pruneClasses(sets, pruner);
-    if (left === undefined) return part;
-    return { ...part, sets: left.sets, source: withClasses(source, left.becomes, left.sets.classCount) };
+    if (pruner === undefined) return part;
+    const left = this.making.cache.remember(`prune ${part.name}`, [sets, source], [pruner.first, pruner.last], () => {
+      const pruned = pruneClasses(sets, pruner);
+      if (pruned === undefined) return { sets, source };
+      return { sets: pruned.sets, source: withClasses(source, pruned.becomes, pruned.sets.classCount) };
+    });
+    return { ...part, ...left };
   }
 }
 
-/** All but addresses, the fewest classes first; ports last. */
+/** The fewest classes first; ports last. */
 function bySize(parts: readonly Part[]): Part[] {
   const size = ({ name, sets }: Part): number => sets.classCount + (isOneOf(name, PORTS) ? 1 << 20 : 0);
-  return parts.filter(({ name }) => !isOneOf(name, ADDRESSES)).sort((a, b) => size(a) - size(b));
+  return [...parts].sort((a, b) => size(a) - size(b));
 }
 
 function isOneOf(name: string, fields: readonly Field[]): boolean {

@@ -1,14 +1,13 @@
 // Tries finishes for one list.
 
-import type { Budget } from './budget.ts';
 import type { Lookup, TableSegment } from './classification.ts';
 import { buildDense } from './finishes/dense.ts';
-import { isOverflow, type Outcomes, type Overflow } from './finishes/finish.ts';
+import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
+import { buildMasks, fieldsByClass } from './finishes/masks.ts';
 import { buildTuples } from './finishes/tuples.ts';
 import { ListParts } from './list-parts.ts';
 import { componentsOf, fieldOf, makeIndex, makeLookups } from './parts.ts';
 import type { Reach } from './reach.ts';
-import type { TablePool } from './tables.ts';
 
 export type FinishName = 'linear' | 'dense' | 'tuples' | 'masks';
 
@@ -21,14 +20,12 @@ export interface MadeFinish {
 /** One finish for one list; `outcomes` is new for each attempt. */
 export class FinishMaker {
   readonly reach: Reach;
-  private readonly budget: Budget;
-  private readonly pool: TablePool;
+  private readonly making: Making;
   private parts: ListParts | Overflow | undefined;
 
-  constructor(reach: Reach, budget: Budget, pool: TablePool) {
+  constructor(reach: Reach, making: Making) {
     this.reach = reach;
-    this.budget = budget;
-    this.pool = pool;
+    this.making = making;
   }
 
   make(finish: Exclude<FinishName, 'linear'>, outcomes: Outcomes): MadeFinish | Overflow {
@@ -38,22 +35,23 @@ export class FinishMaker {
       case 'tuples':
         return this.tuples(outcomes);
       case 'masks':
-        return { overflow: 'not yet' };
+        return this.masks(outcomes);
     }
   }
 
   private dense(outcomes: Outcomes): MadeFinish | Overflow {
-    const { reach, budget, pool } = this;
+    const { reach, making } = this;
     const parts = this.listParts();
     if (isOverflow(parts)) return parts;
     const chosen = parts.forDense();
     if (isOverflow(chosen)) return chosen;
-    const made = buildDense({ reach, ...chosen, outcomes, budget, pool });
+    const made = buildDense({ reach, ...chosen, outcomes, making });
     return isOverflow(made) ? made : { finish: 'dense', ...made };
   }
 
   private tuples(outcomes: Outcomes): MadeFinish | Overflow {
-    const { reach, budget, pool } = this;
+    const { reach, making } = this;
+    const { budget, pool } = making;
     const fields = this.listParts();
     if (isOverflow(fields)) return fields;
     const { parts, late } = fields.forTuples();
@@ -63,14 +61,27 @@ export class FinishMaker {
     const made = buildTuples(
       late === undefined
         ? input
-        : { ...input, late: { component: parts.length, index: makeIndex(fieldOf(late), budget, pool) } },
+        : { ...input, late: { component: parts.length, index: makeIndex(fieldOf(late), making) } },
     );
     if (isOverflow(made)) return made;
-    return { finish: 'tuples', lookups: makeLookups(parts, budget, pool), result: made.result };
+    return { finish: 'tuples', lookups: makeLookups(parts, making), result: made.result };
+  }
+
+  private masks(outcomes: Outcomes): MadeFinish | Overflow {
+    const { reach, making } = this;
+    const { budget, pool } = making;
+    const { list } = reach;
+    const byClass: readonly string[] = fieldsByClass(list);
+    const fields = byClass.length === 0 ? undefined : this.listParts();
+    if (fields !== undefined && isOverflow(fields)) return fields;
+    const parts = fields?.fieldParts.filter(({ name }) => byClass.includes(name)) ?? [];
+    const made = buildMasks({ list, components: componentsOf(parts), outcomes, budget, pool });
+    if (isOverflow(made)) return made;
+    return { finish: 'masks', lookups: makeLookups(parts, making), result: made.result };
   }
 
   private listParts(): ListParts | Overflow {
-    this.parts ??= ListParts.of(this.reach, this.budget);
+    this.parts ??= ListParts.of(this.reach, this.making);
     return this.parts;
   }
 }

@@ -3,11 +3,21 @@
 import type { NumberLists } from './components.ts';
 
 export class NumberSets {
-  private items = new Int32Array(256);
-  private offsets = new Int32Array(64);
+  private items: Int32Array<ArrayBuffer>;
+  private offsets: Int32Array<ArrayBuffer>;
+  private hashes: Int32Array<ArrayBuffer>;
   /** Number + 1 by hash, 0 where free; at most half full. */
-  private slots = new Int32Array(128);
+  private slots: Int32Array<ArrayBuffer>;
   private used = 0;
+
+  /** For about so many sets; more have room too. */
+  constructor(expected = 60) {
+    const room = 2 ** Math.ceil(Math.log2(expected + 2));
+    this.items = new Int32Array(4 * room);
+    this.offsets = new Int32Array(room);
+    this.hashes = new Int32Array(room);
+    this.slots = new Int32Array(2 * room);
+  }
 
   get count(): number {
     return this.used;
@@ -21,9 +31,10 @@ export class NumberSets {
   /** The number of the set of the first `length` elements, which ascend. */
   number(elements: Int32Array, length: number): number {
     const mask = this.slots.length - 1;
-    let place = hashOf(elements, 0, length) & mask;
+    const hash = hashOf(elements, length);
+    let place = hash & mask;
     for (let found = this.slots[place]!; found !== 0; found = this.slots[place]!) {
-      if (this.equals(found - 1, elements, length)) return found - 1;
+      if (this.hashes[found - 1] === hash && this.equals(found - 1, elements, length)) return found - 1;
       place = (place + 1) & mask;
     }
     if (this.used + 2 > this.offsets.length) {
@@ -33,6 +44,7 @@ export class NumberSets {
     const start = this.offsets[this.used]!;
     if (start + length > this.items.length) this.items = extended(this.items, Math.max(start + length, start * 2));
     for (let i = 0; i < length; i++) this.items[start + i] = elements[i]!;
+    this.hashes[this.used] = hash;
     this.slots[place] = ++this.used;
     this.offsets[this.used] = start + length;
     return this.used - 1;
@@ -52,10 +64,11 @@ export class NumberSets {
 
   private grow(): void {
     this.offsets = extended(this.offsets, this.offsets.length * 2);
+    this.hashes = extended(this.hashes, this.hashes.length * 2);
     this.slots = new Int32Array(this.slots.length * 2);
     const mask = this.slots.length - 1;
     for (let i = 0; i < this.used; i++) {
-      let place = hashOf(this.items, this.offsets[i]!, this.offsets[i + 1]!) & mask;
+      let place = this.hashes[i]! & mask;
       while (this.slots[place] !== 0) place = (place + 1) & mask;
       this.slots[place] = i + 1;
     }
@@ -68,8 +81,8 @@ function extended(array: Int32Array, length: number): Int32Array<ArrayBuffer> {
   return longer;
 }
 
-function hashOf(elements: Int32Array, from: number, to: number): number {
-  let hash = to - from;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ elements[i]!, 0x9e3779b1) ^ (hash >>> 13);
+function hashOf(elements: Int32Array, length: number): number {
+  let hash = length;
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ elements[i]!, 0x9e3779b1) ^ (hash >>> 13);
   return hash ^ (hash >>> 16);
 }

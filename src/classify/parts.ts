@@ -1,14 +1,15 @@
 // Components under construction: fields, and combinations of them, before it is certain that tables will be made.
 
-import type { Budget } from './budget.ts';
+import type { DeviceField } from '../base/predicate.ts';
 import type { ClassSets, FieldPartition } from './classes.ts';
 import type { Lookup } from './classification.ts';
 import type { Component, Partition, Variable, WidePartition } from './components.ts';
+import type { Making } from './finishes/finish.ts';
 import { buildIndex } from './indexes/build-index.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import { buildNames } from './indexes/names.ts';
 import { buildWide } from './indexes/wide.ts';
-import type { TablePool } from './tables.ts';
+import { TablePool } from './tables.ts';
 
 export interface Part {
   /** `src`, or `src dst`. */
@@ -54,12 +55,21 @@ export function componentsOf(parts: readonly Part[]): Component[] {
 }
 
 /** Makes the tables that find the classes of the parts, with the variables of `componentsOf`. */
-export function makeLookups(parts: readonly Part[], budget: Budget, pool: TablePool): Lookup[] {
+export function makeLookups(parts: readonly Part[], making: Making): Lookup[] {
   const order = lookupOrder(parts);
   return order.map(({ name, sets, source }, into): Lookup => {
-    if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, budget, pool), into };
+    if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, making), into };
     const { rows, columns, cells } = source;
-    return crossLookup(name, order.indexOf(rows), order.indexOf(columns), columns, cells, sets.classCount, into, pool);
+    return crossLookup(
+      name,
+      order.indexOf(rows),
+      order.indexOf(columns),
+      columns,
+      cells,
+      sets.classCount,
+      into,
+      making.pool,
+    );
   });
 }
 
@@ -85,15 +95,19 @@ export function fieldOf({ name, source }: Part): FieldPartition {
 }
 
 /** The index of a field, its tables put into the pool. */
-export function makeIndex(partition: FieldPartition, budget: Budget, pool: TablePool): FieldIndex {
-  switch (partition.kind) {
-    case 'numbers':
-      return buildIndex(partition.field, partition.runs, budget, pool);
-    case 'wide':
-      return buildWide(partition.field, partition.runs, pool);
-    case 'names':
-      return buildNames(partition.field, partition.names, pool);
-  }
+export function makeIndex(partition: FieldPartition, { budget, pool, cache }: Making): FieldIndex {
+  const { field } = partition;
+  if (partition.kind === 'names') return buildNames(field as DeviceField, partition.names, pool);
+  const { starts, classes } = partition.runs;
+  const made = cache.remember(`index ${field}`, [budget], [starts, classes], () => {
+    const own = new TablePool();
+    const index =
+      partition.kind === 'wide'
+        ? buildWide(partition.field, partition.runs, own)
+        : buildIndex(partition.field, partition.runs, budget, own);
+    return { index, pool: own };
+  });
+  return pool.adopt(made.index, made.pool);
 }
 
 /** The partition with other numbers in place of its classes; equal neighbours become one. */

@@ -5,9 +5,10 @@
 import type { ClassSets } from './classes.ts';
 import { NumberSets } from './number-sets.ts';
 
+/** Of each predicate the rank of its first decision, and the rank up to which decisions matter where it holds. */
 export interface Pruner {
-  /** Leaves out what cannot matter, of the first `length` predicates; how many are left. */
-  prune(predicates: Int32Array, length: number): number;
+  readonly first: Int32Array;
+  readonly last: Int32Array;
 }
 
 /**
@@ -20,28 +21,29 @@ export function makePruner(
   asked: Uint8Array,
   definite: Uint8Array,
 ): Pruner | undefined {
-  const never = ofDecision.length;
-  const first = new Int32Array(predicateCount + 1).fill(never);
-  const end = new Int32Array(predicateCount + 1).fill(never);
+  // Ranks in place of decisions: the same order is the same pruner, wherever other rules come and go.
+  const first = new Int32Array(predicateCount + 1);
+  const last = new Int32Array(predicateCount + 1).fill(predicateCount + 1);
   let ends = false;
-  for (let i = 0; i < never; i++) {
+  let rank = 0;
+  for (let i = 0; i < ofDecision.length; i++) {
     const predicate = ofDecision[i]!;
     if (predicate === 0) continue;
-    if (first[predicate] === never) first[predicate] = i;
-    if (definite[i] === 0 || asked[i] !== 1 || end[predicate] !== never) continue;
-    end[predicate] = i;
+    if (first[predicate] === 0) first[predicate] = ++rank;
+    if (definite[i] === 0 || asked[i] !== 1 || last[predicate]! <= predicateCount) continue;
+    last[predicate] = rank;
     ends = true;
   }
-  if (!ends) return undefined;
-  return {
-    prune(predicates, length) {
-      let last = never;
-      for (let i = 0; i < length; i++) last = Math.min(last, end[predicates[i]!]!);
-      let left = 0;
-      for (let i = 0; i < length; i++) if (first[predicates[i]!]! <= last) predicates[left++] = predicates[i]!;
-      return left;
-    },
-  };
+  return ends ? { first, last } : undefined;
+}
+
+/** Leaves out what cannot matter, of the first `length` predicates; how many are left. */
+export function prune({ first, last }: Pruner, predicates: Int32Array, length: number): number {
+  let least = first.length;
+  for (let i = 0; i < length; i++) least = Math.min(least, last[predicates[i]!]!);
+  let left = 0;
+  for (let i = 0; i < length; i++) if (first[predicates[i]!]! <= least) predicates[left++] = predicates[i]!;
+  return left;
 }
 
 /** Prunes all classes: what is left, and which class each becomes. Absent where nothing changes. */
@@ -57,7 +59,7 @@ export function pruneClasses(
     const start = offsets[i]!;
     const length = offsets[i + 1]! - start;
     for (let j = 0; j < length; j++) buffer[j] = items[start + j]!;
-    becomes[i] = sets.number(buffer, pruner.prune(buffer, length));
+    becomes[i] = sets.number(buffer, prune(pruner, buffer, length));
   }
   if (sets.total === items.length) return undefined;
   return { sets: { classCount: sets.count, classes: sets.finish(), predicateCount }, becomes };

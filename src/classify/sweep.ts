@@ -28,7 +28,7 @@ export function sweep(intervals: Intervals, maximum: number, limit: number): Run
   const byHigh = sortedOrder([highs], count);
   const starts = new Uint32Array(2 * count + 1);
   const classes = new Uint32Array(2 * count + 1);
-  const sets = new NumberSets();
+  const sets = new NumberSets(Math.min(2 * count, limit));
   const walkLimit = limit + 2 * count;
   let active = new Int32Array(64);
   let size = 0;

@@ -20,8 +20,8 @@ const LINE = 64;
 export class TablePool {
   /** Every table that was put, equal ones once. */
   readonly tables: TableRef[] = [];
-  private readonly parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
-  private readonly known = new Map<number, { ref: TableRef; bytes: Uint8Array }[]>();
+  private readonly contents: Content[] = [];
+  private readonly known = new Map<number, Content[]>();
   private size = 0;
 
   /** Bytes so far. */
@@ -32,31 +32,61 @@ export class TablePool {
   /** Puts a table of 8-, 16- or 32-bit elements (or of 64-bit ones); the array must not change any more. */
   put(name: string, content: Uint8Array | Uint16Array | Uint32Array | BigUint64Array): TableRef {
     const bytes = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
-    const width = content.BYTES_PER_ELEMENT as 1 | 2 | 4 | 8;
-    const hash = hashOf(bytes) * 16 + width;
-    const same = this.known.get(hash)?.find((each) => Buffer.compare(each.bytes, bytes) === 0);
+    const width = content.BYTES_PER_ELEMENT as TableRef['width'];
+    return this.putBytes(name, bytes, width, hashOf(bytes) * 16 + width);
+  }
+
+  private putBytes(name: string, bytes: Uint8Array, width: TableRef['width'], hash: number): TableRef {
+    const alike = this.known.get(hash) ?? [];
+    const same = alike.find((each) => Buffer.compare(each.bytes, bytes) === 0);
     if (same !== undefined) return { ...same.ref, name };
-    const ref: TableRef = { name, offset: this.size, width, length: content.length };
+    const ref: TableRef = { name, offset: this.size, width, length: bytes.length / width };
+    const content = { ref, bytes, hash };
     this.size = Math.ceil((this.size + bytes.length) / LINE) * LINE;
     this.tables.push(ref);
-    this.parts.push({ offset: ref.offset, bytes });
-    this.known.set(hash, [...(this.known.get(hash) ?? []), { ref, bytes }]);
+    this.contents.push(content);
+    this.known.set(hash, [...alike, content]);
     return ref;
+  }
+
+  /** Puts all tables of another pool, and returns `made`, plain data, with references to them in place of the other's. */
+  adopt<T>(made: T, from: TablePool): T {
+    const moved = new Map<number, TableRef>();
+    for (const { ref, bytes, hash } of from.contents) {
+      moved.set(ref.offset, this.putBytes(ref.name, bytes, ref.width, hash));
+    }
+    return moved.size === 0 ? made : (withRefs(made, moved) as T);
   }
 
   /** Puts class or list numbers in as few bytes as they fit in. */
   putNumbers(name: string, numbers: Uint32Array | Int32Array, maximum: number): TableRef {
-    if (maximum <= 0xff) return this.put(name, Uint8Array.from(numbers));
-    if (maximum <= 0xffff) return this.put(name, Uint16Array.from(numbers));
-    return this.put(name, Uint32Array.from(numbers));
+    if (maximum <= 0xff) return this.put(name, new Uint8Array(numbers));
+    if (maximum <= 0xffff) return this.put(name, new Uint16Array(numbers));
+    return this.put(name, new Uint32Array(numbers));
   }
 
   /** All tables, each at its place. */
   finish(): Uint8Array {
     const all = new Uint8Array(this.size);
-    for (const { offset, bytes } of this.parts) all.set(bytes, offset);
+    for (const { ref, bytes } of this.contents) all.set(bytes, ref.offset);
     return all;
   }
+}
+
+interface Content {
+  readonly ref: TableRef;
+  readonly bytes: Uint8Array;
+  readonly hash: number;
+}
+
+function withRefs(value: unknown, moved: ReadonlyMap<number, TableRef>): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((each) => withRefs(each, moved));
+  if ('offset' in value && 'width' in value && 'length' in value) {
+    const { name, offset } = value as TableRef;
+    return { ...moved.get(offset), name };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withRefs(each, moved)]));
 }
 
 /** Reads element `index` of a table, as generated code does; throws where it is out of bounds. */

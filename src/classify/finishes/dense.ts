@@ -11,9 +11,8 @@ import { type CellMaker, type CellParts, cellsOverflow, crossCells, pairsOf } fr
 import type { NumberLists } from '../components.ts';
 import { componentsOf, crossLookup, fieldOf, makeIndex, makeLookups, type Part, withClasses } from '../parts.ts';
 import type { Reach } from '../reach.ts';
-import type { TablePool } from '../tables.ts';
 import { CellOutcomes, LATE } from './cell-outcomes.ts';
-import type { Outcomes, Overflow } from './finish.ts';
+import type { Making, Outcomes, Overflow } from './finish.ts';
 
 export interface Dense {
   readonly lookups: readonly Lookup[];
@@ -26,12 +25,12 @@ export interface DenseInput {
   readonly parts: readonly [Part] | readonly [rows: Part, columns: Part];
   readonly late: Part | undefined;
   readonly outcomes: Outcomes;
-  readonly budget: Budget;
-  readonly pool: TablePool;
+  readonly making: Making;
 }
 
 export function buildDense(input: DenseInput): Dense | Overflow {
-  const { reach, parts, late, outcomes, budget, pool } = input;
+  const { reach, parts, late, outcomes, making } = input;
+  const { budget, pool } = making;
   const [rows, columns] = parts;
   const lateField = late === undefined ? undefined : { ...late.sets, ofDecision: late.ofDecision };
   const cells = new CellOutcomes(reach, outcomes, lateField, budget.listCounters);
@@ -49,10 +48,10 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   const lateTable =
     late === undefined || cells.lateCells.length === 0 ? {} : { late: makeLate(late, cells, from, input) };
   if (columns === undefined) {
-    const index = makeIndex(withClasses(fieldOf(rows), numbers, count), budget, pool);
+    const index = makeIndex(withClasses(fieldOf(rows), numbers, count), making);
     return { lookups: [{ kind: 'index', index, into: 0 }], result: { kind: 'dense', cell: 0, ...lateTable } };
   }
-  const lookups = makeLookups(parts, budget, pool);
+  const lookups = makeLookups(parts, making);
   const [first, second] = componentsOf(parts);
   const cell = lookups.length;
   lookups.push(crossLookup(nameOf(parts), first!.variable, second!.variable, columns, numbers, count, cell, pool));
@@ -63,10 +62,10 @@ function makeLate(
   late: Part,
   { lateCells }: CellOutcomes,
   from: number,
-  { budget, pool }: DenseInput,
+  { making }: DenseInput,
 ): NonNullable<DenseFinish['late']> {
-  const table = pool.putNumbers(`late ${late.name}`, Uint32Array.from(lateCells), from - 1);
-  return { index: makeIndex(fieldOf(late), budget, pool), from, columnCount: late.sets.classCount, table };
+  const table = making.pool.putNumbers(`late ${late.name}`, Uint32Array.from(lateCells), from - 1);
+  return { index: makeIndex(fieldOf(late), making), from, columnCount: late.sets.classCount, table };
 }
 
 /** Rows of the late table are numbered behind the outcomes. */

@@ -6,6 +6,7 @@
 
 import type { ActionLists } from '../action-lists.ts';
 import type { Budget } from '../budget.ts';
+import type { ClassifyCache } from '../cache.ts';
 import type { TableSegment } from '../classification.ts';
 import type { Component } from '../components.ts';
 import type { DecisionList } from '../decision-list.ts';
@@ -19,6 +20,13 @@ export interface Overflow {
 
 export function isOverflow(result: object): result is Overflow {
   return 'overflow' in result;
+}
+
+/** What tables are made with. */
+export interface Making {
+  readonly budget: Budget;
+  readonly pool: TablePool;
+  readonly cache: ClassifyCache;
 }
 
 export interface FinishInput {

@@ -1,0 +1,74 @@
+// What was made of the same things before: classes of fields, combinations, indexes. A compiler that lives on keeps one
+// of these, so that a change of a ruleset redoes only what it touches.
+//
+// Things are known by what they are made of: objects that are the same object, and equal numbers. What neither this
+// classification nor the last one asked for is forgotten.
+
+interface Entry {
+  readonly kind: string;
+  readonly objects: readonly object[];
+  readonly numbers: readonly (Int32Array | Uint32Array)[];
+  readonly value: unknown;
+  lastUsed: number;
+}
+
+export class ClassifyCache {
+  private readonly entries = new Map<number, Entry[]>();
+  private generation = 0;
+
+  /** Begins a classification. */
+  begin(): void {
+    for (const [hash, entries] of this.entries) {
+      const kept = entries.filter(({ lastUsed }) => lastUsed === this.generation);
+      if (kept.length === 0) this.entries.delete(hash);
+      else if (kept.length < entries.length) this.entries.set(hash, kept);
+    }
+    this.generation++;
+  }
+
+  /** What `make` gives, or gave for the same. Neither the numbers nor the result may change any more. */
+  remember<T>(
+    kind: string,
+    objects: readonly object[],
+    numbers: readonly (Int32Array | Uint32Array)[],
+    make: () => T,
+  ): T {
+    const hash = hashOf(kind, numbers);
+    const entries = this.entries.get(hash) ?? [];
+    const known = entries.find((entry) => isFor(entry, kind, objects, numbers));
+    if (known !== undefined) {
+      known.lastUsed = this.generation;
+      return known.value as T;
+    }
+    const value = make();
+    this.entries.set(hash, [...entries, { kind, objects, numbers, value, lastUsed: this.generation }]);
+    return value;
+  }
+}
+
+function isFor(entry: Entry, kind: string, objects: readonly object[], numbers: Entry['numbers']): boolean {
+  return (
+    entry.kind === kind &&
+    entry.objects.length === objects.length &&
+    entry.objects.every((object, i) => object === objects[i]) &&
+    entry.numbers.length === numbers.length &&
+    entry.numbers.every((array, i) => areEqual(array, numbers[i]!))
+  );
+}
+
+function areEqual(a: Int32Array | Uint32Array, b: Int32Array | Uint32Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function hashOf(kind: string, numbers: Entry['numbers']): number {
+  let hash = kind.length;
+  for (let i = 0; i < kind.length; i++) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x9e3779b1);
+  for (const array of numbers) {
+    hash ^= array.length;
+    for (let i = 0; i < array.length; i++) hash = Math.imul(hash ^ array[i]!, 0x9e3779b1) ^ (hash >>> 15);
+  }
+  return hash;
+}
