@@ -36,8 +36,18 @@ const FUNCTIONS: readonly KernelFunction[] = [
   'bpf_rdonly_cast',
 ];
 
-/** Reads the facts of this kernel. Throws `UnsupportedError` where it has no BTF, or lacks netfilter programs. */
+let known: Features | undefined;
+
+/**
+ * The facts of this kernel, read once in a process. Throws `UnsupportedError` where it has no BTF, or lacks netfilter
+ * programs.
+ */
 export function probeFeatures(): Features {
+  known ??= readFeatures();
+  return known;
+}
+
+function readFeatures(): Features {
   const btf = readVmlinux();
   const layout = Object.fromEntries(
     Object.entries(MEMBERS).map(([key, path]) => [
