@@ -25,18 +25,19 @@ export function pagesShape({ starts, classes, classCount }: Partition, bytes: nu
   const high = new Uint32Array(BLOCKS);
   const middle = new Pages();
   const low = new Pages();
-  const plain = new Map<number, number>();
   const lowWidth = widthOf(classCount);
-  const left = bytes - BLOCKS;
   const page = new Uint32Array(PAGE);
   const classPage = new Uint32Array(PAGE);
-  /** The page of a block that is all of one class. */
-  const plainPage = (klass: number): number => {
-    const known = plain.get(klass);
-    if (known !== undefined) return known;
-    const made = middle.put(new Uint32Array(PAGE).fill(low.put(new Uint32Array(PAGE).fill(klass))));
-    plain.set(klass, made);
-    return made;
+  /** Per class the page of a part, and that of a block, that is all of it, plus one. */
+  const plainParts = new Uint32Array(classCount);
+  const plainBlocks = new Uint32Array(classCount);
+  const plainPart = (klass: number): number => {
+    if (plainParts[klass] === 0) plainParts[klass] = low.put(classPage.fill(klass)) + 1;
+    return plainParts[klass]! - 1;
+  };
+  const plainBlock = (klass: number): number => {
+    if (plainBlocks[klass] === 0) plainBlocks[klass] = middle.put(page.fill(plainPart(klass))) + 1;
+    return plainBlocks[klass]! - 1;
   };
   let run = 0;
   let block = 0;
@@ -44,22 +45,30 @@ export function pagesShape({ starts, classes, classCount }: Partition, bytes: nu
     while (run + 1 < starts.length && starts[run + 1]! <= block * BLOCKS) run++;
     const next = run + 1 < starts.length ? starts[run + 1]! >>> 16 : BLOCKS;
     if (next > block) {
-      high.fill(plainPage(classes[run]!), block, next);
+      high.fill(plainBlock(classes[run]!), block, next);
       block = next;
       continue;
     }
-    for (let part = 0; part < PAGE; part++) {
+    let part = 0;
+    while (part < PAGE) {
       const from = block * BLOCKS + part * PAGE;
       while (run + 1 < starts.length && starts[run + 1]! <= from) run++;
+      const end =
+        run + 1 < starts.length ? Math.min(PAGE, Math.floor((starts[run + 1]! - block * BLOCKS) / PAGE)) : PAGE;
+      if (end > part) {
+        page.fill(plainPart(classes[run]!), part, end);
+        part = end;
+        continue;
+      }
       classPage.fill(classes[run]!);
       for (let i = run + 1; i < starts.length && starts[i]! < from + PAGE; i++) {
         classPage.fill(classes[i]!, starts[i]! - from);
         run = i;
       }
-      page[part] = low.put(classPage);
+      page[part++] = low.put(classPage);
     }
     high[block++] = middle.put(page);
-    if (PAGE * (2 * middle.count + lowWidth * low.count) > left) return undefined;
+    if (PAGE * (middle.count + lowWidth * low.count) > bytes - BLOCKS) return undefined;
   }
   return { high, middle: middle.finish(), low: low.finish() };
 }
@@ -110,23 +119,50 @@ export function lookUpPages({ high, middle, low }: PagesIndex, value: number, ta
 class Pages {
   count = 0;
   private values = new Uint32Array(16 * PAGE);
-  private readonly known = new Map<string, number>();
+  /** Number of a page plus one by its hash, 0 where free; at most half full. */
+  private places = new Uint32Array(64);
 
   put(page: Uint32Array): number {
-    const key = Buffer.from(page.buffer, page.byteOffset, page.byteLength).toString('latin1');
-    const same = this.known.get(key);
-    if (same !== undefined) return same;
-    this.known.set(key, this.count);
+    if (2 * (this.count + 1) > this.places.length) this.grow();
+    const mask = this.places.length - 1;
+    let place = hashOf(page) & mask;
+    for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
+      if (this.holds(number - 1, page)) return number - 1;
+      place = (place + 1) & mask;
+    }
     if ((this.count + 1) * PAGE > this.values.length) {
       const grown = new Uint32Array(2 * this.values.length);
       grown.set(this.values);
       this.values = grown;
     }
     this.values.set(page, this.count * PAGE);
+    this.places[place] = this.count + 1;
     return this.count++;
   }
 
   finish(): Uint32Array {
     return this.values.subarray(0, this.count * PAGE);
   }
+
+  private holds(number: number, page: Uint32Array): boolean {
+    const at = number * PAGE;
+    for (let i = 0; i < PAGE; i++) if (this.values[at + i] !== page[i]) return false;
+    return true;
+  }
+
+  private grow(): void {
+    this.places = new Uint32Array(2 * this.places.length);
+    const mask = this.places.length - 1;
+    for (let number = 0; number < this.count; number++) {
+      let place = hashOf(this.values.subarray(number * PAGE, (number + 1) * PAGE)) & mask;
+      while (this.places[place] !== 0) place = (place + 1) & mask;
+      this.places[place] = number + 1;
+    }
+  }
+}
+
+function hashOf(page: Uint32Array): number {
+  let hash = 0;
+  for (let i = 0; i < PAGE; i++) hash = Math.imul(hash ^ page[i]!, 0x9e3779b1) ^ (hash >>> 15);
+  return hash ^ (hash >>> 16);
 }

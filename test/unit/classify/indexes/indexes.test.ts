@@ -178,7 +178,7 @@ describe('buildIndex', () => {
 
   it('takes what is small for addresses', () => {
     expect(kindOf('src', blocks(200, 0x10000))).toBe('pages');
-    expect(kindOf('src', randomPrefixes(100))).toBe('cross16');
+    expect(kindOf('src', randomPrefixes(130))).toBe('cross16');
     expect(kindOf('src', randomPrefixes(5_000))).toBe('nodes');
     expect(kindOf('src', blocks(20_000, 2))).toBe('pages');
   });
