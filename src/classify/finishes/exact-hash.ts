@@ -26,6 +26,7 @@ export interface ExactHash {
 const MOST_LOADED = 0.43;
 const MOST_MOVES = 500;
 const ATTEMPTS = 8;
+const MOST_BITS = 26;
 
 /** 64-bit words as pairs of 32-bit halves, lower half first. */
 type Halves = Uint32Array;
@@ -55,12 +56,12 @@ export class HashEntries {
     return this.length++ * this.size;
   }
 
-  /** The table's content, and what code needs to look into it. `undefined` where no table of a sensible size holds the keys. */
-  place(): PlacedEntries | undefined {
+  /** The table's content, and what code needs to look into it. */
+  place(): PlacedEntries {
     let bits = 1;
     while (this.length > MOST_LOADED * 2 ** bits) bits++;
-    const most = bits + 2;
-    for (; bits <= most; bits++) {
+    // One attempt nearly always suffices, and two of a size always have; a larger table is the way out.
+    for (; bits <= MOST_BITS; bits++) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const multipliers = multipliersOf(attempt, this.keyWords);
         const content = this.fill(bits, multipliers);
@@ -72,7 +73,7 @@ export class HashEntries {
         }
       }
     }
-    return undefined;
+    throw new Error(`exact hash: ${this.length} keys find no places`);
   }
 
   private fill(bits: number, multipliers: readonly Multiplier[][]): Uint32Array | undefined {

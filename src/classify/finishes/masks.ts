@@ -91,10 +91,8 @@ export function buildMasks(input: FinishInput): { readonly result: MasksFinish }
   if (decision < list.length && (goesOn(list, decision) || skips(list, decision))) {
     return { overflow: `masks: decision ${decision} does not end` };
   }
-  const placed = entries.hash.place();
-  if (placed === undefined) return { overflow: 'masks: keys that do not find their places' };
   for (let each = 0; each < decision; each++) addOutcome(list, each, outcomes);
-  const { content, ...hash } = placed;
+  const { content, ...hash } = entries.hash.place();
   return {
     result: {
       kind: 'masks',

@@ -62,7 +62,7 @@ function plainEntries(
   input: HashInput,
   decisions: Int32Array,
   low: (list: DecisionList, decision: number) => number,
-): MadeHash | Overflow {
+): MadeHash {
   const { list, components, shifts, plan } = input;
   const entries = new HashEntries(1, 16, decisions.length);
   const { words } = entries;
@@ -73,7 +73,7 @@ function plainEntries(
     words[at + 2] = low(list, decision);
     words[at + 3] = decision;
   }
-  return placed(entries);
+  return { hash: entries.place() };
 }
 
 /** Entries that may have others of their key behind them: the earliest decision's is in the hash, the others in a chain. */
@@ -118,14 +118,7 @@ function chainedEntries(
     to[at + 4] = predicate;
     to[at + 6] = records[checked]!.idOffset[layers[checked]!.of[predicate]!]!;
   }
-  const hash = placed(entries);
-  if ('overflow' in hash) return hash;
-  return { ...hash, chains: { content: chains.slice(0, 8 * (chained + 1)), longest } };
-}
-
-function placed(entries: HashEntries): { readonly hash: PlacedEntries } | Overflow {
-  const hash = entries.place();
-  return hash === undefined ? { overflow: 'tuples: keys that do not find their places' } : { hash };
+  return { hash: entries.place(), chains: { content: chains.slice(0, 8 * (chained + 1)), longest } };
 }
 
 /** Puts a predicate into the key at `at`, `shift` bits from its lowest. */

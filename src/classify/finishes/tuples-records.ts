@@ -14,28 +14,27 @@ export interface Records {
   /** Bytes of a record. */
   readonly stride: number;
   readonly idSize: 2 | 4;
-  /** Where a layer's id is: bytes from the first id. */
+  /** Where a layer's id is: bytes from the first id. Those of the most layers fit into 8 bits. */
   readonly idOffset: Uint8Array;
 }
 
 /** Bytes behind the last record that code may read, as far as the verifier can tell: an id's offset is one byte. */
 const SLACK = 256;
 
-/** The records of component `c`. `undefined` where ids do not fit behind each other. */
+/** The records of component `c`. */
 export function makeRecords(
   { classes, classCount, predicateCount, ofDecision }: Component,
   { of, count }: Layers,
   c: number,
   plan: TuplePlan,
   words: number,
-): Records | undefined {
+): Records {
   const idSize = predicateCount <= 0xffff ? 2 : 4;
   const needed = neededLayers(ofDecision, of, count, c, plan);
   const idOffset = new Uint8Array(count + 1);
   let ids = needed.includes(1) ? 1 : 0;
   for (let layer = 1; layer <= count; layer++) {
     if (needed[layer] === 0) continue;
-    if (ids * idSize > 255) return undefined;
     idOffset[layer] = ids++ * idSize;
   }
   const halves = 2 * words;

@@ -28,7 +28,7 @@ import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { type HashInput, makeHash, TAG_BITS, tagOf } from './tuples-hash.ts';
 import { type Layers, layersOf } from './tuples-layers.ts';
 import { type PlannedPart, planTuples, type TuplePlan } from './tuples-plan.ts';
-import { makeRecords, mostBits, type Records, rangeMask } from './tuples-records.ts';
+import { makeRecords, mostBits, rangeMask } from './tuples-records.ts';
 
 export interface TupleComponent {
   readonly name: string;
@@ -119,14 +119,9 @@ function assemble(
 ): { readonly result: TuplesFinish } | Overflow {
   const { list, components, pool, late } = input;
   const words = Math.max(1, Math.ceil(plan.first.length / 64));
-  const records: Records[] = [];
-  for (const [c, component] of components.entries()) {
-    const made = makeRecords(component, layers[c]!, c, plan, words);
-    if (made === undefined) return { overflow: `tuples: records of ${component.name} have too many layers` };
-    records.push(made);
-  }
   const shifts = shiftsOf(components, plan);
   if (isOverflow(shifts)) return shifts;
+  const records = components.map((component, c) => makeRecords(component, layers[c]!, c, plan, words));
   const hashInput: HashInput = { list, components, layers, plan, shifts, records };
   const ending = makeHash(hashInput, plan.ending.tuples, wordOf);
   if (isOverflow(ending)) return ending;

@@ -1,0 +1,67 @@
+// Finishes in the kernel: the verifier takes them, finds them no longer for long lists than for short ones, and packets
+// come to the outcomes and counters that walking the list says.
+
+import { describe, expect, it } from 'vitest';
+import { isOverflow, type Overflow } from '../../src/classify/finishes/finish.ts';
+import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
+import { processedInstructions } from '../bench/program-info.ts';
+import { endingOnly, type FinishCase, masksCase, tuplesCase, withoutSkips } from '../harness/finish-cases.ts';
+import { countsOf } from '../harness/finish-program.ts';
+import { fieldsFor, LARGE_KINDS, largeList } from '../harness/large-lists.ts';
+
+/** Runs a case in the kernel, and returns how many instructions the verifier went through. */
+function processed(made: FinishCase<unknown> | Overflow): number {
+  if (isOverflow(made)) throw new Error(made.overflow);
+  const maps = new Map(made.maps.map((definition) => [definition.name, createMap(definition)]));
+  const program = loadProgram(made.program, maps);
+  const counters = mapMemory(maps.get('counters')!, made.slots * 16);
+  try {
+    const wanted = new Map<number, number>();
+    for (const [n, packet] of made.packets.entries()) {
+      const { result } = testRun(program, packet.frame);
+      if (result !== packet.wanted.word) expect.fail(`packet ${n}: ${packet.wanted.word}, the kernel says ${result}`);
+      for (const slot of packet.wanted.counted) wanted.set(slot, (wanted.get(slot) ?? 0) + 1);
+    }
+    expect([...countsOf(counters)]).toEqual([...wanted].sort(([a], [b]) => a - b));
+    return processedInstructions(program);
+  } finally {
+    unmapMemory(counters);
+    for (const descriptor of [program, ...maps.values()]) closeDescriptor(descriptor);
+  }
+}
+
+const kindOf = (name: string) => LARGE_KINDS.find((kind) => kind.name === name)!;
+
+describe('tuples in the kernel', () => {
+  it.each(['tuples', 'acl', 'fw', 'ipc', 'server', 'wildcards', 'counting', 'skipping', 'devices'])('%s', (name) => {
+    for (const count of [40, name === 'wildcards' ? 800 : 2000]) {
+      const segment = largeList(kindOf(name), count);
+      const list = withoutSkips(segment.list);
+      expect(processed(tuplesCase(list, fieldsFor([segment], 1000)))).toBeLessThan(40_000);
+    }
+  });
+
+  it('with a component that is checked behind the probe', () => {
+    const segment = largeList(kindOf('acl'), 1000);
+    const made = tuplesCase(segment.list, fieldsFor([segment], 1000), { budget: { tuples: 16 } });
+    expect(made).toHaveProperty('result.checked');
+    expect(processed(made)).toBeLessThan(40_000);
+  });
+
+  it('with a field that is found late', () => {
+    const segment = largeList(kindOf('server'), 1000);
+    const groups = [['src', 'dst'], ['state'], ['protocol', 'dport', 'sport']] as const;
+    const made = tuplesCase(withoutSkips(segment.list), fieldsFor([segment], 1000), { groups, late: 1 });
+    expect(processed(made)).toBeLessThan(40_000);
+  });
+});
+
+describe('masks in the kernel', () => {
+  it.each(['tuples', 'devices', 'only src', 'only sport'])('%s', (name) => {
+    const sizes = [40, 2000].map((count) => {
+      const segment = largeList(kindOf(name), count);
+      return processed(masksCase(endingOnly(segment.list), fieldsFor([segment], 1000)));
+    });
+    expect(Math.max(...sizes)).toBeLessThan(400);
+  });
+});
