@@ -20,15 +20,22 @@ const EXITS: readonly ExitName[] = ['next', 'call', 'return'];
 /** Ends packets as the word in R9 says. Clobbers R0–R5. */
 export function emitOutcome(a: Assembler, number: number, segment: TableSegment, context: SegmentContext): void {
   const { abi, classification, undecided: broken } = context;
-  const lists = [...new Set(segment.lists)].map((list) => classification.lists[list]!);
-  const ends = new Set(lists.map(({ then }) => (then.kind === 'exit' ? then.exit : then.kind)));
+  const ends = new Set<string>();
+  let longest = 0;
+  let areSingle = true;
+  for (const list of segment.lists) {
+    const { counters, then } = classification.lists[list]!;
+    ends.add(then.kind === 'exit' ? then.exit : then.kind);
+    longest = Math.max(longest, counters.length);
+    if (counters.length !== 1) areSingle = false;
+  }
   const exits = EXITS.filter((exit) => ends.has(exit));
   const counted = a.label('all is counted');
   const many = a.label('other than one counter');
   const noVerdict = a.label('no verdict');
 
   emitDeferral(a, number, segment, context);
-  if (lists.some(({ counters }) => counters.length !== 1)) a.jump('set', R9, MANY, many);
+  if (!areSingle) a.jump('set', R9, MANY, many);
   a.mov(R1, R9).alu('rsh', R1, VALUE_SHIFT);
   emitCountSlot(a, abi, R1, context.undecidedSlot, broken);
   a.bind(counted);
@@ -37,7 +44,6 @@ export function emitOutcome(a: Assembler, number: number, segment: TableSegment,
   a.mov(R0, abi.accept).alu('and', R9, 1).alu('sub', R0, R9).exit();
 
   if (many.isUsed) {
-    const longest = lists.reduce((most, { counters }) => Math.max(most, counters.length), 0);
     a.bind(many);
     emitPool(a, longest, context, counted);
   }
