@@ -11,8 +11,10 @@ import { ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
 import type { DecisionList, HookLists, ListSegment, ShapeSegment } from './decision-list.ts';
 import { isOverflow, type Making, Outcomes } from './finishes/finish.ts';
-import { FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
+import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
+import type { Part } from './parts.ts';
+import { planOf, type Refusal, type SegmentPlan } from './plan.ts';
 import { reachOf } from './reach.ts';
 import { segmentTests } from './segment-tests.ts';
 import { shapeTests } from './shape-tests.ts';
@@ -25,20 +27,6 @@ export interface ClassifyListsOptions {
   readonly force?: FinishName;
   /** What was made before; a new one if absent. */
   readonly cache?: ClassifyCache;
-}
-
-/** Why a finish was not taken. */
-export interface Refusal {
-  readonly finish: FinishName;
-  readonly reason: string;
-}
-
-/** What was decided for a segment, for `explain` and for tests. */
-export interface SegmentPlan {
-  readonly hook: FilterChain;
-  readonly finish: FinishName;
-  readonly decisions: number;
-  readonly refused: readonly Refusal[];
 }
 
 export interface ListClassification extends Classification {
@@ -61,7 +49,11 @@ export function classifyLists(
 }
 
 /** The finishes that are tried, best first. */
-const ORDER: readonly Exclude<FinishName, 'linear'>[] = ['dense', 'masks', 'tuples'];
+const ORDER: readonly FinishChoice[] = [{ finish: 'dense' }, { finish: 'masks' }, { finish: 'tuples' }];
+
+/** The same for so many decisions, whose dense tables are too large for the nearest caches. */
+const MANY = 256;
+const ORDER_OF_MANY: readonly FinishChoice[] = [{ finish: 'masks', most: 1 }, ...ORDER];
 
 class Work implements Making {
   readonly budget: Budget;
@@ -104,34 +96,45 @@ class Work implements Making {
     for (;;) {
       const segment = lists.at(place);
       if (!('list' in segment)) {
-        this.segments.push(shapeTests(segment, this.lists));
-        this.plans.push({ hook, finish: 'linear', decisions: 0, refused: [] });
+        this.put(hook, 'linear', 0, [], shapeTests(segment, this.lists), []);
         return;
       }
       const refused: Refusal[] = [];
       const made = this.makeTables(segment, refused);
       if (made === undefined && refused.length > 0 && lists.halve(place)) continue;
-      const number = this.segments.length;
-      this.segments.push(made?.segment ?? segmentTests(segment, number, this.lists));
-      this.plans.push({ hook, finish: made?.finish ?? 'linear', decisions: segment.list.length, refused });
+      const { length } = segment.list;
+      if (made !== undefined) this.put(hook, made.finish, length, refused, made.segment, made.parts);
+      else this.put(hook, 'linear', length, refused, segmentTests(segment, this.segments.length, this.lists), []);
       return;
     }
+  }
+
+  private put(
+    hook: FilterChain,
+    finish: FinishName,
+    decisions: number,
+    refused: readonly Refusal[],
+    segment: Segment,
+    parts: readonly Part[],
+  ): void {
+    this.segments.push(segment);
+    this.plans.push(planOf(hook, finish, decisions, refused, segment, parts));
   }
 
   /** The segment, where a finish fits; nothing, and why not. */
   private makeTables(
     { list, exits }: ListSegment,
     refused: Refusal[],
-  ): { readonly segment: TableSegment; readonly finish: FinishName } | undefined {
+  ): (MadeFinish & { readonly segment: TableSegment }) | undefined {
     const reach = reachOf(list);
     const isAsked = reach.list.conditions.some((conditions) => conditions.length > 0);
     if (!isAsked || this.force === 'linear' || (this.force === undefined && this.isShort(reach.list))) return undefined;
     const maker = new FinishMaker(reach, this);
-    for (const finish of this.order()) {
+    for (const choice of this.order(reach.list)) {
       const outcomes = new Outcomes(this.lists);
-      const made = maker.make(finish, outcomes);
-      if (!isOverflow(made)) return { segment: this.tableSegment(made, outcomes, exits), finish };
-      refused.push({ finish, reason: made.overflow });
+      const made = maker.make(choice, outcomes);
+      if (!isOverflow(made)) return { ...made, segment: this.tableSegment(made, outcomes, exits) };
+      refused.push({ finish: choice.finish, reason: made.overflow });
     }
     return undefined;
   }
@@ -142,10 +145,10 @@ class Work implements Making {
     return tests <= 2 * this.budget.linearRules;
   }
 
-  private order(): readonly Exclude<FinishName, 'linear'>[] {
+  private order({ length }: DecisionList): readonly FinishChoice[] {
     const { force } = this;
-    if (force === undefined || force === 'linear') return ORDER;
-    return [force, ...ORDER.filter((finish) => finish !== force)];
+    if (force === undefined || force === 'linear') return length < MANY ? ORDER : ORDER_OF_MANY;
+    return [{ finish: force }, ...ORDER.filter(({ finish }) => finish !== force)];
   }
 
   private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {

@@ -6,15 +6,23 @@ import { isOverflow, type Making, type Outcomes, type Overflow } from './finishe
 import { buildMasks, fieldsByClass } from './finishes/masks.ts';
 import { buildTuples } from './finishes/tuples.ts';
 import { ListParts } from './list-parts.ts';
-import { componentsOf, fieldOf, makeIndex, makeLookups } from './parts.ts';
+import { componentsOf, fieldOf, makeIndex, makeLookups, type Part } from './parts.ts';
 import type { Reach } from './reach.ts';
 
 export type FinishName = 'linear' | 'dense' | 'tuples' | 'masks';
+
+export interface FinishChoice {
+  readonly finish: Exclude<FinishName, 'linear'>;
+  /** Masks at most; those of the budget if absent. */
+  readonly most?: number;
+}
 
 export interface MadeFinish {
   readonly finish: FinishName;
   readonly lookups: readonly Lookup[];
   readonly result: TableSegment['result'];
+  /** What is looked up before the finish. */
+  readonly parts: readonly Part[];
 }
 
 /** One finish for one list; `outcomes` is new for each attempt. */
@@ -28,14 +36,15 @@ export class FinishMaker {
     this.making = making;
   }
 
-  make(finish: Exclude<FinishName, 'linear'>, outcomes: Outcomes): MadeFinish | Overflow {
+  /** Builds the finish; `most` masks at most, for that of masks. */
+  make({ finish, most }: FinishChoice, outcomes: Outcomes): MadeFinish | Overflow {
     switch (finish) {
       case 'dense':
         return this.dense(outcomes);
       case 'tuples':
         return this.tuples(outcomes);
       case 'masks':
-        return this.masks(outcomes);
+        return this.masks(outcomes, most ?? this.making.budget.masks);
     }
   }
 
@@ -46,7 +55,7 @@ export class FinishMaker {
     const chosen = parts.forDense();
     if (isOverflow(chosen)) return chosen;
     const made = buildDense({ reach, ...chosen, outcomes, making });
-    return isOverflow(made) ? made : { finish: 'dense', ...made };
+    return isOverflow(made) ? made : { finish: 'dense', ...made, parts: chosen.parts };
   }
 
   private tuples(outcomes: Outcomes): MadeFinish | Overflow {
@@ -64,10 +73,10 @@ export class FinishMaker {
         : { ...input, late: { component: parts.length, index: makeIndex(fieldOf(late), making) } },
     );
     if (isOverflow(made)) return made;
-    return { finish: 'tuples', lookups: makeLookups(parts, making), result: made.result };
+    return { finish: 'tuples', lookups: makeLookups(parts, making), result: made.result, parts };
   }
 
-  private masks(outcomes: Outcomes): MadeFinish | Overflow {
+  private masks(outcomes: Outcomes, most: number): MadeFinish | Overflow {
     const { reach, making } = this;
     const { budget, pool } = making;
     const { list } = reach;
@@ -75,9 +84,15 @@ export class FinishMaker {
     const fields = byClass.length === 0 ? undefined : this.listParts();
     if (fields !== undefined && isOverflow(fields)) return fields;
     const parts = fields?.fieldParts.filter(({ name }) => byClass.includes(name)) ?? [];
-    const made = buildMasks({ list, components: componentsOf(parts), outcomes, budget, pool });
+    const made = buildMasks({
+      list,
+      components: componentsOf(parts),
+      outcomes,
+      budget: { ...budget, masks: Math.min(budget.masks, most) },
+      pool,
+    });
     if (isOverflow(made)) return made;
-    return { finish: 'masks', lookups: makeLookups(parts, making), result: made.result };
+    return { finish: 'masks', lookups: makeLookups(parts, making), result: made.result, parts };
   }
 
   private listParts(): ListParts | Overflow {

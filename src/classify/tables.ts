@@ -82,11 +82,24 @@ interface Content {
 function withRefs(value: unknown, moved: ReadonlyMap<number, TableRef>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((each) => withRefs(each, moved));
-  if ('offset' in value && 'width' in value && 'length' in value) {
-    const { name, offset } = value as TableRef;
-    return { ...moved.get(offset), name };
-  }
+  if (isRef(value)) return { ...moved.get(value.offset), name: value.name };
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withRefs(each, moved)]));
+}
+
+/** The tables that plain data refers to, each once, by place. */
+export function tablesIn(value: unknown): TableRef[] {
+  const found = new Map<number, TableRef>();
+  const open = [value];
+  for (let each = open.pop(); each !== undefined; each = open.pop()) {
+    if (typeof each !== 'object' || each === null) continue;
+    if (isRef(each)) found.set(each.offset, each);
+    else if (!Array.isArray(each) || typeof each[0] === 'object') open.push(...Object.values(each));
+  }
+  return [...found.values()].sort((a, b) => a.offset - b.offset);
+}
+
+function isRef(value: object): value is TableRef {
+  return 'offset' in value && 'width' in value && 'length' in value;
 }
 
 /** Reads element `index` of a table, as generated code does; throws where it is out of bounds. */
