@@ -24,7 +24,7 @@ const VALUE = 32;
 export type IndexedValue = number | Uint8Array;
 
 /** The frame that carries a value. */
-export function frameWith(value: IndexedValue): Uint8Array {
+function frameWith(value: IndexedValue): Uint8Array {
   const frame = Buffer.alloc(FRAME);
   if (typeof value === 'number') frame.writeUInt32BE(value, VALUE);
   else frame.set(value, VALUE);
@@ -39,7 +39,7 @@ export function nameBytes(name: string): Uint8Array {
 }
 
 /** A program that copies a field's value into the key, runs this code, and returns R0. */
-export function keyProgram(field: Field, emit: (a: Assembler, broken: Label) => void): Program {
+function keyProgram(field: Field, emit: (a: Assembler, broken: Label) => void): Program {
   const a = new Assembler();
   const broken = a.label('broken');
   a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
@@ -76,7 +76,7 @@ function copyValue(a: Assembler, field: Field): void {
   storeField(a, field, R1);
 }
 
-export function tableMap(tables: Uint8Array): MapDefinition {
+function tableMap(tables: Uint8Array): MapDefinition {
   const contents = tables.length === 0 ? new Uint8Array(8) : tables;
   return { name: TABLE_MAP, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: true, contents };
 }

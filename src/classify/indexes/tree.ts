@@ -15,7 +15,7 @@ export const TREE_BOUNDS = 5;
 /** Offset of a node's links. */
 export const TREE_LINKS = 8 * TREE_BOUNDS;
 export const TREE_NODE = 64;
-export const PARTS = 3;
+const PARTS = 3;
 
 export interface Trees {
   /** 32 bits an element. */
@@ -190,7 +190,7 @@ export class TreeBuilder {
 const MOST = [0xffffffff, 0xffffffffffff, 0xffffffffffff];
 
 /** A part of the 128-bit value whose four words, the uppermost first, are at `at`. */
-export function partOf(words: Uint32Array | readonly number[], at: number, part: number): number {
+function partOf(words: Uint32Array | readonly number[], at: number, part: number): number {
   switch (part) {
     case 0:
       return words[at]!;

@@ -106,7 +106,7 @@ export function widePartitionOf(runs: readonly (readonly [start: bigint, klass: 
 }
 
 /** The first value of a run. */
-export function wideStart({ starts }: WidePartition, run: number): bigint {
+function wideStart({ starts }: WidePartition, run: number): bigint {
   let value = 0n;
   for (let word = 0; word < 4; word++) value = (value << 32n) | BigInt(starts[4 * run + word]!);
   return value;
