@@ -84,7 +84,7 @@ class ChainWalk {
       else if (frame === root) break;
       else this.leave(frame);
     }
-    if (chain.hook !== undefined) this.policy(root, chain.hook);
+    if (chain.hook !== undefined && (root.isOpen || root.returns.length > 0)) this.policy(root, chain.hook);
     if (this.list.length > 0 || this.parts.length === 0)
       this.parts.push({ list: this.list.finish(), isUnlisted: this.isUnlisted });
     return this.parts;

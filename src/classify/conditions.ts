@@ -5,7 +5,7 @@
 // stays a list of literals, in one form whatever order they came in. A *vector* is a conjunction of conditions, at
 // most one for each field. All are numbered, so that what is made of them is kept by number.
 
-import { complement, type IntervalSet, intersect, isSubset, normalize, union } from '../base/intervals.ts';
+import { complement, type IntervalSet, intersect, normalize, union } from '../base/intervals.ts';
 import {
   type DeviceField,
   type DeviceName,
@@ -133,17 +133,11 @@ export class ConditionTable {
 
   /** The vector of some conditions of different fields. */
   vector(conditions: readonly Condition[]): ConditionVector {
-    let hash = conditions.length;
-    const sorted = isSorted(conditions) ? conditions : [...conditions].sort((a, b) => a.id - b.id);
-    for (let i = 0; i < sorted.length; i++) hash = Math.imul(hash ^ sorted[i]!.id, 0x9e3779b1) ^ (hash >>> 15);
-    hash ^= hash >>> 16;
-    const mask = this.places.length - 1;
-    let place = hash & mask;
-    for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
-      const known = this.vectors[number - 1]!;
-      if (this.hashes[number - 1] === hash && isEqual(known.conditions, sorted)) return known;
-      place = (place + 1) & mask;
-    }
+    const sorted = sortedById(conditions);
+    const hash = hashOf(sorted);
+    const place = this.place(sorted, hash);
+    const known = this.places[place]!;
+    if (known !== 0) return this.vectors[known - 1]!;
     let fields = 0;
     for (let i = 0; i < sorted.length; i++) {
       fields |= fieldBit(sorted[i]!.field);
@@ -155,6 +149,12 @@ export class ConditionTable {
     this.hashes[vector.number] = hash;
     if (this.vectors.length * 2 > this.places.length) this.grow();
     return vector;
+  }
+
+  /** The vector of some conditions of different fields, if it has been asked for before. */
+  find(conditions: readonly Condition[]): ConditionVector | undefined {
+    const sorted = sortedById(conditions);
+    return this.vectors[this.places[this.place(sorted, hashOf(sorted))]! - 1];
   }
 
   /** What two vectors ask together; nothing where no packet can meet both. */
@@ -193,7 +193,12 @@ export class ConditionTable {
     const { field } = a;
     if (field === 'inDevice' || field === 'outDevice') return sure(this.device(field, literals as DeviceLiteral[]));
     if (isWideField(field)) return sure(this.wide(field, intersectWide(wideSet(a), wideSet(b))));
-    if (a.set === undefined || b.set === undefined) return sure(this.unlisted(field, literals));
+    if (a.set === undefined || b.set === undefined) {
+      const one = [a, b].find(({ set }) => set?.length === 1 && set[0]!.low === set[0]!.high);
+      if (one === undefined) return sure(this.unlisted(field, literals));
+      const values = { [field]: one.set![0]!.low } as unknown as FieldValues;
+      return literals.every(({ predicate, negated }) => evaluatePredicate(predicate, values) !== negated) && one;
+    }
     const set = intersect(a.set, b.set);
     return sure(
       this.ofSet(
@@ -255,6 +260,17 @@ export class ConditionTable {
     return condition;
   }
 
+  /** Where the vector of sorted conditions is, or the free place where it belongs. */
+  private place(sorted: readonly Condition[], hash: number): number {
+    const mask = this.places.length - 1;
+    let place = hash & mask;
+    for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
+      if (this.hashes[number - 1] === hash && isEqual(this.vectors[number - 1]!.conditions, sorted)) return place;
+      place = (place + 1) & mask;
+    }
+    return place;
+  }
+
   private grow(): void {
     const hashes = new Int32Array(this.places.length * 2);
     hashes.set(this.hashes);
@@ -267,17 +283,6 @@ export class ConditionTable {
       this.places[place] = number + 1;
     }
   }
-}
-
-/** Whether every value that meets `inner` meets `outer`, as far as it is known. */
-export function implies(inner: Condition, outer: Condition): boolean {
-  if (inner === outer) return true;
-  if (inner.set !== undefined && outer.set !== undefined) return isSubset(inner.set, outer.set);
-  if (inner.set === undefined && outer.set === undefined && inner.field === outer.field) {
-    const held = new Set(inner.literals.map(literalText));
-    return outer.literals.every((literal) => held.has(literalText(literal)));
-  }
-  return false;
 }
 
 /** Whether code can look the condition up: its values are known, or it is about a device or a wide field. */
@@ -305,9 +310,17 @@ function literalText({ predicate, negated }: Literal): string {
   return `${negated ? '! ' : ''}${formatPredicate(predicate)}`;
 }
 
-function isSorted(conditions: readonly Condition[]): boolean {
-  for (let i = 1; i < conditions.length; i++) if (conditions[i - 1]!.id > conditions[i]!.id) return false;
-  return true;
+function sortedById(conditions: readonly Condition[]): readonly Condition[] {
+  for (let i = 1; i < conditions.length; i++) {
+    if (conditions[i - 1]!.id > conditions[i]!.id) return [...conditions].sort((a, b) => a.id - b.id);
+  }
+  return conditions;
+}
+
+function hashOf(sorted: readonly Condition[]): number {
+  let hash = sorted.length;
+  for (let i = 0; i < sorted.length; i++) hash = Math.imul(hash ^ sorted[i]!.id, 0x9e3779b1) ^ (hash >>> 15);
+  return hash ^ (hash >>> 16);
 }
 
 function isEqual(a: readonly Condition[], b: readonly Condition[]): boolean {

@@ -19,6 +19,7 @@ import {
   type ListSegment,
   type ShapeSegment,
 } from './decision-list.ts';
+import { type Finding, findUnmet } from './findings.ts';
 import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
 import { type Place, RuleCompiler } from './rule-decisions.ts';
 import type { Shape } from './shapes.ts';
@@ -59,6 +60,11 @@ export class Flattener {
       }
     }
     return result;
+  }
+
+  /** The rules that no packet meets, whatever their chains are entered with. */
+  unmet(chains: Chains): Finding[] {
+    return findUnmet(chains, this.compiler);
   }
 
   /** The shape by which the packets of each hook are parted whose rules ask for one: the same for all hooks. */
