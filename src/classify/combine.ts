@@ -143,8 +143,6 @@ export function combine(
   budget: Budget,
   most: number,
 ): { readonly sets: ClassSets; readonly cells: Uint32Array } | Overflow {
-  const tooMany = cellsOverflow(name, rows, columns, budget.crossCells);
-  if (tooMany !== undefined) return tooMany;
   const limit = overlapLimit(pairs.count, budget);
   const sets = new NumberSets();
   const buffer = new Int32Array(pairs.count);

@@ -5,7 +5,7 @@
 
 import type { Field } from '../base/predicate.ts';
 import { fieldClasses } from './classes.ts';
-import { combine, pairsOf } from './combine.ts';
+import { cellsOverflow, combine, type Pairs, pairsOf } from './combine.ts';
 import { isOverflow, type Making, type Overflow } from './finishes/finish.ts';
 import { listFields } from './list-fields.ts';
 import { type Part, withClasses } from './parts.ts';
@@ -31,7 +31,9 @@ export class ListParts {
   private readonly making: Making;
   /** Of how many parts each decision asks something, all fields counted at first. */
   private readonly asked: Uint8Array;
-  private fields: Part[] = [];
+  private readonly fields: Part[] = [];
+  /** Pairs that were made already, by the predicates they were made of: finishes begin alike. */
+  private readonly pairs: { readonly rows: Int32Array; readonly columns: Int32Array; readonly pairs: Pairs }[] = [];
 
   private constructor(reach: Reach, making: Making) {
     this.reach = reach;
@@ -138,11 +140,13 @@ export class ListParts {
       return { overflow: `${rows.name} ${columns.name}: more than ${most} classes` };
     }
     const name = `${rows.name} ${columns.name}`;
-    const pairs = pairsOf(rows.ofDecision, columns.ofDecision);
+    const { budget, cache } = this.making;
+    const tooMany = cellsOverflow(name, rows.sets, columns.sets, budget.crossCells);
+    if (tooMany !== undefined) return tooMany;
+    const pairs = this.pairsOf(rows, columns);
     const both = asked.slice();
     for (let i = 0; i < both.length; i++) if (rows.ofDecision[i] !== 0 && columns.ofDecision[i] !== 0) both[i]!--;
     const pruner = makePruner(pairs.ofDecision, pairs.count, both, this.reach.definite);
-    const { budget, cache } = this.making;
     const madeOf = pruner === undefined ? [] : [pruner.first, pruner.last];
     const combined = cache.remember(
       `cross ${most}`,
@@ -154,6 +158,14 @@ export class ListParts {
     asked.set(both);
     const { sets, cells } = combined;
     return { name, sets, ofDecision: pairs.ofDecision, source: { kind: 'cross', rows, columns, cells } };
+  }
+
+  private pairsOf(rows: Part, columns: Part): Pairs {
+    const known = this.pairs.find((each) => each.rows === rows.ofDecision && each.columns === columns.ofDecision);
+    if (known !== undefined) return known.pairs;
+    const pairs = pairsOf(rows.ofDecision, columns.ofDecision);
+    this.pairs.push({ rows: rows.ofDecision, columns: columns.ofDecision, pairs });
+    return pairs;
   }
 
   private pruned(part: Part): Part {

@@ -1,6 +1,8 @@
 // Tries finishes for one list.
 
+import type { Field } from '../base/predicate.ts';
 import type { Lookup, TableSegment } from './classification.ts';
+import type { DecisionList } from './decision-list.ts';
 import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
 import { buildMasks, fieldsByClass } from './finishes/masks.ts';
@@ -80,6 +82,7 @@ export class FinishMaker {
     const { reach, making } = this;
     const { budget, pool } = making;
     const { list } = reach;
+    if (fewestMasks(list, most) > most) return { overflow: `masks: more than ${most}` };
     const byClass: readonly string[] = fieldsByClass(list);
     const fields = byClass.length === 0 ? undefined : this.listParts();
     if (fields !== undefined && isOverflow(fields)) return fields;
@@ -99,4 +102,32 @@ export class FinishMaker {
     this.parts ??= ListParts.of(this.reach, this.making);
     return this.parts;
   }
+}
+
+/**
+ * A bound below the number of masks of a list, as far as it is more than `most`: decisions that ask different fields have
+ * different masks, and so have prefixes of different lengths where only one field is asked.
+ */
+function fewestMasks({ conditions }: DecisionList, most: number): number {
+  const bits = new Map<Field, number>();
+  const found = new Set<number>();
+  // Here and there first: lists are often sorted by what their rules ask.
+  for (const step of [(conditions.length >> 6) + 1, 1]) {
+    for (let i = 0; i < conditions.length && found.size <= most; i += step) {
+      let fields = 0;
+      for (const { field } of conditions[i]!) {
+        if (!bits.has(field)) bits.set(field, 1 << bits.size);
+        fields |= bits.get(field)!;
+      }
+      if (fields !== 0) found.add(fields);
+    }
+  }
+  if (bits.size > 1) return found.size;
+  const sizes = new Set<number>();
+  for (const [condition] of conditions) {
+    const [only, ...others] = condition?.set ?? [];
+    if (only !== undefined && others.length === 0) sizes.add(only.high - only.low);
+    if (sizes.size > most) return sizes.size;
+  }
+  return found.size;
 }

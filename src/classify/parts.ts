@@ -9,7 +9,7 @@ import { buildIndex } from './indexes/build-index.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import { buildNames } from './indexes/names.ts';
 import { buildWide } from './indexes/wide.ts';
-import { TablePool } from './tables.ts';
+import { TablePool, type TableRef } from './tables.ts';
 
 export interface Part {
   /** `src`, or `src dst`. */
@@ -60,31 +60,23 @@ export function makeLookups(parts: readonly Part[], making: Making): Lookup[] {
   return order.map(({ name, sets, source }, into): Lookup => {
     if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, making), into };
     const { rows, columns, cells } = source;
-    return crossLookup(
-      name,
-      order.indexOf(rows),
-      order.indexOf(columns),
-      columns,
-      cells,
-      sets.classCount,
-      into,
-      making.pool,
-    );
+    const made = making.cache.remember('cells', [cells], [], () => {
+      const pool = new TablePool();
+      return { table: pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1), pool };
+    });
+    const { table } = making.pool.adopt({ table: made.table }, made.pool);
+    return crossLookup(order.indexOf(rows), order.indexOf(columns), columns, table, into);
   });
 }
 
 /** The lookup of a table of cells. */
 export function crossLookup(
-  name: string,
   rows: Variable,
   columns: Variable,
   { sets }: Part,
-  cells: Uint32Array,
-  contents: number,
+  table: TableRef,
   into: Variable,
-  pool: TablePool,
 ): Lookup {
-  const table = pool.putNumbers(`cross ${name}`, cells, contents - 1);
   return { kind: 'cross', rows, columns, columnCount: sets.classCount, table, into };
 }
 

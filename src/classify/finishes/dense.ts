@@ -54,7 +54,8 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   const lookups = makeLookups(parts, making);
   const [first, second] = componentsOf(parts);
   const cell = lookups.length;
-  lookups.push(crossLookup(nameOf(parts), first!.variable, second!.variable, columns, numbers, count, cell, pool));
+  const table = pool.putNumbers(`cross ${nameOf(parts)}`, numbers, count - 1);
+  lookups.push(crossLookup(first!.variable, second!.variable, columns, table, cell));
   return { lookups, result: { kind: 'dense', cell, ...lateTable } };
 }
 
