@@ -37,7 +37,7 @@ export const build: Bench = {
   summary: 'the compiler in a new process: reading, compiling, compiling with one rule more, memory',
   sizes: [1_000, 10_000, 100_000],
   quickSizes: [100],
-  minutes: 3,
+  minutes: 2,
   seconds: 15,
   run: async (options) => {
     const directory = mkdtempSync(join(tmpdir(), 'ipb-bench-'));

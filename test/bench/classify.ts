@@ -14,8 +14,8 @@ export const classify: Bench = {
   summary: 'a packet in the XDP and in the netfilter program, above an empty program',
   sizes: [10, 100, 1_000, 10_000, 100_000],
   quickSizes: [100],
-  minutes: 6,
-  seconds: 5,
+  minutes: 5,
+  seconds: 1.5,
   run: (options) =>
     withNamespaces(['classify'], ([namespace]) =>
       namespace!.enter(() => {

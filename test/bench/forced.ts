@@ -17,8 +17,8 @@ export const forced: Bench = {
   summary: 'every finish of the classifier forced in turn, with and without a flow cache, in the XDP program',
   sizes: [1_000, 10_000],
   quickSizes: [100],
-  minutes: 3,
-  seconds: 5,
+  minutes: 2,
+  seconds: 1,
   run: (options) =>
     withNamespaces(['finishes'], ([namespace]) =>
       namespace!.enter(() => {

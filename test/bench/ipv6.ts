@@ -18,7 +18,7 @@ export const ipv6: Bench = {
   sizes: [10, 100, 1_000, 10_000, 100_000],
   quickSizes: [100],
   minutes: 1,
-  seconds: 5,
+  seconds: 1.5,
   run: (options) =>
     withNamespaces(['ipv6'], ([namespace]) =>
       namespace!.enter(() => {

@@ -20,7 +20,7 @@ export const parse: Bench = {
   summary: 'reading rulesets of 1 000, 10 000 and 60 000 rules, and start-up',
   sizes: [1_000, 10_000, 60_000],
   quickSizes: [100],
-  minutes: 3,
+  minutes: 2,
   seconds: 8,
   run: (options) => inDirectory((directory) => run(directory, options)),
 };

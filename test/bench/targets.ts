@@ -87,13 +87,13 @@ export const TARGETS: readonly Target[] = [
     ...{ limit: 12, unit: 'ns', figures: (run) => packets(run, ({ rules }) => rules <= 100) },
   },
   {
-    claim: 'an isolated packet, 1 000 rules where the finish is dense',
+    claim: 'an isolated packet, 1 000 rules that need no tuples',
     ...{ limit: 16, unit: 'ns' },
     figures: (run) =>
       packets(
         run,
         ({ rules }, program) =>
-          rules === 1_000 && program !== undefined && 'finishes' in program && program.finishes === 'dense',
+          rules === 1_000 && program !== undefined && 'finishes' in program && !program.finishes.includes('tuples'),
       ),
   },
   {

@@ -21,8 +21,8 @@ export const update: Bench = {
   summary: 'changes to rules in force, by a resident engine and by commands, beside legacy and nft',
   sizes: [1_000, 10_000, 100_000],
   quickSizes: [100],
-  minutes: 5,
-  seconds: 5,
+  minutes: 4,
+  seconds: 3,
   run: async (options) => {
     const rows: UpdateRow[] = [];
     for (const name of KINDS) {

@@ -50,7 +50,7 @@ test('the worst isolated packet under uniform traffic decides, of general rulese
   ]);
 });
 
-test('1 000 rules are promised where the finish is dense', () => {
+test('1 000 rules are promised where no tuples are needed', () => {
   const programs = ['dense', 'tuples'].map((finishes, n) => ({
     ...{ ruleset: n === 0 ? 'acl' : 'exact', rules: 1_000, placement: 'xdp', finish: 'chosen', finishes },
   }));
