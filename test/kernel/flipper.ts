@@ -13,7 +13,7 @@ for (let flip = 0; flip < Number(flips); flip++) {
   const result = engine.withLock(10, () =>
     engine.apply({
       ruleset,
-      source,
+      source: { file: source.file },
       counters: 'carry',
       placement: 'netfilter',
       devices: [],

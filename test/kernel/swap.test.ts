@@ -1,7 +1,7 @@
-// Two rulesets replace each other 200 times while packets meet all three hooks.
+// Rulesets replace each other 200 times, and one is edited 200 times, while packets meet all three hooks.
 //
-// Ports 1000 (both accept), 1001 (both drop) and 1002 (one accepts, the other drops): no packet to the first may be
-// lost, none to the second may arrive, and every packet must be counted, once, by rules that stay through all flips.
+// Ports 1000 (always accepted), 1001 (always dropped) and 1002 (now accepted, now dropped): no packet to the first may be
+// lost, none to the second may arrive, and every packet must be counted, once, by rules that stay through all changes.
 
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -11,6 +11,7 @@ const PORTS = ['1000', '1001', '1002'];
 const FLIPS = 200;
 const UDP = new URL('udp.mjs', import.meta.url).pathname;
 const FLIPPER = new URL('flipper.ts', import.meta.url).pathname;
+const EDITOR = new URL('editor.ts', import.meta.url).pathname;
 
 function rules(verdict: 'ACCEPT' | 'DROP', order: 'first' | 'last'): string {
   const filler = Array.from({ length: 50 }, (_, i) => `-A work -s 192.0.2.${i}/32 -j DROP`);
@@ -31,58 +32,107 @@ function rules(verdict: 'ACCEPT' | 'DROP', order: 'first' | 'last'): string {
   ].join('\n')}\n`;
 }
 
+const HOOKS = ['INPUT', 'FORWARD', 'OUTPUT'] as const;
+
+/** Packets by hook and port. */
+type Packets = Record<(typeof HOOKS)[number], Record<string, number>>;
+
+/** Sends packets through all hooks while something is done on the router. */
+async function underTraffic(
+  network: Network,
+  work: () => Promise<unknown>,
+): Promise<{ sent: Packets; arrived: Packets }> {
+  const receivers = {
+    INPUT: network.start('router', 'node', [UDP, 'receive', ...PORTS]),
+    FORWARD: network.start('right', 'node', [UDP, 'receive', ...PORTS]),
+    OUTPUT: network.start('left', 'node', [UDP, 'receive', ...PORTS]),
+  };
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const senders = {
+    INPUT: network.start('left', 'node', [UDP, 'send', ADDRESS.router, ...PORTS]),
+    FORWARD: network.start('left', 'node', [UDP, 'send', ADDRESS.right, ...PORTS]),
+    OUTPUT: network.start('router', 'node', [UDP, 'send', ADDRESS.left, ...PORTS]),
+  };
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await work();
+  for (const sender of Object.values(senders)) sender.stop();
+  const sent = await collect(senders);
+  for (const receiver of Object.values(receivers)) receiver.stop();
+  return { sent, arrived: await collect(receivers) };
+}
+
+function expectVerdicts({ sent, arrived }: { sent: Packets; arrived: Packets }): void {
+  for (const hook of HOOKS) {
+    expect(sent[hook][1000], `${hook}: enough traffic`).toBeGreaterThan(300);
+    expect(arrived[hook][1000], `${hook}: what is always accepted`).toBe(sent[hook][1000]);
+    expect(arrived[hook][1001], `${hook}: what is always dropped`).toBe(0);
+    expect(arrived[hook][1002], `${hook}: some accepted`).toBeGreaterThan(0);
+    expect(arrived[hook][1002], `${hook}: some dropped`).toBeLessThan(sent[hook][1002]!);
+  }
+}
+
+/** What the first rule whose line has this text has counted. */
+function countedBy(network: Network, text: string): number {
+  const saved = network.exec('router', process.execPath, [IPTABLES, 'save', '-c']).out;
+  const line = saved.split('\n').find((each) => each.includes(text));
+  return Number(/^\[(\d+):/.exec(line ?? '')?.[1]);
+}
+
+/** The rules that were there all the time have counted every packet. */
+function expectCounts(network: Network, sent: Packets): void {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
+  for (const hook of HOOKS) {
+    expect(countedBy(network, `-A ${hook} `), hook).toBe(sum(PORTS.map((port) => sent[hook][port]!)));
+  }
+  expect(countedBy(network, '--dport 1000 -j ACCEPT')).toBe(sum(HOOKS.map((hook) => sent[hook][1000]!)));
+  expect(countedBy(network, '--dport 1001 -j DROP')).toBe(sum(HOOKS.map((hook) => sent[hook][1001]!)));
+}
+
+function expectNothingDropped(network: Network, generation: number): void {
+  const status = JSON.parse(network.bpfilter('status', '--json'));
+  expect(status.families.ipv4.generation).toBe(generation);
+  expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
+}
+
 test('no packet gets a verdict that neither ruleset gives, and none is lost to the counters', async () => {
   const network = new Network();
   try {
     writeFileSync(network.path('a.rules'), rules('ACCEPT', 'first'));
     writeFileSync(network.path('b.rules'), rules('DROP', 'last'));
     network.bpfilter('apply', network.path('a.rules'));
-
-    const receivers = {
-      INPUT: network.start('router', 'node', [UDP, 'receive', ...PORTS]),
-      FORWARD: network.start('right', 'node', [UDP, 'receive', ...PORTS]),
-      OUTPUT: network.start('left', 'node', [UDP, 'receive', ...PORTS]),
-    };
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const senders = {
-      INPUT: network.start('left', 'node', [UDP, 'send', ADDRESS.router, ...PORTS]),
-      FORWARD: network.start('left', 'node', [UDP, 'send', ADDRESS.right, ...PORTS]),
-      OUTPUT: network.start('router', 'node', [UDP, 'send', ADDRESS.left, ...PORTS]),
-    };
-    await new Promise((resolve) => setTimeout(resolve, 300));
     const files = [network.path('b.rules'), network.path('a.rules')];
-    await network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), ...files]).ended;
+    const traffic = await underTraffic(
+      network,
+      () => network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), ...files]).ended,
+    );
+    expectVerdicts(traffic);
+    expectNothingDropped(network, FLIPS + 1);
+    expectCounts(network, traffic.sent);
+  } finally {
+    network.remove();
+  }
+}, 240_000);
 
-    const work: Record<string, number> = { 1000: 0, 1001: 0, 1002: 0 };
-    const perHook: Record<string, number> = {};
-    for (const sender of Object.values(senders)) sender.stop();
-    const sent = await collect(senders);
-    for (const receiver of Object.values(receivers)) receiver.stop();
-    const arrived = await collect(receivers);
-    for (const hook of ['INPUT', 'FORWARD', 'OUTPUT'] as const) {
-      perHook[hook] = 0;
-      for (const port of PORTS) {
-        work[port]! += sent[hook][port]!;
-        perHook[hook] += sent[hook][port]!;
-      }
-      expect(sent[hook][1000], `${hook}: enough traffic`).toBeGreaterThan(300);
-      expect(arrived[hook][1000], `${hook}: what both accept`).toBe(sent[hook][1000]);
-      expect(arrived[hook][1001], `${hook}: what both drop`).toBe(0);
-      expect(arrived[hook][1002], `${hook}: some by each`).toBeGreaterThan(0);
-      expect(arrived[hook][1002], `${hook}: some by each`).toBeLessThan(sent[hook][1002]!);
-    }
-
-    const status = JSON.parse(network.bpfilter('status', '--json'));
-    expect(status.families.ipv4.generation).toBe(FLIPS + 1);
-    expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
-    const saved = network.exec('router', process.execPath, [IPTABLES, 'save', '-c']).out;
-    const packets = (pattern: string): number => {
-      const line = saved.split('\n').find((l) => l.includes(pattern));
-      return Number(/^\[(\d+):/.exec(line ?? '')?.[1]);
-    };
-    for (const hook of ['INPUT', 'FORWARD', 'OUTPUT']) expect(packets(`-A ${hook} `), hook).toBe(perHook[hook]);
-    expect(packets('--dport 1000 -j ACCEPT')).toBe(work[1000]);
-    expect(packets('--dport 1001 -j DROP')).toBe(work[1001]);
+test('while one process edits the ruleset, nothing is lost to the counters and new rules begin at zero', async () => {
+  const network = new Network();
+  try {
+    writeFileSync(network.path('a.rules'), rules('ACCEPT', 'first'));
+    network.bpfilter('apply', network.path('a.rules'));
+    let edited = '';
+    const traffic = await underTraffic(network, async () => {
+      edited = await network.start('router', 'node', ['--import', 'tsx', EDITOR, String(FLIPS)]).ended;
+    });
+    expectVerdicts(traffic);
+    expectNothingDropped(network, FLIPS + 1);
+    expectCounts(network, traffic.sent);
+    const { counterMaps, dropped } = JSON.parse(edited);
+    expect(counterMaps, 'maps were shared, and replaced when they were full').toBeGreaterThan(1);
+    expect(counterMaps).toBeLessThan(10);
+    const arrived = HOOKS.reduce((sum, hook) => sum + traffic.arrived[hook][1002]!, 0);
+    const lost = HOOKS.reduce((sum, hook) => sum + traffic.sent[hook][1002]!, -arrived);
+    expect(countedBy(network, '--dport 1002 -j ACCEPT')).toBe(arrived);
+    expect(dropped, 'what a rule that came and went has counted, each time anew').toBeGreaterThan(0);
+    expect(dropped).toBeLessThanOrEqual(lost);
   } finally {
     network.remove();
   }

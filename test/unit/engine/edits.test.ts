@@ -45,8 +45,9 @@ class World {
     this.engine = this.open();
   }
 
+  /** Some rules come with counters, as `-c` gives them. */
   newRule(): Expected {
-    return { port: ++this.port, packets: 0n };
+    return { port: ++this.port, packets: this.choice.chance(0.3) ? BigInt(this.choice.integer(1, 5)) : 0n };
   }
 
   cells(): CounterCells {
@@ -85,7 +86,9 @@ class World {
 }
 
 function textOf(rules: readonly Expected[]): string {
-  const lines = rules.map(({ port }) => `-A INPUT -p tcp -m tcp --dport ${port} -j ACCEPT\n`);
+  const lines = rules.map(
+    ({ port, packets }) => `[${packets}:${packets * 100n}] -A INPUT -p tcp -m tcp --dport ${port} -j ACCEPT\n`,
+  );
   return `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines.join('')}COMMIT\n`;
 }
 
