@@ -16,7 +16,6 @@ import {
   formatPredicate,
   type Literal,
   type NumericField,
-  WIDE_FIELDS,
   type WideField,
 } from '../base/predicate.ts';
 import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
@@ -28,7 +27,7 @@ import { IntPairs } from './int-pairs.ts';
 export interface ConditionVector {
   /** Counts from 0, which asks nothing. */
   readonly number: number;
-  /** At most one for each field, in ascending order of id. */
+  /** At most one for each field, in the order of `FIELDS`. */
   readonly conditions: readonly Condition[];
   /** Bit `fieldBit(field)` of every field that is asked, and `UNLISTED`. */
   readonly fields: number;
@@ -37,10 +36,24 @@ export interface ConditionVector {
 /** A condition, or what is no condition: a question that always or never holds. */
 export type Answer = Condition | boolean;
 
-const NUMERIC_FIELDS = Object.keys(FIELD_MAXIMUM) as NumericField[];
-const FIELD_NUMBERS: Readonly<Record<Field, number>> = Object.fromEntries(
-  [...NUMERIC_FIELDS, ...WIDE_FIELDS, 'inDevice', 'outDevice'].map((field, number) => [field, number]),
-) as Record<Field, number>;
+/** In the order in which rules ask for them, as far as there is one. */
+const FIELDS: readonly Field[] = [
+  'src',
+  'dst',
+  'src6',
+  'dst6',
+  'inDevice',
+  'outDevice',
+  'protocol',
+  'fragment',
+  'transportLength',
+  'sport',
+  'dport',
+  'tcpFlags',
+  'icmp',
+  'state',
+];
+const FIELD_NUMBERS = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Record<Field, number>;
 
 /** One bit for each field, for `ConditionVector.fields`. */
 export function fieldBit(field: Field): number {
@@ -56,14 +69,21 @@ const MOST_INTERVALS = 256;
 /** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
 const FEW_INTERVALS = 4;
 
+/** The conditions of a table know the place of their field. */
+interface NumberedCondition extends Condition {
+  readonly place: number;
+}
+
 /** A condition of one interval: large rulesets have very many, and their literals are seldom asked for. */
-class IntervalCondition implements Condition {
+class IntervalCondition implements NumberedCondition {
   readonly id: number;
+  readonly place: number;
   readonly field: NumericField;
   readonly set: IntervalSet;
 
   constructor(id: number, field: NumericField, set: IntervalSet) {
     this.id = id;
+    this.place = FIELD_NUMBERS[field];
     this.field = field;
     this.set = set;
   }
@@ -133,7 +153,7 @@ export class ConditionTable {
 
   /** The vector of some conditions of different fields. */
   vector(conditions: readonly Condition[]): ConditionVector {
-    const sorted = sortedById(conditions);
+    const sorted = inOrder(conditions);
     const hash = hashOf(sorted);
     const place = this.place(sorted, hash);
     const known = this.places[place]!;
@@ -153,7 +173,7 @@ export class ConditionTable {
 
   /** The vector of some conditions of different fields, if it has been asked for before. */
   find(conditions: readonly Condition[]): ConditionVector | undefined {
-    const sorted = sortedById(conditions);
+    const sorted = inOrder(conditions);
     return this.vectors[this.places[this.place(sorted, hashOf(sorted))]! - 1];
   }
 
@@ -253,8 +273,8 @@ export class ConditionTable {
   private other(key: string, field: Field, literals: readonly Literal[], set?: IntervalSet): Condition {
     let condition = this.others.get(key);
     if (condition === undefined) {
-      const id = ++this.conditionCount;
-      condition = set === undefined ? { id, field, literals } : { id, field, literals, set };
+      const numbered = { id: ++this.conditionCount, place: FIELD_NUMBERS[field], field, literals };
+      condition = set === undefined ? numbered : { ...numbered, set };
       this.others.set(key, condition);
     }
     return condition;
@@ -310,11 +330,13 @@ function literalText({ predicate, negated }: Literal): string {
   return `${negated ? '! ' : ''}${formatPredicate(predicate)}`;
 }
 
-function sortedById(conditions: readonly Condition[]): readonly Condition[] {
-  for (let i = 1; i < conditions.length; i++) {
-    if (conditions[i - 1]!.id > conditions[i]!.id) return [...conditions].sort((a, b) => a.id - b.id);
+/** In the order of their fields: not of their ids, which depend on what the compiler has met before. */
+function inOrder(conditions: readonly Condition[]): readonly Condition[] {
+  const numbered = conditions as readonly NumberedCondition[];
+  for (let i = 1; i < numbered.length; i++) {
+    if (numbered[i - 1]!.place > numbered[i]!.place) return [...numbered].sort((a, b) => a.place - b.place);
   }
-  return conditions;
+  return numbered;
 }
 
 function hashOf(sorted: readonly Condition[]): number {

@@ -27,7 +27,7 @@ export const END = { accept: -1, drop: -2, undecided: -3, next: -4, call: -5, re
 export interface DecisionList {
   /** Number of decisions. */
   readonly length: number;
-  /** Of each decision: all must hold; at most one a field, in ascending order of id; empty for "always". */
+  /** Of each decision: all must hold; at most one a field, in one order of the fields; empty for "always". */
   readonly conditions: readonly (readonly Condition[])[];
   /** Of each decision: the counter it bumps, or −1 (a hotdrop). */
   readonly slots: Int32Array;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FilterChain } from '../../../src/base/hooks.ts';
+import type { Field } from '../../../src/base/predicate.ts';
 import { classifyLists } from '../../../src/classify/classify-lists.ts';
 import type { HookLists, ListSegment, ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
@@ -51,6 +52,11 @@ const WAYS: Record<string, FlattenOptions> = {
   'returns as exits, nothing in place': { budget: { ...WIDE, flatten: 0 }, returns: 'segments' },
 };
 
+const ORDER: readonly Field[] = [
+  ...(['src', 'dst', 'inDevice', 'outDevice', 'protocol', 'fragment', 'transportLength'] as const),
+  ...(['sport', 'dport', 'tcpFlags', 'icmp'] as const),
+];
+
 function isSound(hooks: Hooks, options: FlattenOptions): void {
   for (const segment of Object.values(hooks).flatMap(({ segments }) => segments)) {
     if (!isList(segment)) continue;
@@ -59,9 +65,8 @@ function isSound(hooks: Hooks, options: FlattenOptions): void {
     for (let i = 0; i < length; i++) {
       expect(then[i] === 0 || then[i]! > length || (then[i]! > 0 && then[i]! <= i)).toBe(false);
       if (options.returns === 'segments' && conditions[i]!.length > 0 && then[i]! >= 0) expect(then[i]).toBe(i + 1);
-      const ids = conditions[i]!.map(({ id }) => id);
-      expect(ids).toEqual(ids.toSorted((a, b) => a - b));
-      expect(new Set(conditions[i]!.map(({ field }) => field)).size).toBe(ids.length);
+      const fields = conditions[i]!.map(({ field }) => ORDER.indexOf(field));
+      expect(fields).toEqual([...new Set(fields)].sort((a, b) => a - b));
     }
   }
 }
@@ -70,7 +75,7 @@ describe('Flattener', () => {
   it('gives every packet what the graph gives it, however chains are laid out and lists are cut', () => {
     const flattener = new Flattener();
     fc.assert(
-      fc.property(scenarios({ packets: 40 }), (scenario) => {
+      fc.property(scenarios({ packets: 30 }), (scenario) => {
         const table = tableOf(rulesetText(scenario));
         const graph = buildGraph(table);
         const chains = new Meanings().chains(table);
@@ -91,7 +96,7 @@ describe('Flattener', () => {
           }
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -100,7 +105,7 @@ describe('Flattener', () => {
     const hidden = { FORWARD: ['outDevice'] } as const;
     let undecided = 0;
     fc.assert(
-      fc.property(scenarios({ packets: 40 }), (scenario) => {
+      fc.property(scenarios({ packets: 30 }), (scenario) => {
         const table = tableOf(rulesetText(scenario));
         const graph = buildGraph(table);
         const quantified = runPasses(graph, { hidden });
@@ -122,8 +127,8 @@ describe('Flattener', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 50 },
     );
-    expect(undecided).toBeGreaterThan(500);
+    expect(undecided).toBeGreaterThan(200);
   });
 });
