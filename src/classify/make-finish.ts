@@ -11,7 +11,9 @@ import { ListParts } from './list-parts.ts';
 import { componentsOf, fieldOf, makeIndex, makeLookups, type Part } from './parts.ts';
 import type { Reach } from './reach.ts';
 
-export type FinishName = 'linear' | 'dense' | 'tuples' | 'masks';
+/** All finishes; the one of one field is the dense one. */
+export const FINISHES = ['linear', 'dense', 'masks', 'tuples'] as const;
+export type FinishName = (typeof FINISHES)[number];
 
 export interface FinishChoice {
   readonly finish: Exclude<FinishName, 'linear'>;

@@ -4,10 +4,10 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { HostFacts } from '../base/features.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import { disassemble } from '../bpf/disassemble.ts';
-import { classify } from '../classify/linear.ts';
+import type { FinishName } from '../classify/make-finish.ts';
 import { printClassification } from '../classify/print.ts';
 import type { Image } from '../codegen/compile.ts';
-import { compileRuleset, filterTable } from '../engine/compile.ts';
+import { type CompileResult, compileRuleset, filterTable } from '../engine/compile.ts';
 import { checkEnforceable } from '../engine/enforceable.ts';
 import { hiddenFields } from '../engine/placement.ts';
 import { buildGraph } from '../graph/build.ts';
@@ -30,7 +30,11 @@ export interface DumpRequest {
   readonly ruleset: Ruleset;
   /** Name of the text it came from. */
   readonly file: string;
-  readonly where: { readonly placement: EnforcingPlacement; readonly allowInexact: Config['allowInexact'] };
+  readonly where: {
+    readonly placement: EnforcingPlacement;
+    readonly allowInexact: Config['allowInexact'];
+    readonly finish: FinishName | undefined;
+  };
   /** What a network namespace knows; only asked for at placement `xdp`. */
   hostFacts(): HostFacts;
 }
@@ -52,11 +56,11 @@ export function dumpStage(stage: string, request: DumpRequest): string | readonl
     case 'dot':
       return printDot(optimized());
     case 'classification':
-      return printClassification(classify(optimized()));
+      return ofCompiled(request, ({ classification }) => printClassification(classification));
     case 'code':
-      return ofImage(request, ({ programs }) => programs.map(({ program }) => disassemble(program)).join('\n'));
+      return ofCompiled(request, ({ image }) => image.programs.map(({ program }) => disassemble(program)).join('\n'));
     case 'image':
-      return ofImage(request, printImage);
+      return ofCompiled(request, ({ image }) => printImage(image));
     default:
       return printGraph(afterPass(stage, graph(), where));
   }
@@ -75,11 +79,14 @@ function afterPass(stage: string, graph: Graph, where: DumpRequest['where']): Gr
   return found;
 }
 
-function ofImage({ ruleset, file, where, hostFacts }: DumpRequest, print: (image: Image) => string) {
+type Compiled = Extract<CompileResult, { ok: true }>;
+
+function ofCompiled({ ruleset, file, where, hostFacts }: DumpRequest, print: (compiled: Compiled) => string) {
   const facts = where.placement === 'xdp' ? hostFacts() : { localDestinations: [] };
-  const { placement, allowInexact } = where;
-  const result = compileRuleset(ruleset, { placement, allowInexact, features: probeFeatures(), facts, file });
-  return result.ok ? print(result.image) : result.diagnostics;
+  const { finish, ...options } = where;
+  const kernel = { features: probeFeatures(), facts, file };
+  const result = compileRuleset(ruleset, { ...options, ...kernel, ...(finish && { finish }) });
+  return result.ok ? print(result) : result.diagnostics;
 }
 
 function printImage({ programs, maps, manifest }: Image): string {

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
+import { FINISHES, type FinishName } from '../classify/make-finish.ts';
 import type { ApplyRequest } from '../engine/types.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleset } from '../ruleset/print.ts';
@@ -74,6 +75,11 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .description('show what the compiler makes of a ruleset; needs no root')
     .argument('<file>', 'ruleset, - for the standard input')
     .addOption(new Option('--dump <stage>', 'what to show').choices(STAGES).default('after:all'))
+    .addOption(
+      new Option('--finish <finish>', 'the finish of the stages from classification on; chosen if absent').choices(
+        FINISHES,
+      ),
+    )
     .action(run(compile));
 
   program
@@ -219,12 +225,17 @@ function counters(context: Context, options: { readonly json?: boolean }): numbe
   return EXIT.ok;
 }
 
-function compile(context: Context, file: string, options: WhereOptions & { readonly dump: string }): number {
+interface CompileOptions extends WhereOptions {
+  readonly dump: string;
+  readonly finish?: FinishName;
+}
+
+function compile(context: Context, file: string, options: CompileOptions): number {
   const { placement, allowInexact } = configFor(context, options);
   if (placement === 'none') {
     throw new CommandError('bpfilter: placement none compiles nothing; name one with --placement\n', EXIT.parameter);
   }
-  const where = { placement, allowInexact };
+  const where = { placement, allowInexact, finish: options.finish };
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
