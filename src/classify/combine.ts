@@ -83,6 +83,7 @@ export function crossCells(
   const contents: number[] = [];
   let overflow: Overflow | undefined;
   const contentOf = (columnSet: number, rowSet: number, jointSet: number): number => {
+    if (overflow !== undefined) return 0;
     const number = known.number(bases.number(columnSet, rowSet), jointSet);
     if (number < contents.length) return contents[number]!;
     const made = make(columnSet, rowSet, jointSet);
@@ -96,33 +97,42 @@ export function crossCells(
 
   const jointOf = new Int32Array(width);
   const touched = new Uint32Array(width);
+  // By column set: its columns, those of them that the row has visited, and the content of all others in rows of `plainFor`.
+  const columnsIn = new Uint32Array(columnSets.count);
+  for (let column = 0; column < width; column++) columnsIn[columnSetOf[column]!]!++;
+  const touchedIn = new Uint32Array(columnSets.count);
   const plain = new Uint32Array(columnSets.count);
+  const plainFor = new Int32Array(columnSets.count).fill(-1);
   let steps = MOST_STEPS * (cells.length + 4096);
-  let plainFor = -1;
   for (let row = 0; row < rows.classCount; row++) {
     const start = row * width;
     const rowSet = rowSetOf[row]!;
-    if (rowSet !== plainFor) {
-      for (let set = 0; set < plain.length && overflow === undefined; set++) plain[set] = contentOf(set, rowSet, 0);
-      plainFor = rowSet;
-    }
-    if (plain.length === 1) cells.fill(plain[0]!, start, start + width);
-    else for (let column = 0; column < width; column++) cells[start + column] = plain[columnSetOf[column]!]!;
-
     let touchedCount = 0;
     for (let i = rows.classes.offsets[row]!; i < rows.classes.offsets[row + 1]!; i++) {
       const predicate = rows.classes.items[i]!;
       for (let pair = firstOf[predicate]!; pair < firstOf[predicate + 1]!; pair++) {
         const asked = pairs.columns[pair]!;
         steps -= columnsOf.offsets[asked + 1]! - columnsOf.offsets[asked]!;
-        if (steps < 0) return { overflow: 'conditions overlap too much' };
+        if (steps < 0) return { overflow: 'a table: conditions overlap too much' };
         for (let j = columnsOf.offsets[asked]!; j < columnsOf.offsets[asked + 1]!; j++) {
           const column = columnsOf.items[j]!;
-          if (jointOf[column] === 0) touched[touchedCount++] = column;
+          if (jointOf[column] === 0) {
+            touched[touchedCount++] = column;
+            touchedIn[columnSetOf[column]!]!++;
+          }
           jointOf[column] = jointSets.number(jointOf[column]!, pair) + 1;
         }
       }
     }
+    for (let set = 0; set < plain.length; set++) {
+      const isLeft = touchedIn[set]! < columnsIn[set]!;
+      touchedIn[set] = 0;
+      if (!isLeft || plainFor[set] === rowSet) continue;
+      plain[set] = contentOf(set, rowSet, 0);
+      plainFor[set] = rowSet;
+    }
+    if (plain.length === 1) cells.fill(plain[0]!, start, start + width);
+    else for (let column = 0; column < width; column++) cells[start + column] = plain[columnSetOf[column]!]!;
     for (let i = 0; i < touchedCount; i++) {
       const column = touched[i]!;
       cells[start + column] = contentOf(columnSetOf[column]!, rowSet, jointOf[column]!);

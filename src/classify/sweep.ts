@@ -21,7 +21,7 @@ export interface Runs {
   readonly sets: NumberSets;
 }
 
-/** The runs of 0…`maximum`; `undefined` where sets would have more than `limit` predicates, or the walk meets more. */
+/** The runs of 0…`maximum`; `undefined` where the sets have more than `limit` predicates, or the walk meets many times more. */
 export function sweep(intervals: Intervals, maximum: number, limit: number): Runs | undefined {
   const { count, lows, highs, predicates } = intervals;
   const byLow = sortedOrder([lows], count);
@@ -29,7 +29,7 @@ export function sweep(intervals: Intervals, maximum: number, limit: number): Run
   const starts = new Uint32Array(2 * count + 1);
   const classes = new Uint32Array(2 * count + 1);
   const sets = new NumberSets(Math.min(2 * count, limit));
-  const walkLimit = limit + 2 * count;
+  const walkLimit = 4 * limit + 16 * count;
   let active = new Int32Array(64);
   let size = 0;
   let runs = 0;
