@@ -33,8 +33,6 @@ export interface PartOptions {
   readonly place: Place | undefined;
   /** Bits of the fields that cannot be seen. */
   readonly hidden: number;
-  /** Whether RETURN from the list's own chain is always the end `return`, and never a skip to a hook's policy. */
-  readonly keepReturns: boolean;
 }
 
 /** A chain that is being gone through. */
@@ -180,7 +178,7 @@ class ChainWalk {
     let depth = this.frames.length - 1;
     while (this.frames[depth]!.isGoto) depth--;
     const target = this.frames[depth]!;
-    if (depth === 0 && (target.chain.hook === undefined || this.options.keepReturns)) {
+    if (depth === 0 && target.chain.hook === undefined) {
       this.end(frame, asked, slot, END.return, owner);
       return;
     }

@@ -1,8 +1,8 @@
 // From decision lists to a classification: which finish each list gets, and what happens where none fits.
 //
 // Finishes are tried in the order of what a packet costs. One that needs more than the budget has says so, and the next
-// is tried; where all do, the list is cut in two and both halves are tried; where that would make too many segments, the
-// list is asked test by test. So there is always a result.
+// is tried; where all do, the list is cut where skips lead to, or in two, and the parts are tried; where that would make
+// too many segments, the list is asked test by test. So there is always a result.
 
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
@@ -18,7 +18,7 @@ import { planOf, type Refusal, type SegmentPlan } from './plan.ts';
 import { reachOf } from './reach.ts';
 import { segmentTests } from './segment-tests.ts';
 import { shapeTests } from './shape-tests.ts';
-import { halveSegment } from './split-list.ts';
+import { cutSkips, halveSegment } from './split-list.ts';
 import { TablePool } from './tables.ts';
 
 export interface ClassifyListsOptions {
@@ -101,7 +101,7 @@ class Work implements Making {
       }
       const refused: Refusal[] = [];
       const made = this.makeTables(segment, refused);
-      if (made === undefined && refused.length > 0 && lists.halve(place)) continue;
+      if (made === undefined && refused.length > 0 && lists.cut(place)) continue;
       const { length } = segment.list;
       if (made !== undefined) this.put(hook, made.finish, length, refused, made.segment, made.parts);
       else this.put(hook, 'linear', length, refused, segmentTests(segment, this.segments.length, this.lists), []);
@@ -191,14 +191,20 @@ class HookSegments {
     return this.lists[place]!;
   }
 
-  /** Puts two or more lists in place of one; not where the hook would have too many, or it is but one decision. */
-  halve(place: number): boolean {
+  /**
+   * Puts two or more lists in place of one, without skips if it had any; not where the hook would have too many, or it
+   * is but one decision.
+   */
+  cut(place: number): boolean {
     const segment = this.at(place);
     if (!('list' in segment) || segment.list.length < 2) return false;
+    return this.replace(place, cutSkips) || this.replace(place, halveSegment);
+  }
+
+  private replace(place: number, cut: typeof cutSkips | typeof halveSegment): boolean {
     const all: (ListSegment | ShapeSegment | undefined)[] = new Array<undefined>(this.base).fill(undefined);
     all.push(...this.lists);
-    halveSegment(all, this.base + place);
-    if (all.length - this.base > this.most) return false;
+    if (cut(all, this.base + place) === false || all.length - this.base > this.most) return false;
     this.lists = all.slice(this.base) as (ListSegment | ShapeSegment)[];
     return true;
   }

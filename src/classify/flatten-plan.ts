@@ -24,18 +24,16 @@ export class TooManySegmentsError extends Error {
 /** Decisions that a hook may have beyond a multiple of its rules. */
 const SPARE = 4096;
 
-/** The chains of a hook that are not put in place. `isApart` says which are not in any case. Throws on a loop. */
+/** The chains of a hook that are not put in place. Throws on a loop. */
 export function chainsApart(
   chains: Chains,
   hook: FilterChain,
   budget: Pick<Budget, 'flatten' | 'segments'>,
-  isApart: (chain: ChainMeaning) => boolean,
 ): Set<ChainMeaning> {
   const order = callersLast(chains, hook);
   const apart = new Set<ChainMeaning>();
   if (order.length < 2) return apart;
-  const users = order.slice(0, -1).map(({ chain }) => chain);
-  for (const chain of users) if (budget.flatten === 0 || isApart(chain)) apart.add(chain);
+  if (budget.flatten === 0) for (const { chain } of order.slice(0, -1)) apart.add(chain);
   const rules = order.reduce((sum, { chain }) => sum + chain.rules.length, 0);
   const limit = budget.flatten * rules + SPARE;
   for (;;) {

@@ -31,8 +31,6 @@ export interface FlattenOptions {
   readonly hooks?: readonly FilterChain[];
   /** The fields that a hook cannot see: packets whose way depends on them end undecided. */
   readonly hidden?: Readonly<Partial<Record<FilterChain, readonly Field[]>>>;
-  /** `segments` gives every chain with a conditional RETURN segments of its own, so that no decision skips another. */
-  readonly returns?: 'skips' | 'segments';
 }
 
 type FlatSegment = ListSegment | ShapeSegment;
@@ -107,23 +105,16 @@ class RegionSegments {
     chains: Chains,
     hook: FilterChain,
     place: Place | undefined,
-    { budget, hidden, returns }: FlattenOptions,
+    { budget, hidden }: FlattenOptions,
     segments: FlatSegment[],
   ) {
     this.hook = chains.get(hook)!;
-    const keepReturns = returns === 'segments';
-    const skips = ({ rules }: ChainMeaning): boolean =>
-      rules.some((rule) => {
-        if (rule.target.kind !== 'return' && rule.target.kind !== 'goto') return false;
-        return compiler.view(rule, place).match?.number !== 0;
-      });
     this.options = {
       compiler,
       chains,
-      apart: chainsApart(chains, hook, budget, (chain) => keepReturns && skips(chain)),
+      apart: chainsApart(chains, hook, budget),
       place,
       hidden: (hidden?.[hook] ?? []).reduce((bits, field) => bits | fieldBit(field), 0),
-      keepReturns,
     };
     this.segments = segments;
     this.most = budget.segments;

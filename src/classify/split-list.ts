@@ -12,9 +12,18 @@ export function halveSegment<T>(segments: (T | ListSegment)[], number: number): 
   splitSegment(segments, number, [list.length >> 1]);
 }
 
+/** Cuts a segment wherever skips lead to, so that none is left in its parts; says whether there was any. */
+export function cutSkips<T>(segments: (T | ListSegment)[], number: number): boolean {
+  const { length, then } = (segments[number] as ListSegment).list;
+  const targets = new Set<number>();
+  for (let i = 0; i < length; i++) if (then[i]! > i + 1 && then[i]! < length) targets.add(then[i]!);
+  if (targets.size > 0) splitSegment(segments, number, [...targets]);
+  return targets.size > 0;
+}
+
 /**
  * Replaces segment `number` by one that ends at the first of `cuts`; those of the rest come at the end of the segments.
- * Cuts are places between decisions, ascending.
+ * Cuts are places between decisions, each the number of the one behind it.
  */
 export function splitSegment<T>(segments: (T | ListSegment)[], number: number, cuts: readonly number[]): void {
   const { list, exits } = segments[number] as ListSegment;

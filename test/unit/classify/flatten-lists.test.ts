@@ -5,6 +5,7 @@ import { formatPredicate } from '../../../src/base/predicate.ts';
 import { END, type HookLists, type ListSegment, type ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
 import { TooManySegmentsError } from '../../../src/classify/flatten-plan.ts';
+import { cutSkips } from '../../../src/classify/split-list.ts';
 import { Meanings } from '../../../src/graph/chains.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 
@@ -174,36 +175,32 @@ describe('lists', () => {
     expect(hookLists('INPUT', rules.slice(0, 9).concat('-A c4 -p tcp')).segments).toHaveLength(1);
   });
 
-  it('set chains apart for a RETURN on condition where skips are not wanted', () => {
-    expect(
-      lists(
-        [
-          '-A INPUT -j a',
-          '-A INPUT -p udp -j RETURN',
-          '-A INPUT -p tcp -j b',
-          '-A a -s 10.0.0.1/32 -j RETURN',
-          '-A a -p esp -j DROP',
-          '-A b -i eth0 -j DROP',
-          '-A b -j RETURN',
-        ],
-        { returns: 'segments' },
-      ),
-    ).toEqual([
-      'enter 0',
-      'list call 2',
-      '  always: 0 call',
-      'list return 3',
-      '  protocol in 17: 1 return',
+  it('can be cut so that nothing is skipped', () => {
+    const skipping = ['-A INPUT -j a', '-A INPUT -p udp -j RETURN', '-A INPUT -p tcp -g b', '-A INPUT -p esp -j DROP'];
+    const returns = [
+      '-A a -s 10.0.0.1/32 -j RETURN',
+      '-A a -s 10.0.0.2/32 -j RETURN',
+      '-A a -p esp -j DROP',
+      '-A b -i eth0',
+    ];
+    const segments = [...hookLists('INPUT', [...skipping, ...returns]).segments];
+    expect(cutSkips(segments, 0)).toBe(true);
+    expect(segments.flatMap(printSegment)).toEqual([
+      'list next 1',
+      '  always: 0 on',
+      '  src in 10.0.0.1: 7 to 4',
+      '  src in 10.0.0.2: 8 to 4',
+      '  protocol in 50: 9 drop',
+      'list next 2',
+      '  protocol in 17: 1 to 5',
       '  protocol in 6: 2 on',
-      '  inDevice is "eth0", protocol in 6: 8 drop',
-      '  protocol in 6: 9 on',
-      '  always: 3 drop',
-      'list next 1 return 1',
-      '  src in 10.0.0.1: 6 return',
-      '  protocol in 50: 7 drop',
+      '  inDevice is "eth0", protocol in 6: 10 on',
+      '  protocol in 6: -1 to 5',
+      '  protocol in 50: 3 drop',
       'list',
-      '  always: 3 drop',
+      '  always: 4 drop',
     ]);
+    expect(cutSkips(segments, 0)).toBe(false);
   });
 
   it('part packets by shape: drops are left in the odd list alone, once each', () => {
