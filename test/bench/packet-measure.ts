@@ -15,6 +15,7 @@ import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { filterTable } from '../../src/engine/compile.ts';
 import type { SlotOwner } from '../../src/graph/graph.ts';
+import { probeFeatures } from '../../src/kernel/features.ts';
 import type { Ruleset } from '../../src/ruleset/model.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { ownersOf } from '../harness/slots.ts';
@@ -34,9 +35,12 @@ import { FINISHES, finishesOf, tableBytes } from './finishes.ts';
 import { takeTurns } from './measure.ts';
 import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
 import { compileForBench, DEVICES, frameOf, refusalOf, SubjectPrograms } from './subject-programs.ts';
+import { tableReads } from './table-reads.ts';
 import { flowsOf, TRAFFIC } from './traffic.ts';
 
 const POOL = { whole: 8192, quick: 256 } as const;
+/** Packets of the pool whose looks into the tables are counted. */
+const READ = 2048;
 /** Packets of the pool that are also run one by one, and how often each in one sample. */
 const SINGLES = { whole: 8, quick: 2 } as const;
 const REPEAT = { whole: 10_000, quick: 100 } as const;
@@ -127,12 +131,20 @@ export function measureImage(
     return;
   }
   const { programs, loadTime } = loaded;
+  const size = options.isQuick ? 'quick' : 'whole';
   const empty = new SubjectPrograms(head.placement, chain);
   try {
     rows.programs.push({
       ...head,
       finishes: finishesOf(compiled.classification, chain),
       tableBytes: tableBytes(compiled.image),
+      ...(head.placement === 'xdp' && {
+        tableReads: tableReads(
+          compiled.image,
+          probeFeatures(),
+          packets.pool('uniform', POOL[size]).frames.slice(0, READ),
+        ),
+      }),
       kernelMemory: programs.kernelMemory,
       instructions: programs.instructions,
       processed: programs.processed,

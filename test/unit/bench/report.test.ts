@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { renderCharts } from '../../bench/chart.ts';
 import { chartsOf } from '../../bench/charts.ts';
-import { renderReport } from '../../bench/report.ts';
+import { GENERATED, renderReport } from '../../bench/report.ts';
 import { type RunDocument, SCHEMA } from '../../bench/run-document.ts';
 
 const samples = (ours: number, empty: number) => ({ ours: [ours], empty: [empty] });
@@ -58,6 +58,7 @@ test('the page says what was measured, where and when, and has every table', () 
     expect(page).toContain(words);
   }
   expect(page).toContain('| what | ns |\n|---|--:|\n| a\\|b | 1.00 |\n| refused one |  |\n\nrefused one: too large\n');
+  expect(page).toContain(GENERATED);
   expect(page).not.toContain('no reference');
   expect(page).not.toContain('mean nothing');
   expect(page.endsWith('\n\n\n')).toBe(false);
