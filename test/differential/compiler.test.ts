@@ -2,16 +2,17 @@
 //
 // What was met is printed and has floors: agreement on packets that all fall to the policy would say little.
 //
-// BPFILTER_RUNS sets how many rulesets (250 for each of four settings), BPFILTER_SEED the seed (fixed in CI; `random` for a
-// new one). A failure is shrunk and printed as a case file.
+// BPFILTER_RUNS sets how many rulesets (250 for each of four placements, and a tenth of it for each placement with each
+// finish forced and each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure is shrunk and printed as a case file.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ORACLE_PLACEMENTS } from '../harness/compiler-scenarios.ts';
+import { ORACLE_PLACEMENTS, ORACLE_SETTINGS } from '../harness/compiler-scenarios.ts';
 import { Coverage } from '../harness/coverage.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
 import { kernelRunner } from '../harness/kernel-runner.ts';
 import { disagreements, failureCase } from '../harness/oracle.ts';
+import { MANNERED } from '../harness/random-rules.ts';
 import { vmRunner } from '../harness/vm-runner.ts';
 
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 250);
@@ -32,6 +33,22 @@ describe('compiled programs do what the interpreter says', () => {
       }),
       { numRuns: RUNS, seed },
     );
+  });
+
+  describe.each(ORACLE_SETTINGS)('$name', ({ name: _, ...setting }) => {
+    it.each(ORACLE_PLACEMENTS)('at $name', ({ placement, options, localDestinations, inKernel }) => {
+      const runners = inKernel ? [vmRunner(), kernelRunner()] : [vmRunner()];
+      const vocabulary = { ...options.vocabulary!, ...MANNERED };
+      fc.assert(
+        fc.property(scenarios({ ...options, vocabulary, packets: PACKETS }), ({ ruleset, packets }) => {
+          const text = rulesetText({ ruleset, packets });
+          const found = disagreements(text, packets, { placement, runners, localDestinations, ...setting });
+          if (found.length === 0) return;
+          expect.fail(`${found.slice(0, 10).join('\n')}\n\n${failureCase(found[0]!, text, packets)}`);
+        }),
+        { numRuns: RUNS / 10, seed },
+      );
+    });
   });
 
   it('and rules, predicates and shapes were met enough for that to mean something', () => {

@@ -5,6 +5,8 @@ import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type Budget, DEFAULT_BUDGET } from '../../src/classify/budget.ts';
+import type { FinishName } from '../../src/classify/make-finish.ts';
 import type { ScenarioOptions } from './generate.ts';
 import { EVERYTHING, type Vocabulary, XDP } from './random-rules.ts';
 
@@ -77,4 +79,26 @@ export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
     options: { vocabulary: { ...AT_XDP, ...DEVICES }, settle: chooseHook },
     localDestinations: LOCAL,
   },
+];
+
+export interface OracleSetting {
+  readonly name: string;
+  readonly finish?: FinishName;
+  readonly budget?: Budget;
+}
+
+const short = (name: string, budget: Partial<Budget>): OracleSetting => ({
+  name: `few ${name}`,
+  budget: { ...DEFAULT_BUDGET, linearRules: 0, ...budget },
+});
+
+/** Every finish forced in turn, and every budget too small, so that what comes next is taken. */
+export const ORACLE_SETTINGS: readonly OracleSetting[] = [
+  ...(['dense', 'tuples', 'masks', 'linear'] as const).map((finish) => ({ name: `forced: ${finish}`, finish })),
+  short('cells', { crossCells: 60, denseCells: 200 }),
+  short('cells, tuples and masks', { crossCells: 60, denseCells: 60, tuples: 6, masks: 1 }),
+  short('counters', { listCounters: 2 }),
+  short('overlaps', { overlap: 0 }),
+  short('decisions for chains', { flatten: 0 }),
+  short('segments, bytes and tuples', { segments: 4, denseBytes: 200, tuples: 4, masks: 0 }),
 ];

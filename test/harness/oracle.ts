@@ -8,7 +8,9 @@ import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import type { Budget } from '../../src/classify/budget.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
+import type { FinishName } from '../../src/classify/make-finish.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { NETFILTER_ABI } from '../../src/codegen/netfilter.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
@@ -56,6 +58,9 @@ export interface OracleOptions {
   readonly runners: readonly Runner[];
   /** Only for placement `xdp`, which tells INPUT from FORWARD by them. */
   readonly localDestinations?: HostFacts['localDestinations'];
+  /** The finish that every list gets that can have it, and what the classifier may use; as the compiler has it if absent. */
+  readonly finish?: FinishName;
+  readonly budget?: Budget;
   /** Hears what the interpreter asks and finds. */
   readonly observe?: { readonly rule: Observer; packet(table: Table, packet: HookPacket, outcome: Outcome): void };
 }
@@ -166,7 +171,8 @@ function runnerDisagreements(
   }
 }
 
-function compileFor(table: Table, { placement, localDestinations = [] }: OracleOptions, runner?: Runner) {
+function compileFor(table: Table, options: OracleOptions, runner?: Runner) {
+  const { placement, localDestinations = [], finish, budget } = options;
   const result = compileRuleset(
     { family: 'ipv4', tables: [table] },
     {
@@ -175,6 +181,8 @@ function compileFor(table: Table, { placement, localDestinations = [] }: OracleO
       features: runner?.features ?? FEATURES,
       facts: { localDestinations, addressGeneration: runner?.addressGeneration ?? 0 },
       file: 'random.rules',
+      ...(finish !== undefined && { finish }),
+      ...(budget !== undefined && { budget }),
     },
   );
   if (!result.ok) throw new Error(`not compiled: ${result.diagnostics.map((d) => d.message).join('; ')}`);

@@ -45,11 +45,18 @@ export interface Vocabulary {
  */
 export type RulesetManner = 'mixed' | 'tuples' | 'blacklist' | 'services' | 'counting' | 'returning' | 'devices';
 
+/** Rulesets in every manner, most of them large enough for tables. */
+export const MANNERED: Pick<Vocabulary, 'rules' | 'userChains' | 'manners'> = {
+  rules: { min: 3, max: 90 },
+  userChains: { min: 0, max: 9 },
+  manners: ['mixed', 'tuples', 'blacklist', 'services', 'counting', 'returning', 'devices'],
+};
+
 /** Rulesets large enough for every structure, each in one manner. */
-export const LARGE: Pick<Vocabulary, 'rules' | 'userChains' | 'manners'> = {
+export const LARGE: typeof MANNERED = {
+  ...MANNERED,
   rules: { min: 50, max: 300 },
   userChains: { min: 0, max: 14 },
-  manners: ['mixed', 'tuples', 'blacklist', 'services', 'counting', 'returning', 'devices'],
 };
 
 const ADDRESSES = [

@@ -1,0 +1,88 @@
+// Random decision lists, lists at the edge and large ones: the walk of the list = the classification = the VM = the kernel,
+// verdicts and counters, by every finish in turn.
+//
+// BPFILTER_RUNS sets how many random lists each finish gets in the VM (80; a quarter of them in the kernel too),
+// BPFILTER_SEED the seed (fixed in CI; `random` for a new one).
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { classifyLists } from '../../src/classify/classify-lists.ts';
+import type { ListSegment } from '../../src/classify/decision-list.ts';
+import type { FinishName } from '../../src/classify/make-finish.ts';
+import { EDGE_CASES } from '../harness/edge-lists.ts';
+import { kernelRunner } from '../harness/kernel-runner.ts';
+import { fieldsFor, LARGE_KINDS, largeList } from '../harness/large-lists.ts';
+import { IPV4_FIELDS } from '../harness/list-conditions.ts';
+import { classificationDisagreements, isProgrammable, programDisagreements } from '../harness/list-oracle.ts';
+import type { Runner } from '../harness/oracle.ts';
+import { listScenarios } from '../harness/random-lists.ts';
+import { vmRunner } from '../harness/vm-runner.ts';
+
+const RUNS = Number(process.env.BPFILTER_RUNS ?? 80);
+const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
+
+const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
+const PACKETS = 200;
+const LARGE = 600;
+
+const vm = vmRunner();
+const kernel = kernelRunner();
+
+function disagreements(
+  segments: readonly ListSegment[],
+  force: FinishName,
+  packets: Parameters<typeof classificationDisagreements>[2],
+  runners: readonly Runner[],
+): string[] {
+  const classification = classifyLists({ INPUT: { segments, entry: 0 } }, { force });
+  // One program of so many tests is more than the VM takes, and than the kernel would.
+  const isLong = force === 'linear' && segments.some(({ list }) => list.length > 5000);
+  return [
+    ...classificationDisagreements(segments, classification, packets),
+    ...(isLong || !isProgrammable(classification)
+      ? []
+      : runners.flatMap((runner) => programDisagreements(segments, classification, packets, runner))),
+  ];
+}
+
+describe.each(FINISHES)('%s', (force) => {
+  it.each([
+    { name: 'in the VM', runners: [vm], runs: RUNS },
+    { name: 'in the kernel', runners: [kernel], runs: RUNS / 4 },
+  ])('random lists $name', ({ runners, runs }) => {
+    fc.assert(
+      fc.property(listScenarios({ packets: PACKETS, fields: IPV4_FIELDS }), ({ segments, packets }) => {
+        expect(disagreements(segments, force, packets, runners)).toEqual([]);
+      }),
+      { numRuns: runs, seed },
+    );
+  });
+
+  it.each(EDGE_CASES)('$name', ({ segments }) => {
+    expect(disagreements(segments, force, fieldsFor(segments, PACKETS), [vm, kernel])).toEqual([]);
+  });
+
+  it.each(LARGE_KINDS)(`${LARGE} rules: $name`, (kind) => {
+    const segments = [largeList(kind, LARGE)];
+    expect(disagreements(segments, force, fieldsFor(segments, PACKETS), [vm, kernel])).toEqual([]);
+  });
+});
+
+it('a field that is fetched late', () => {
+  let late = 0;
+  const fields = ['src', 'dport', 'state', 'state'] as const;
+  fc.assert(
+    fc.property(
+      listScenarios({ packets: PACKETS, fields, manners: ['mixed', 'counting'] }),
+      ({ segments, packets }) => {
+        const classification = classifyLists({ INPUT: { segments, entry: 0 } }, { force: 'dense' });
+        if (!isProgrammable(classification)) return;
+        if (classification.segments.some((s) => s.finish === 'tables' && s.result.kind === 'dense' && s.result.late))
+          late++;
+        expect(disagreements(segments, 'dense', packets, [vm, kernel])).toEqual([]);
+      },
+    ),
+    { numRuns: RUNS / 4, seed },
+  );
+  expect(late).toBeGreaterThan(RUNS / 16);
+});
