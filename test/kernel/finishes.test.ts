@@ -43,7 +43,7 @@ describe('tuples in the kernel', () => {
 
   it('with a component that is checked behind the probe', () => {
     const segment = largeList(kindOf('acl'), 1000);
-    const made = tuplesCase(segment.list, fieldsFor([segment], 1000), { budget: { tuples: 48 } });
+    const made = tuplesCase(segment.list, fieldsFor([segment], 1000), { budget: { tuples: 32 } });
     expect(made).toHaveProperty('result.checked');
     expect(processed(made)).toBeLessThan(40_000);
   });

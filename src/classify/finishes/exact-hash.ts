@@ -8,7 +8,7 @@
 // An empty entry has key 0, which is no key. The multipliers come from a fixed series, so the same keys in the same order
 // make the same table.
 
-import { type TableRef, tableView } from '../tables.ts';
+import { type TablePool, type TableRef, tableView } from '../tables.ts';
 
 export interface ExactHash {
   readonly table: TableRef;
@@ -34,6 +34,11 @@ type Halves = Uint32Array;
 /** A hash whose table is not yet in a pool. */
 export interface PlacedEntries extends Omit<ExactHash, 'table'> {
   readonly content: Uint32Array;
+}
+
+/** Puts the table of a hash into a pool. */
+export function putHash(name: string, { content, ...hash }: PlacedEntries, pool: TablePool): ExactHash {
+  return { ...hash, table: pool.put(name, content) };
 }
 
 /** Keys and what belongs to them, to be made a table. */

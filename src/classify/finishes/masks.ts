@@ -15,7 +15,7 @@ import type { Component, NumberLists, Variable } from '../components.ts';
 import type { Condition, DecisionList } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
 import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
-import { type ExactHash, HashEntries } from './exact-hash.ts';
+import { type ExactHash, HashEntries, putHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { invert } from './tuples-layers.ts';
 
@@ -92,13 +92,12 @@ export function buildMasks(input: FinishInput): { readonly result: MasksFinish }
     return { overflow: `masks: decision ${decision} does not end` };
   }
   for (let each = 0; each < decision; each++) addOutcome(list, each, outcomes);
-  const { content, ...hash } = entries.hash.place();
   return {
     result: {
       kind: 'masks',
       fields: layout.fields,
       masks: maskWords,
-      hash: { ...hash, table: pool.put('masks', content) },
+      hash: putHash('masks', entries.hash.place(), pool),
       otherwise: otherwiseOf(list, decision, outcomes),
     },
   };

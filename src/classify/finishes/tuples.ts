@@ -23,7 +23,7 @@ import type { Component, Variable } from '../components.ts';
 import type { FieldIndex } from '../indexes/field-index.ts';
 import type { TableRef } from '../tables.ts';
 import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
-import type { ExactHash } from './exact-hash.ts';
+import { type ExactHash, putHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { type HashInput, makeHash, TAG_BITS, tagOf } from './tuples-hash.ts';
 import { type Layers, layersOf } from './tuples-layers.ts';
@@ -132,14 +132,10 @@ function assemble(
   const part = ({ alone, tuples }: PlannedPart, made: typeof ending, name: string): TuplePart => ({
     alone: { masks: masksOf(rangeMask(alone, words)), most: mostBits(sized, alone, words) },
     tuples: { masks: masksOf(rangeMask(tuples, words)), most: mostBits(sized, tuples, words) },
-    ...(made.hash !== undefined && { hash: putHash(made.hash) }),
+    ...(made.hash !== undefined && { hash: putHash(`tuples of ${name}`, made.hash, pool) }),
     ...(made.chains !== undefined && {
       chains: { table: pool.put(`chains of ${name}`, made.chains.content), longest: made.chains.longest },
     }),
-  });
-  const putHash = ({ content, ...hash }: NonNullable<typeof ending.hash>): ExactHash => ({
-    ...hash,
-    table: pool.put('tuples', content),
   });
   return {
     result: {

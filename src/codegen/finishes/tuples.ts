@@ -91,7 +91,9 @@ class TuplesEmitter {
   /** The address of each record whose class is known, on the stack. */
   private emitRecords(): void {
     const { a, finish, code } = this;
-    const inR0 = finish.components.findIndex(({ variable }) => variable === code.inR0);
+    const inR0 = finish.components.findIndex(
+      ({ variable }, c) => variable === code.inR0 && c !== finish.late?.component,
+    );
     if (inR0 >= 0) {
       a.mov(R1, R0);
       this.emitRecord(inR0, finish.components[inR0]!);
