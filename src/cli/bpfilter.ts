@@ -2,18 +2,21 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
+import type { EnforcingPlacement } from '../base/hooks.ts';
 import { FINISHES, type FinishName } from '../classify/make-finish.ts';
+import { explainRuleset } from '../engine/explain.ts';
 import type { ApplyRequest } from '../engine/types.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleset } from '../ruleset/print.ts';
 import { dumpStage, STAGES } from './bpfilter-compile.ts';
+import { describeExplanation, explanationData } from './bpfilter-explain.ts';
 import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts';
 import { CommandError, EXIT } from './compat.ts';
 import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
 import { commandNames } from './names.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
-import type { ApplyOutput, FormatOutput, StatusOutput } from './schemas.ts';
+import type { ApplyOutput, ExplainOutput, FormatOutput, StatusOutput } from './schemas.ts';
 
 type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
 
@@ -81,6 +84,19 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
       ),
     )
     .action(run(compile));
+
+  program
+    .command('explain')
+    .description('show how packets find their rules in a ruleset, and which rules no packet meets; needs no root')
+    .argument('<file>', 'ruleset, - for the standard input')
+    .addOption(
+      new Option('--placement <placement>', 'where rules are enforced').choices(
+        PLACEMENTS.filter((placement) => placement !== 'none'),
+      ),
+    )
+    .addOption(new Option('--finish <finish>', 'the finish of all lists that can have it').choices(FINISHES))
+    .option('--json', 'print the result as JSON')
+    .action(run(explain));
 
   program
     .command('fmt')
@@ -243,6 +259,25 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);
+  return EXIT.ok;
+}
+
+interface ExplainCommandOptions {
+  readonly placement?: EnforcingPlacement;
+  readonly finish?: FinishName;
+  readonly json?: boolean;
+}
+
+function explain(context: Context, file: string, { placement, finish, json }: ExplainCommandOptions): number {
+  const configured = loadConfig(context.environment).placement;
+  const where = placement ?? (configured === 'none' ? 'netfilter' : configured);
+  const source = readSource(file, context);
+  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
+  const found =
+    diagnostics.length > 0 ? diagnostics : explainRuleset(ruleset, { placement: where, file: source.file, finish });
+  if (!('hooks' in found)) return refuse(found, source, { ...(json && { json }) }, context);
+  if (json) printJson<ExplainOutput>(context, explanationData(found));
+  else context.print(describeExplanation(found));
   return EXIT.ok;
 }
 

@@ -1,6 +1,7 @@
 // The forms of what `bpfilter` prints with --json. Counters are decimal strings: they exceed what a JSON number holds.
 
 import { z } from 'zod';
+import { FINISHES } from '../classify/make-finish.ts';
 import { INEXACT, MODES, PLACEMENTS } from './config.ts';
 
 const decimal = z.string().regex(/^-?\d+$/);
@@ -36,6 +37,68 @@ export const applyOutput = z.discriminatedUnion('ok', [
 /** `bpfilter fmt --json`: the ruleset in canonical form. */
 export const formatOutput = z.discriminatedUnion('ok', [
   z.strictObject({ ok: z.literal(true), text: z.string() }),
+  z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
+]);
+
+const lineOfRule = { rule: z.string(), line: z.int() };
+
+/** `bpfilter explain --json`: how packets find their rules. */
+export const explainOutput = z.discriminatedUnion('ok', [
+  z.strictObject({
+    ok: z.literal(true),
+    hooks: z.array(
+      z.strictObject({
+        hook,
+        /** Rules that its packets may meet. */
+        rules: z.int(),
+        /** Tests, where few rules are asked one after the other; there are no segments then. */
+        tests: z.int().optional(),
+        segments: z.array(
+          z.strictObject({
+            segment: z.int(),
+            finish: z.enum(FINISHES),
+            /** 0 where the segment asks for the shape of the packet. */
+            decisions: z.int(),
+            /** Table elements, nodes and entries that most packets touch, without counters. */
+            loads: z.int(),
+            /** Bytes of its tables; segments may share some. */
+            bytes: z.int(),
+            lookups: z.array(
+              z.strictObject({
+                name: z.string(),
+                kind: z.string(),
+                conditions: z.int(),
+                classes: z.int(),
+                loads: z.int(),
+                bytes: z.int(),
+              }),
+            ),
+            tables: z.array(z.strictObject({ name: z.string(), offset: z.int(), bytes: z.int() })),
+            /** Better finishes that were not taken. */
+            refused: z.array(z.strictObject({ finish: z.enum(FINISHES), reason: z.string() })),
+          }),
+        ),
+      }),
+    ),
+    tableBytes: z.int(),
+    /** Rules that no packet meets. */
+    unmet: z.array(
+      z.strictObject({
+        kind: z.enum(['contradiction', 'duplicate', 'shadowed', 'unreachable']),
+        ...lineOfRule,
+        by: z.strictObject(lineOfRule).optional(),
+      }),
+    ),
+    passes: z.array(
+      z.strictObject({
+        pass: z.string(),
+        about: z.string(),
+        testsBefore: z.int(),
+        testsAfter: z.int(),
+        rules: z.array(z.strictObject({ rule: z.string(), testsBefore: z.int(), testsAfter: z.int() })),
+      }),
+    ),
+  }),
   z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
 ]);
 
@@ -79,5 +142,6 @@ export const countersOutput = z.strictObject({
 
 export type ApplyOutput = z.infer<typeof applyOutput>;
 export type FormatOutput = z.infer<typeof formatOutput>;
+export type ExplainOutput = z.infer<typeof explainOutput>;
 export type StatusOutput = z.infer<typeof statusOutput>;
 export type CountersOutput = z.infer<typeof countersOutput>;

@@ -16,7 +16,7 @@ import type { FinishName } from '../classify/make-finish.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
 import { graphOf } from '../graph/build.ts';
 import { type Chains, chainsFrom, Meanings } from '../graph/chains.ts';
-import type { Slot, SlotOwner } from '../graph/graph.ts';
+import type { Graph, Slot, SlotOwner } from '../graph/graph.ts';
 import { ownerFinder, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
@@ -100,37 +100,34 @@ export class Compiler {
     ownerOf: (slot: Slot) => SlotOwner,
     { placement, budget = DEFAULT_BUDGET, finish, passes }: CompileOptions,
   ): Classification {
-    const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook));
-    const small = finish === undefined ? hooks.filter((hook) => ruleCount(chains, hook) <= budget.linearRules) : [];
+    const small = smallHooks(chains, budget, finish);
     const large = Object.entries(lists).filter(([hook]) => !small.includes(hook as FilterChain));
     const force = finish === undefined ? {} : { force: finish };
     const tables = classifyLists(Object.fromEntries(large), { budget, cache: this.cache, ...force });
     if (small.length === 0) return tables;
-    const graph = runPasses(graphOf(...part(chains, small, ownerOf)), { ...passes, hidden: hiddenFields(placement) });
+    const graph = runPasses(smallGraph(chains, small, ownerOf), { ...passes, hidden: hiddenFields(placement) });
     return joinClassifications(tables, classify(graph));
   }
 }
 
 type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;
 
-/** How many rules the packets of a hook may meet. */
-function ruleCount(chains: Chains, hook: FilterChain): number {
-  return chainsFrom(chains, hook).reduce((sum, { rules }) => sum + rules.length, 0);
+/** The hooks whose packets may meet so few rules that they are asked test by test. */
+export function smallHooks(chains: Chains, budget: Budget, finish: FinishName | undefined): FilterChain[] {
+  if (finish !== undefined) return [];
+  const count = (hook: FilterChain) => chainsFrom(chains, hook).reduce((sum, { rules }) => sum + rules.length, 0);
+  return FILTER_CHAINS.filter((hook) => chains.has(hook) && count(hook) <= budget.linearRules);
 }
 
-/** The chains that packets of some hooks may enter, and the owners of their slots. */
-function part(
-  chains: Chains,
-  hooks: readonly FilterChain[],
-  ownerOf: (slot: Slot) => SlotOwner,
-): [Chains, SlotOwner[]] {
+/** The graph of the chains that packets of some hooks may enter. */
+export function smallGraph(chains: Chains, hooks: readonly FilterChain[], ownerOf: (slot: Slot) => SlotOwner): Graph {
   const own = new Map(hooks.flatMap((hook) => chainsFrom(chains, hook)).map((chain) => [chain.name, chain]));
   const owners: SlotOwner[] = [];
   for (const { slots, policySlot } of own.values()) {
     for (const slot of slots) owners[slot] = ownerOf(slot);
     if (policySlot >= 0) owners[policySlot] = ownerOf(policySlot);
   }
-  return [own, owners];
+  return graphOf(own, owners);
 }
 
 /** Compiles the filter table of a ruleset, once. */

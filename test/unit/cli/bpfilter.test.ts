@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { bpfilter } from '../../../src/cli/bpfilter.ts';
 import { runCommand } from '../../../src/cli/errors.ts';
-import { applyOutput, countersOutput, formatOutput, statusOutput } from '../../../src/cli/schemas.ts';
+import { applyOutput, countersOutput, explainOutput, formatOutput, statusOutput } from '../../../src/cli/schemas.ts';
 import { parseGraph } from '../../../src/graph/parse.ts';
 import { KernelError } from '../../../src/kernel/errors.ts';
 import { FakeFirewall } from './fake-engine.ts';
@@ -144,6 +144,26 @@ test('what the kernel refuses is one line and exit code 4', () => {
     '',
     'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN)\n',
   ]);
+});
+
+test('explain shows how packets find their rules, and which rules none meets', () => {
+  firewall.files.set('g', `${RULES.replace('COMMIT\n', '')}-A INPUT -j DROP\n-A INPUT -j DROP\nCOMMIT\n`);
+  const [code, out] = run('explain g');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^INPUT: \d+ rules, asked one after the other with \d+ tests$/m);
+  expect(out).toMatch(
+    /^1 rule that no packet meets:\n {2}line \d+: -A INPUT -j DROP: it says again what is said in line/m,
+  );
+  expect(run('explain g --finish dense')[1]).toMatch(
+    /^ {2}segment \d+: dense, \d+ decisions, \d+ loads? per packet, \d+ bytes$/m,
+  );
+  expect(explainOutput.parse(JSON.parse(run('explain --json g --finish=dense')[1]))).toMatchObject({
+    ok: true,
+    unmet: [{ kind: 'duplicate' }],
+  });
+  expect(explainOutput.parse(JSON.parse(run('explain --json bad')[1]))).toMatchObject({ ok: false });
+  expect(run('explain bad')[0]).toBe(1);
+  expect(firewall.requests).toEqual([]);
 });
 
 test('fmt prints the canonical form, of either family, and tells every mistake', () => {
