@@ -10,8 +10,10 @@ export interface Budget {
   readonly denseCells: number;
   /** Bytes of the tables of one dense finish. */
   readonly denseBytes: number;
-  /** Bytes of a 16×16 address index; beyond, pages or nodes. */
+  /** Bytes of an address index of halves or of pages; beyond, nodes. */
   readonly indexBytes: number;
+  /** Whether address indexes may be nodes, which code reads by their address; else they are of elements where they fit. */
+  readonly indexNodes: boolean;
   /** Predicates over all classes of a component, per predicate: how much conditions of a field may overlap. */
   readonly overlap: number;
   /** Tuples of the pruned-tuple finish. */
@@ -32,6 +34,7 @@ export const DEFAULT_BUDGET: Budget = {
   denseCells: 1 << 22,
   denseBytes: 8 << 20,
   indexBytes: 2 << 20,
+  indexNodes: true,
   overlap: 64,
   tuples: 512,
   masks: 3,

@@ -1,8 +1,8 @@
 // Which index a field gets.
 //
 // Memory decides: what a look-up costs is how far away the lines are that it touches, and the tables of all fields share
-// the caches. Kinds that touch fewer lines, or take fewer instructions, may be larger by as much as they are faster where
-// all of them fit into the second cache.
+// the caches. Of random lists nodes are by far the smallest; pages are of dense ones. Halves touch fewer lines one after
+// the other than pages do; they and pages can be read by look-ups of elements alone.
 
 import { FIELD_MAXIMUM, type NumericField } from '../../base/predicate.ts';
 import type { Budget } from '../budget.ts';
@@ -18,9 +18,8 @@ import { buildPages, pagesBytes, pagesShape } from './pages.ts';
 /** Up to so many bounds are compared: as many compares cost what one load of a table costs. A table of bytes is near. */
 const MOST_BOUNDS = 8;
 const MOST_BOUNDS_OF_BYTES = 3;
-/** How many bytes of nodes cost as much as one of these. */
-const CROSS_WORTH = 1.6;
-const PAGES_WORTH = 1.25;
+/** Halves of so many times the bytes of pages cost the same: three loads, of which two do not wait for each other. */
+const CROSS_WORTH = 1.3;
 
 /** Builds the index of a field whose values are cut into these runs. The same partition gives the same tables. */
 export function buildIndex(field: NumericField, partition: Partition, budget: Budget, pool: TablePool): FieldIndex {
@@ -29,17 +28,34 @@ export function buildIndex(field: NumericField, partition: Partition, budget: Bu
     return buildBounds(field, partition);
   }
   if (maximum < 1 << 16) return buildDirect(field, partition, pool);
-  const { classCount } = partition;
   const nodes = nodesShape(partition);
   const bytes = nodesBytes(nodes);
-  const cross = crossShape(partition, Math.min(bytes * CROSS_WORTH, budget.indexBytes));
-  const most = cross === undefined ? bytes : Math.min(bytes, crossBytes(cross, classCount) / CROSS_WORTH);
-  const pages = pagesShape(partition, Math.min(most * PAGES_WORTH, budget.indexBytes));
-  if (pages !== undefined && pagesBytes(pages, classCount) <= most * PAGES_WORTH) {
-    return buildPages(field, partition, pages, pool);
-  }
-  if (cross !== undefined && crossBytes(cross, classCount) <= bytes * CROSS_WORTH) {
-    return buildCross(field, partition, cross, pool);
-  }
-  return buildNodes(field, nodes, pool);
+  const smaller = budget.indexNodes
+    ? pagesWithin(field, partition, Math.min(bytes, budget.indexBytes), pool)
+    : elementwise(field, partition, budget.indexBytes, pool);
+  return smaller ?? buildNodes(field, nodes, pool);
+}
+
+function pagesWithin(
+  field: NumericField,
+  partition: Partition,
+  bytes: number,
+  pool: TablePool,
+): FieldIndex | undefined {
+  const pages = pagesShape(partition, bytes);
+  if (pages === undefined || pagesBytes(pages, partition.classCount) > bytes) return undefined;
+  return buildPages(field, partition, pages, pool);
+}
+
+/** Halves or pages, where they have no more than so many bytes. */
+function elementwise(
+  field: NumericField,
+  partition: Partition,
+  bytes: number,
+  pool: TablePool,
+): FieldIndex | undefined {
+  const cross = crossShape(partition, bytes);
+  if (cross === undefined) return pagesWithin(field, partition, bytes, pool);
+  const most = crossBytes(cross, partition.classCount) / CROSS_WORTH;
+  return pagesWithin(field, partition, Math.min(most, bytes), pool) ?? buildCross(field, partition, cross, pool);
 }

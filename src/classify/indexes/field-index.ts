@@ -42,13 +42,16 @@ export interface PagesIndex {
   readonly low: TableRef;
 }
 
-/** Upper 16 bits of a 32-bit value, then a node of sorted bounds: see `nodes.ts`. */
+/** The uppermost bits of a 32-bit value, then a node of sorted bounds: see `nodes.ts`. */
 export interface NodeTables {
+  /** What the directory has entries for: the value without its `shift` lowest bits. */
+  readonly shift: number;
   readonly directory: TableRef;
   readonly spans: TableRef;
-  /** Bytes of a node; its layout follows. */
-  readonly nodeSize: 32 | 64;
+  /** Bytes of a class in a node. */
+  readonly classWidth: 2 | 4;
   readonly nodeCount: number;
+  /** 32 bits an element. */
   readonly nodes: TableRef;
 }
 

@@ -1,59 +1,58 @@
-// The index of long random address lists: two tables, of which one packet touches two cache lines.
+// The index of long random address lists: two tables, of which one packet touches a line of a small one and one of a large.
 //
-//   directory   by the upper 16 bits of the address: the number of a node
-//   nodes       up to 7 bounds of 16 bits, ascending, then a class for the values below each bound and above the last:
-//                 32 bytes: 7 × 16 bits, 16 unused, 8 × 16 bits of class       up to 65 536 classes
-//                 64 bytes: 7 × 16 bits, 16 unused, 8 × 32 bits of class, 128 unused
-//               A node never crosses a cache line. Unused bounds are 65 535 with the class of the value before, so they
-//               are compared like all others.
+//   directory   by the uppermost bits of the address, as many as give every node a few bounds: the number of a node
+//   nodes       64 bytes, a cache line: sorted bounds of 32 bits, then the class of the values below each and above the last
+//                 10 bounds, 11 × 16 bits of class      up to 65 536 classes
+//                  7 bounds,  8 × 32 bits of class
+//               Unused bounds are the largest value, with the class of the value before, so they are compared like all.
 //
-// Where more than seven runs begin within one block of 65 536 addresses, its entry has the uppermost bit, and the number
-// of a span in place of a node's:
+// Where more runs begin within one block of addresses than a node has bounds, its entry has the uppermost bit, and the
+// number of a span in place of a node's:
 //
-//   spans       shift:4 base:28   the entry for an address is directory[base + (lower 16 bits >> shift)], a node or,
-//               for a part of at most 256 addresses at least, once more a span
+//   spans       shift:5 base:27   the entry for an address is directory[(base + (lower bits >> shift)) mod 2^27]: a node,
+//               or once more a span
 //
-// A span divides its block into as few parts as have seven bounds at most each, into 256 if that is not enough, and
-// its parts of 256 addresses then into up to 256 of one address. So there are never more than two spans on the way.
+// A span divides its block into as few parts as need no further division, into half of the bits left if that is not
+// enough, and its parts are then divided as far as they have to be. So there are never more than two spans on the way.
 
 import type { NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
 import { readTable, type TablePool } from '../tables.ts';
 import type { NodesIndex, NodeTables } from './field-index.ts';
 
-export const NODE_BOUNDS = 7;
-/** Offset of a node's classes. */
-export const NODE_CLASSES = 16;
-export const SPAN_SHIFT = 28;
-export const SPAN_BASE = 0xfffffff;
+export const NODE_SIZE = 64;
+/** By bytes of a class: how many bounds a node has. The classes follow. */
+export const NODE_BOUNDS = { 2: 10, 4: 7 } as const;
+export const SPAN_SHIFT = 27;
+export const SPAN_BASE = 0x7ffffff;
 /** Levels of spans, at most. */
 export const SPAN_LEVELS = 2;
 
-const BLOCKS = 1 << 16;
-const MOST_PARTS = 8;
+const NODE_WORDS = NODE_SIZE / 4;
+const LEAST_BITS = 8;
+const MOST_BITS = 16;
 /** Marks an entry that is a span's number, while building and in tables of 32-bit entries. */
 const SPAN = 0x80000000;
 const NARROW_SPAN = 0x8000;
 
 /** The index's tables, before they are put anywhere. */
-export interface NodesShape {
+export interface NodesShape extends Pick<NodeTables, 'shift' | 'classWidth' | 'nodeCount'> {
   readonly directory: Uint32Array | Uint16Array;
   readonly spans: Uint32Array;
-  readonly nodeSize: 32 | 64;
-  readonly nodeCount: number;
-  readonly nodes: Uint16Array;
+  readonly nodes: Uint32Array;
 }
 
 export function nodesShape(partition: Partition): NodesShape {
   const builder = new NodesBuilder(partition);
   builder.build();
-  const { nodeSize, nodeCount, spans } = builder;
+  const { shift, classWidth, nodeCount, spans } = builder;
   return {
+    shift,
+    classWidth,
+    nodeCount,
     directory: narrowed(builder.directory, Math.max(nodeCount, spans.length)),
     spans: Uint32Array.from(spans.length === 0 ? [0] : spans),
-    nodeSize,
-    nodeCount,
-    nodes: builder.nodes.subarray(0, (nodeCount * nodeSize) / 2),
+    nodes: builder.nodes.subarray(0, nodeCount * NODE_WORDS),
   };
 }
 
@@ -66,11 +65,12 @@ export function buildNodes(field: NumericField, shape: NodesShape, pool: TablePo
 }
 
 export function putNodes(name: string, shape: NodesShape, pool: TablePool): NodeTables {
-  const { nodeSize, nodeCount } = shape;
+  const { shift, classWidth, nodeCount } = shape;
   return {
+    shift,
     directory: pool.put(`${name} directory`, shape.directory),
     spans: pool.put(`${name} spans`, shape.spans),
-    nodeSize,
+    classWidth,
     nodeCount,
     nodes: pool.put(`${name} nodes`, shape.nodes),
   };
@@ -82,22 +82,21 @@ export function spanBit({ directory }: NodeTables): number {
 }
 
 export function lookUpNodes(index: NodeTables, value: number, tables: Uint8Array): number {
-  const { directory, spans, nodeSize, nodeCount, nodes } = index;
+  const { directory, spans, shift, classWidth, nodeCount, nodes } = index;
   const bit = spanBit(index);
-  const low = value & 0xffff;
-  let entry = readTable(tables, directory, value >>> 16);
+  const low = value & (2 ** shift - 1);
+  let entry = readTable(tables, directory, value >>> shift);
   for (let level = 0; level < SPAN_LEVELS && entry >= bit; level++) {
     const span = readTable(tables, spans, entry - bit);
-    entry = readTable(tables, directory, (span & SPAN_BASE) + (low >>> (span >>> SPAN_SHIFT)));
+    entry = readTable(tables, directory, (span + (low >>> (span >>> SPAN_SHIFT))) & SPAN_BASE);
   }
   if (entry >= nodeCount) throw new Error(`${nodes.name} has no node ${entry}, it has ${nodeCount}`);
-  const node = entry * (nodeSize / 2);
+  const node = entry * NODE_WORDS;
+  const bounds = NODE_BOUNDS[classWidth];
   let rank = 0;
-  while (rank < NODE_BOUNDS && readTable(tables, nodes, node + rank) <= low) rank++;
-  const classes = node + NODE_CLASSES / 2;
-  if (nodeSize === 32) return readTable(tables, nodes, classes + rank);
-  const at = classes + 2 * rank;
-  return (readTable(tables, nodes, at) | (readTable(tables, nodes, at + 1) << 16)) >>> 0;
+  while (rank < bounds && readTable(tables, nodes, node + rank) <= value) rank++;
+  if (classWidth === 4) return readTable(tables, nodes, node + bounds + rank);
+  return (readTable(tables, nodes, node + bounds + (rank >> 1)) >>> (16 * (rank & 1))) & 0xffff;
 }
 
 /** Entries of 16 bits where all numbers fit into 15. */
@@ -110,13 +109,19 @@ function narrowed(entries: Uint32Array, numbers: number): Uint32Array | Uint16Ar
 
 /** Numbers that grow in number. */
 class Entries {
-  values = new Uint32Array(BLOCKS + 1024);
-  length = BLOCKS;
+  values: Uint32Array;
+  length: number;
+
+  constructor(length: number) {
+    this.values = new Uint32Array(length + 1024);
+    this.length = length;
+  }
 
   /** Makes room for `count` more and returns where they begin. */
   reserve(count: number): number {
     const at = this.length;
     this.length += count;
+    if (this.length > SPAN_BASE) throw new Error('too many spans');
     if (this.length > this.values.length) {
       const grown = new Uint32Array(2 * this.length);
       grown.set(this.values);
@@ -127,21 +132,31 @@ class Entries {
 }
 
 class NodesBuilder {
-  readonly nodeSize: 32 | 64;
+  readonly shift: number;
+  readonly classWidth: 2 | 4;
   nodeCount = 0;
-  nodes: Uint16Array;
+  nodes: Uint32Array;
   readonly spans: number[] = [];
   private readonly starts: Uint32Array;
   private readonly classes: Uint32Array;
-  private readonly entries = new Entries();
+  private readonly mostBounds: number;
+  private readonly blocks: number;
+  private readonly entries: Entries;
   /** The node that has nothing but a class, by class, plus one. */
   private readonly plain: Uint32Array;
 
   constructor({ starts, classes, classCount }: Partition) {
     this.starts = starts;
     this.classes = classes;
-    this.nodeSize = classCount <= BLOCKS ? 32 : 64;
-    this.nodes = new Uint16Array((this.nodeSize / 2) * 1024);
+    this.classWidth = classCount <= 1 << 16 ? 2 : 4;
+    this.mostBounds = NODE_BOUNDS[this.classWidth];
+    // Blocks that have half of what a node holds on average seldom have more than it holds.
+    const wanted = Math.ceil(Math.log2((2 * starts.length) / this.mostBounds));
+    const bits = Math.max(LEAST_BITS, Math.min(MOST_BITS, wanted));
+    this.shift = 32 - bits;
+    this.blocks = 1 << bits;
+    this.entries = new Entries(this.blocks);
+    this.nodes = new Uint32Array(NODE_WORDS * (Math.min(this.blocks, starts.length) + 64));
     this.plain = new Uint32Array(classCount);
   }
 
@@ -150,22 +165,22 @@ class NodesBuilder {
   }
 
   build(): void {
-    const { starts } = this;
+    const { starts, shift, blocks } = this;
+    const size = 2 ** shift;
     let run = 0;
     let block = 0;
-    while (block < BLOCKS) {
+    while (block < blocks) {
       // The run that the block's first address is in.
-      while (run + 1 < starts.length && starts[run + 1]! <= block * BLOCKS) run++;
-      const next = run + 1 < starts.length ? starts[run + 1]! >>> 16 : BLOCKS;
+      while (run + 1 < starts.length && starts[run + 1]! <= block * size) run++;
+      const next = run + 1 < starts.length ? starts[run + 1]! >>> shift : blocks;
       if (next > block) {
         this.entries.values.fill(this.plainNode(run), block, next);
         block = next;
         continue;
       }
       let end = run + 1;
-      while (end < starts.length && starts[end]! >>> 16 === block) end++;
-      // Before its place is looked up: what it makes may move the entries.
-      const entry = this.entry(run, end, 0, BLOCKS);
+      while (end < starts.length && starts[end]! >>> shift === block) end++;
+      const entry = this.entry(run, end, block * size, shift);
       this.entries.values[block] = entry;
       run = end - 1;
       block++;
@@ -173,60 +188,54 @@ class NodesBuilder {
   }
 
   /**
-   * An entry for `size` addresses of a block, from `low` on: its first address is in `run`, the runs behind it up to
-   * `end`, not included, begin among them.
+   * An entry for `1 << bits` addresses from `first` on: the first is in `run`, the runs behind it up to `end`, not
+   * included, begin among them.
    */
-  private entry(run: number, end: number, low: number, size: number): number {
-    if (end - run - 1 > NODE_BOUNDS) return this.span(run, end, low, size);
+  private entry(run: number, end: number, first: number, bits: number): number {
+    if (end - run - 1 > this.mostBounds) return this.span(run, end, first, bits);
     return end - run === 1 ? this.plainNode(run) : this.node(run, end);
   }
 
-  private span(run: number, end: number, low: number, size: number): number {
-    const shift = this.partShift(run, end, size);
-    const parts = size >> shift;
+  private span(run: number, end: number, first: number, bits: number): number {
+    const partBits = this.partBits(run, end, bits);
+    const parts = 1 << (bits - partBits);
     const base = this.entries.reserve(parts);
-    const number = this.spans.push(((shift << SPAN_SHIFT) | (base - (low >> shift))) >>> 0) - 1;
-    let first = run;
+    const low = first & (2 ** this.shift - 1);
+    const number = this.spans.push(((partBits << SPAN_SHIFT) | ((base - (low >>> partBits)) & SPAN_BASE)) >>> 0) - 1;
+    let at = run;
     for (let part = 0; part < parts; part++) {
-      const from = low + (part << shift);
-      while (first + 1 < end && this.low(first + 1) <= from) first++;
-      let last = first + 1;
-      while (last < end && this.low(last) < from + (1 << shift)) last++;
-      const entry = this.entry(first, last, from, 1 << shift);
+      const from = first + part * 2 ** partBits;
+      while (at + 1 < end && this.starts[at + 1]! <= from) at++;
+      let last = at + 1;
+      while (last < end && this.starts[last]! < from + 2 ** partBits) last++;
+      const entry = this.entry(at, last, from, partBits);
       this.entries.values[base + part] = entry;
-      first = last - 1;
+      at = last - 1;
     }
     return (number | SPAN) >>> 0;
   }
 
-  /** How many bits fewer than `size` the parts have: the largest parts of at most seven bounds, or 256 parts. */
-  private partShift(run: number, end: number, size: number): number {
-    const bits = 31 - Math.clz32(size);
-    for (let shift = bits - 1; shift > bits - MOST_PARTS; shift--)
-      if (this.mostBounds(run, end, shift) <= NODE_BOUNDS) return shift;
-    return bits - MOST_PARTS;
+  /** The size of the largest parts that have no more bounds than a node; of half as many bits where these are too many. */
+  private partBits(run: number, end: number, bits: number): number {
+    const least = bits === this.shift ? bits >> 1 : 0;
+    for (let partBits = bits - 1; partBits > least; partBits--) if (this.fits(run, end, partBits)) return partBits;
+    return least;
   }
 
-  /** The most bounds in any part of `1 << shift` addresses; one at a part's first address does not count. */
-  private mostBounds(run: number, end: number, shift: number): number {
-    let most = 0;
+  /** Whether no part of `1 << bits` addresses has more bounds than a node; one at a part's first address is none. */
+  private fits(run: number, end: number, bits: number): boolean {
+    const inner = 2 ** bits - 1;
     let count = 0;
     let part = -1;
     for (let i = run + 1; i < end; i++) {
-      const low = this.low(i);
-      if (low >> shift !== part) {
-        part = low >> shift;
+      const start = this.starts[i]!;
+      if (start >>> bits !== part) {
+        part = start >>> bits;
         count = 0;
       }
-      if ((low & ((1 << shift) - 1)) === 0) continue;
-      count++;
-      if (count > most) most = count;
+      if ((start & inner) !== 0 && ++count > this.mostBounds) return false;
     }
-    return most;
-  }
-
-  private low(run: number): number {
-    return this.starts[run]! & 0xffff;
+    return true;
   }
 
   private plainNode(run: number): number {
@@ -239,24 +248,20 @@ class NodesBuilder {
   }
 
   private node(run: number, end: number): number {
+    const { starts, classes, classWidth, mostBounds } = this;
     const number = this.nodeCount++;
-    const words = this.nodeSize / 2;
-    const at = number * words;
-    if (at + words > this.nodes.length) {
-      const grown = new Uint16Array(2 * this.nodes.length);
+    const at = number * NODE_WORDS;
+    if (at + NODE_WORDS > this.nodes.length) {
+      const grown = new Uint32Array(2 * this.nodes.length);
       grown.set(this.nodes);
       this.nodes = grown;
     }
     const { nodes } = this;
-    for (let i = 0; i < NODE_BOUNDS; i++) nodes[at + i] = run + 1 + i < end ? this.starts[run + 1 + i]! : 0xffff;
-    for (let i = 0; i <= NODE_BOUNDS; i++) {
-      const klass = this.classes[run + i < end ? run + i : end - 1]!;
-      if (this.nodeSize === 32) {
-        nodes[at + 8 + i] = klass;
-      } else {
-        nodes[at + 8 + 2 * i] = klass;
-        nodes[at + 9 + 2 * i] = klass >>> 16;
-      }
+    for (let i = 0; i < mostBounds; i++) nodes[at + i] = run + 1 + i < end ? starts[run + 1 + i]! : 0xffffffff;
+    for (let i = 0; i <= mostBounds; i++) {
+      const klass = classes[run + i < end ? run + i : end - 1]!;
+      if (classWidth === 4) nodes[at + mostBounds + i] = klass;
+      else nodes[at + mostBounds + (i >> 1)]! |= klass << (16 * (i & 1));
     }
     return number;
   }

@@ -5,14 +5,7 @@
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, type Register } from '../../bpf/instruction.ts';
 import type { NodesIndex, NodeTables } from '../../classify/indexes/field-index.ts';
-import {
-  NODE_BOUNDS,
-  NODE_CLASSES,
-  SPAN_BASE,
-  SPAN_LEVELS,
-  SPAN_SHIFT,
-  spanBit,
-} from '../../classify/indexes/nodes.ts';
+import { NODE_BOUNDS, NODE_SIZE, SPAN_BASE, SPAN_LEVELS, SPAN_SHIFT, spanBit } from '../../classify/indexes/nodes.ts';
 import { loadField } from '../key.ts';
 import { TABLE_MAP, type TableAccess } from '../table-access.ts';
 
@@ -28,11 +21,12 @@ export function emitNodeSearch(
   access: TableAccess,
   broken: Label,
 ): void {
-  const { directory, spans, nodeSize, nodeCount, nodes } = tables;
+  const { shift, directory, spans, classWidth, nodeCount, nodes } = tables;
   const bit = spanBit(tables);
+  const bounds = NODE_BOUNDS[classWidth];
   const node = a.label(nodes.name);
   load(R1);
-  a.alu('rsh', R1, 16);
+  a.alu('rsh', R1, shift);
   access.element(a, R3, directory, R1, broken);
   for (let level = 0; level < SPAN_LEVELS; level++) {
     a.jump32('lt', R3, bit, node);
@@ -40,22 +34,26 @@ export function emitNodeSearch(
     access.element(a, R4, spans, R3, broken);
     load(R1);
     a.mov(R5, R4).alu('rsh', R5, SPAN_SHIFT);
-    a.alu('and', R1, 0xffff).alu('rsh', R1, R5).alu('and', R4, SPAN_BASE).alu('add', R1, R4);
+    a.alu('and', R1, 2 ** shift - 1)
+      .alu('rsh', R1, R5)
+      .alu('add', R1, R4)
+      .alu('and', R1, SPAN_BASE);
     access.element(a, R3, directory, R1, broken);
   }
   a.bind(node);
   a.jump('ge', R3, nodeCount, broken);
-  a.alu('lsh', R3, Math.log2(nodeSize)).loadMapValue(R2, TABLE_MAP, nodes.offset).alu('add', R3, R2);
+  a.alu('lsh', R3, Math.log2(NODE_SIZE)).loadMapValue(R2, TABLE_MAP, nodes.offset).alu('add', R3, R2);
   load(R1);
-  a.alu('and', R1, 0xffff).alu('add', R1, 1);
+  a.alu('add', R1, 1);
   // How many bounds lie at or below the value: bound − (value + 1) is negative.
-  for (let bound = 0; bound < NODE_BOUNDS; bound++) {
+  for (let bound = 0; bound < bounds; bound++) {
     const difference = bound === 0 ? R0 : R2;
-    a.load(2, difference, R3, 2 * bound)
+    a.load(4, difference, R3, 4 * bound)
       .alu('sub', difference, R1)
       .alu('rsh', difference, 63);
     if (bound > 0) a.alu('add', R0, R2);
   }
-  const width = nodeSize === 32 ? 2 : 4;
-  a.alu('lsh', R0, Math.log2(width)).alu('add', R3, R0).load(width, R0, R3, NODE_CLASSES);
+  a.alu('lsh', R0, Math.log2(classWidth))
+    .alu('add', R3, R0)
+    .load(classWidth, R0, R3, 4 * bounds);
 }

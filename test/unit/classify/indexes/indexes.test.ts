@@ -157,7 +157,7 @@ describe('nodes', () => {
     const pool = new TablePool();
     const index = buildIndex('src', randomPrefixes(10_000), DEFAULT_BUDGET, pool);
     expect(describeIndex(index)).toMatchObject({ kind: 'nodes', loads: 2 });
-    expect(describeIndex(index).bytes).toBeLessThan(512 << 10);
+    expect(describeIndex(index).bytes).toBeLessThan(300 << 10);
   });
 });
 
@@ -177,14 +177,17 @@ describe('buildIndex', () => {
   });
 
   it('takes what is small for addresses', () => {
-    expect(kindOf('src', blocks(200, 0x10000))).toBe('pages');
-    expect(kindOf('src', randomPrefixes(130))).toBe('cross16');
+    expect(kindOf('src', blocks(200, 0x10000))).toBe('nodes');
     expect(kindOf('src', randomPrefixes(5_000))).toBe('nodes');
     expect(kindOf('src', blocks(20_000, 2))).toBe('pages');
   });
 
   it('keeps to the budget', () => {
-    expect(kindOf('src', randomPrefixes(100), { ...DEFAULT_BUDGET, indexBytes: 0 })).toBe('nodes');
+    expect(kindOf('src', blocks(20_000, 2), { ...DEFAULT_BUDGET, indexBytes: 1000 })).toBe('nodes');
+    const elements = { ...DEFAULT_BUDGET, indexNodes: false };
+    expect(kindOf('src', blocks(200, 0x10000), elements)).toBe('pages');
+    expect(kindOf('src', randomPrefixes(130), elements)).toBe('cross16');
+    expect(kindOf('src', randomPrefixes(10_000), elements)).toBe('nodes');
   });
 
   it('gives the same tables for the same partition', () => {
