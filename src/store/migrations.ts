@@ -44,7 +44,8 @@ const MIGRATIONS: readonly Step[] = [
 
 /**
  * Counters belong to a map that several generations share; a generation says which slots of it are its rules'. The text
- * that a ruleset was made from is not kept beside what was made of it.
+ * that a ruleset was made from is not kept beside what was made of it. What grows with the ruleset stands last in a row:
+ * whoever reads a column reads all in front of it.
  */
 function countersApart(db: Database.Database): void {
   db.exec(`
@@ -62,18 +63,18 @@ function countersApart(db: Database.Database): void {
     created      TEXT NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('prepared', 'retired')),
     source_file  TEXT NOT NULL,
-    text         TEXT NOT NULL,
     request      TEXT NOT NULL,
-    manifest     TEXT NOT NULL,
     counter_map  INTEGER NOT NULL,
-    slots        BLOB NOT NULL
+    manifest     TEXT NOT NULL,
+    slots        BLOB NOT NULL,
+    text         TEXT NOT NULL
   ) STRICT;
 
   INSERT INTO counter_map SELECT id, '{}', counter_base, carry_from, carry_map FROM generation;
   `);
   const insert = db.prepare(
     `INSERT INTO new_generation
-     SELECT id, created, state, source_file, text, request, ?, id, ? FROM generation WHERE id = ?`,
+     SELECT id, created, state, source_file, request, id, ?, ?, text FROM generation WHERE id = ?`,
   );
   const layout = db.prepare('UPDATE counter_map SET layout = ? WHERE id = ?');
   const rows = db.prepare<[], { id: number; manifest: string }>('SELECT id, manifest FROM generation').all();
