@@ -23,6 +23,8 @@ export class TooManySegmentsError extends Error {
 
 /** Decisions that a hook may have beyond a multiple of its rules. */
 const SPARE = 4096;
+/** Decisions that a hook may have at all. */
+const MOST_DECISIONS = 1 << 18;
 
 /** The chains of a hook that are not put in place. Throws on a loop. */
 export function chainsApart(
@@ -35,7 +37,7 @@ export function chainsApart(
   if (order.length < 2) return apart;
   if (budget.flatten === 0) for (const { chain } of order.slice(0, -1)) apart.add(chain);
   const rules = order.reduce((sum, { chain }) => sum + chain.rules.length, 0);
-  const limit = budget.flatten * rules + SPARE;
+  const limit = Math.min(budget.flatten * rules + SPARE, Math.max(rules, MOST_DECISIONS));
   for (;;) {
     for (const { chain, calls } of order) {
       if (chain.hook === undefined && [...calls.keys()].some((callee) => apart.has(callee))) apart.add(chain);

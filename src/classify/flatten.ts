@@ -33,11 +33,14 @@ export interface FlattenOptions {
   readonly hidden?: Readonly<Partial<Record<FilterChain, readonly Field[]>>>;
 }
 
+/** Vectors that are kept however few are in use. */
+const MOST_UNUSED = 1 << 14;
+
 type FlatSegment = ListSegment | ShapeSegment;
 
 /** Makes segments of chains; keeps what it knows of rules for the next time. */
 export class Flattener {
-  private readonly compiler = new RuleCompiler(new ConditionTable());
+  private compiler = new RuleCompiler(new ConditionTable());
 
   /** The segments of each hook. Throws `TooManySegmentsError` where user chains need more than the budget has. */
   flatten(chains: Chains, options: FlattenOptions): Partial<Record<FilterChain, HookLists>> {
@@ -45,19 +48,39 @@ export class Flattener {
     const shapes = this.hookShapes(chains, hooks);
     const result: Partial<Record<FilterChain, HookLists>> = {};
     for (const hook of hooks) {
-      const segments: FlatSegment[] = [];
-      const enter = (place: Place | undefined): number =>
-        new RegionSegments(this.compiler, chains, hook, place, options, segments).enter();
-      const shape = shapes.get(hook);
-      if (shape === undefined) {
-        result[hook] = { segments, entry: enter(undefined) };
-      } else {
-        const main = enter({ shape, region: 'main' });
-        const odd = enter({ shape, region: 'odd' });
-        result[hook] = { segments, entry: segments.push({ shape, main, odd }) - 1 };
+      const make = (budget: FlattenOptions['budget']): HookLists =>
+        this.hookLists(chains, hook, shapes.get(hook), { ...options, budget });
+      try {
+        result[hook] = make(options.budget);
+      } catch (error) {
+        if (!(error instanceof TooManySegmentsError)) throw error;
+        // Longer lists are still better than none.
+        result[hook] = make({ ...options.budget, flatten: Number.POSITIVE_INFINITY });
       }
     }
     return result;
+  }
+
+  private hookLists(chains: Chains, hook: FilterChain, shape: Shape | undefined, options: FlattenOptions): HookLists {
+    const segments: FlatSegment[] = [];
+    const enter = (place: Place | undefined): number =>
+      new RegionSegments(this.compiler, chains, hook, place, options, segments).enter();
+    if (shape === undefined) return { segments, entry: enter(undefined) };
+    const main = enter({ shape, region: 'main' });
+    const odd = enter({ shape, region: 'odd' });
+    return { segments, entry: segments.push({ shape, main, odd }) - 1 };
+  }
+
+  /** Begins anew once most of what is known is of rules that are gone. */
+  private forget(chains: Chains, hooks: Partial<Record<FilterChain, HookLists>>): void {
+    let used = 0;
+    for (const { rules } of chains.values()) used += rules.length;
+    for (const { segments } of Object.values(hooks)) {
+      for (const segment of segments) if ('list' in segment) used += segment.list.length;
+    }
+    if (this.compiler.table.vectorCount > MOST_UNUSED + 4 * used) {
+      this.compiler = new RuleCompiler(new ConditionTable());
+    }
   }
 
   /** The rules that no packet meets, whatever their chains are entered with. */
@@ -169,12 +192,12 @@ class RegionSegments {
     return this.policy;
   }
 
-  /** Gives decisions that cannot be looked up segments of their own. */
+  /** Gives decisions that cannot be looked up segments of their own, unless these would be too many. */
   private isolate(number: number): void {
     const segment = this.segments[number] as ListSegment;
     const cuts = unlistedRuns(segment.list);
-    if (cuts.length > 0) splitSegment(this.segments, number, cuts);
-    if (this.segments.length > this.most) throw new TooManySegmentsError(this.hook.hook!, this.hook.name, this.most);
+    if (cuts.length === 0 || this.segments.length + cuts.length > this.most) return;
+    splitSegment(this.segments, number, cuts);
   }
 }
 

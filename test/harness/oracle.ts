@@ -77,6 +77,13 @@ export function disagreements(text: string, packets: readonly HookPacket[], opti
   ];
 }
 
+/** The same for programs alone: what is written may be too much for a graph. */
+export function programDisagreements(text: string, packets: readonly HookPacket[], options: OracleOptions): string[] {
+  const table = filterTable(parseRuleset(text, { file: 'random.rules' }).ruleset);
+  const expected = packets.map((packet) => expectedOutcome(table, packet, options));
+  return options.runners.flatMap((runner) => runnerDisagreements(table, packets, expected, options, runner));
+}
+
 /** A disagreement as a case file: what the interpreter says of every packet is what must happen. */
 export function failureCase(title: string, text: string, packets: readonly HookPacket[]): string {
   const table = filterTable(parseRuleset(text, { file: 'random.rules' }).ruleset);
