@@ -58,7 +58,7 @@ export interface CellParts {
 export type CellMaker = (columnSet: number, rowSet: number, jointSet: number) => number | Overflow;
 
 /** Pairs that ask both and hold in a cell, on average, at most. */
-const MOST_STEPS = 16;
+const MOST_VISITS = 8;
 
 /** All cells, row by row. */
 export function crossCells(
@@ -68,8 +68,11 @@ export function crossCells(
   makerFor: (parts: CellParts) => CellMaker,
 ): Uint32Array | Overflow {
   const width = columns.classCount;
-  const cells = new Uint32Array(rows.classCount * width);
   const { firstOf, columnsOf, alone } = jointPairs(pairs, rows, columns);
+  if (visits(rows, pairs, columnsOf) > MOST_VISITS * (rows.classCount * width + 4096)) {
+    return { overflow: 'a table: conditions overlap too much' };
+  }
+  const cells = new Uint32Array(rows.classCount * width);
   const columnSetOf = new Uint32Array(width);
   const columnSets = setsOf(columns, alone.columns, columnSetOf);
   const rowSetOf = new Uint32Array(rows.classCount);
@@ -103,7 +106,6 @@ export function crossCells(
   const touchedIn = new Uint32Array(columnSets.count);
   const plain = new Uint32Array(columnSets.count);
   const plainFor = new Int32Array(columnSets.count).fill(-1);
-  let steps = MOST_STEPS * (cells.length + 4096);
   for (let row = 0; row < rows.classCount; row++) {
     const start = row * width;
     const rowSet = rowSetOf[row]!;
@@ -112,8 +114,6 @@ export function crossCells(
       const predicate = rows.classes.items[i]!;
       for (let pair = firstOf[predicate]!; pair < firstOf[predicate + 1]!; pair++) {
         const asked = pairs.columns[pair]!;
-        steps -= columnsOf.offsets[asked + 1]! - columnsOf.offsets[asked]!;
-        if (steps < 0) return { overflow: 'a table: conditions overlap too much' };
         for (let j = columnsOf.offsets[asked]!; j < columnsOf.offsets[asked + 1]!; j++) {
           const column = columnsOf.items[j]!;
           if (jointOf[column] === 0) {
@@ -241,6 +241,18 @@ function jointPairs(
     firstOf[row] = pair;
   }
   return { firstOf, columnsOf: inverted(columns.classes, columns.predicateCount), alone };
+}
+
+/** In how many cells pairs that ask both hold, all pairs together. */
+function visits({ classes, predicateCount }: ClassSets, pairs: Pairs, columnsOf: NumberLists): number {
+  const rowsWith = new Int32Array(predicateCount + 1);
+  for (let i = 0; i < classes.items.length; i++) rowsWith[classes.items[i]!]!++;
+  let sum = 0;
+  for (let pair = 1; pair <= pairs.count; pair++) {
+    const column = pairs.columns[pair]!;
+    sum += rowsWith[pairs.rows[pair]!]! * (columnsOf.offsets[column + 1]! - columnsOf.offsets[column]!);
+  }
+  return sum;
 }
 
 /** The sets of pairs that classes have by themselves, and the number of each class's. */

@@ -1,6 +1,7 @@
 // What becomes of a packet for which certain decisions apply: the walk of a decision list, for a cell at a time.
 
 import { EMPTY } from '../action-lists.ts';
+import type { Budget } from '../budget.ts';
 import type { NumberLists } from '../components.ts';
 import { END } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
@@ -19,23 +20,31 @@ export interface LateField {
 /** Contents of cells from here on are rows of the late table. */
 export const LATE = 1 << 30;
 
+/** Decisions that are walked for all different cells, per cell that there may be. */
+const WALKED = 0.5;
+
 export class CellOutcomes {
   /** Outcomes of the late table, row by row. */
   readonly lateCells: number[] = [];
   private readonly reach: Reach;
   private readonly outcomes: Outcomes;
   private readonly late: LateField | undefined;
-  private readonly mostCounters: number;
+  private readonly budget: Budget;
+  private overflow: Overflow | undefined;
+  /** Counters of all outcomes together. */
+  private counters = 0;
+  /** Decisions met in all cells together. */
+  private walked = 0;
   private readonly rows = new IntPairs();
   private readonly rowOf = new Map<number, number>();
   /** Whether a predicate of the late field holds in the class that is being asked for. */
   private readonly holds: Uint8Array;
 
-  constructor(reach: Reach, outcomes: Outcomes, late: LateField | undefined, mostCounters: number) {
+  constructor(reach: Reach, outcomes: Outcomes, late: LateField | undefined, budget: Budget) {
     this.reach = reach;
     this.outcomes = outcomes;
     this.late = late;
-    this.mostCounters = mostCounters;
+    this.budget = budget;
     this.holds = new Uint8Array(late === undefined ? 1 : late.predicateCount + 1).fill(1, 0, 1);
   }
 
@@ -59,27 +68,43 @@ export class CellOutcomes {
       }
     }
     const content = dependent ? this.lateContent(decisions, count, late!) : this.walk(decisions, count);
-    return content < 0 ? { overflow: `more than ${this.mostCounters} counters of one packet` } : content;
+    return this.overflow ?? content;
   }
 
-  /** The outcome, or a negative number where there are too many counters. */
+  /** The outcome; of no use once there is an overflow. */
   private walk(decisions: Int32Array, count: number): number {
     const { list } = this.reach;
     const { late, holds } = this;
     const { lists } = this.outcomes;
     let chain: number = EMPTY;
     let resume = 0;
+    this.walked += count;
+    if (this.walked > WALKED * (this.budget.denseCells + 4096))
+      this.overflow ??= { overflow: 'cells of many decisions' };
     for (let i = 0; i < count; i++) {
       const decision = decisions[i]!;
       if (decision < resume || (late !== undefined && holds[late.ofDecision[decision]!] === 0)) continue;
       const slot = list.slots[decision]!;
       if (slot >= 0) chain = lists.chain(chain, slot);
-      if (lists.length(chain) > this.mostCounters) return -1;
       const goal = list.then[decision]!;
-      if (goal < 0) return this.outcomes.number(chain, goal);
+      if (goal < 0) return this.outcome(chain, goal);
+      if (lists.length(chain) > this.budget.listCounters) break;
       resume = goal;
     }
-    return this.outcomes.number(chain, END.next);
+    return this.outcome(chain, END.next);
+  }
+
+  private outcome(chain: number, end: number): number {
+    const { listCounters, denseBytes } = this.budget;
+    const length = this.outcomes.lists.length(chain);
+    if (length > listCounters) this.overflow ??= { overflow: `more than ${listCounters} counters of one packet` };
+    const known = this.outcomes.count;
+    const outcome = this.outcomes.number(chain, end);
+    if (outcome < known) return outcome;
+    this.counters += length + 1;
+    const bytes = 4 * this.counters;
+    if (bytes > denseBytes) this.overflow ??= { overflow: `outcomes of ${bytes} bytes, ${denseBytes} at most` };
+    return outcome;
   }
 
   private lateContent(decisions: Int32Array, count: number, late: LateField): number {
@@ -91,7 +116,6 @@ export class CellOutcomes {
       for (let i = offsets[number]!; i < offsets[number + 1]!; i++) this.holds[items[i]!] = 1;
       const outcome = this.walk(decisions, count);
       for (let i = offsets[number]!; i < offsets[number + 1]!; i++) this.holds[items[i]!] = 0;
-      if (outcome < 0) return outcome;
       found.push(outcome);
       key = this.rows.number(key, outcome) + 1;
       same &&= outcome === found[0];

@@ -33,7 +33,7 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   const { budget, pool } = making;
   const [rows, columns] = parts;
   const lateField = late === undefined ? undefined : { ...late.sets, ofDecision: late.ofDecision };
-  const cells = new CellOutcomes(reach, outcomes, lateField, budget.listCounters);
+  const cells = new CellOutcomes(reach, outcomes, lateField, budget);
   const contents = columns === undefined ? classContents(rows, cells) : cellContents(rows, columns, cells, budget);
   if ('overflow' in contents) return contents;
 
