@@ -13,7 +13,7 @@ export interface BuildRow {
 }
 
 /** The middle of a figure over all processes. */
-export function middle(runs: readonly Built[], figure: (run: Built) => number): number {
+function middle(runs: readonly Built[], figure: (run: Built) => number): number {
   return spreadOf(runs.map(figure)).median;
 }
 

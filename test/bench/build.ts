@@ -17,7 +17,7 @@ const KINDS = ['exact', 'blacklist', 'acl', 'fw', 'ipc'];
 const AGAIN = 5;
 
 /** With this exit code the driver says that the compiler refuses the ruleset. */
-export const REFUSED = 3;
+const REFUSED = 3;
 
 /** What a process says; times in milliseconds. */
 export interface Built {

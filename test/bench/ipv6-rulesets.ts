@@ -96,7 +96,7 @@ export const RULESETS_6: readonly Ruleset6Kind[] = [
 
 const ALL = (1n << 128n) - 1n;
 
-export function prefix6(address: bigint, length: number): Prefix6 {
+function prefix6(address: bigint, length: number): Prefix6 {
   return { value: address & (ALL ^ (ALL >> BigInt(length))), length };
 }
 

@@ -16,7 +16,7 @@ export interface Rounds {
 }
 
 /** A median and two quartiles need so many; fewer are taken only where fewer are asked for. */
-export const LEAST_SAMPLES = 3;
+const LEAST_SAMPLES = 3;
 
 /**
  * Samples of each subject. Every round takes all subjects, each round beginning with another one. `now` is a clock of

@@ -85,7 +85,7 @@ export class NftUpdater implements Updater {
   private nft(words: readonly string[], input = '') {
     const options = { input, encoding: 'utf8', maxBuffer: 2 ** 28 } as const;
     const begin = performance.now();
-    const { status, stdout, stderr, error } = this.namespace.enter(() => spawnSync('nft', words, options));
+    const { status, stdout, stderr, error } = this.namespace.enter(() => spawnSync(this.name, words, options));
     const milliseconds = performance.now() - begin;
     if (error !== undefined) throw error;
     const refused = status === 0 ? undefined : stderr.trim().split('\n')[0] || `exit code ${status}`;
