@@ -58,6 +58,7 @@ export class Flattener {
         result[hook] = make({ ...options.budget, flatten: Number.POSITIVE_INFINITY });
       }
     }
+    this.forget(chains, result);
     return result;
   }
 

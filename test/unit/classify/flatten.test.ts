@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FilterChain } from '../../../src/base/hooks.ts';
-import type { Field } from '../../../src/base/predicate.ts';
+import { interval } from '../../../src/base/intervals.ts';
+import type { Clause, Field } from '../../../src/base/predicate.ts';
 import { classifyLists } from '../../../src/classify/classify-lists.ts';
 import type { HookLists, ListSegment, ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
 import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
 import { cutSkips, halveSegment } from '../../../src/classify/split-list.ts';
 import { buildGraph } from '../../../src/graph/build.ts';
-import { Meanings } from '../../../src/graph/chains.ts';
+import { type ChainMeaning, Meanings, type RuleMeaning } from '../../../src/graph/chains.ts';
 import { evaluateGraph } from '../../../src/graph/evaluate.ts';
 import { runPasses } from '../../../src/passes/pipeline.ts';
 import type { Table } from '../../../src/ruleset/model.ts';
@@ -131,5 +132,28 @@ describe('Flattener', () => {
       { numRuns: 50 },
     );
     expect(undecided).toBeGreaterThan(200);
+  });
+
+  it('forgets rules that are gone once they are the most', () => {
+    let asked = 0;
+    const chain = (count: number, from: number): ChainMeaning => {
+      const rules = Array.from({ length: count }, (_, i): RuleMeaning => {
+        const predicate = { kind: 'in', field: 'src', set: interval(from + i) } as const;
+        const clauses = (): Clause[] => [{ kind: 'require', predicate, negated: asked++ < 0 }];
+        return { target: { kind: 'accept' }, decisions: undefined, clauses } as unknown as RuleMeaning;
+      });
+      const slots = Int32Array.from(rules, (_, i) => i);
+      return { name: 'INPUT', hook: 'INPUT', policy: 'drop', rules, slots, policySlot: count };
+    };
+    const flattener = new Flattener();
+    const small = new Map([['INPUT', chain(10, 0)]]);
+    const flatten = (chains: ReadonlyMap<string, ChainMeaning>) => {
+      const before = asked;
+      flattener.flatten(chains, { budget: WIDE });
+      return asked - before;
+    };
+    expect([small, small, new Map([['INPUT', chain(20_000, 100)]]), small, small, small].map(flatten)).toEqual([
+      10, 0, 20_000, 0, 10, 0,
+    ]);
   });
 });
