@@ -20,7 +20,7 @@ export interface Budget {
   readonly tuples: number;
   /** Masks of the raw-mask hash. */
   readonly masks: number;
-  /** Decisions that putting user chains in place may make, as a multiple of the rules there are, plus 4 096. */
+  /** Decisions that putting user chains in place may make, as a multiple of the rules there are, plus 4 096; 0 for none. */
   readonly flatten: number;
   /** Segments of one hook. */
   readonly segments: number;
