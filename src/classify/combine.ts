@@ -59,6 +59,8 @@ export type CellMaker = (columnSet: number, rowSet: number, jointSet: number) =>
 
 /** Pairs that ask both and hold in a cell, on average, at most. */
 const MOST_VISITS = 8;
+/** Small tables may have more: a table of so many cells is made at once. */
+const SPARE_CELLS = 1 << 16;
 
 /** All cells, row by row. */
 export function crossCells(
@@ -69,7 +71,7 @@ export function crossCells(
 ): Uint32Array | Overflow {
   const width = columns.classCount;
   const { firstOf, columnsOf, alone } = jointPairs(pairs, rows, columns);
-  if (visits(rows, pairs, columnsOf) > MOST_VISITS * (rows.classCount * width + 4096)) {
+  if (visits(rows, pairs, columnsOf) > MOST_VISITS * (rows.classCount * width + SPARE_CELLS)) {
     return { overflow: 'a table: conditions overlap too much' };
   }
   const cells = new Uint32Array(rows.classCount * width);
