@@ -52,9 +52,19 @@ type Source = Omit<SourceLine, 'instruction'>;
 
 const SHORT_JUMP = 0x7fff;
 
+export interface AssemblerOptions {
+  /** A register that nothing else uses, for constants on their way to memory, where the target cannot store them. */
+  readonly storeConstantsBy?: Register;
+}
+
 export class Assembler {
+  private readonly options: AssemblerOptions;
   private readonly items: Item[] = [];
   private readonly sources: { position: number; source: Source }[] = [];
+
+  constructor(options: AssemblerOptions = {}) {
+    this.options = options;
+  }
 
   /** Makes a label to be bound later. */
   label(name: string): Label {
@@ -108,6 +118,10 @@ export class Assembler {
 
   /** `*(size *)(dst + offset) = operand`. */
   store(size: Size, dst: Register, offset: number, operand: Operand): this {
+    const { storeConstantsBy: register } = this.options;
+    if (typeof operand === 'number' && register !== undefined) {
+      return this.mov(register, operand).store(size, dst, offset, register);
+    }
     return typeof operand === 'number'
       ? this.emit(CLASS.ST | SIZE[size] | MODE.MEM, dst.number, 0, offset, operand)
       : this.emit(CLASS.STX | SIZE[size] | MODE.MEM, dst.number, operand.number, offset, 0);

@@ -2,16 +2,18 @@
 
 import type { KernelFunction } from '../base/features.ts';
 
-export type CallName = KernelFunction | 'bpf_get_smp_processor_id' | 'bpf_tail_call';
+export type CallName = KernelFunction | 'bpf_map_lookup_elem' | 'bpf_get_smp_processor_id' | 'bpf_tail_call';
 
 /** Helpers by number (`enum bpf_func_id`, include/uapi/linux/bpf.h). */
 export const HELPER_NAMES: Readonly<Partial<Record<number, CallName>>> = {
+  1: 'bpf_map_lookup_elem',
   8: 'bpf_get_smp_processor_id',
   12: 'bpf_tail_call',
 };
 
 /** Number of arguments of each, in R1 and up. */
 export const ARGUMENT_COUNT: Readonly<Record<CallName, number>> = {
+  bpf_map_lookup_elem: 2,
   bpf_get_smp_processor_id: 0,
   bpf_tail_call: 3,
   bpf_dynptr_from_skb: 3,

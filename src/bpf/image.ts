@@ -24,7 +24,7 @@ export interface MapDefinition {
   readonly mmapable: boolean;
   /** Programs may only read it; user space still writes. Absent: they may write too. */
   readonly readOnly?: boolean;
-  /** Contents of the first value; the rest is zero. */
+  /** Contents of the values, from the first on, one behind the other; the rest is zero. */
   readonly contents?: Uint8Array;
 }
 

@@ -22,6 +22,8 @@ export function callFunction(
 ): Word | undefined {
   const argument = (number: number): Word => ({ hi: hi[number]!, lo: lo[number]! });
   switch (name) {
+    case 'bpf_map_lookup_elem':
+      return lookUp(machine, argument(1), argument(2));
     case 'bpf_get_smp_processor_id':
       return { hi: 0, lo: machine.cpu };
     case 'bpf_tail_call':
@@ -38,6 +40,14 @@ export function callFunction(
     case 'bpf_dynptr_slice':
       return dynptrSlice(machine, context, argument(1), argument(2), argument(3), argument(4));
   }
+}
+
+/** The address of an element of an array map, or NULL. */
+function lookUp(machine: VirtualMachine, map: Word, key: Word): Word {
+  const { memory } = machine;
+  memory.load(4, key.hi, key.lo);
+  const offset = machine.element(map.hi, memory.lo);
+  return offset === undefined ? NULL : { hi: map.hi, lo: offset };
 }
 
 /** Writes a dynptr: the address of the packet's region, and zeros. */

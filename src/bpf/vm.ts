@@ -18,6 +18,8 @@ import { divide, multiply, remainder } from './vm-wide.ts';
 export interface MachineOptions {
   /** Contents of the maps that programs take values of, by name; programs write into them. */
   readonly maps?: ReadonlyMap<string, Uint8Array>;
+  /** Bytes of an element of those maps that have several, by name: what a look-up finds. */
+  readonly elementSizes?: ReadonlyMap<string, number>;
   /** Programs by slot, by name of the program array; a missing one is an empty slot. */
   readonly programArrays?: ReadonlyMap<string, readonly (PreparedProgram | undefined)[]>;
   /** What `bpf_get_smp_processor_id` returns; 0 if absent. */
@@ -51,6 +53,8 @@ export class VirtualMachine {
   private readonly budget: number;
   private readonly mapRegions = new Map<string, number>();
   private readonly arrays = new Map<number, readonly (PreparedProgram | undefined)[]>();
+  /** Of the regions of maps: bytes of an element, and of all. */
+  private readonly elements = new Map<number, { readonly size: number; readonly all: number }>();
   /** Set by a tail call that succeeds. */
   private next: PreparedProgram | undefined;
   private tailCalls = 0;
@@ -81,6 +85,14 @@ export class VirtualMachine {
     this.tailCalls++;
     this.next = program;
     return true;
+  }
+
+  /** Offset in a map's region of an element, or `undefined` where the map has no such element. */
+  element(map: number, index: number): number | undefined {
+    const elements = this.elements.get(map);
+    if (elements === undefined) throw new Error('bpf_map_lookup_elem wants a map in r1');
+    const offset = index * elements.size;
+    return offset + elements.size > elements.all ? undefined : offset;
   }
 
   private runOne(program: PreparedProgram, context: Context): number {
@@ -355,6 +367,10 @@ export class VirtualMachine {
     if (bytes === undefined) throw new Error(`there is no map ${name}`);
     const region = this.memory.add(`map ${name}`, bytes, { writable: true });
     if (programs !== undefined) this.arrays.set(region, programs);
+    this.elements.set(region, {
+      size: this.options.elementSizes?.get(name) ?? bytes.length,
+      all: bytes.length,
+    });
     this.mapRegions.set(name, region);
     return region;
   }

@@ -1,9 +1,15 @@
 // What programs do with a packet once it is judged: bump counters, and end with a verdict.
 
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R7, R8, type Register } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R7, R8, R10, type Register } from '../bpf/instruction.ts';
 import type { Slot } from '../graph/graph.ts';
+import { KEY_OFFSET } from './key.ts';
 import { areaSize, SLOT_SIZE } from './manifest.ts';
+
+/** The map of which each slot is an element, where counters are looked up. */
+export const SLOT_COUNTERS = 'cnt_slots';
+/** Where the stack holds the index of a look-up. */
+const LOOK_UP_KEY = KEY_OFFSET - 8;
 
 /** How a hook's programs count and what they return. Each prologue file has one. */
 export interface HookAbi {
@@ -11,10 +17,11 @@ export interface HookAbi {
   readonly accept: number;
   readonly drop: number;
   /**
-   * Whether counters are added to atomically. Netfilter hooks can be preempted and moved to another CPU, XDP programs
-   * run with bottom halves off on the CPU whose area they write.
+   * How counters are bumped: `plain` in this CPU's area, by XDP programs, which run with bottom halves off on the CPU
+   * whose area they write; `atomic` there, by netfilter hooks, which can be preempted and moved to another CPU;
+   * `looked-up`, atomically too, in a map of which each slot is an element, where nothing else can be had.
    */
-  readonly atomic: boolean;
+  readonly counting: 'plain' | 'atomic' | 'looked-up';
   /**
    * What becomes of packets that the hook cannot decide: `drop` drops them, and counts them as undecided beside what they
    * have been counted as so far; `defer` lets them pass on, counted nowhere, to a hook that judges them from the start.
@@ -22,29 +29,52 @@ export interface HookAbi {
   readonly undecided: 'drop' | 'defer';
 }
 
-/** Adds one packet of R8 bytes to a slot of the area at R7. Clobbers R1–R3. */
+/** Adds one packet of R8 bytes to a slot of the area at R7. Clobbers R1–R3, and R0–R5 where slots are looked up. */
 export function emitCount(a: Assembler, abi: HookAbi, slot: Slot): void {
+  if (abi.counting === 'looked-up') {
+    const missing = a.label('no such counter');
+    a.mov(R1, slot);
+    emitLookedUpAdd(a, R1, missing);
+    a.bind(missing);
+    return;
+  }
   a.mov(R1, R7).alu('add', R1, slot * SLOT_SIZE);
   emitAdd(a, abi, R1);
 }
 
 /**
  * The same for a slot in a register other than R2 and R3. Goes to `broken` where the area, of `slots` slots, has no such
- * slot. Clobbers the register, R2 and R3.
+ * slot. Clobbers the register, R2 and R3, and R0–R5 where slots are looked up.
  */
 export function emitCountSlot(a: Assembler, abi: HookAbi, slot: Register, slots: number, broken: Label): void {
   a.jump('ge', slot, slots, broken);
+  if (abi.counting === 'looked-up') {
+    emitLookedUpAdd(a, slot, broken);
+    return;
+  }
   a.alu('lsh', slot, Math.log2(SLOT_SIZE)).alu('add', slot, R7);
   emitAdd(a, abi, slot);
 }
 
 function emitAdd(a: Assembler, abi: HookAbi, counter: Register): void {
-  if (abi.atomic) {
-    a.mov(R2, 1).atomicAdd(8, counter, 0, R2).atomicAdd(8, counter, 8, R8);
+  if (abi.counting === 'plain') {
+    a.load(8, R2, counter, 0).alu('add', R2, 1).store(8, counter, 0, R2);
+    a.load(8, R3, counter, 8).alu('add', R3, R8).store(8, counter, 8, R3);
     return;
   }
-  a.load(8, R2, counter, 0).alu('add', R2, 1).store(8, counter, 0, R2);
-  a.load(8, R3, counter, 8).alu('add', R3, R8).store(8, counter, 8, R3);
+  a.mov(R2, 1).atomicAdd(8, counter, 0, R2).atomicAdd(8, counter, 8, R8);
+}
+
+function emitLookedUpAdd(a: Assembler, slot: Register, missing: Label): void {
+  emitLookUp(a, SLOT_COUNTERS, slot, missing);
+  a.mov(R1, 1).atomicAdd(8, R0, 0, R1).atomicAdd(8, R0, 8, R8);
+}
+
+/** R0 = address of element `index` of an array map; goes to `missing` where there is none. Clobbers R1–R5. */
+export function emitLookUp(a: Assembler, map: string, index: Register, missing: Label): void {
+  a.store(4, R10, LOOK_UP_KEY, index);
+  a.loadMap(R1, map).mov(R2, R10).alu('add', R2, LOOK_UP_KEY).call(1 /* bpf_map_lookup_elem */);
+  a.jump('eq', R0, 0, missing);
 }
 
 /** Ends a packet that the hook cannot decide. Clobbers R0–R3. */

@@ -5,20 +5,39 @@
 // must, and never less.
 
 import type { ActionList, Classification, Edge, LinearSegment, Segment } from '../classify/classification.ts';
+import { indexedField } from '../classify/indexes/field-index.ts';
+
+/** What a hook can do of what classifications may ask. */
+export interface Ability {
+  /** Whether it can look packets up in this segment at all. */
+  readonly segment?: (segment: Segment) => boolean;
+  /** Whether it can fetch fields that prologues leave out. */
+  readonly late: boolean;
+  /** Most counters of one list of a table segment; any number if absent. */
+  readonly counters?: number;
+}
 
 export interface Deferral {
-  /** Whether packets that enter this segment, at its entry, may turn out undecided. */
-  readonly entry: (segment: number) => boolean;
-  /** Whether packets that come to this list in this segment may turn out undecided. */
+  /** Whether all packets that enter this segment are deferred. */
+  readonly whole: (segment: number) => boolean;
+  /** Whether packets that come to this list in this segment may turn out undecided behind it. */
   readonly list: (segment: number, list: number) => boolean;
 }
 
 /** For hooks that drop what is undecided: nothing is ever deferred. */
-export const NEVER_DEFERRED: Deferral = { entry: () => false, list: () => false };
+export const NEVER_DEFERRED: Deferral = {
+  whole: () => false,
+  list: () => false,
+};
 
 /** `order` has the segments in use, each before those that it leads to. */
-export function findDeferrals({ segments, lists }: Classification, order: readonly number[]): Deferral {
+export function findDeferrals(
+  { segments, lists }: Classification,
+  order: readonly number[],
+  ability: Ability,
+): Deferral {
   const entries = new Map<number, boolean>();
+  const whole = new Set<number>();
   const tests = new Map<number, Uint8Array>();
   const ofList = (number: number, { then }: ActionList): boolean => {
     if (then.kind === 'undecided') return true;
@@ -26,29 +45,52 @@ export function findDeferrals({ segments, lists }: Classification, order: readon
     if (then.kind !== 'segment') return false;
     return then.test === undefined ? entries.get(then.segment)! : tests.get(then.segment)![then.test] === 1;
   };
-  const isDeferred = (number: number, edge: Edge): boolean =>
+  const ofEdge = (number: number, edge: Edge): boolean =>
     edge.kind === 'test' ? tests.get(number)![edge.test] === 1 : ofList(number, lists[edge.list]!);
-  for (const number of [...order].reverse()) {
-    const segment: Segment = segments[number]!;
-    if (segment.finish === 'tables') {
-      entries.set(
-        number,
-        segment.lists.some((list) => ofList(number, lists[list]!)),
-      );
-      continue;
-    }
+  const ofTests = (number: number, { tests: all, entry }: LinearSegment): boolean => {
     // Edges lead to tests of larger numbers, and so do the lists they lead to.
-    const found = new Uint8Array(segment.tests.length);
+    const found = new Uint8Array(all.length);
     tests.set(number, found);
-    for (let test = found.length - 1; test >= 0; test--) found[test] = deferredTest(segment, test, number) ? 1 : 0;
-    entries.set(number, isDeferred(number, segment.entry));
-  }
-  function deferredTest(segment: LinearSegment, test: number, number: number): boolean {
-    const { yes, no } = segment.tests[test]!;
-    return isDeferred(number, yes) || isDeferred(number, no);
+    for (let test = all.length - 1; test >= 0; test--) {
+      const { yes, no } = all[test]!;
+      found[test] = ofEdge(number, yes) || ofEdge(number, no) ? 1 : 0;
+    }
+    return ofEdge(number, entry);
+  };
+  for (const number of [...order].reverse()) {
+    const segment = segments[number]!;
+    const cannot = ability.segment?.(segment) === false;
+    const isDeferred =
+      segment.finish === 'linear'
+        ? ofTests(number, segment)
+        : isLate(segment, ability) ||
+          segment.lists.some((list) => ofList(number, lists[list]!) || isTooLong(lists[list]!, ability));
+    if (cannot || (isDeferred && mayNotBegin(segment, ability))) whole.add(number);
+    entries.set(number, isDeferred || whole.has(number));
   }
   return {
-    entry: (segment) => entries.get(segment)!,
+    whole: (segment) => whole.has(segment),
     list: (segment, list) => ofList(segment, lists[list]!),
   };
+}
+
+/** Whether the outcome of some packets waits for a field that the hook cannot fetch. */
+function isLate(segment: Segment, { late }: Ability): boolean {
+  return !late && segment.finish === 'tables' && lateField(segment) !== undefined;
+}
+
+function lateField({ result }: Extract<Segment, { finish: 'tables' }>) {
+  if (result.kind === 'masks' || result.late === undefined) return undefined;
+  return indexedField(result.late.index);
+}
+
+function isTooLong({ counters }: ActionList, ability: Ability): boolean {
+  return ability.counters !== undefined && counters.length > ability.counters;
+}
+
+/** Whether code cannot stop where a packet must be deferred: it counts before it knows, or cannot go on without a field. */
+function mayNotBegin(segment: Segment, ability: Ability): boolean {
+  if (segment.finish !== 'tables' || segment.result.kind !== 'tuples') return false;
+  const { alone, tuples } = segment.result.goingOn;
+  return isLate(segment, ability) || [...alone.masks, ...tuples.masks].some((mask) => mask !== 0n);
 }

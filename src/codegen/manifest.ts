@@ -1,4 +1,4 @@
-// What a program image says about itself: which counter belongs to which rule, and how the counter map is laid out.
+// What a program image says about itself: how its counter map is laid out.
 //
 //   counter map value:   CPU 0            CPU 1            …        one map per program type ("bank")
 //                        [slot 0][slot 1]…[slot 0][slot 1]…
@@ -8,15 +8,14 @@
 
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { ProgramType } from '../bpf/image.ts';
-import type { SlotOwner } from '../graph/graph.ts';
 
 /** Bytes of one counter: packets and bytes, 64 bits each. */
 export const SLOT_SIZE = 16;
 
 export interface Manifest {
   readonly placement: EnforcingPlacement;
-  /** Owner of each slot. One more slot follows the last: packets that no rule could decide, which are dropped. */
-  readonly slots: readonly SlotOwner[];
+  /** Number of slots. One more follows the last: packets that no rule could decide, which are dropped. */
+  readonly capacity: number;
   readonly possibleCpus: number;
   /** Counter maps by the program type that writes to them. */
   readonly banks: readonly { readonly type: ProgramType; readonly map: string }[];

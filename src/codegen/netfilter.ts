@@ -21,7 +21,7 @@ import { clearFields, closeSlots, copyWide, KEY_OFFSET, loadField, storeField } 
 import { asksPorts, asksTransport, emitTransportFields, TRANSPORT_HEADER } from './transport-fields.ts';
 
 /** NF_DROP and NF_ACCEPT (include/uapi/linux/netfilter.h): all that a netfilter program may return. */
-export const NETFILTER_ABI: HookAbi = { accept: 1, drop: 0, atomic: true, undecided: 'drop' };
+export const NETFILTER_ABI: HookAbi = { accept: 1, drop: 0, counting: 'atomic', undecided: 'drop' };
 
 const DYNPTR = KEY_OFFSET - 16;
 const BUFFER = DYNPTR - 24;

@@ -45,7 +45,8 @@ export function emitOutcome(a: Assembler, number: number, segment: TableSegment,
 
   if (many.isUsed) {
     a.bind(many);
-    emitPool(a, longest, context, counted);
+    if (abi.counting === 'looked-up') emitPoolInline(a, longest, context, counted);
+    else emitPool(a, longest, context, counted);
   }
   if (!noVerdict.isUsed) return;
   a.bind(noVerdict).alu('and', R9, END_MASK);
@@ -98,4 +99,29 @@ function emitPool(a: Assembler, longest: number, context: SegmentContext, counte
   a.mov(R1, R2);
   emitCountSlot(a, abi, R1, undecidedSlot, broken);
   a.goto(next);
+}
+
+/**
+ * The same without a loop, for targets whose look-ups leave nothing in R0–R5: as many steps as the hook can take, and
+ * longer lists are deferred before anything is counted.
+ */
+function emitPoolInline(a: Assembler, longest: number, context: SegmentContext, counted: Label): void {
+  const { access, abi, ability, classification, undecidedSlot, undecided } = context;
+  const pool = classification.counterPool;
+  if (pool === undefined) throw new Error('codegen: lists of many counters, and no pool of them');
+  const most = Math.min(longest, ability?.counters ?? longest);
+  const element = (place: number) => {
+    a.mov(R1, R9).alu('rsh', R1, VALUE_SHIFT);
+    if (place > 0) a.alu('add', R1, place);
+    access.element(a, R2, pool, R1, undecided);
+  };
+  for (let count = 0; count < most; count++) {
+    element(0);
+    if (count === 0 && most < longest) a.jump('gt', R2, most, undecided);
+    a.jump('le', R2, count, counted);
+    element(count + 1);
+    a.mov(R1, R2);
+    emitCountSlot(a, abi, R1, undecidedSlot, undecided);
+  }
+  a.goto(counted);
 }

@@ -23,11 +23,11 @@ import { emitMember } from './tests.ts';
 import { asksTransport, emitTransportFields } from './transport-fields.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
-export const XDP_ABI: HookAbi = { accept: 2, drop: 1, atomic: false, undecided: 'drop' };
+export const XDP_ABI: HookAbi = { accept: 2, drop: 1, counting: 'plain', undecided: 'drop' };
 
 /** How XDP programs count on this kernel: where softirqs can be preempted, as netfilter programs do. */
 export function xdpAbi({ preemptRt }: Features): HookAbi {
-  return { ...XDP_ABI, atomic: preemptRt };
+  return { ...XDP_ABI, counting: preemptRt ? 'atomic' : 'plain' };
 }
 
 /** `struct xdp_md` */

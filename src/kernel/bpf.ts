@@ -28,16 +28,24 @@ export function createMap(definition: MapDefinition): number {
     objectName(name).copy(attr, 28);
   });
   if (contents !== undefined && contents.length > 0) {
-    const value = contents.length === valueSize ? contents : Buffer.alloc(valueSize);
-    if (value !== contents) value.set(contents);
     try {
-      updateElement(`fill map ${name}`, map, 0, value);
+      fill(map, definition, contents);
     } catch (error) {
       closeDescriptor(map);
       throw error;
     }
   }
   return map;
+}
+
+/** Writes the values that are not all zero. */
+function fill(map: number, { name, valueSize }: MapDefinition, contents: Uint8Array): void {
+  for (let start = 0; start < contents.length; start += valueSize) {
+    const part = contents.subarray(start, start + valueSize);
+    if (valueSize < contents.length && part.every((byte) => byte === 0)) continue;
+    const value = part.length === valueSize ? part : Buffer.concat([part, Buffer.alloc(valueSize - part.length)]);
+    updateElement(`fill map ${name}`, map, start / valueSize, value);
+  }
 }
 
 /** An unsigned 32-bit number as the kernel stores it. */

@@ -25,7 +25,7 @@ export function kernelRunner(): Runner {
       const memory = new Map(
         image.maps
           .filter(({ mmapable }) => mmapable)
-          .map(({ name, valueSize }) => [name, mapMemory(maps.get(name)!, valueSize)]),
+          .map(({ name, valueSize, maxEntries }) => [name, mapMemory(maps.get(name)!, valueSize * maxEntries)]),
       );
       return {
         run(packet: HookPacket, frame) {

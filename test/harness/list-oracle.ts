@@ -57,7 +57,7 @@ export function programDisagreements(
   // Connection states are what the test hook at XDP finds late; elsewhere all else can be seen.
   const asksState = segments.some(({ list }) => list.conditions.some((each) => each.some(isState)));
   const seen = asksState ? hookFields : fieldsOf;
-  const packets = values.map((fields) => (asksState ? lateWith(fields) : packetWith(fields, runner)));
+  const packets = values.map((fields) => (asksState ? wholePacket(fields) : packetWith(fields, runner)));
   const verdicts = packets.map((packet) => {
     const { verdict, counted } = walkSegments(segments, 0, seen(packet));
     for (const slot of verdict === 'undecided' ? [...counted, slots] : counted) {
@@ -123,7 +123,7 @@ function packetWith(fields: FieldValues, { name }: Pick<Runner, 'name'>): HookPa
 }
 
 /** The same for the test hook: whole packets to another host, from no group, by the loopback device. */
-function lateWith(fields: FieldValues): HookPacket {
+export function wholePacket(fields: FieldValues): HookPacket {
   const { src, dst } = fields;
   const settled = { ...fields, src: src >= 0xe0000000 ? src & 0x7fffffff : src, dst: dst & 0x3fffffff, fragment: 0 };
   const { bytes } = packetWith(settled, { name: '' });

@@ -30,6 +30,8 @@ export interface RandomClassificationOptions {
   readonly late: boolean;
   /** Whether some segments are linear; they are if absent. */
   readonly linear?: boolean;
+  /** Whether some lists are undecided; they are if absent. */
+  readonly undecided?: boolean;
 }
 
 /** Segments lead to later ones, the last to none; each hook enters at one of them. */
@@ -71,7 +73,7 @@ function randomExits(choice: Choice, number: number, count: number): Partial<Rec
 
 function randomList(
   choice: Choice,
-  { slots, longest }: RandomClassificationOptions,
+  { slots, longest, undecided = true }: RandomClassificationOptions,
   exits: readonly ExitName[],
 ): ActionList {
   const length = choice.weighted([
@@ -84,7 +86,7 @@ function randomList(
   const then: ActionList['then'] =
     exits.length > 0 && choice.chance(0.4)
       ? { kind: 'exit', exit: choice.pick(exits) }
-      : { kind: choice.pick(['accept', 'drop', 'accept', 'drop', 'undecided'] as const) };
+      : { kind: choice.pick(['accept', 'drop', 'accept', 'drop', undecided ? 'undecided' : 'drop'] as const) };
   return { counters, then };
 }
 

@@ -9,9 +9,10 @@ import { Assembler } from '../../src/bpf/assembler.ts';
 import { R1, R6 } from '../../src/bpf/instruction.ts';
 import type { Classification } from '../../src/classify/classification.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
-import { emitCounterArea, type HookAbi } from '../../src/codegen/actions.ts';
+import { emitCounterArea, type HookAbi, SLOT_COUNTERS } from '../../src/codegen/actions.ts';
 import { compileImage, type Image } from '../../src/codegen/compile.ts';
 import { loadField, storeField } from '../../src/codegen/key.ts';
+import { offloadImage } from '../../src/codegen/offload.ts';
 import { emitSegments, fieldsOf, segmentOrder } from '../../src/codegen/segments.ts';
 import { directAccess } from '../../src/codegen/table-access.ts';
 import { emitXdpPrologue, XDP_ABI } from '../../src/codegen/xdp.ts';
@@ -28,6 +29,8 @@ export interface TestHook {
   readonly features: Features;
   readonly addressGeneration: number;
   readonly undecided?: HookAbi['undecided'];
+  /** Whether no connection state can be had. */
+  readonly blind?: boolean;
 }
 
 /** The image that the compiler makes. */
@@ -46,7 +49,7 @@ export function plainImage(classification: Classification, placement: EnforcingP
 
 /** The same with an XDP program of the test hook. */
 export function hookImage(classification: Classification, hook: TestHook): Image {
-  const { slots, features, addressGeneration, undecided: meaning = 'drop' } = hook;
+  const { slots, features, addressGeneration, undecided: meaning = 'drop', blind = false } = hook;
   const image = plainImage({ ...classification, segments: classification.segments.map(withoutLate) }, 'xdp', hook);
   const a = new Assembler();
   const { INPUT, FORWARD } = classification.entries;
@@ -65,14 +68,29 @@ export function hookImage(classification: Classification, hook: TestHook): Image
     undecidedSlot: slots,
     access: directAccess,
     mark: () => {},
-    fetchLate: (asm) => {
-      loadField(asm, R1, 'src');
-      asm.alu('and', R1, 0xff);
-      storeField(asm, 'state', R1);
-    },
+    ...(blind ? {} : { fetchLate }),
   });
   const program = { name: 'test', type: 'xdp' as const, ...a.finish(), lines: [] };
   return { ...image, programs: [{ point: 'XDP', program }] };
+}
+
+function fetchLate(a: Assembler): void {
+  loadField(a, R1, 'src');
+  a.alu('and', R1, 0xff);
+  storeField(a, 'state', R1);
+}
+
+/** The form for a card, with counters that a process can map into memory. */
+export function cardImage(classification: Classification, { slots }: TestHook): Image {
+  const image = offloadImage({
+    classification,
+    capacity: slots,
+    ownerOf: (slot) => ({ kind: 'rule', chain: 'INPUT', index: slot, text: `rule ${slot}`, line: slot + 1 }),
+    device: { name: 'lo', mac: new Uint8Array(6) },
+    localDestinations: [{ low: LOCAL_ADDRESS, high: LOCAL_ADDRESS }],
+    file: 'test.rules',
+  });
+  return { ...image, maps: image.maps.map((map) => ({ ...map, mmapable: map.name === SLOT_COUNTERS })) };
 }
 
 function withoutLate(segment: Classification['segments'][number]): typeof segment {

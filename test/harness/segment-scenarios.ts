@@ -2,13 +2,23 @@
 
 import { FILTER_CHAINS } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
-import type { Classification } from '../../src/classify/classification.ts';
+import type { ActionList, Classification } from '../../src/classify/classification.ts';
+import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
 import type { Runner } from './oracle.ts';
 import type { Choice } from './random.ts';
 import { randomClassification } from './random-classification.ts';
-import { anyPackets, expectedOf, hookImage, type Judged, plainImage, runImage } from './segment-image.ts';
+import {
+  anyPackets,
+  cardImage,
+  expectedOf,
+  hookFields,
+  hookImage,
+  type Judged,
+  plainImage,
+  runImage,
+} from './segment-image.ts';
 
 export interface SegmentScenario {
   readonly name: string;
@@ -38,6 +48,39 @@ function firstDifference(
 
 function isDeferred({ verdict, counts }: Judged): boolean {
   return verdict === 'accept' && counts.every((count) => count === 0);
+}
+
+/** Whether the packet's way through its only segment ends where the field decides that is fetched late. */
+function dependsOnState(classification: Classification, packet: HookPacket): boolean {
+  const [segment] = classification.segments;
+  if (segment?.finish !== 'tables' || segment.result.kind !== 'dense' || segment.result.late === undefined)
+    return false;
+  const { from } = segment.result.late;
+  const { late: _, ...result } = segment.result;
+  // Without what comes late, the list is that of the cell's number.
+  const lists = Int32Array.from({ length: CELLS }, (_, cell) => (cell < from ? DECIDED : LATE));
+  const cells: ActionList[] = [makeList(DECIDED), makeList(LATE)];
+  const early = { ...segment, result, lists: [...lists] };
+  const { counted } = evaluateClassification(
+    { ...classification, segments: [early], lists: cells },
+    packet.hook,
+    hookFields(packet),
+  );
+  return counted[0] === LATE;
+}
+
+const CELLS = 1024;
+const [DECIDED, LATE] = [0, 1];
+
+function makeList(slot: number): ActionList {
+  const then: ActionList['then'] = { kind: 'accept' };
+  return { counters: [slot], then };
+}
+
+/** The first packet that is not deferred. */
+function notDeferred(runner: Runner, image: Image, packets: readonly HookPacket[]): string | undefined {
+  const place = runImage(runner, image, packets).findIndex((found) => !isDeferred(found));
+  return place < 0 ? undefined : `packet ${place} of those that depend on the field is not deferred`;
 }
 
 export const SEGMENT_SCENARIOS: readonly SegmentScenario[] = [
@@ -77,6 +120,43 @@ export const SEGMENT_SCENARIOS: readonly SegmentScenario[] = [
       const options = { slots: SLOTS, segments: choice.integer(2, 5), longest: 3, late: false };
       const classification = randomClassification(choice, options);
       const image = hookImage(classification, { ...runner, slots: SLOTS, undecided: 'defer' });
+      const packets = anyPackets(choice, ['INPUT', 'FORWARD'], PACKETS);
+      return firstDifference(runner, image, classification, packets, isDeferred);
+    },
+  },
+  {
+    name: 'a hook that is blind to a field defers where the outcome depends on it, and nowhere else',
+    run: (choice, runner) => {
+      const options = { slots: SLOTS, segments: 1, longest: 3, late: true, linear: false, undecided: false };
+      const classification = randomClassification(choice, options);
+      const image = hookImage(classification, { ...runner, slots: SLOTS, undecided: 'defer', blind: true });
+      const packets = anyPackets(choice, ['INPUT', 'FORWARD'], PACKETS);
+      const isLate = (packet: HookPacket) => dependsOnState(classification, packet);
+      return (
+        firstDifference(
+          runner,
+          image,
+          classification,
+          packets.filter((packet) => !isLate(packet)),
+        ) ?? notDeferred(runner, image, packets.filter(isLate))
+      );
+    },
+  },
+  {
+    name: 'the form for a card decides all plain packets whose lists are short',
+    run: (choice, runner) => {
+      const options = { slots: SLOTS, segments: choice.integer(1, 3), longest: 8, late: false, undecided: false };
+      const classification = randomClassification(choice, options);
+      const image = cardImage(classification, { ...runner, slots: SLOTS });
+      return firstDifference(runner, image, classification, anyPackets(choice, ['INPUT', 'FORWARD'], PACKETS));
+    },
+  },
+  {
+    name: 'the form for a card counts a packet as the classification says, or not at all',
+    run: (choice, runner) => {
+      const options = { slots: SLOTS, segments: choice.integer(1, 4), longest: 12, late: true };
+      const classification = randomClassification(choice, options);
+      const image = cardImage(classification, { ...runner, slots: SLOTS });
       const packets = anyPackets(choice, ['INPUT', 'FORWARD'], PACKETS);
       return firstDifference(runner, image, classification, packets, isDeferred);
     },

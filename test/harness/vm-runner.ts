@@ -10,9 +10,9 @@ import { type Runner, verdictOf } from './oracle.ts';
 /** As the oracle's frames are addressed. */
 const MAC = new Uint8Array(6);
 
-/** What a map's value is at first. */
-export function mapValue({ valueSize, contents = new Uint8Array(0) }: MapDefinition): Uint8Array {
-  const value = new Uint8Array(valueSize);
+/** What a map's values are at first, one behind the other. */
+export function mapValue({ valueSize, maxEntries, contents = new Uint8Array(0) }: MapDefinition): Uint8Array {
+  const value = new Uint8Array(valueSize * maxEntries);
   value.set(contents);
   return value;
 }
@@ -25,12 +25,13 @@ export function vmRunner(): Runner {
     start(image) {
       const programs = new Map(image.programs.map(({ point, program }) => [point, prepare(program)]));
       const maps = new Map(image.maps.map((definition) => [definition.name, mapValue(definition)]));
+      const elementSizes = new Map(image.maps.map(({ name, valueSize }) => [name, valueSize]));
       let cpu = 0;
       return {
         run(packet: HookPacket, frame) {
           const { hook, inDevice, outDevice, bytes } = packet;
           cpu = (cpu + 1) % FEATURES.possibleCpus;
-          const common = { features: FEATURES, maps, cpu };
+          const common = { features: FEATURES, maps, elementSizes, cpu };
           if (image.manifest.placement === 'xdp') {
             const device = { ifindex: 1, name: inDevice, mac: MAC };
             return verdictOf(runXdp(programs.get('XDP')!, { ...common, frame, device }), image.manifest.placement);

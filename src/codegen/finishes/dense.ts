@@ -1,5 +1,5 @@
 // The dense finish as code. The last lookup's class is the outcome's number; where that still depends on a costly field,
-// the field is fetched now, and one more table gives the number.
+// the field is fetched now, and one more table gives the number. A hook that cannot fetch it defers such packets.
 
 import type { Assembler } from '../../bpf/assembler.ts';
 import { R0, R1 } from '../../bpf/instruction.ts';
@@ -9,21 +9,25 @@ import { emitIndex } from '../indexes/emit-index.ts';
 import { loadVariable, storeVariable } from '../table-access.ts';
 import type { FinishContext } from './emit-finish.ts';
 
-/** R0 = number of the outcome. */
+/** R0 = number of the outcome. Clobbers R1–R5 and R9. */
 export function emitDense(a: Assembler, { cell, late }: DenseFinish, context: FinishContext): void {
-  const { access, undecided: broken, inR0, scratch, fetchLate } = context;
+  const { abi, access, undecided, inR0, scratch, fetchLate } = context;
   if (inR0 !== cell) loadVariable(a, R0, cell);
   if (late === undefined) return;
   const field = indexedField(late.index);
-  if (fetchLate === undefined) throw new Error(`codegen: this hook cannot fetch ${field} late`);
+  if (fetchLate === undefined) {
+    if (abi.undecided === 'drop') throw new Error(`codegen: this hook cannot fetch ${field} late`);
+    a.jump('ge', R0, late.from, undecided);
+    return;
+  }
   const known = a.label('outcome is known');
   a.jump('lt', R0, late.from, known);
   a.alu('sub', R0, late.from).alu('mul', R0, late.columnCount);
   storeVariable(a, scratch, R0);
   fetchLate(a, field);
-  emitIndex(a, late.index, access, broken);
+  emitIndex(a, late.index, access, undecided);
   loadVariable(a, R1, scratch);
   a.alu('add', R1, R0);
-  access.element(a, R0, late.table, R1, broken);
+  access.element(a, R0, late.table, R1, undecided);
   a.bind(known);
 }

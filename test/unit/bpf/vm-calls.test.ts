@@ -55,6 +55,51 @@ describe('bpf_dynptr_slice', () => {
   });
 });
 
+describe('bpf_map_lookup_elem', () => {
+  const look = (a: Assembler, key: number) =>
+    a.store(4, R10, -4, key).loadMap(R1, 'm').mov(R2, R10).alu('add', R2, -4).call(1);
+  const maps = () =>
+    new Map([
+      ['m', Uint8Array.from({ length: 12 }, (_, index) => index)],
+      ['out', new Uint8Array(8)],
+    ]);
+  const elementSizes = new Map([['m', 4]]);
+
+  it('gives the address of an element, and NULL behind the last', () => {
+    const at = (key: number) => {
+      const values = maps();
+      resultOf((a) => look(a, key).mov(R9, R0).jump('eq', R0, 0, skip(a)).load(4, R9, R0, 0).bind(label!), {
+        maps: values,
+        elementSizes,
+      });
+      return new BigUint64Array(values.get('out')!.buffer)[0];
+    };
+    expect([at(0), at(2), at(3), at(0x40000000)]).toEqual([0x03020100n, 0x0b0a0908n, 0n, 0n]);
+  });
+
+  it('takes a map without several elements for one', () => {
+    const values = maps();
+    resultOf((a) => look(a, 0).load(8, R9, R0, 4), { maps: values });
+    expect(new BigUint64Array(values.get('out')!.buffer)[0]).toBe(0x0b0a090807060504n);
+  });
+
+  it('wants a map and a key', () => {
+    const options = { maps: maps(), elementSizes };
+    expect(() => resultOf((a) => look(a, 0).mov(R1, R6).mov(R2, R10).alu('add', R2, -4).call(1), options)).toThrow(
+      'wants a map',
+    );
+    expect(() => resultOf((a) => a.loadMap(R1, 'm').mov(R2, R10).alu('add', R2, -4).call(1), options)).toThrow(
+      'never written',
+    );
+  });
+
+  let label: ReturnType<Assembler['label']> | undefined;
+  function skip(a: Assembler) {
+    label = a.label('missing');
+    return label;
+  }
+});
+
 it('bpf_dynptr_from_skb wants the sk_buff', () => {
   const build = (a: Assembler) => a.mov(R1, R6).mov(R2, 0).mov(R3, R10).alu('add', R3, -16);
   expect(() => resultOf((a) => build(a).callKernel('bpf_dynptr_from_skb', 101))).toThrow('r1 is not the sk_buff');

@@ -247,7 +247,7 @@ describe('control', () => {
     expect(broken({ offset: 1 })).toThrow('unknown opcode 0xb7');
     expect(broken({ dst: 10 })).toThrow('write to r10');
     expect(broken({ opcode: 0x05, offset: 2 })).toThrow('jump to 3');
-    expect(broken({ opcode: 0x85, imm: 1 })).toThrow('call of 1');
+    expect(broken({ opcode: 0x85, imm: 2 })).toThrow('call of 2');
   });
 
   it('knows the processor', () => {
