@@ -13,6 +13,8 @@ export interface BenchOptions extends Rounds {
   readonly peers: readonly Peer[];
   /** Says how far it has come. */
   readonly progress: (text: string) => void;
+  /** Says what went wrong, of which the run's exit code will tell; the others go on. */
+  readonly fail: (text: string) => void;
 }
 
 export interface BenchResult {

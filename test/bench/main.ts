@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Bench, BenchOptions } from './bench.ts';
+import type { Bench, BenchOptions, BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
 import { renderCharts } from './chart.ts';
 import { CHART_FILE, chartsOf } from './charts.ts';
@@ -78,10 +78,10 @@ async function measure(): Promise<RunDocument> {
   const benches = [];
   for (const bench of chosen) {
     const begin = performance.now();
-    const { tables, data } = await bench.run(benchOptions(bench));
+    const found = await runBench(bench);
     const seconds = Math.round((performance.now() - begin) / 1000);
     console.error(`${bench.name}: ${seconds} s`);
-    benches.push({ name: bench.name, summary: bench.summary, seconds, tables, data });
+    benches.push({ name: bench.name, summary: bench.summary, seconds, ...found });
   }
   return {
     schema: SCHEMA,
@@ -93,6 +93,17 @@ async function measure(): Promise<RunDocument> {
     load: { before, after: load() },
     benches,
   };
+}
+
+/** What one cannot do is no reason to lose what all others have measured; the exit code says that there was one. */
+async function runBench(bench: Bench): Promise<BenchResult & { readonly failure?: string }> {
+  try {
+    return await bench.run(benchOptions(bench));
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+    return { tables: [], data: null, failure: (error as Error).message };
+  }
 }
 
 function benchNamed(name: string): Bench {
@@ -112,6 +123,10 @@ function benchOptions({ name, sizes, quickSizes, seconds }: Bench): BenchOptions
     isQuick: options.quick,
     peers: options.peer.map((text) => parsePeer(text) ?? refuse(`${text}: not NAME=COMMAND`)),
     progress: (text) => console.error(`${name}: ${text}`),
+    fail: (text) => {
+      console.error(`${name}: FAILED: ${text}`);
+      process.exitCode = 1;
+    },
   };
 }
 

@@ -157,7 +157,9 @@ export function measureImage(
     }
   } catch (error) {
     const { ruleset, rules, placement, finish } = head;
-    throw new Error(`${ruleset} of ${rules}, ${placement}, ${finish}: ${(error as Error).message}`, { cause: error });
+    const { message } = error as Error;
+    options.fail(`${ruleset} of ${rules}, ${placement}, ${finish}: ${message}`);
+    rows.programs.push({ ...head, refused: message });
   } finally {
     programs.close();
     empty.close();

@@ -45,8 +45,9 @@ export function renderReport(run: RunDocument): string {
       ? [`![What packets and changes cost, by the number of rules](${CHART_FILE})`, '']
       : []),
     ...(targets.length > 0 ? ['## Targets', '', ...markdownTable(targetTable(targets))] : []),
-    ...benches.flatMap(({ name, summary, tables }) => [
+    ...benches.flatMap(({ name, summary, tables, failure }) => [
       ...[`## ${name}`, '', `${summary[0]!.toUpperCase()}${summary.slice(1)}.`, ''],
+      ...(failure === undefined ? [] : [`**It came to no end:** ${failure}`, '']),
       ...tables.flatMap(markdownTable),
     ]),
   ].join('\n');

@@ -26,6 +26,8 @@ export interface RunDocument {
     readonly tables: readonly Table[];
     /** Every sample. */
     readonly data: unknown;
+    /** Why it came to no end. */
+    readonly failure?: string;
   }[];
 }
 
@@ -38,5 +40,5 @@ export function readRun(text: string): RunDocument {
 
 /** What a bench of the run has found; undefined where it was not run. */
 export function dataOf(run: RunDocument, bench: string): unknown {
-  return run.benches.find(({ name }) => name === bench)?.data;
+  return run.benches.find(({ name }) => name === bench)?.data ?? undefined;
 }

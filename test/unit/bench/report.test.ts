@@ -69,6 +69,13 @@ test('a run on a busy machine is marked, and a smoke run', () => {
   expect(renderReport({ ...RUN, load: { before: 1, after: 1 } })).toContain('no reference');
 });
 
+test('a bench that came to no end is told, and has no figures', () => {
+  const failed = RUN.benches.map((bench) => ({ ...bench, tables: [], data: null, failure: 'a miscount' }));
+  expect(renderReport({ ...RUN, benches: failed })).toContain(
+    '## veth\n\nFrames.\n\n**It came to no end:** a miscount\n',
+  );
+});
+
 test('charts are drawn of uniform traffic and of drops, refusals are no points', () => {
   const [xdp, netfilter, drops] = chartsOf(RUN);
   expect(xdp!.series).toEqual([
