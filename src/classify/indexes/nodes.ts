@@ -30,7 +30,7 @@ export const SPAN_LEVELS = 2;
 
 const NODE_WORDS = NODE_SIZE / 4;
 const LEAST_BITS = 8;
-const MOST_BITS = 16;
+const MOST_BITS = 20;
 /** Marks an entry that is a span's number, while building and in tables of 32-bit entries. */
 const SPAN = 0x80000000;
 const NARROW_SPAN = 0x8000;
