@@ -1,7 +1,9 @@
 // Which mode an XDP program is attached in, per device, and why.
 
 import type { XdpMode } from '../base/hooks.ts';
-import type { Device } from './kernel.ts';
+import { type Installation, InstallationError } from './installation.ts';
+import type { Device, Kernel } from './kernel.ts';
+import type { ApplyRequest } from './types.ts';
 
 /** Virtual devices whose drivers run XDP natively and are served well by it: taps (`tun` is what rtnetlink says). */
 const NATIVE_KINDS: ReadonlySet<string> = new Set(['tun']);
@@ -9,7 +11,7 @@ const NATIVE_KINDS: ReadonlySet<string> = new Set(['tun']);
 /** Devices whose packets also pass the device below them, which would judge them under its own name. */
 const STACKED_KINDS: ReadonlySet<string> = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec']);
 
-export interface ModeChoice {
+interface ModeChoice {
   readonly mode: 'native' | 'generic';
   readonly why: string;
 }
@@ -41,4 +43,40 @@ export function unfitness(device: Device, present: readonly Device[], mode: XdpM
   if (kind === 'bond' && mode === 'native')
     return `native XDP on ${name} runs on its members, whose names -i would see`;
   return undefined;
+}
+
+export interface ChosenDevices {
+  readonly chosen: readonly { readonly device: Device; readonly mode: 'native' | 'generic' }[];
+  /** Which mode each has, and why. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The devices of a request and the mode of each; one that has a program keeps its mode. Throws `InstallationError` for one
+ * that cannot be served.
+ */
+export function chooseDevices(
+  request: Pick<ApplyRequest, 'devices' | 'mode'>,
+  kernel: Kernel,
+  attached: ReturnType<Installation['attachedDevices']>,
+): ChosenDevices {
+  const present = kernel.devices();
+  const choices = request.devices.map((name) => {
+    const device = present.find((d) => d.name === name);
+    if (device === undefined) throw new InstallationError(`there is no device ${name} in this network namespace`);
+    const unfit = unfitness(device, present, request.mode);
+    if (unfit !== undefined) throw new InstallationError(unfit);
+    const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
+    const obtained = isAttached ? kernel.deviceMode(device.ifindex) : undefined;
+    if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
+      throw new InstallationError(
+        `${name} has ${obtained} XDP; another mode would leave it without rules for a moment: run \`bpfilter detach\` first`,
+      );
+    }
+    const choice = obtained === undefined ? chooseMode(device, request.mode) : { mode: obtained, why: 'as before' };
+    return { device, ...choice };
+  });
+  if (choices.length === 0)
+    throw new InstallationError('placement xdp needs at least one device; name it with --device');
+  return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
 }

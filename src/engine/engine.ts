@@ -3,8 +3,6 @@
 // Of the two families IPv4 alone can be enforced; either can be kept (placement `none`), which touches nothing of the
 // kernel but the namespace's lock.
 
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
@@ -17,18 +15,16 @@ import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
-import { Store } from '../store/store.ts';
 import { Compiler, filterTable } from './compile.ts';
-import { type CounterLayout, moveBase, readSlots, setBase, shownCounters } from './counters.ts';
-import { chooseMode, unfitness } from './devices.ts';
+import { type CounterLayout, moveBase, readSlots, setBase } from './counters.ts';
+import { type ChosenDevices, chooseDevices } from './devices.ts';
 import { finish, flip, mapReader, unfinished } from './flip.ts';
 import { type CounterPlan, countersFor, type EnforceRequest, rowFor } from './generation-row.ts';
-import { InForce, readGeneration } from './in-force.ts';
-import { Installation, InstallationError, removeInstallation } from './installation.ts';
+import { InForce } from './in-force.ts';
 import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './kept.ts';
-import type { Descriptor, Device, Kernel, NamespaceIdentity } from './kernel.ts';
-import { type Directories, lockPath, pinDirectoryName, storePath } from './layout.ts';
-import { adoptState, releaseUnused } from './namespaces.ts';
+import type { Descriptor, Kernel } from './kernel.ts';
+import { type Directories, lockPath } from './layout.ts';
+import { NamespaceState } from './namespace-state.ts';
 import { extendPlan, inheritSlots, perChain, roomyPlan } from './slots.ts';
 import { describeStatus } from './status.ts';
 import { checkLineBreaks, StoredTextError } from './stored-text.ts';
@@ -41,18 +37,9 @@ export function openEngine(directories: Directories, kernel: Kernel = systemKern
 }
 
 class NamespaceEngine implements Engine {
-  private readonly directories: Directories;
   private readonly kernel: Kernel;
-  private readonly identity: NamespaceIdentity;
-  /** The directory of all pins, by the way that leads there from here. */
-  private readonly root: string;
-  /** Where this namespace's pins are. */
-  private readonly pins: string;
-  private openStore: Store | undefined;
-  private openInstallation: Installation | undefined;
+  private readonly state: NamespaceState;
   private locked = false;
-  /** The generation that was looked at last. */
-  private known: InForce | undefined;
   private readonly compiler = new Compiler();
   /** The lines of the filter table's rules. */
   private readonly lines = new PerRule<string>((rule, chain) => {
@@ -63,17 +50,13 @@ class NamespaceEngine implements Engine {
   private sawLineBreak = false;
 
   constructor(directories: Directories, kernel: Kernel) {
-    this.directories = directories;
     this.kernel = kernel;
-    this.identity = kernel.namespace();
-    const { path, isReady } = kernel.findPinDirectory(directories.run);
-    this.root = path;
-    if (isReady) releaseUnused(directories, kernel, this.root, this.identity);
-    this.pins = join(this.root, pinDirectoryName(this.identity.cookie, this.identity.inode));
+    this.state = new NamespaceState(directories, kernel);
   }
 
   withLock<T>(seconds: number, work: () => T): T {
-    const release = this.kernel.lock(lockPath(this.root, this.identity.cookie), seconds);
+    const { root, identity } = this.state;
+    const release = this.kernel.lock(lockPath(root, identity.cookie), seconds);
     this.locked = true;
     try {
       return work();
@@ -102,7 +85,7 @@ class NamespaceEngine implements Engine {
 
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
     return this.look(family, ifLost, (found, shown) => {
-      const ruleset = found.ruleset(this.store()!, family);
+      const ruleset = found.ruleset(this.state.store()!, family);
       return withCounters(ruleset, ENFORCED_TABLE, perChain(found.plan, shown()));
     });
   }
@@ -112,7 +95,7 @@ class NamespaceEngine implements Engine {
     ifLost: 'throw' | 'nothing' = 'throw',
     replaced: ReadonlySet<TableName> = new Set(),
   ): Current | undefined {
-    return this.look(family, ifLost, (found) => found.outline(this.store()!, family, replaced), replaced);
+    return this.look(family, ifLost, (found) => found.outline(this.state.store()!, family, replaced), replaced);
   }
 
   /** What is there: `read` gives the ruleset of what is in force. */
@@ -122,12 +105,12 @@ class NamespaceEngine implements Engine {
     read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
     replaced?: ReadonlySet<TableName>,
   ): Current | undefined {
-    if (family === 'ipv4' && ifLost === 'nothing' && this.lost() !== undefined) return undefined;
+    if (family === 'ipv4' && ifLost === 'nothing' && this.state.lost() !== undefined) return undefined;
     try {
       for (;;) {
         const found = this.enforcedNow(family, read) ?? this.keptNow(family, replaced);
         // What was kept may have been brought into force in between.
-        if (found !== undefined || !this.isEnforced(family)) return found;
+        if (found !== undefined || !this.state.isEnforced(family)) return found;
       }
     } catch (error) {
       if (error instanceof StoredTextError && ifLost === 'nothing') return undefined;
@@ -136,9 +119,10 @@ class NamespaceEngine implements Engine {
   }
 
   counters(family: Family): TableCounters {
-    const enforced = family === 'ipv4' ? this.inForce((found, shown) => perChain(found.plan, shown())) : undefined;
+    const enforced =
+      family === 'ipv4' ? this.state.inForce((found, shown) => perChain(found.plan, shown())) : undefined;
     if (enforced !== undefined) return enforced;
-    const kept = this.store()?.kept(family);
+    const kept = this.state.store()?.kept(family);
     const filter = kept && readKept(kept, family).tables.find(({ name }) => name === ENFORCED_TABLE);
     return filter === undefined ? new Map() : countersOf(filter);
   }
@@ -146,11 +130,11 @@ class NamespaceEngine implements Engine {
   zero(family: Family, selection: ZeroSelection, shown?: TableCounters): readonly string[] {
     this.requireLock();
     const { table = ENFORCED_TABLE, chain, rule } = selection;
-    if (this.isEnforced(family)) {
+    if (this.state.isEnforced(family)) {
       if (table === ENFORCED_TABLE) this.zeroEnforced(selection, shown);
       return [];
     }
-    const store = this.store();
+    const store = this.state.store();
     const kept = store?.kept(family);
     if (store === undefined || kept === undefined) return [];
     keep(store, zeroCounters(readKept(kept, family), table, chain, rule), kept.sourceFile);
@@ -160,36 +144,36 @@ class NamespaceEngine implements Engine {
   detach(): void {
     this.requireLock();
     this.takeDown();
-    const store = this.store();
+    const store = this.state.store();
     for (const family of ['ipv4', 'ipv6'] as const) store?.forget(family);
   }
 
   status(): Status {
-    const lost = this.lost();
+    const { directories, identity, pins } = this.state;
+    const lost = this.state.lost();
     const [found, undecided] =
-      (lost === undefined ? this.inForce((each, shown) => [each, shown().at(-1)!] as const) : undefined) ?? [];
+      (lost === undefined ? this.state.inForce((each, shown) => [each, shown().at(-1)!] as const) : undefined) ?? [];
     return describeStatus({
       kernel: this.kernel,
-      directories: this.directories,
-      identity: this.identity,
-      pins: this.pins,
-      installation: this.installation(),
+      directories,
+      identity,
+      pins,
+      installation: this.state.installation(),
       lost,
       found,
       undecided: undecided ?? ZERO,
-      kept: (family) => (this.isEnforced(family) ? undefined : this.basis(family)?.ruleset),
+      kept: (family) => (this.state.isEnforced(family) ? undefined : this.basis(family)?.ruleset),
     });
   }
 
   close(): void {
-    this.openInstallation?.close();
-    this.openStore?.close();
+    this.state.close();
   }
 
   settle(): readonly string[] {
     this.requireLock();
-    const installation = this.installation();
-    const store = this.store();
+    const installation = this.state.installation();
+    const store = this.state.store();
     if (installation === undefined || store === undefined) return [];
     try {
       finish({ kernel: this.kernel, store, installation });
@@ -207,10 +191,8 @@ class NamespaceEngine implements Engine {
       if (!compiled.ok) return compiled;
       const { image } = compiled;
       return this.withImage(request, image, counting.shared, (programs, counterMaps) => {
-        const store = this.storeForChange();
-        this.kernel.openPinDirectory(this.directories.run);
-        this.openInstallation ??= Installation.ensure(this.kernel, this.pins);
-        const context = { kernel: this.kernel, store, installation: this.openInstallation };
+        const store = this.state.storeForChange();
+        const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation() };
         finish(context);
         const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
         const row = rowFor(request, ifindexes, image, counting.plan, (table) =>
@@ -218,10 +200,10 @@ class NamespaceEngine implements Engine {
         );
         const counters = countersFor(request, image.manifest, counting, store);
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
-        const { generation } = flipped;
-        this.known = new InForce(store.generation(generation)!, image.manifest, counting.plan, request.ruleset);
+        const made = { ...row, ...flipped.row };
+        this.state.remember(new InForce(made, image.manifest, counting.plan, request.ruleset));
         const notes = flipped.unfinished === undefined ? devices.notes : [...devices.notes, flipped.unfinished];
-        return { ok: true, generation, diagnostics: [], notes, warnings: [] };
+        return { ok: true, generation: made.id, diagnostics: [], notes, warnings: [] };
       });
     } finally {
       for (const map of counting.shared.values()) this.kernel.close(map);
@@ -232,7 +214,7 @@ class NamespaceEngine implements Engine {
   private planCounters(request: EnforceRequest): CounterPlan {
     const table = filterTable(request.ruleset);
     const none = new Map<string, Descriptor>();
-    const found = request.counters === 'ruleset' ? undefined : this.found();
+    const found = request.counters === 'ruleset' ? undefined : this.state.found();
     const before = found && (request.before ?? this.basis('ipv4', 'nothing'));
     if (found === undefined || before === undefined) return { plan: roomyPlan(table), shared: none };
     if (before.generation !== found.id) throw new Error('engine: the ruleset was made from one that is not in force');
@@ -254,7 +236,7 @@ class NamespaceEngine implements Engine {
   private openCounters(counterMap: number, { banks }: CounterLayout): Map<string, Descriptor> | undefined {
     const open = new Map<string, Descriptor>();
     for (const { map } of banks) {
-      const descriptor = this.installation()?.openCounters(counterMap, map);
+      const descriptor = this.state.installation()?.openCounters(counterMap, map);
       if (descriptor !== undefined) open.set(map, descriptor);
     }
     if (open.size === banks.length) return open;
@@ -264,8 +246,8 @@ class NamespaceEngine implements Engine {
 
   private keep({ ruleset, source, counters, before: madeFrom }: ApplyRequest): ApplyResult {
     const { family } = ruleset;
-    const wasEnforced = this.isEnforced(family);
-    const store = this.storeForChange();
+    const wasEnforced = this.state.isEnforced(family);
+    const store = this.state.storeForChange();
     const kept = counters === 'kept' ? new Set(madeFrom?.ruleset.tables.flatMap(rulesOf)) : undefined;
     // Nothing counts at placement `none`: rules that were there have the counters that they were read with.
     const isExact = counters === 'ruleset' || (kept !== undefined && !wasEnforced);
@@ -279,10 +261,8 @@ class NamespaceEngine implements Engine {
 
   /** Accepts everything again and takes all that is ours out of the kernel. */
   private takeDown(): void {
-    removeInstallation(this.kernel, this.pins);
-    this.openInstallation?.close();
-    this.openInstallation = undefined;
-    const store = this.store();
+    this.state.removeInstallation();
+    const store = this.state.store();
     for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);
   }
 
@@ -322,28 +302,9 @@ class NamespaceEngine implements Engine {
     }
   }
 
-  private chooseDevices(request: EnforceRequest): { chosen: ChosenDevice[]; notes: string[] } {
+  private chooseDevices(request: EnforceRequest): ChosenDevices {
     if (request.placement !== 'xdp') return { chosen: [], notes: [] };
-    const present = this.kernel.devices();
-    const attached = this.installation()?.attachedDevices() ?? [];
-    const choices = request.devices.map((name) => {
-      const device = present.find((d) => d.name === name);
-      if (device === undefined) throw new InstallationError(`there is no device ${name} in this network namespace`);
-      const unfit = unfitness(device, present, request.mode);
-      if (unfit !== undefined) throw new InstallationError(unfit);
-      const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
-      const obtained = isAttached ? this.kernel.deviceMode(device.ifindex) : undefined;
-      if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
-        throw new InstallationError(
-          `${name} has ${obtained} XDP; another mode would leave it without rules for a moment: run \`bpfilter detach\` first`,
-        );
-      }
-      const choice = obtained === undefined ? chooseMode(device, request.mode) : { mode: obtained, why: 'as before' };
-      return { device, ...choice };
-    });
-    if (choices.length === 0)
-      throw new InstallationError('placement xdp needs at least one device; name it with --device');
-    return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
+    return chooseDevices(request, this.kernel, this.state.installation()?.attachedDevices() ?? []);
   }
 
   private enforcedNow(
@@ -351,7 +312,7 @@ class NamespaceEngine implements Engine {
     read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
   ): Current | undefined {
     if (family !== 'ipv4') return undefined;
-    return this.inForce((found, shown) => {
+    return this.state.inForce((found, shown) => {
       const { placement, ifindexes, mode, allowInexact } = found.request;
       // By what they are called now, those that are still there.
       const present = ifindexes.length === 0 ? [] : this.kernel.devices();
@@ -361,18 +322,18 @@ class NamespaceEngine implements Engine {
   }
 
   private keptNow(family: Family, replaced?: ReadonlySet<TableName>): Current | undefined {
-    const kept = this.store()?.kept(family);
+    const kept = this.state.store()?.kept(family);
     if (kept === undefined) return undefined;
     const ruleset = readKept(kept, family, replaced);
     return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
   private zeroEnforced({ chain, rule }: ZeroSelection, shown: TableCounters | undefined): void {
-    const installation = this.installation();
-    const store = this.store();
+    const installation = this.state.installation();
+    const store = this.state.store();
     if (installation === undefined || store === undefined) return;
     finish({ kernel: this.kernel, store, installation });
-    const found = this.found();
+    const found = this.state.found();
     const map = found && store.counterMap(found.counterMap);
     if (found === undefined || map === undefined) return;
     const counted = readSlots(map.id, found.layout, mapReader(installation));
@@ -390,93 +351,6 @@ class NamespaceEngine implements Engine {
     }
     if (chain === undefined) setBase(map.base, found.plan.capacity, counted.at(-1)!, ZERO);
     store.setCounterBase(map.id, map.base, { foldCarry: false });
-  }
-
-  /** Calls `work` with the generation in force, and how to read its counters of this moment. */
-  private inForce<T>(work: (found: InForce, shown: () => readonly Counters[]) => T): T | undefined {
-    const installation = this.installation();
-    if (installation === undefined) return undefined;
-    for (;;) {
-      const word = installation.generation;
-      if (word === 0) return undefined;
-      const found = this.found();
-      const store = this.store();
-      if (store === undefined || found === undefined) {
-        if (installation.generation !== word) continue;
-        throw new InstallationError(this.lost() ?? 'the rules in force changed while they were read');
-      }
-      let isSame = true;
-      const shown = (): readonly Counters[] => {
-        const map = store.counterMap(found.counterMap);
-        if (map === undefined) throw new InstallationError('the rules in force changed while they were read');
-        const counters = shownCounters(map, mapReader(installation), (id) => store.counterMap(id));
-        // A writer may have carried counters over while they were read.
-        isSame = store.isCarrying(map.id) === (map.carry !== undefined);
-        return counters;
-      };
-      const result = work(found, shown);
-      if (installation.generation === word && isSame) return result;
-    }
-  }
-
-  /** The generation in force, if the store knows it; of a change of placement the one that it leads to. */
-  private found(): InForce | undefined {
-    const word = this.installation()?.generation ?? 0;
-    const store = this.store();
-    if (word === 0 || store === undefined) return undefined;
-    const named = this.generation(store, word);
-    const next = named?.request.transitionTo;
-    return next === undefined ? named : (this.generation(store, next) ?? named);
-  }
-
-  private generation(store: Store, id: number): InForce | undefined {
-    if (this.known?.id === id && store.created(id) === this.known.created) return this.known;
-    this.known = readGeneration(store, id) ?? this.known;
-    return this.known?.id === id ? this.known : undefined;
-  }
-
-  /** What to say where the kernel enforces rules that the store knows nothing of. */
-  private lost(): string | undefined {
-    const word = this.installation()?.generation ?? 0;
-    if (word === 0 || this.store()?.created(word) !== undefined) return undefined;
-    return (
-      `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
-      'apply the ruleset again'
-    );
-  }
-
-  private installation(): Installation | undefined {
-    // Where nothing is in force, another process may have taken everything away and begun anew.
-    if (this.openInstallation?.generation === 0) {
-      this.openInstallation.close();
-      this.openInstallation = undefined;
-    }
-    this.openInstallation ??= Installation.open(this.kernel, this.pins);
-    return this.openInstallation;
-  }
-
-  /** Whether the kernel judges packets of the family by rules of ours. */
-  private isEnforced(family: Family): boolean {
-    return family === 'ipv4' && (this.installation()?.generation ?? 0) !== 0;
-  }
-
-  /** The store of this namespace, if it has one. */
-  private store(): Store | undefined {
-    const path = storePath(this.directories, this.identity.bootId, this.identity.cookie);
-    // Not `existsSync`: it says of a directory that may not be read that nothing is there.
-    const file = statSync(path, { throwIfNoEntry: false });
-    if (this.openStore !== undefined && file?.ino !== this.openStore.inode) {
-      this.openStore.close();
-      this.openStore = undefined;
-    }
-    if (this.openStore === undefined && file !== undefined) this.openStore = Store.open(path);
-    return this.openStore;
-  }
-
-  private storeForChange(): Store {
-    const { directories, kernel, root, identity } = this;
-    this.openStore = adoptState({ directories, kernel, root, identity }, this.store());
-    return this.openStore;
   }
 
   private requireLock(): void {
@@ -499,9 +373,4 @@ function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
 
 function rulesOf({ chains }: Table): readonly Rule[] {
   return chains.flatMap(({ rules }) => rules);
-}
-
-interface ChosenDevice {
-  readonly device: Device;
-  readonly mode: 'native' | 'generic';
 }

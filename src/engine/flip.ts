@@ -18,7 +18,7 @@
 
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
-import type { CounterMap, NewGeneration, Store } from '../store/store.ts';
+import type { CounterMap, Generation, NewGeneration, Store } from '../store/store.ts';
 import { type MapReader, moveBase, shownCounters } from './counters.ts';
 import type { Installation, PointPrograms } from './installation.ts';
 import type { Descriptor, Device, Kernel } from './kernel.ts';
@@ -61,7 +61,8 @@ export interface FlipContext {
 }
 
 export interface FlipResult {
-  readonly generation: number;
+  /** What the store has added to the row. */
+  readonly row: Pick<Generation, 'id' | 'created' | 'counterMap'>;
   /** What went wrong once the new rules were in force, and is left for the next command. */
   readonly unfinished?: string;
 }
@@ -75,7 +76,8 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   // Without its row nobody knows where the old generation is enforced.
   const between = before !== 0 && old?.placement !== request.placement;
 
-  const [first, last] = record(store, plan, before, between);
+  const { first, row } = record(store, plan, before, between);
+  const last = row.id;
   const attachedHooks: FilterChain[] = [];
   const attachedDevices: number[] = [];
   try {
@@ -97,10 +99,10 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
     try {
       leaveTransition(kernel, installation, last, plan.programs);
     } catch (error) {
-      return { generation: last, unfinished: unfinished(error) };
+      return { row, unfinished: unfinished(error) };
     }
   }
-  return { generation: last };
+  return { row };
 }
 
 /** What to say of an error once new rules are in force. */
@@ -109,7 +111,12 @@ export function unfinished(error: unknown): string {
 }
 
 /** Writes the rows of a plan: of its generation, and of the one between two placements. */
-function record(store: Store, { row, counters }: FlipPlan, before: number, between: boolean): [number, number] {
+function record(
+  store: Store,
+  { row, counters }: FlipPlan,
+  before: number,
+  between: boolean,
+): { first: number; row: FlipResult['row'] } {
   return store.transaction(() => {
     const first = store.nextGenerationId(before);
     const last = between ? store.nextGenerationId(first) : first;
@@ -118,7 +125,7 @@ function record(store: Store, { row, counters }: FlipPlan, before: number, betwe
       const request = { ...(row.request as StoredRequest), transitionTo: last };
       store.insertGeneration({ ...row, id: first, counterMap, request });
     }
-    store.insertGeneration({ ...row, id: last, counterMap });
+    const created = store.insertGeneration({ ...row, id: last, counterMap });
     if (counters.kind === 'new') {
       const { kind: _, ...map } = counters;
       store.insertCounterMap({ ...map, id: last });
@@ -126,7 +133,7 @@ function record(store: Store, { row, counters }: FlipPlan, before: number, betwe
       // Of slots that nobody has had yet: whoever reads the generation in force does not see them.
       store.setCounterBase(counters.id, counters.base, { foldCarry: false });
     }
-    return [first, last];
+    return { first, row: { id: last, created, counterMap } };
   });
 }
 

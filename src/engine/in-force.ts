@@ -26,7 +26,7 @@ export class InForce {
   readonly plan: SlotPlan;
   private parsed: Ruleset | undefined;
 
-  constructor(row: Generation, layout: CounterLayout, plan: SlotPlan, ruleset?: Ruleset) {
+  constructor(row: Omit<Generation, 'state' | 'slots'>, layout: CounterLayout, plan: SlotPlan, ruleset?: Ruleset) {
     this.id = row.id;
     this.created = row.created;
     this.sourceFile = row.sourceFile;

@@ -156,8 +156,10 @@ export class Store {
     });
   }
 
-  insertGeneration(generation: NewGeneration): void {
+  /** Returns when the store says that was. */
+  insertGeneration(generation: NewGeneration): string {
     const { id } = generation;
+    const created = new Date().toISOString();
     this.attempt(`record generation ${id}`, () =>
       this.db
         .prepare(
@@ -166,7 +168,7 @@ export class Store {
         )
         .run(
           id,
-          new Date().toISOString(),
+          created,
           generation.sourceFile,
           generation.text,
           JSON.stringify(generation.request),
@@ -175,6 +177,7 @@ export class Store {
           encodeSlots(generation.slots),
         ),
     );
+    return created;
   }
 
   generation(id: number): Generation | undefined {
