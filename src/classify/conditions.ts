@@ -5,10 +5,9 @@
 // stays a list of literals, in one form whatever order they came in. A *vector* is a conjunction of conditions, at
 // most one for each field. All are numbered, so that what is made of them is kept by number.
 
-import { complement, type IntervalSet, intersect, normalize, union } from '../base/intervals.ts';
+import { complement, type IntervalSet, intersect, union } from '../base/intervals.ts';
 import {
   type DeviceField,
-  type DeviceName,
   evaluatePredicate,
   FIELD_MAXIMUM,
   type Field,
@@ -22,6 +21,7 @@ import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } fro
 import { TripleIndex } from '../graph/triple-index.ts';
 import type { Condition } from './decision-list.ts';
 import { IntPairs } from './int-pairs.ts';
+import { type DeviceLiteral, joinDevices, literalText, maskedSet } from './literals.ts';
 
 /** What one decision asks: all conditions must hold. Equal vectors are one object. */
 export interface ConditionVector {
@@ -62,9 +62,6 @@ export function fieldBit(field: Field): number {
 
 /** In `ConditionVector.fields`: some condition's values are too many intervals, so that no table can be made of it. */
 export const UNLISTED = 1 << 30;
-
-/** A mask with holes in a field of more than 16 bits is not written out beyond this many intervals. */
-const MOST_INTERVALS = 256;
 
 /** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
 const FEW_INTERVALS = 4;
@@ -326,10 +323,6 @@ function sure(answer: Answer): Condition | false {
   return answer;
 }
 
-function literalText({ predicate, negated }: Literal): string {
-  return `${negated ? '! ' : ''}${formatPredicate(predicate)}`;
-}
-
 /** In the order of their fields: not of their ids, which depend on what the compiler has met before. */
 function inOrder(conditions: readonly Condition[]): readonly Condition[] {
   const numbered = conditions as readonly NumberedCondition[];
@@ -349,67 +342,4 @@ function isEqual(a: readonly Condition[], b: readonly Condition[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/**
- * The values of 0…`maximum` with `(it & mask) === value`; nothing where these are too many intervals. `maximum` is one
- * less than a power of two.
- */
-export function maskedSet(mask: number, value: number, maximum: number): IntervalSet | undefined {
-  const asked = (mask & maximum) >>> 0;
-  if ((value & ~asked) >>> 0 !== 0) return [];
-  if (asked === 0) return [{ low: 0, high: maximum }];
-  const run = (asked & -asked) >>> 0;
-  const free = (maximum & ~asked & ~(run - 1)) >>> 0;
-  const count = 2 ** bitCount(free);
-  if (maximum > 0xffff && count > MOST_INTERVALS) return undefined;
-  const set: { low: number; high: number }[] = [];
-  let bits = 0;
-  do {
-    const low = (value | bits) >>> 0;
-    set.push({ low, high: low + run - 1 });
-    bits = ((bits | ~free) + 1) & free;
-  } while (bits !== 0);
-  return normalize(set);
-}
-
-function bitCount(word: number): number {
-  let count = 0;
-  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
-  return count;
-}
-
-type DeviceLiteral = Literal & { readonly predicate: DeviceName };
-
-/** The shortest form of device literals that must all hold: empty where they always do, nothing where they never can. */
-function joinDevices(field: DeviceField, literals: readonly DeviceLiteral[]): DeviceLiteral[] | undefined {
-  const isAny = ({ predicate }: DeviceLiteral): boolean => predicate.prefix && predicate.name === '';
-  if (literals.some((literal) => isAny(literal) && literal.negated)) return undefined;
-  const asked = literals.filter((literal) => !isAny(literal));
-  const exact = asked.find(({ predicate, negated }) => !negated && !predicate.prefix);
-  if (exact !== undefined) {
-    const values = { [field]: exact.predicate.name } as unknown as FieldValues;
-    const holds = asked.every(({ predicate, negated }) => evaluatePredicate(predicate, values) !== negated);
-    return holds ? [exact] : undefined;
-  }
-  const longest = asked
-    .filter(({ negated }) => !negated)
-    .reduce<DeviceLiteral | undefined>(
-      (best, each) => (best === undefined || each.predicate.name.length > best.predicate.name.length ? each : best),
-      undefined,
-    );
-  const start = longest?.predicate.name ?? '';
-  const kept = new Map<string, DeviceLiteral>();
-  for (const literal of asked) {
-    const { name, prefix } = literal.predicate;
-    if (!literal.negated) {
-      if (!start.startsWith(name)) return undefined;
-    } else if (prefix && start.startsWith(name)) {
-      return undefined;
-    } else if (name.startsWith(start)) {
-      kept.set(literalText(literal), literal);
-    }
-  }
-  const negatives = [...kept].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, literal]) => literal);
-  return longest === undefined ? negatives : [longest, ...negatives];
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contains, interval } from '../../../src/base/intervals.ts';
 import { evaluatePredicate, type FieldValues, type Literal, type NumericField } from '../../../src/base/predicate.ts';
-import { type Answer, ConditionTable, fieldBit, maskedSet, UNLISTED } from '../../../src/classify/conditions.ts';
+import { type Answer, ConditionTable, fieldBit, UNLISTED } from '../../../src/classify/conditions.ts';
 import type { Condition } from '../../../src/classify/decision-list.ts';
 import { seededChoice } from '../../fuzz/seeded.ts';
 import { ALL_FIELDS, DEVICE_NAMES, isNumeric, meets, randomCondition, valueAt } from '../../harness/list-conditions.ts';
@@ -125,19 +125,5 @@ describe('ConditionTable', () => {
     const host = { predicate: { kind: 'in', field: 'src', set: interval(0x0f000f00) }, negated: false } as const;
     expect(table.and(unlisted, table.condition(host) as Condition)).toBe(table.condition(host));
     expect(table.and(unlisted, masked(0xff00ff00))).toBe(table.and(masked(0xff00ff00), unlisted));
-  });
-});
-
-describe('maskedSet', () => {
-  it('has just the values under the mask', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 }), (mask, value) => {
-        const set = maskedSet(mask, value, 255)!;
-        for (let i = 0; i < 256; i++) expect(contains(set, i)).toBe((i & mask) === value);
-      }),
-    );
-    expect(maskedSet(0xffffff00, 0xc0a80100, 0xffffffff)).toEqual([{ low: 0xc0a80100, high: 0xc0a801ff }]);
-    expect(maskedSet(0x80000000, 0x80000000, 0xffffffff)).toEqual([{ low: 0x80000000, high: 0xffffffff }]);
-    expect(maskedSet(0x7fffffff, 1, 0xffffffff)).toEqual([interval(1)[0], interval(0x80000001)[0]]);
   });
 });
