@@ -10,6 +10,7 @@ import type { Classification } from '../classify/classification.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import { emitCounterArea, type HookAbi } from './actions.ts';
 import type { DispatchPoint } from './dispatcher.ts';
+import { type FlowCacheChoice, type FlowCaches, flowCachesOf, flowMap } from './flow-cache.ts';
 import { areaSize, type Manifest } from './manifest.ts';
 import { emitNetfilterPrologue, NETFILTER_ABI } from './netfilter.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
@@ -34,6 +35,8 @@ export interface CompileRequest {
   readonly facts: HostFacts;
   /** Name of the ruleset's text, for line info. */
   readonly file: string;
+  /** Whether XDP programs remember the outcomes of the packets that came last; `auto` if absent. */
+  readonly flowCache?: FlowCacheChoice;
 }
 
 const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', xdp: 'cnt_xdp' };
@@ -54,7 +57,12 @@ export function compileImage(request: CompileRequest): Image {
     mmapable: true,
   };
   const { tables } = classification;
-  const maps = tables.length === 0 ? [counters] : [counters, tableMap(tables)];
+  const flows = placement === 'xdp' ? xdpFlowCaches(request) : undefined;
+  const maps = [
+    counters,
+    ...(tables.length === 0 ? [] : [tableMap(tables)]),
+    ...(flows === undefined ? [] : [flowMap(flows)]),
+  ];
   const manifest: Manifest = {
     placement,
     capacity,
@@ -105,8 +113,15 @@ function xdpProgram(request: CompileRequest): Program {
   emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, capacity);
   const ways = { input: labels.get(input)!, forward: labels.get(forward)!, undecided };
   emitXdpPrologue(a, features, facts, fieldsOf(classification, order), ways);
-  emitSegments(a, order, labels, undecided, optionsFor(request, xdpAbi(features), mark));
+  const options = optionsFor(request, xdpAbi(features), mark);
+  emitSegments(a, order, labels, undecided, { ...options, flowCaches: xdpFlowCaches(request) });
   return { name: 'r_xdp', type: 'xdp', ...a.finish() };
+}
+
+function xdpFlowCaches({ classification, features, flowCache = 'auto' }: CompileRequest): FlowCaches | undefined {
+  if (features.preemptRt) return undefined;
+  const order = segmentOrder(classification, [entryOf(classification, 'INPUT'), entryOf(classification, 'FORWARD')]);
+  return flowCachesOf(classification, order, flowCache, features.possibleCpus);
 }
 
 function labelsOf(a: Assembler, order: readonly number[]): Map<number, Label> {
@@ -124,7 +139,10 @@ function entryOf(classification: Classification, chain: FilterChain): number {
 }
 
 /** Says whose the instructions are that follow. */
-function marker(a: Assembler, { ownerOf, file }: CompileRequest): SegmentOptions['mark'] {
+export function marker(
+  a: Assembler,
+  { ownerOf, file }: Pick<CompileRequest, 'ownerOf' | 'file'>,
+): SegmentOptions['mark'] {
   return (owner) => {
     if (typeof owner === 'string') {
       a.from({ file: 'bpfilter', line: 1, column: 1, text: owner });

@@ -9,8 +9,9 @@ import type { Classification, Edge, Segment } from '../classify/classification.t
 import { indexedField } from '../classify/indexes/field-index.ts';
 import type { Slot } from '../graph/graph.ts';
 import { emitUndecided, type HookAbi } from './actions.ts';
-import { type Deferral, findDeferrals, NEVER_DEFERRED } from './deferral.ts';
+import { type Ability, type Deferral, findDeferrals, NEVER_DEFERRED } from './deferral.ts';
 import { finishFields } from './finishes/emit-finish.ts';
+import type { FlowCaches } from './flow-cache.ts';
 import { emitLinear } from './linear.ts';
 import type { TableAccess } from './table-access.ts';
 import { emitTableSegment } from './table-segment.ts';
@@ -22,8 +23,12 @@ export interface SegmentOptions {
   /** The slot that counts packets nobody could decide: the number of all other slots. */
   readonly undecidedSlot: Slot;
   readonly access: TableAccess;
+  /** Flow caches in front of some of the segments. */
+  readonly flowCaches?: FlowCaches | undefined;
   /** Puts a field that prologues leave out into the key, where a finish asks for one. Keeps R6–R8 and the key. */
   readonly fetchLate?: (a: Assembler, field: Field) => void;
+  /** What else the hook cannot do, and defers; only for hooks that defer. */
+  readonly ability?: Omit<Ability, 'late'>;
   /** Marks the following instructions as those of a rule, or of this stage of the program. */
   readonly mark: (owner: Slot | string) => void;
 }
@@ -80,15 +85,22 @@ export function emitSegments(
   undecided: Label,
   options: SegmentOptions,
 ): void {
-  const { classification, abi, mark } = options;
-  const deferral = abi.undecided === 'defer' ? findDeferrals(classification, order) : NEVER_DEFERRED;
+  const { classification, abi, ability, fetchLate, mark } = options;
+  const deferral =
+    abi.undecided === 'defer'
+      ? findDeferrals(classification, order, {
+          ...ability,
+          late: fetchLate !== undefined,
+        })
+      : NEVER_DEFERRED;
   const context: SegmentContext = { ...options, labels, undecided, deferral };
   for (const [position, number] of order.entries()) {
     const label = labels.get(number)!;
     if (position > 0 && !label.isUsed) continue;
     a.bind(label);
     const segment = classification.segments[number]!;
-    if (segment.finish === 'linear') emitLinear(a, number, segment, context);
+    if (deferral.whole(number)) a.goto(undecided);
+    else if (segment.finish === 'linear') emitLinear(a, number, segment, context);
     else emitTableSegment(a, number, segment, context);
   }
   if (!undecided.isUsed) return;

@@ -8,7 +8,8 @@ import { R0, R1, R2, type Register } from '../bpf/instruction.ts';
 import type { Lookup, TableSegment } from '../classify/classification.ts';
 import type { Variable } from '../classify/components.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
-import { emitFinish, finishVariables } from './finishes/emit-finish.ts';
+import { emitFinish, finishScratch, finishVariables } from './finishes/emit-finish.ts';
+import { emitFlowInsert, emitFlowLookup } from './flow-cache.ts';
 import { emitIndex } from './indexes/emit-index.ts';
 import { emitOutcome } from './outcomes.ts';
 import type { SegmentContext } from './segments.ts';
@@ -17,8 +18,15 @@ import { loadVariable, storeVariable } from './table-access.ts';
 /** Emits segment `number`; packets enter where it is emitted. */
 export function emitTableSegment(a: Assembler, number: number, segment: TableSegment, context: SegmentContext): void {
   const { lookups, result } = segment;
-  const { access, undecided: broken, mark } = context;
+  const { access, undecided: broken, mark, flowCaches } = context;
   const onStack = variablesOnStack(segment);
+  const cache = flowCaches?.keys.has(number) ? flowCaches : undefined;
+  const behindFinish = lookups.length + finishScratch(result);
+  const found = a.label(`outcome of segment ${number}`);
+  if (cache !== undefined) {
+    mark(`segment ${number}: flow cache`);
+    emitFlowLookup(a, cache, number, behindFinish, found);
+  }
   /** The variable that R0 holds. */
   let inR0: Variable | undefined;
   for (const lookup of lookups) {
@@ -43,7 +51,9 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
   }
   mark(`segment ${number}: ${result.kind}`);
   emitFinish(a, segment, { ...context, inR0, scratch: lookups.length });
+  if (cache !== undefined) emitFlowInsert(a, cache, number, behindFinish);
   mark(`segment ${number}: outcome`);
+  a.bind(found);
   emitOutcome(a, number, segment, context);
 }
 

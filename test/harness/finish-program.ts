@@ -6,10 +6,13 @@ import { Assembler, type Label } from '../../src/bpf/assembler.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
 import type { Register } from '../../src/bpf/instruction.ts';
 import { R0, R1, R2, R3, R6, R7, R8 } from '../../src/bpf/instruction.ts';
+import type { Classification } from '../../src/classify/classification.ts';
 import type { Variable } from '../../src/classify/components.ts';
 import { emitCountSlot } from '../../src/codegen/actions.ts';
+import { type FlowCacheChoice, flowCachesOf, flowMap } from '../../src/codegen/flow-cache.ts';
 import { storeField } from '../../src/codegen/key.ts';
-import { storeVariable, TABLE_MAP } from '../../src/codegen/table-access.ts';
+import { emitSegments, segmentOrder } from '../../src/codegen/segments.ts';
+import { directAccess, storeVariable, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
 
 /** Bytes of a frame, and what each counts as. */
@@ -43,15 +46,7 @@ export function finishProgram(
 ): FinishProgram {
   const a = new Assembler();
   const broken = a.label('broken table');
-  a.from({ file: 'test', line: 1, column: 1, text: 'finish' });
-  a.mov(R6, R1).load(4, R2, R6, 0).load(4, R3, R6, 4);
-  a.mov(R1, R2).alu('add', R1, FRAME_SIZE).jump('gt', R1, R3, broken);
-  a.mov(R8, FRAME_SIZE).loadMapValue(R7, COUNTERS);
-  for (const [index, input] of inputs.entries()) {
-    a.load(4, R1, R2, 4 * index);
-    if (typeof input === 'number') storeVariable(a, input, R1);
-    else storeField(a, input, R1);
-  }
+  emitInputs(a, inputs, broken);
   emit(a, {
     inR0: undefined,
     scratch: 1 + Math.max(-1, ...inputs.filter((input) => typeof input === 'number')),
@@ -60,11 +55,54 @@ export function finishProgram(
   });
   a.exit();
   a.bind(broken).mov(R0, BROKEN).exit();
-  const maps: MapDefinition[] = [
+  return { program: { name: 'finish', type: 'xdp', ...a.finish() }, maps: mapsOf(slots, tables) };
+}
+
+/** The same of all segments of a classification, entered at its first; the program returns verdicts. */
+export function segmentsProgram(
+  inputs: readonly NumericField[],
+  slots: number,
+  classification: Classification,
+  flowCache: FlowCacheChoice,
+): FinishProgram {
+  const a = new Assembler();
+  const undecided = a.label('undecided');
+  const order = segmentOrder(classification, [0]);
+  const labels = new Map(order.map((number) => [number, a.label(`segment ${number}`)]));
+  const flowCaches = flowCachesOf(classification, order, flowCache, 2);
+  emitInputs(a, inputs, undecided);
+  emitSegments(a, order, labels, undecided, {
+    classification,
+    abi: XDP_ABI,
+    undecidedSlot: slots,
+    access: directAccess,
+    flowCaches,
+    mark: () => {},
+  });
+  const maps = [
+    ...mapsOf(slots + 1, classification.tables),
+    ...(flowCaches === undefined ? [] : [flowMap(flowCaches)]),
+  ];
+  return { program: { name: 'segments', type: 'xdp', ...a.finish() }, maps };
+}
+
+function emitInputs(a: Assembler, inputs: readonly (Variable | NumericField)[], broken: Label): void {
+  a.from({ file: 'test', line: 1, column: 1, text: 'finish' });
+  a.mov(R6, R1).mov(R8, FRAME_SIZE).loadMapValue(R7, COUNTERS);
+  a.load(4, R2, R6, 0).load(4, R3, R6, 4);
+  a.mov(R1, R2).alu('add', R1, FRAME_SIZE).jump('gt', R1, R3, broken);
+  for (const [index, input] of inputs.entries()) {
+    a.load(4, R1, R2, 4 * index);
+    if (typeof input === 'number') storeVariable(a, input, R1);
+    else storeField(a, input, R1);
+  }
+}
+
+function mapsOf(slots: number, tables: Uint8Array): MapDefinition[] {
+  return [
     { name: TABLE_MAP, type: 'array', valueSize: tables.length, maxEntries: 1, mmapable: false, contents: tables },
     { name: COUNTERS, type: 'array', valueSize: slots * 16, maxEntries: 1, mmapable: true },
   ];
-  return { program: { name: 'finish', type: 'xdp', ...a.finish() }, maps };
 }
 
 /** A frame of these inputs. */

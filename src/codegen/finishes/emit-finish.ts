@@ -11,7 +11,7 @@ import { emitIndex } from '../indexes/emit-index.ts';
 import type { SegmentContext } from '../segments.ts';
 import { emitDense } from './dense.ts';
 import { emitMasks } from './masks.ts';
-import { emitTuples } from './tuples.ts';
+import { emitTuples, tuplesScratch } from './tuples.ts';
 
 export interface FinishContext extends SegmentContext {
   /** The variable of the last lookup, which is in R0, and on the stack if the finish reads others or reads it late. */
@@ -60,6 +60,18 @@ export function finishVariables(result: TableSegment['result']): readonly Variab
       return result.components.flatMap(({ variable }, c) => (c === result.late?.component ? [] : [variable]));
     case 'masks':
       return result.fields.flatMap(({ variable }) => (variable === undefined ? [] : [variable]));
+  }
+}
+
+/** How many variables a finish needs from `scratch` on. */
+export function finishScratch(result: TableSegment['result']): number {
+  switch (result.kind) {
+    case 'dense':
+      return 1;
+    case 'tuples':
+      return tuplesScratch(result);
+    case 'masks':
+      return result.hash.keyWords;
   }
 }
 

@@ -6,7 +6,7 @@
 //   R0  the best value so far: number << 32 | word            R4  bits of the word that are still to be asked
 //   R9  key                                                   R5  rounds of the loop
 //
-// On the stack, from `scratch` on: the address of each component's record, then the words of the bitmap.
+// On the stack, from `scratch` on: the address of each component's record, the words of the bitmap, an entry's address.
 
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R9, type Register } from '../../bpf/instruction.ts';
@@ -33,6 +33,11 @@ export interface TuplesCode {
   readonly count: (slot: Register) => void;
   /** R0 = class of the late field. Clobbers R1–R5 and R9. */
   readonly findLate: (index: FieldIndex) => void;
+}
+
+/** How many variables the code needs from `scratch` on. */
+export function tuplesScratch({ components, words }: TuplesFinish): number {
+  return components.length + words + 1;
 }
 
 /** R0 = outcome word. Counters of decisions that go on are bumped. Clobbers R1–R5 and R9. */
