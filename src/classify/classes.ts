@@ -10,6 +10,7 @@ import type { NamePartition, NumberLists, Partition, WidePartition } from './com
 import type { Condition } from './decision-list.ts';
 import type { Overflow } from './finishes/finish.ts';
 import { namePlaces } from './name-places.ts';
+import type { Pruner } from './prune.ts';
 import { type Intervals, type Runs, sweep } from './sweep.ts';
 import { widePlaces } from './wide-places.ts';
 
@@ -38,11 +39,16 @@ export interface Places {
   partition(runs: Runs): FieldPartition;
 }
 
-/** The classes of a field under conditions. */
-export function fieldClasses(field: Field, conditions: readonly Condition[], budget: Budget): FieldClasses | Overflow {
+/** The classes of a field under conditions; with a pruner for its predicates, without what cannot matter. */
+export function fieldClasses(
+  field: Field,
+  conditions: readonly Condition[],
+  budget: Budget,
+  pruner?: Pruner,
+): FieldClasses | Overflow {
   const places = placesOf(field, conditions);
   if (places === undefined) return { overflow: `${field}: a mask with holes` };
-  const runs = sweep(places.intervals, places.maximum, overlapLimit(conditions.length, budget));
+  const runs = sweep(places.intervals, places.maximum, overlapLimit(conditions.length, budget), pruner);
   if (runs === undefined) return { overflow: `${field}: conditions overlap too much` };
   const { sets } = runs;
   return {

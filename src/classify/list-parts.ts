@@ -4,12 +4,12 @@
 // share services far more than anything else.
 
 import type { Field } from '../base/predicate.ts';
-import { fieldClasses } from './classes.ts';
+import { type FieldClasses, fieldClasses } from './classes.ts';
 import { cellsOverflow, combine, type Pairs, pairsOf } from './combine.ts';
 import { isOverflow, type Making, type Overflow } from './finishes/finish.ts';
 import { listFields } from './list-fields.ts';
 import { type Part, withClasses } from './parts.ts';
-import { makePruner, pruneClasses } from './prune.ts';
+import { makePruner, type Pruner, pruneClasses } from './prune.ts';
 import type { Reach } from './reach.ts';
 
 const ADDRESSES: readonly Field[] = ['src', 'dst', 'src6', 'dst6'];
@@ -47,11 +47,17 @@ export class ListParts {
     const { budget, cache } = making;
     for (const { field, conditions, ofDecision } of listFields(reach.list)) {
       const ids = Int32Array.from(conditions, ({ id }) => id);
-      const classes = cache.remember(`classes ${field}`, [budget], [ids], () =>
-        fieldClasses(field, conditions, budget),
-      );
+      const pruner = makePruner(ofDecision, conditions.length, made.asked, reach.definite);
+      let classes = cache.remember(`classes ${field}`, [budget], [ids], () => fieldClasses(field, conditions, budget));
+      // Where conditions overlap too much for all that hold to be told apart, what matters may still be little.
+      if (isOverflow(classes) && pruner !== undefined) {
+        classes = cache.remember(`classes ${field} pruned`, [budget], [ids, pruner.first, pruner.last], () =>
+          fieldClasses(field, conditions, budget, pruner),
+        );
+      }
       if (isOverflow(classes)) return classes;
-      made.fields.push(made.pruned({ name: field, sets: classes.sets, ofDecision, source: classes.partition }));
+      const left = pruner === undefined ? classes : made.pruned(field, classes, pruner);
+      made.fields.push({ name: field, sets: left.sets, ofDecision, source: left.partition });
     }
     return made;
   }
@@ -168,17 +174,13 @@ export class ListParts {
     return pairs;
   }
 
-  private pruned(part: Part): Part {
-    const { sets, ofDecision, source } = part;
-    if (source.kind === 'cross') return part;
-    const pruner = makePruner(ofDecision, sets.predicateCount, this.asked, this.reach.definite);
-    if (pruner === undefined) return part;
-    const left = this.making.cache.remember(`prune ${part.name}`, [sets, source], [pruner.first, pruner.last], () => {
-      const pruned = pruneClasses(sets, pruner);
-      if (pruned === undefined) return { sets, source };
-      return { sets: pruned.sets, source: withClasses(source, pruned.becomes, pruned.sets.classCount) };
+  private pruned(field: Field, classes: FieldClasses, pruner: Pruner): FieldClasses {
+    return this.making.cache.remember(`prune ${field}`, [classes], [pruner.first, pruner.last], () => {
+      const left = pruneClasses(classes.sets, pruner);
+      if (left === undefined) return classes;
+      const partition = withClasses(classes.partition, left.becomes, left.sets.classCount);
+      return { sets: left.sets, partition };
     });
-    return { ...part, ...left };
   }
 }
 

@@ -95,6 +95,27 @@ describe('fieldClasses', () => {
     expect([0, 1, 2].map((number) => predicatesOf(sets, number))).toEqual([[1], [1, 2], [3]]);
   });
 
+  it('has room for any overlap where only the first decision of many matters', () => {
+    const nested = Array.from({ length: 50 }, (_, i) => setCondition('src', [{ low: i + 1, high: 1000 - i }]));
+    // The innermost is asked first, and what applies ends the list.
+    const first = Int32Array.from({ length: 51 }, (_, predicate) => (predicate === 0 ? 0 : 51 - predicate));
+    const made = fieldClasses('src', nested, { ...DEFAULT_BUDGET, overlap: 1 / 16 }, { first, last: first });
+    if (isOverflow(made)) throw new Error(made.overflow);
+    const classes = Array.from({ length: made.sets.classCount }, (_, number) => predicatesOf(made.sets, number));
+    expect(classes).toEqual([[], ...Array.from({ length: 50 }, (_, i) => [i + 1])]);
+    for (const [value, predicate] of [
+      [0, 0],
+      [1, 1],
+      [2, 2],
+      [50, 50],
+      [951, 50],
+      [999, 2],
+      [1000, 1],
+    ] as const) {
+      expect(classOf(made.partition, value)).toBe(predicate);
+    }
+  });
+
   it('says so where conditions overlap too much, or cannot be listed', () => {
     const nested = Array.from({ length: 50 }, (_, i) => setCondition('src', [{ low: i + 1, high: 1000 - i }]));
     expect(fieldClasses('src', nested, { ...DEFAULT_BUDGET, overlap: 3 })).not.toHaveProperty('overflow');
