@@ -6,8 +6,8 @@ import type { Bench } from './bench.ts';
 import { legendTable, packetTable, programTable } from './classify-tables.ts';
 import { CHOSEN } from './finishes.ts';
 import { compile6, owners6 } from './ipv6-program.ts';
-import { flowsOf6, frameOf6, oracle6, PACKET_LENGTH_6, RULESETS_6, type Ruleset6Kind } from './ipv6-rulesets.ts';
-import { measureImage, type Packets, type Rows } from './packet-measure.ts';
+import { flowsOf6, frameOf6, oracle6, PACKET_LENGTH_6, RULESETS_6, type Ruleset6 } from './ipv6-rulesets.ts';
+import { goingOn, measureImage, type Packets, type Rows } from './packet-measure.ts';
 import { TRAFFIC } from './traffic.ts';
 
 const MEASURED = ['uniform', 'no match', 'zipf', 'mixed'];
@@ -27,19 +27,14 @@ export const ipv6: Bench = {
           for (const rules of options.sizes) {
             options.progress(`${kind.name}, ${rules} rules`);
             const head = { ruleset: kind.name, rules, placement: 'xdp', finish: CHOSEN } as const;
-            const ruleset = kind.shape(rules);
-            const begin = performance.now();
-            const compiled = compile6(ruleset, probeFeatures());
-            const compileTime = performance.now() - begin;
-            measureImage(
-              head,
-              'FORWARD',
-              { ...compiled, compileTime },
-              packetsOf(kind, rules),
-              MEASURED,
-              options,
-              rows,
-            );
+            goingOn(head, options, rows, () => {
+              const ruleset = kind.shape(rules);
+              const begin = performance.now();
+              const compiled = compile6(ruleset, probeFeatures());
+              const compileTime = performance.now() - begin;
+              const packets = packetsOf(ruleset);
+              measureImage(head, 'FORWARD', { ...compiled, compileTime }, packets, MEASURED, options, rows);
+            });
           }
         }
         return {
@@ -50,8 +45,7 @@ export const ipv6: Bench = {
     ),
 };
 
-function packetsOf(kind: Ruleset6Kind, rules: number): Packets {
-  const ruleset = kind.shape(rules);
+function packetsOf(ruleset: Ruleset6): Packets {
   const oracle = oracle6(ruleset);
   return {
     owners: owners6(ruleset),

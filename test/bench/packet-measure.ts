@@ -108,16 +108,31 @@ export function measureProgram(
   rows: Rows,
 ): void {
   const head = { ruleset: work.kind.name, rules: work.rules, placement, finish };
-  const begin = performance.now();
-  const compiled = compileForBench(work.ruleset, placement, work.shape.host, FINISHES.get(finish)!);
-  const compileTime = performance.now() - begin;
-  if ('refused' in compiled) rows.programs.push({ ...head, refused: compiled.refused });
-  else measureImage(head, work.shape.chain, { ...compiled, compileTime }, work, traffic, options, rows);
+  goingOn(head, options, rows, () => {
+    const begin = performance.now();
+    const compiled = compileForBench(work.ruleset, placement, work.shape.host, FINISHES.get(finish)!);
+    const compileTime = performance.now() - begin;
+    if ('refused' in compiled) rows.programs.push({ ...head, refused: compiled.refused });
+    else measureImage(head, work.shape.chain, { ...compiled, compileTime }, work, traffic, options, rows);
+  });
+}
+
+type Head = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'>;
+
+/** What fails becomes a row, and a word of the run. */
+export function goingOn(head: Head, options: BenchOptions, rows: Rows, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    const { message } = error as Error;
+    options.fail(`${head.ruleset} of ${head.rules}, ${head.placement}, ${head.finish}: ${message}`);
+    rows.programs.push({ ...head, refused: message });
+  }
 }
 
 /** Loads what was compiled and measures it; its rows join the others. */
 export function measureImage(
-  head: Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'>,
+  head: Head,
   chain: RulesetShape['chain'],
   compiled: { readonly image: Image; readonly classification: Classification; readonly compileTime: number },
   packets: Packets,
@@ -155,11 +170,6 @@ export function measureImage(
     for (const name of traffic) {
       rows.packets.push({ ...head, traffic: name, ...measureTraffic(packets, name, programs, empty, options) });
     }
-  } catch (error) {
-    const { ruleset, rules, placement, finish } = head;
-    const { message } = error as Error;
-    options.fail(`${ruleset} of ${rules}, ${placement}, ${finish}: ${message}`);
-    rows.programs.push({ ...head, refused: message });
   } finally {
     programs.close();
     empty.close();
