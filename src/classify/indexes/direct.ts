@@ -1,7 +1,7 @@
 // The direct index: a class for each value.
 //
-// The table ends with the first value of the last run where that saves half of it: port tables of a server then have a
-// few kilobytes instead of 64 or more, and fit into the nearest cache.
+// A table of ports ends with the first value of the last run where that saves half of it: those of a server then have a
+// few kilobytes instead of 64 or more, and fit into the nearest cache. Tables of bytes are small as they are.
 
 import { FIELD_MAXIMUM, type NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
@@ -26,7 +26,7 @@ export function isTrimmed({ field, table }: DirectIndex): boolean {
 
 function elementsOf({ starts }: Partition, values: number): number {
   const needed = starts[starts.length - 1]! + 1;
-  return needed <= values / 2 ? needed : values;
+  return values > 256 && needed <= values / 2 ? needed : values;
 }
 
 /** The classes of the values below `length`. */

@@ -1,7 +1,7 @@
 // Any index as code: the field's value from the key on the stack, its class in R0.
 //
-// The code is straight: what it does depends on no table's contents and no value, but for blocks of a `nodes` index in
-// which many runs begin. So the verifier goes through it once, however many runs there are.
+// The code is straight but for the spans of nodes and the levels of trees, whose number is bounded: so the verifier's work
+// does not grow with the runs. Nodes and trees are reached by address, all others by `access` alone.
 
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import type { FieldIndex } from '../../classify/indexes/field-index.ts';
