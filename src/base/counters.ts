@@ -11,10 +11,6 @@ export function addCounters(a: Counters, b: Counters): Counters {
   return { packets: a.packets + b.packets, bytes: a.bytes + b.bytes };
 }
 
-export function subtractCounters(a: Counters, b: Counters): Counters {
-  return { packets: a.packets - b.packets, bytes: a.bytes - b.bytes };
-}
-
 const MOST = 0xffff_ffff_ffff_ffffn;
 
 /**

@@ -20,7 +20,7 @@ interface ModeChoice {
  * The mode for a device. `auto` never makes a physical device generic: generic XDP turns off its software receive
  * aggregation. On a veth it never takes native: that makes the peer cut TCP into packets in software.
  */
-export function chooseMode(device: Device, mode: XdpMode): ModeChoice {
+function chooseMode(device: Device, mode: XdpMode): ModeChoice {
   if (mode !== 'auto') return { mode, why: 'as asked for' };
   if (device.kind === undefined) return { mode: 'native', why: 'a physical device' };
   if (device.kind === 'veth')
@@ -30,7 +30,7 @@ export function chooseMode(device: Device, mode: XdpMode): ModeChoice {
 }
 
 /** Why XDP on a device would not judge just what iptables' `-i` of its name does; `undefined` if it would. */
-export function unfitness(device: Device, present: readonly Device[], mode: XdpMode): string | undefined {
+function unfitness(device: Device, present: readonly Device[], mode: XdpMode): string | undefined {
   const { name, kind, master } = device;
   if (device.loopback) return `${name} is the loopback device, which XDP does not serve`;
   if (!device.ethernet) return `${name} has no Ethernet header, which XDP programs look for`;

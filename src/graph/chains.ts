@@ -16,6 +16,7 @@ import type { Clause, DeviceField, Predicate } from '../base/predicate.ts';
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Negatable, Rule, Table } from '../ruleset/model.ts';
+import { PerRule } from '../ruleset/per-rule.ts';
 import type { Slot } from './graph.ts';
 import { type SlotPlan, sequentialSlots } from './slots.ts';
 
@@ -67,18 +68,12 @@ export interface ChainMeaning {
 /** The chains of a table by name, in table order. */
 export type Chains = ReadonlyMap<string, ChainMeaning>;
 
-interface Known {
-  readonly rules: readonly Rule[];
-  readonly meanings: readonly RuleMeaning[];
-}
-
 /** What the rules of the last table meant. */
 export class Meanings {
-  private readonly extensions: Extensions;
-  private known = new Map<string, Known>();
+  private readonly meanings: PerRule<RuleMeaning>;
 
   constructor(extensions: Extensions = { findMatch, findTarget }) {
-    this.extensions = extensions;
+    this.meanings = new PerRule((rule) => new RuleMeaning(rule, extensions));
   }
 
   /**
@@ -87,45 +82,20 @@ export class Meanings {
    */
   chains(table: Table, slots: SlotPlan = sequentialSlots(table)): Chains {
     const chains = new Map<string, ChainMeaning>();
-    const known = new Map<string, Known>();
-    for (const [number, { name, rules, policy }] of table.chains.entries()) {
-      const meanings = this.meanings(rules, this.known.get(name));
-      known.set(name, { rules, meanings });
+    const meanings = this.meanings.of(table);
+    for (const [number, { name, policy }] of table.chains.entries()) {
       const hook = FILTER_CHAINS.find((each) => each === name);
       const plan = slots.chains[number]!;
       chains.set(name, {
         name,
         hook,
         policy: hook === undefined ? undefined : policy === 'DROP' ? 'drop' : 'accept',
-        rules: meanings,
+        rules: meanings.get(name)!,
         slots: plan.rules,
         policySlot: plan.policy,
       });
     }
-    this.known = known;
     return chains;
-  }
-
-  /** Rules in front and at the end that are still there cost a comparison; those between are looked for. */
-  private meanings(rules: readonly Rule[], before: Known | undefined): readonly RuleMeaning[] {
-    if (before === undefined) return rules.map((rule) => new RuleMeaning(rule, this.extensions));
-    if (before.rules === rules) return before.meanings;
-    const most = Math.min(rules.length, before.rules.length);
-    let front = 0;
-    while (front < most && rules[front] === before.rules[front]) front++;
-    const shift = before.rules.length - rules.length;
-    let end = rules.length;
-    while (end > front && end + shift > front && rules[end - 1] === before.rules[end - 1 + shift]) end--;
-    const between = new Map<Rule, RuleMeaning>();
-    if (end > front) {
-      for (let i = front; i < end + shift; i++) between.set(before.rules[i]!, before.meanings[i]!);
-    }
-    const result = before.meanings.slice(0, front);
-    for (let i = front; i < end; i++) {
-      result.push(between.get(rules[i]!) ?? new RuleMeaning(rules[i]!, this.extensions));
-    }
-    for (let i = end; i < rules.length; i++) result.push(before.meanings[i + shift]!);
-    return result;
   }
 }
 
