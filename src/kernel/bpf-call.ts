@@ -89,7 +89,7 @@ export function tryLoad({ name, type, code, debug }: EncodedProgram, log?: Buffe
       pointer(attr, 96, debug.lineInfo);
       attr.writeUInt32LE(debug.lineInfo.length / LINE_INFO, 104);
     });
-    // A signal in the middle of a long verification.
-    if (result !== -EAGAIN || attempt === 5) return result;
+    // A signal in the middle of a long verification; a profiler's timer sends one every millisecond.
+    if (result !== -EAGAIN || attempt === 50) return result;
   }
 }
