@@ -1,49 +1,102 @@
-import fc from 'fast-check';
+// What is chosen for a list. That every choice means what the list means is in finishes.test.ts.
+
 import { describe, expect, it } from 'vitest';
-import { type Budget, DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
+import { interval } from '../../../src/base/intervals.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { classifyLists, type ListClassification } from '../../../src/classify/classify-lists.ts';
-import type { ListSegment } from '../../../src/classify/decision-list.ts';
-import type { FinishName } from '../../../src/classify/make-finish.ts';
+import { END, type ListSegment } from '../../../src/classify/decision-list.ts';
+import { fieldsFor, LARGE_KINDS, largeList } from '../../harness/large-lists.ts';
+import { setCondition } from '../../harness/list-conditions.ts';
 import { classificationDisagreements } from '../../harness/list-oracle.ts';
-import { type ListOptions, listScenarios } from '../../harness/random-lists.ts';
+import { makeList, oneSegment } from '../../harness/random-lists.ts';
 
-function classified(segments: readonly ListSegment[], budget?: Budget, force?: FinishName): ListClassification {
-  return classifyLists(
-    { INPUT: { segments, entry: 0 } },
-    { ...(budget && { budget }), ...(force !== undefined && { force }) },
-  );
+function classified(segment: ListSegment, options: Parameters<typeof classifyLists>[1] = {}): ListClassification {
+  return classifyLists({ INPUT: { segments: [segment], entry: 0 } }, options);
 }
 
-/** Random lists do what the walk says; the finishes that they got. */
-function finishesTaken(budget: Budget, force?: FinishName, options: ListOptions = {}): Map<string, number> {
-  const taken = new Map<string, number>();
-  fc.assert(
-    fc.property(listScenarios(options), ({ segments, packets }) => {
-      const classification = classified(segments, budget, force);
-      for (const { finish } of classification.plans) taken.set(finish, (taken.get(finish) ?? 0) + 1);
-      expect(classificationDisagreements(segments, classification, packets)).toEqual([]);
-    }),
-    { numRuns: 20 },
-  );
-  return taken;
+function large(name: string, count: number): ListSegment {
+  return largeList(LARGE_KINDS.find((kind) => kind.name === name)!, count);
 }
+
+const finishes = ({ plans }: ListClassification): string[] => plans.map(({ finish }) => finish);
+const from = (address: number) => setCondition('src', interval(address));
+const to = (port: number) => setCondition('dport', interval(port));
 
 describe('classifyLists', () => {
-  it('means what the lists mean', () => {
-    const taken = finishesTaken(DEFAULT_BUDGET);
-    expect(taken.get('dense')).toBeGreaterThan(10);
+  it('asks a short list test by test, and makes no tables', () => {
+    const made = classified(oneSegment([{ conditions: [from(1), to(22)], slot: 0, leads: END.accept }]));
+    expect(finishes(made)).toEqual(['linear']);
+    expect(made.tables.length).toBe(0);
+    expect(made.counterPool).toBeUndefined();
   });
 
-  it('takes the finish that it is told to', () => {
-    expect(finishesTaken(DEFAULT_BUDGET, 'dense').get('dense')).toBeGreaterThan(10);
-    expect([...finishesTaken(DEFAULT_BUDGET, 'linear').keys()]).toEqual(['linear']);
+  it('asks nothing where nothing is asked', () => {
+    const { segments, lists } = classified(oneSegment([{ conditions: [], slot: 4, leads: 1 }], 5), { force: 'dense' });
+    expect(segments).toEqual([{ finish: 'linear', tests: [], entry: { kind: 'list', list: 0 }, exits: {} }]);
+    expect(lists.map(({ counters, then: { kind } }) => [counters, kind])).toEqual([[[4, 5], 'drop']]);
   });
 
-  it.each(['crossCells', 'denseCells', 'denseBytes', 'overlap', 'listCounters', 'segments'] as const)(
-    'has a way out where %s are few',
-    (name) => {
-      const taken = finishesTaken({ ...DEFAULT_BUDGET, linearRules: 0, [name]: name === 'listCounters' ? 2 : 40 });
-      expect(taken.size).toBeGreaterThan(0);
-    },
-  );
+  it('takes dense tables for what fits, one mask for long lists of it, and tuples for the rest', () => {
+    expect(finishes(classified(large('acl', 300)))).toEqual(['dense']);
+    expect(finishes(classified(large('tuples', 100)))).toEqual(['dense']);
+    expect(finishes(classified(large('tuples', 300)))).toEqual(['masks']);
+    expect(finishes(classified(large('fw', 1000)))).toEqual(['tuples']);
+  });
+
+  it('has room for 1 000 exact rules in dense tables', () => {
+    expect(finishes(classified(large('tuples', 1000), { force: 'dense' }))).toEqual(['dense']);
+  });
+
+  it('tells what it chose, what it did not choose and why, and what it costs', () => {
+    const made = classified(large('acl', 300), { budget: { ...DEFAULT_BUDGET, denseCells: 5000 } });
+    const [plan] = made.plans;
+    expect(plan).toMatchObject({ hook: 'INPUT', finish: 'tuples', decisions: 301 });
+    expect(plan!.refused.map(({ finish }) => finish)).toEqual(['masks', 'dense', 'masks']);
+    expect(plan!.refused[1]!.reason).toMatch(/^src dst: more than \d+ classes$/);
+    const names = plan!.lookups.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['src', 'dst', 'protocol', 'dport', 'protocol dport']));
+    expect(plan!.loads).toBeGreaterThan(names.length);
+    const bytes = plan!.tables.reduce((sum, { width, length }) => sum + width * length, 0);
+    expect(bytes).toBeLessThanOrEqual(made.tables.length);
+    expect(bytes).toBeGreaterThan(made.tables.length * 0.8);
+  });
+
+  it('cuts a list in two until its parts fit', () => {
+    const segment = large('skipping', 60);
+    const budget = { ...DEFAULT_BUDGET, crossCells: 200, denseCells: 200, masks: 0, tuples: 0 };
+    const made = classified(segment, { budget });
+    expect(finishes(made).filter((finish) => finish === 'dense').length).toBeGreaterThan(1);
+    expect(classificationDisagreements([segment], made, fieldsFor([segment], 400))).toEqual([]);
+  });
+
+  it('cuts no further than there may be segments', () => {
+    const segment = large('skipping', 60);
+    const budget = { ...DEFAULT_BUDGET, denseCells: 1, masks: 0, tuples: 0, segments: 3 };
+    const made = classified(segment, { budget });
+    expect(finishes(made).every((finish) => finish === 'linear')).toBe(true);
+    expect(made.segments.length).toBeLessThanOrEqual(3);
+    expect(classificationDisagreements([segment], made, fieldsFor([segment], 100))).toEqual([]);
+  });
+
+  it('numbers the segments of hooks one after the other, and shares lists and tables', () => {
+    const lists = {
+      segments: [
+        { list: makeList([{ conditions: [to(22)], slot: 0, leads: END.accept }]), exits: { next: 1 } },
+        oneSegment([{ conditions: [from(9)], slot: 1, leads: END.accept }], 2),
+      ],
+      entry: 0,
+    };
+    const one = classifyLists({ INPUT: lists }, { force: 'dense' });
+    const both = classifyLists({ INPUT: lists, FORWARD: lists }, { force: 'dense' });
+    expect(both.entries).toEqual({ INPUT: 0, FORWARD: 2 });
+    expect(both.segments.map(({ exits }) => exits)).toEqual([{ next: 1 }, {}, { next: 3 }, {}]);
+    expect(both.lists).toEqual(one.lists);
+    expect(Buffer.compare(both.tables, one.tables)).toBe(0);
+  });
+
+  it('gives the same bytes for the same lists', () => {
+    const [one, other] = [classified(large('ipc', 200)), classified(large('ipc', 200))];
+    expect(Buffer.compare(one.tables, other.tables)).toBe(0);
+    expect({ ...one, tables: 0 }).toEqual({ ...other, tables: 0 });
+  });
 });
