@@ -2,6 +2,7 @@
 
 import type { FilterChain } from '../base/hooks.ts';
 import type { Lookup, Segment, TableSegment } from './classification.ts';
+import { describeFinish } from './finishes/describe.ts';
 import { describeIndex } from './indexes/describe.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import type { FinishName } from './make-finish.ts';
@@ -38,6 +39,8 @@ export interface SegmentPlan {
   readonly tables: readonly TableRef[];
   /** Table elements, nodes and entries that most packets touch, without counters; 0 for tests. */
   readonly loads: number;
+  /** What the finish is made of, in words; absent where there is nothing to say. */
+  readonly detail?: string;
 }
 
 export function planOf(
@@ -52,7 +55,14 @@ export function planOf(
   if (segment.finish === 'linear') return { ...plan, lookups: [], tables: [], loads: 0 };
   const lookups = lookupOrder(parts).map((part, i) => plannedLookup(part, segment.lookups[i]!));
   const before = segment.lookups.reduce((sum, lookup) => sum + loadsOf(lookup), 0);
-  return { ...plan, lookups, tables: tablesIn(segment), loads: before + finishLoads(segment) };
+  const detail = describeFinish(segment.result);
+  return {
+    ...plan,
+    lookups,
+    tables: tablesIn(segment),
+    loads: before + finishLoads(segment),
+    ...(detail !== undefined && { detail }),
+  };
 }
 
 function plannedLookup({ name, sets }: Part, lookup: Lookup): PlannedLookup {

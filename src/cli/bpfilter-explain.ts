@@ -10,8 +10,9 @@ export function explanationData({ hooks, tableBytes, unmet, passes }: Explanatio
       hook,
       rules,
       ...(tests !== undefined && { tests }),
-      segments: segments.map(({ segment, finish, decisions, loads, bytes, lookups, tables, refused }) => ({
+      segments: segments.map(({ segment, finish, decisions, loads, bytes, detail, lookups, tables, refused }) => ({
         ...{ segment, finish, decisions, loads, bytes },
+        ...(detail !== undefined && { detail }),
         lookups: lookups.map((lookup) => ({ ...lookup })),
         tables: tables.map(({ name, offset, width, length }) => ({ name, offset, bytes: width * length })),
         refused: refused.map((each) => ({ ...each })),
@@ -40,7 +41,7 @@ function describeHook({ hook, rules, segments, tests }: HookExplanation): string
 }
 
 function describeSegment(segment: HookExplanation['segments'][number]): string[] {
-  const { segment: number, finish, decisions, loads, bytes, lookups, refused } = segment;
+  const { segment: number, finish, decisions, loads, bytes, detail, lookups, refused } = segment;
   if (decisions === 0) return [`  segment ${number}: tests of the packet's shape`];
   const cost = finish === 'linear' ? '' : `, ${count(loads, 'load')} per packet, ${bytes} bytes`;
   return [
@@ -49,6 +50,7 @@ function describeSegment(segment: HookExplanation['segments'][number]): string[]
       const of = `${count(conditions, 'condition')}, ${count(classes, 'class', 'classes')}`;
       return `    ${name}: ${kind}, ${of}, ${count(each, 'load')}, ${size} bytes`;
     }),
+    ...(detail === undefined ? [] : [`    ${detail}`]),
     ...refused.map(({ finish: other, reason }) => `    not ${other}: ${reason}`),
   ];
 }

@@ -63,6 +63,8 @@ export const explainOutput = z.discriminatedUnion('ok', [
             loads: z.int(),
             /** Bytes of its tables; segments may share some. */
             bytes: z.int(),
+            /** What the finish is made of. */
+            detail: z.string().optional(),
             lookups: z.array(
               z.strictObject({
                 name: z.string(),

@@ -1,0 +1,41 @@
+// What a finish is made of, for `explain`.
+
+import type { TableSegment } from '../classification.ts';
+import type { ExactHash } from './exact-hash.ts';
+import type { TupleBits, TuplePart } from './tuples.ts';
+
+/** In words: `44 tuples, at most 35 of them probed, 65536 entries; 80 decisions alone`. Nothing for a table. */
+export function describeFinish(result: TableSegment['result']): string | undefined {
+  switch (result.kind) {
+    case 'dense':
+      return undefined;
+    case 'tuples':
+      return [describePart(result.ending, ''), describePart(result.goingOn, ' that go on')]
+        .filter((text) => text !== '')
+        .join('; ');
+    case 'masks':
+      return `${count(result.masks.length, 'mask')}, ${entries(result.hash)}`;
+  }
+}
+
+function describePart({ alone, tuples, hash }: TuplePart, which: string): string {
+  const texts: string[] = [];
+  if (hash !== undefined) {
+    const most = tuples.most.reduce((sum, each) => sum + each, 0);
+    texts.push(`${count(bits(tuples), 'tuple')}${which}, at most ${most} of them probed, ${entries(hash)}`);
+  }
+  if (bits(alone) > 0) texts.push(`${count(bits(alone), 'decision')}${which} alone`);
+  return texts.join('; ');
+}
+
+function entries({ table, entrySize }: ExactHash): string {
+  return `${(table.length * table.width) / entrySize} entries`;
+}
+
+function bits({ masks }: TupleBits): number {
+  return masks.reduce((sum, mask) => sum + mask.toString(2).replaceAll('0', '').length, 0);
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
