@@ -207,7 +207,7 @@ export function cellsOverflow(
 }
 
 /** The numbers of lists by the members they have: the lists turned around. */
-export function inverted({ offsets, items }: NumberLists, members: number): NumberLists {
+function inverted({ offsets, items }: NumberLists, members: number): NumberLists {
   const starts = new Int32Array(members + 2);
   for (let i = 0; i < items.length; i++) starts[items[i]! + 1]!++;
   for (let member = 0; member <= members; member++) starts[member + 1]! += starts[member]!;

@@ -7,7 +7,6 @@
 import type { ActionLists } from '../action-lists.ts';
 import type { Budget } from '../budget.ts';
 import type { ClassifyCache } from '../cache.ts';
-import type { TableSegment } from '../classification.ts';
 import type { Component } from '../components.ts';
 import type { DecisionList } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
@@ -37,11 +36,6 @@ export interface FinishInput {
   readonly outcomes: Outcomes;
   readonly budget: Budget;
   readonly pool: TablePool;
-}
-
-/** A finish that was built; its tables are in the pool. */
-export interface Finished {
-  readonly result: TableSegment['result'];
 }
 
 /**
