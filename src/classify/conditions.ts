@@ -160,7 +160,8 @@ export class ConditionTable {
       fields |= fieldBit(sorted[i]!.field);
       if (!isIndexable(sorted[i]!)) fields |= UNLISTED;
     }
-    const vector = { number: this.vectors.length, conditions: sorted, fields };
+    // A copy, as what grew by `push` has room for many more.
+    const vector = { number: this.vectors.length, conditions: sorted.slice(), fields };
     this.vectors.push(vector);
     this.places[place] = this.vectors.length;
     this.hashes[vector.number] = hash;

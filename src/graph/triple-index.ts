@@ -17,7 +17,7 @@ export class TripleIndex {
   /** Stores a value, at least 0, for a triple that has none yet. */
   set(a: number, b: number, c: number, value: number): void {
     if (2 * (this.used + 1) * WORDS > this.table.length) this.grow();
-    this.table.set([a, b, c, value + 1], this.find(a, b, c));
+    this.put(this.find(a, b, c), a, b, c, value + 1);
     this.used++;
   }
 
@@ -37,8 +37,17 @@ export class TripleIndex {
     const old = this.table;
     this.table = new Int32Array(old.length * 2);
     for (let at = 0; at < old.length; at += WORDS) {
-      if (old[at + 3] !== 0)
-        this.table.set(old.subarray(at, at + WORDS), this.find(old[at]!, old[at + 1]!, old[at + 2]!));
+      if (old[at + 3] === 0) continue;
+      const [a, b, c] = [old[at]!, old[at + 1]!, old[at + 2]!];
+      this.put(this.find(a, b, c), a, b, c, old[at + 3]!);
     }
+  }
+
+  private put(at: number, a: number, b: number, c: number, stored: number): void {
+    const { table } = this;
+    table[at] = a;
+    table[at + 1] = b;
+    table[at + 2] = c;
+    table[at + 3] = stored;
   }
 }
