@@ -2,12 +2,16 @@
 // come to the outcomes and counters that walking the list says.
 
 import { describe, expect, it } from 'vitest';
+import type { NumericField } from '../../src/base/predicate.ts';
+import { classifyLists } from '../../src/classify/classify-lists.ts';
 import { isOverflow, type Overflow } from '../../src/classify/finishes/finish.ts';
+import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
 import { processedInstructions } from '../bench/program-info.ts';
 import { endingOnly, type FinishCase, masksCase, tuplesCase, withoutSkips } from '../harness/finish-cases.ts';
-import { countsOf } from '../harness/finish-program.ts';
+import { countsOf, inputFrame, segmentsProgram } from '../harness/finish-program.ts';
 import { fieldsFor, LARGE_KINDS, largeList } from '../harness/large-lists.ts';
+import { walkSegments } from '../harness/walk-lists.ts';
 
 /** Runs a case in the kernel, and returns how many instructions the verifier went through. */
 function processed(made: FinishCase<unknown> | Overflow): number {
@@ -63,5 +67,34 @@ describe('masks in the kernel', () => {
       return processed(masksCase(endingOnly(segment.list), fieldsFor([segment], 1000)));
     });
     expect(Math.max(...sizes)).toBeLessThan(400);
+  });
+});
+
+describe('a flow cache in the kernel', () => {
+  it.each(['acl', 'ipc'])('%s', (name) => {
+    const segment = largeList(kindOf(name), 1000);
+    const classification = classifyLists({ INPUT: { segments: [segment], entry: 0 } }, { force: 'tuples' });
+    const fields: readonly NumericField[] = ['src', 'dst', 'sport', 'dport', 'protocol', 'tcpFlags', 'fragment'];
+    const slots = segment.list.length + 1;
+    const made = segmentsProgram(fields, slots, classification, 'on');
+    expect(made.maps.map((map) => map.name)).toContain('flows');
+    const maps = new Map(made.maps.map((definition) => [definition.name, createMap(definition)]));
+    const program = loadProgram(made.program, maps);
+    const counters = mapMemory(maps.get('counters')!, (slots + 1) * 16);
+    try {
+      const wanted = new Map<number, number>();
+      const packets = fieldsFor([segment], 500);
+      for (const [n, packet] of [...packets, ...packets].entries()) {
+        const { result } = testRun(program, inputFrame(fields.map((field) => packet[field])));
+        const { verdict, counted } = walkSegments([segment], 0, packet);
+        if (result !== (verdict === 'accept' ? XDP_ABI.accept : XDP_ABI.drop))
+          expect.fail(`packet ${n}: not ${verdict}`);
+        for (const slot of counted) wanted.set(slot, (wanted.get(slot) ?? 0) + 1);
+      }
+      expect([...countsOf(counters)]).toEqual([...wanted].sort(([a], [b]) => a - b));
+    } finally {
+      unmapMemory(counters);
+      for (const descriptor of [program, ...maps.values()]) closeDescriptor(descriptor);
+    }
   });
 });
