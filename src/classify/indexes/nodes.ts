@@ -29,6 +29,8 @@ export const SPAN_BASE = 0x7ffffff;
 export const SPAN_LEVELS = 2;
 
 const NODE_WORDS = NODE_SIZE / 4;
+/** Bounds of a block, as a part of what a node holds: random blocks of so many on average seldom have more than it holds. */
+const FILLING = 0.65;
 const LEAST_BITS = 8;
 const MOST_BITS = 20;
 /** Marks an entry that is a span's number, while building and in tables of 32-bit entries. */
@@ -150,8 +152,7 @@ class NodesBuilder {
     this.classes = classes;
     this.classWidth = classCount <= 1 << 16 ? 2 : 4;
     this.mostBounds = NODE_BOUNDS[this.classWidth];
-    // Blocks that have half of what a node holds on average seldom have more than it holds.
-    const wanted = Math.ceil(Math.log2((2 * starts.length) / this.mostBounds));
+    const wanted = Math.ceil(Math.log2(starts.length / (FILLING * this.mostBounds)));
     const bits = Math.max(LEAST_BITS, Math.min(MOST_BITS, wanted));
     this.shift = 32 - bits;
     this.blocks = 1 << bits;
