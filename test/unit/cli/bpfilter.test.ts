@@ -117,7 +117,7 @@ test('compile shows every stage, without an engine', () => {
   expect(run('compile f')[1]).toBe(run('compile f --dump=after:all')[1]);
   expect(run('compile f --dump dot')[1]).toMatch(/^digraph /);
   expect(run('compile f --dump=classification')[1]).toMatch(/test \d+: dport in 22 \? /);
-  expect(run('compile f --dump=classification --finish=dense')[1]).toMatch(/segment \d+ tables, dense/);
+  expect(run('compile f --dump=classification --finish=dense')[1]).toMatch(/segment \d+ dense, /);
 });
 
 test('compile refuses what cannot be compiled', () => {
