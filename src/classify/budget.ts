@@ -14,7 +14,7 @@ export interface Budget {
   readonly indexBytes: number;
   /** Whether address indexes may be nodes, which code reads by their address; else they are of elements where they fit. */
   readonly indexNodes: boolean;
-  /** Predicates over all classes of a component, per predicate: how much conditions of a field may overlap. */
+  /** Predicates in all classes of a component, as a multiple of its predicates and 1 024: how much conditions overlap. */
   readonly overlap: number;
   /** Tuples of the pruned-tuple finish. */
   readonly tuples: number;
