@@ -7,7 +7,7 @@ import type { Field } from '../base/predicate.ts';
 import { type FieldClasses, fieldClasses } from './classes.ts';
 import { cellsOverflow, combine, type Pairs, pairsOf } from './combine.ts';
 import { isOverflow, type Making, type Overflow } from './finishes/finish.ts';
-import { listFields } from './list-fields.ts';
+import type { ListField } from './list-fields.ts';
 import { type Part, withClasses } from './parts.ts';
 import { makePruner, type Pruner, pruneClasses } from './prune.ts';
 import type { Reach } from './reach.ts';
@@ -42,10 +42,10 @@ export class ListParts {
   }
 
   /** The classes of all fields. */
-  static of(reach: Reach, making: Making): ListParts | Overflow {
+  static of(reach: Reach, fields: readonly ListField[], making: Making): ListParts | Overflow {
     const made = new ListParts(reach, making);
     const { budget, cache } = making;
-    for (const { field, conditions, ofDecision } of listFields(reach.list)) {
+    for (const { field, conditions, ofDecision } of fields) {
       const ids = Int32Array.from(conditions, ({ id }) => id);
       const pruner = makePruner(ofDecision, conditions.length, made.asked, reach.definite);
       let classes = cache.remember(`classes ${field}`, [budget], [ids], () => fieldClasses(field, conditions, budget));

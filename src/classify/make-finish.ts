@@ -7,6 +7,7 @@ import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
 import { buildMasks, fieldsByClass } from './finishes/masks.ts';
 import { buildTuples } from './finishes/tuples.ts';
+import { type ListField, listFields } from './list-fields.ts';
 import { ListParts } from './list-parts.ts';
 import { componentsOf, fieldOf, makeIndex, makeLookups, type Part } from './parts.ts';
 import type { Reach } from './reach.ts';
@@ -33,7 +34,9 @@ export interface MadeFinish {
 export class FinishMaker {
   readonly reach: Reach;
   private readonly making: Making;
+  private fields: readonly ListField[] | undefined;
   private parts: ListParts | Overflow | undefined;
+  private byClass: readonly string[] | undefined;
 
   constructor(reach: Reach, making: Making) {
     this.reach = reach;
@@ -85,12 +88,14 @@ export class FinishMaker {
     const { budget, pool } = making;
     const { list } = reach;
     if (fewestMasks(list, most) > most) return { overflow: `masks: more than ${most}` };
-    const byClass: readonly string[] = fieldsByClass(list);
+    this.byClass ??= fieldsByClass(this.listFields());
+    const { byClass } = this;
     const fields = byClass.length === 0 ? undefined : this.listParts();
     if (fields !== undefined && isOverflow(fields)) return fields;
     const parts = fields?.fieldParts.filter(({ name }) => byClass.includes(name)) ?? [];
     const made = buildMasks({
       list,
+      fields: this.listFields(),
       components: componentsOf(parts),
       outcomes,
       budget: { ...budget, masks: Math.min(budget.masks, most) },
@@ -101,8 +106,13 @@ export class FinishMaker {
   }
 
   private listParts(): ListParts | Overflow {
-    this.parts ??= ListParts.of(this.reach, this.making);
+    this.parts ??= ListParts.of(this.reach, this.listFields(), this.making);
     return this.parts;
+  }
+
+  private listFields(): readonly ListField[] {
+    this.fields ??= listFields(this.reach.list);
+    return this.fields;
   }
 }
 

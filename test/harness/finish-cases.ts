@@ -12,6 +12,7 @@ import { lookUpMasks } from '../../src/classify/finishes/masks-look-up.ts';
 import { buildTuples, type TuplesFinish } from '../../src/classify/finishes/tuples.ts';
 import { lookUpTuples } from '../../src/classify/finishes/tuples-look-up.ts';
 import type { FieldIndex } from '../../src/classify/indexes/field-index.ts';
+import { listFields } from '../../src/classify/list-fields.ts';
 import { outcomeWord } from '../../src/classify/outcomes.ts';
 import { emitMasks } from '../../src/codegen/finishes/masks.ts';
 import { emitTuples } from '../../src/codegen/finishes/tuples.ts';
@@ -122,10 +123,11 @@ export function masksCase(
   packets: readonly FieldValues[],
   budget?: Partial<Budget>,
 ): (FinishCase<MasksFinish> & { readonly byClass: readonly Field[] }) | Overflow {
-  const byClass = fieldsByClass(list);
+  const fields = listFields(list);
+  const byClass = fieldsByClass(fields);
   const single = byClass.map((field) => [field]);
   const { input, classes } = finishInput(list, packets, single, budget);
-  const built = buildMasks({ ...input, components: input.components.slice(0, byClass.length) });
+  const built = buildMasks({ ...input, fields, components: input.components.slice(0, byClass.length) });
   if (isOverflow(built)) return built;
   const { result } = built;
   const tables = input.pool.finish();

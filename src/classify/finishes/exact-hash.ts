@@ -43,8 +43,8 @@ export function putHash(name: string, { content, ...hash }: PlacedEntries, pool:
 
 /** Keys and what belongs to them, to be made a table. */
 export class HashEntries {
-  /** Entries as in the table, in 32-bit halves of words, lower halves first. */
-  readonly words: Uint32Array;
+  /** Entries as in the table, in 32-bit halves of words, lower halves first. `next` may replace the array by a longer one. */
+  words: Uint32Array;
   /** Halves of an entry. */
   readonly size: number;
   private readonly keyWords: 1 | 2;
@@ -58,7 +58,12 @@ export class HashEntries {
 
   /** Where in `words` the next entry is to be written. Of entries with equal keys the first one counts. */
   next(): number {
-    return this.length++ * this.size;
+    const at = this.length++ * this.size;
+    if (at < this.words.length) return at;
+    const longer = new Uint32Array(2 * this.words.length + this.size);
+    longer.set(this.words);
+    this.words = longer;
+    return at;
   }
 
   /** The table's content, and what code needs to look into it. */

@@ -10,10 +10,12 @@
 //
 // Each mask costs one probe, in the order of their first decisions; the earliest decision found applies.
 
-import { FIELD_MAXIMUM, type Field, type NumericField } from '../../base/predicate.ts';
+import type { Interval } from '../../base/intervals.ts';
+import { FIELD_MAXIMUM, type Field, type Masked, type NumericField } from '../../base/predicate.ts';
 import type { Component, NumberLists, Variable } from '../components.ts';
-import type { Condition, DecisionList } from '../decision-list.ts';
+import type { Condition } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
+import type { ListField } from '../list-fields.ts';
 import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
 import { type ExactHash, HashEntries, putHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
@@ -45,87 +47,65 @@ const MOST_MASKS = (1 << NUMBER_BITS) - 1;
 /** Entries per decision, all told, for decisions that hold in several classes. */
 const MOST_COPIES = 4;
 
-/** Bits of a field under a mask, and their value. */
-interface Bits {
-  readonly mask: number;
-  readonly value: number;
+/** What finishes are given, and the conditions of the list by field. */
+export interface MasksInput extends FinishInput {
+  readonly fields: readonly ListField[];
 }
 
-/** The fields that are in keys by their class, in the order in which they are met. */
-export function fieldsByClass({ conditions }: Pick<DecisionList, 'conditions'>): Field[] {
-  const fields = new Set<Field>();
-  const known = new Set<Condition>();
-  for (const each of conditions) {
-    for (const condition of each) {
-      if (known.has(condition)) continue;
-      known.add(condition);
-      if (bitsOf(condition) === undefined) fields.add(condition.field);
-    }
-  }
-  return [...fields];
+/** The fields that are in keys by their class. */
+export function fieldsByClass(fields: readonly ListField[]): Field[] {
+  return fields.filter(({ conditions }) => !conditions.every(isBits)).map(({ field }) => field);
 }
 
 /** Builds the table. `components` are those of `fieldsByClass`, one a field, of the field's name. */
-export function buildMasks(input: FinishInput): { readonly result: MasksFinish } | Overflow {
-  const { list, pool, budget, components, outcomes } = input;
-  const layout = layOut(list, components);
-  if (isOverflow(layout)) return layout;
-  const entries = new Entries(layout, components, list.length * MOST_COPIES);
+export function buildMasks(input: MasksInput): { readonly result: MasksFinish } | Overflow {
+  const { list, fields, pool, budget, components, outcomes } = input;
+  const keyFields = layOut(fields, components);
+  if (isOverflow(keyFields)) return keyFields;
+  const parts = keyFields.map((at) =>
+    partOf(
+      at,
+      fields.find(({ field }) => field === at.field)!,
+      components.find(({ name }) => name === at.field),
+    ),
+  );
   const most = Math.min(budget.masks, MOST_MASKS);
-  const masks = new Map<number, number>();
-  const maskWords: bigint[][] = [];
+  const entries = new Entries(parts, list.length);
   let decision = 0;
-  for (; decision < list.length && list.conditions[decision]!.length > 0; decision++) {
-    if (goesOn(list, decision) || skips(list, decision)) {
+  for (; decision < list.length; decision++) {
+    if (goesOn(list, decision) || skips(list, decision))
       return { overflow: `masks: decision ${decision} does not end` };
-    }
-    const name = entries.read(list.conditions[decision]!, decision);
-    let mask = masks.get(name);
-    if (mask === undefined) {
-      if (masks.size === most) return { overflow: `masks: more than ${most}` };
-      mask = maskWords.push(entries.maskWords) - 1;
-      masks.set(name, mask);
-    }
-    if (!entries.add(mask, wordOf(list, decision), decision)) return { overflow: 'masks: too many classes' };
-  }
-  if (decision < list.length && (goesOn(list, decision) || skips(list, decision))) {
-    return { overflow: `masks: decision ${decision} does not end` };
+    if (list.conditions[decision]!.length === 0) break;
+    if (!entries.add(decision, wordOf(list, decision))) return { overflow: 'masks: too many classes' };
+    if (entries.masks.length > most) return { overflow: `masks: more than ${most}` };
   }
   for (let each = 0; each < decision; each++) addOutcome(list, each, outcomes);
   return {
     result: {
       kind: 'masks',
-      fields: layout.fields,
-      masks: maskWords,
+      fields: keyFields,
+      masks: entries.masks,
       hash: putHash('masks', entries.hash.place(), pool),
       otherwise: otherwiseOf(list, decision, outcomes),
     },
   };
 }
 
-interface Layout {
-  readonly fields: readonly KeyField[];
-  readonly keyWords: 1 | 2;
-  readonly fieldOf: ReadonlyMap<Field, KeyField>;
-}
-
 /** Places every field that is asked for, wide ones first. */
-function layOut({ conditions }: DecisionList, components: readonly Component[]): Layout | Overflow {
-  const asked = new Set<Field>();
-  for (const each of conditions) for (const { field } of each) asked.add(field);
-  const widths = [...asked].map((field) => {
+function layOut(fields: readonly ListField[], components: readonly Component[]): KeyField[] | Overflow {
+  const widths = fields.map(({ field }) => {
     const component = components.find(({ name }) => name === field);
     const maximum = component === undefined ? FIELD_MAXIMUM[field as NumericField] : component.classCount - 1;
-    return { field, component, width: widthOf(maximum) };
+    return { field, component, width: Math.max(1, 32 - Math.clz32(maximum)) };
   });
   const total = widths.reduce((sum, { width }) => sum + width, NUMBER_BITS);
-  const keyWords = total <= 64 ? 1 : 2;
+  const words = total <= 64 ? 1 : 2;
   const used = [NUMBER_BITS, 0];
-  const fields: KeyField[] = [];
+  const placed: KeyField[] = [];
   for (const { field, component, width } of widths.sort((a, b) => b.width - a.width)) {
-    const word = used.findIndex((bits, w) => w < keyWords && bits + width <= 64);
+    const word = used.findIndex((bits, w) => w < words && bits + width <= 64);
     if (word < 0) return { overflow: `masks: keys of ${total} bits, 128 at most` };
-    fields.push({
+    placed.push({
       field,
       word: word as 0 | 1,
       shift: used[word]!,
@@ -134,126 +114,133 @@ function layOut({ conditions }: DecisionList, components: readonly Component[]):
     });
     used[word]! += width;
   }
-  return { fields, keyWords, fieldOf: new Map(fields.map((each) => [each.field, each])) };
+  return placed;
+}
+
+/** What the predicates of a field put into keys. */
+interface KeyPart {
+  readonly at: KeyField;
+  readonly ofDecision: Int32Array;
+  /** Per predicate the bits it asks for, 0 for predicate 0. */
+  readonly masks: Uint32Array;
+  /** Per predicate the values of the field that are in keys: one, but for a field that is there by its class. */
+  readonly values: NumberLists;
+}
+
+function partOf(at: KeyField, { conditions, ofDecision }: ListField, component: Component | undefined): KeyPart {
+  if (component !== undefined) {
+    const { classes, classCount, predicateCount } = component;
+    const masks = new Uint32Array(predicateCount + 1).fill(2 ** at.width - 1, 1);
+    return {
+      at,
+      ofDecision: component.ofDecision,
+      masks,
+      values: invert(classes, classCount, predicateCount + 1),
+    };
+  }
+  const masks = new Uint32Array(conditions.length + 1);
+  const items = new Int32Array(conditions.length + 1);
+  const offsets = new Int32Array(conditions.length + 2);
+  for (const [index, condition] of conditions.entries()) {
+    masks[index + 1] = maskOf(condition);
+    items[index + 1] = valueOfBits(condition);
+    offsets[index + 1] = index + 1;
+  }
+  offsets[conditions.length + 1] = conditions.length + 1;
+  return { at, ofDecision, masks, values: { offsets, items } };
 }
 
 /** Makes the entries of decisions, one after the other. */
 class Entries {
   readonly hash: HashEntries;
-  private readonly layout: Layout;
-  private readonly known = new Map<Condition, Bits>();
-  private readonly classesOf = new Map<KeyField, Holding>();
+  /** The words of each mask, as they come. */
+  readonly masks: bigint[][] = [];
+  private readonly parts: readonly KeyPart[];
+  private readonly keyWords: 1 | 2;
   private readonly maskNumbers = new IntPairs();
+  private readonly numbers = new Map<number, number>();
   private room: number;
-  /** Key and mask of the decision that was read last, in halves of words, and what is in its key by class. */
-  private readonly key = new Uint32Array(4);
+  /** The mask of a decision, in halves of words. */
   private readonly mask = new Uint32Array(4);
-  private readonly byClass: { at: KeyField; predicate: number }[] = [];
 
-  constructor(layout: Layout, components: readonly Component[], room: number) {
-    this.layout = layout;
-    this.room = room;
-    this.hash = new HashEntries(layout.keyWords, layout.keyWords === 1 ? 16 : 32, room);
-    for (const { name, classes, classCount, predicateCount, ofDecision } of components) {
-      const at = layout.fieldOf.get(name as Field);
-      if (at === undefined) continue;
-      const mask = 2 ** at.width - 1;
-      this.classesOf.set(at, { mask, ofDecision, classes: invert(classes, classCount, predicateCount + 1) });
-    }
+  constructor(parts: readonly KeyPart[], decisions: number) {
+    this.parts = parts;
+    this.keyWords = parts.some(({ at }) => at.word === 1) ? 2 : 1;
+    this.room = decisions * MOST_COPIES;
+    this.hash = new HashEntries(this.keyWords, this.keyWords === 1 ? 16 : 32, decisions);
   }
 
-  /** Takes in what a decision asks; the number of its mask, from 0, as masks come. */
-  read(conditions: readonly Condition[], decision: number): number {
-    const { key, mask, byClass, classesOf } = this;
-    key.fill(0);
+  /** Adds a decision; false where all have too many entries. */
+  add(decision: number, word: number): boolean {
+    const { parts, hash, keyWords, mask } = this;
     mask.fill(0);
-    byClass.length = 0;
-    for (const condition of conditions) {
-      const at = this.layout.fieldOf.get(condition.field)!;
-      const holding = classesOf.get(at);
-      if (holding === undefined) {
-        const bits = this.bitsOf(condition);
-        put(key, at, bits.value);
-        put(mask, at, bits.mask);
-      } else {
-        put(mask, at, holding.mask);
-        byClass.push({ at, predicate: holding.ofDecision[decision]! });
-      }
-    }
-    let number = -1;
-    for (const half of mask) number = this.maskNumbers.number(number, half | 0);
-    return number;
-  }
-
-  /** The mask of the decision that was read, by key word. */
-  get maskWords(): bigint[] {
-    return Array.from({ length: this.layout.keyWords }, (_, word) => wordAt(this.mask, 2 * word));
-  }
-
-  /** Adds the decision that was read; false where all have too many entries. */
-  add(mask: number, word: number, decision: number): boolean {
-    const { key, byClass, classesOf, hash } = this;
     let copies = 1;
-    for (const { at, predicate } of byClass) {
-      const { offsets } = classesOf.get(at)!.classes;
-      copies *= offsets[predicate + 1]! - offsets[predicate]!;
+    for (const { at, ofDecision, masks, values } of parts) {
+      const predicate = ofDecision[decision]!;
+      if (predicate === 0) continue;
+      put(mask, at, masks[predicate]!);
+      copies *= values.offsets[predicate + 1]! - values.offsets[predicate]!;
     }
     this.room -= copies;
     if (this.room < 0) return false;
-    const halves = 2 * this.layout.keyWords;
+    const number = this.maskNumber();
     for (let copy = 0; copy < copies; copy++) {
       const to = hash.next();
       const { words } = hash;
-      for (let half = 0; half < halves; half++) words[to + half] = key[half]!;
-      words[to]! |= mask + 1;
+      words[to] = number + 1;
       let rest = copy;
-      for (const { at, predicate } of byClass) {
-        const { offsets, items } = classesOf.get(at)!.classes;
-        const from = offsets[predicate]!;
-        const count = offsets[predicate + 1]! - from;
-        put(words, at, items[from + (rest % count)]!, to);
+      for (const { at, ofDecision, values } of parts) {
+        const predicate = ofDecision[decision]!;
+        if (predicate === 0) continue;
+        const from = values.offsets[predicate]!;
+        const count = values.offsets[predicate + 1]! - from;
+        put(words, at, values.items[from + (rest % count)]!, to);
         rest = Math.floor(rest / count);
       }
-      words[to + halves] = word;
-      words[to + halves + 1] = decision;
+      words[to + 2 * keyWords] = word;
+      words[to + 2 * keyWords + 1] = decision;
     }
     return true;
   }
 
-  private bitsOf(condition: Condition): Bits {
-    const known = this.known.get(condition);
-    if (known !== undefined) return known;
-    const bits = bitsOf(condition)!;
-    this.known.set(condition, bits);
-    return bits;
+  /** The number of the mask, from 0. */
+  private maskNumber(): number {
+    let name = -1;
+    for (const half of this.mask) name = this.maskNumbers.number(name, half | 0);
+    let number = this.numbers.get(name);
+    if (number === undefined) {
+      number = this.masks.push(Array.from({ length: this.keyWords }, (_, word) => wordAt(this.mask, 2 * word))) - 1;
+      this.numbers.set(name, number);
+    }
+    return number;
   }
 }
 
-/** A field's classes, by predicate. */
-interface Holding {
-  readonly mask: number;
-  readonly ofDecision: Int32Array;
-  readonly classes: NumberLists;
+/** Whether a condition is "these bits have this value". */
+function isBits({ field, literals, set }: Condition): boolean {
+  if (!(field in FIELD_MAXIMUM)) return false;
+  if (set?.length === 1 && isAligned(set[0]!)) return true;
+  const [only, ...others] = literals;
+  if (only === undefined || others.length > 0 || only.negated || only.predicate.kind !== 'masked') return false;
+  return (only.predicate.value & ~only.predicate.mask) === 0;
 }
 
-/** A condition as bits under a mask, if it is that. */
-function bitsOf({ field, literals, set }: Condition): Bits | undefined {
-  if (!(field in FIELD_MAXIMUM)) return undefined;
-  const maximum = FIELD_MAXIMUM[field as NumericField];
-  if (set?.length === 1) {
-    const { low, high } = set[0]!;
-    const size = high - low + 1;
-    const isAligned = Number.isInteger(Math.log2(size)) && low % size === 0;
-    if (isAligned) return { mask: maximum - (size - 1), value: low };
+/** The bits, and their value, of a condition that is that. */
+function maskOf({ field, literals, set }: Condition): number {
+  if (set?.length === 1 && isAligned(set[0]!)) {
+    return FIELD_MAXIMUM[field as NumericField] - (set[0]!.high - set[0]!.low);
   }
-  const only = literals.length === 1 && !literals[0]!.negated ? literals[0]!.predicate : undefined;
-  return only?.kind === 'masked' && (only.value & ~only.mask) === 0
-    ? { mask: only.mask, value: only.value }
-    : undefined;
+  return (literals[0]!.predicate as Masked).mask;
 }
 
-function widthOf(maximum: number): number {
-  return Math.max(1, 32 - Math.clz32(maximum));
+function valueOfBits({ literals, set }: Condition): number {
+  return set?.length === 1 && isAligned(set[0]!) ? set[0]!.low : (literals[0]!.predicate as Masked).value;
+}
+
+/** Whether all values of an interval, and no others, begin with the same bits. */
+function isAligned({ low, high }: Interval): boolean {
+  const host = high - low;
+  return (host & (host + 1)) === 0 && (low & host) === 0;
 }
 
 /** Puts a value at a field's place in the key whose halves begin at `from`. */
