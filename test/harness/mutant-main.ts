@@ -1,39 +1,73 @@
-// Runs the compiler's oracle until it objects: bundled with one seeded fault by the mutation test.
+// Runs the compiler's oracles until one objects: bundled with one seeded fault by the mutation test.
 //
 // Exit status 0: no objection; 3: a disagreement, or a program that the kernel refuses; else: something else broke.
 
 import fc from 'fast-check';
+import { classifyLists } from '../../src/classify/classify-lists.ts';
+import type { FinishName } from '../../src/classify/make-finish.ts';
 import { VerifierError } from '../../src/kernel/errors.ts';
-import { ORACLE_PLACEMENTS } from './compiler-scenarios.ts';
+import { ORACLE_PLACEMENTS, ORACLE_SETTINGS } from './compiler-scenarios.ts';
 import { rulesetText, scenarios } from './generate.ts';
 import { kernelRunner } from './kernel-runner.ts';
+import { IPV4_FIELDS } from './list-conditions.ts';
+import { classificationDisagreements, isProgrammable, programDisagreements } from './list-oracle.ts';
 import { disagreements } from './oracle.ts';
+import { type ListScenario, listScenarios } from './random-lists.ts';
+import { MANNERED } from './random-rules.ts';
 import { vmRunner } from './vm-runner.ts';
+
+const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
 
 const [seed, rulesets, packets] = process.argv.slice(2).map(Number) as [number, number, number];
 const vm = vmRunner();
 const kernel = kernelRunner();
 const samples = ORACLE_PLACEMENTS.map(({ placement, options, localDestinations, inKernel }) => ({
   options: { placement, runners: inKernel ? [vm, kernel] : [vm], localDestinations },
-  scenarios: fc.sample(scenarios({ ...options, packets }), { seed, numRuns: rulesets }),
+  plain: fc.sample(scenarios({ ...options, packets }), { seed, numRuns: rulesets }),
+  mannered: fc.sample(scenarios({ ...options, vocabulary: { ...options.vocabulary!, ...MANNERED }, packets }), {
+    seed,
+    numRuns: rulesets,
+  }),
 }));
+const lists = fc.sample(listScenarios({ packets }), { seed, numRuns: rulesets });
+const programmable = fc.sample(listScenarios({ packets, fields: IPV4_FIELDS }), { seed, numRuns: rulesets });
 
 for (let index = 0; index < rulesets; index++) {
-  for (const { options, scenarios: found } of samples) {
-    const scenario = found[index]!;
-    const objection = object(rulesetText(scenario), scenario.packets, options);
-    if (objection === undefined) continue;
-    console.log(`after ${index + 1} rulesets at placement ${options.placement}: ${objection}`);
-    process.exit(3);
+  for (const { options, plain, mannered } of samples) {
+    const { name: _, ...setting } = [{ name: 'plain' }, ...ORACLE_SETTINGS][index % (1 + ORACLE_SETTINGS.length)]!;
+    const scenario = (index % 2 === 0 ? plain : mannered)[index]!;
+    const text = rulesetText(scenario);
+    report(index, () => disagreements(text, scenario.packets, { ...options, ...setting })[0]);
   }
+  report(index, () => listObjection(lists[index]!));
+  report(index, () => listObjection(programmable[index]!));
 }
 
-function object(...[text, inside, options]: Parameters<typeof disagreements>): string | undefined {
+function listObjection({ segments, packets: values }: ListScenario): string | undefined {
+  for (const force of FINISHES) {
+    const classification = classifyLists({ INPUT: { segments, entry: 0 } }, { force });
+    const objection =
+      classificationDisagreements(segments, classification, values)[0] ??
+      (isProgrammable(classification) ? programDisagreements(segments, classification, values, vm)[0] : undefined);
+    if (objection !== undefined) return `${force}: ${objection}`;
+  }
+  return undefined;
+}
+
+function report(index: number, ask: () => string | undefined): void {
+  const objection = object(ask);
+  if (objection === undefined) return;
+  console.log(`after ${index + 1} rulesets: ${objection}`);
+  process.exit(3);
+}
+
+/** A broken invariant that something notices is an objection, too. */
+function object(ask: () => string | undefined): string | undefined {
   try {
-    return disagreements(text, inside, options)[0];
+    return ask();
   } catch (error) {
-    if (error instanceof VerifierError || (error instanceof Error && /^(vm|pass)\b/.test(error.message)))
-      return error.message;
+    const isNoticed = error instanceof Error && /^(vm|pass|table|codegen|slot \d+|segment \d+)\b/.test(error.message);
+    if (error instanceof VerifierError || isNoticed) return error.message;
     throw error;
   }
 }

@@ -41,8 +41,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   { file: 'src/extensions/ports.ts', from: "portClause('sport', data.source)", to: "portClause('dport', data.source)" },
   // src/graph: how rules follow one another
-  { file: 'src/graph/build.ts', from: '          return end;', to: '          return next;' },
-  { file: 'src/graph/build.ts', from: '(value | ~mask) >>> 0', to: '(value | (~mask & 0xffff)) >>> 0' },
+  { file: 'src/graph/build.ts', from: '      return end;\n', to: '      return next;\n' },
+  { file: 'src/graph/chains.ts', from: '(value | ~mask) >>> 0', to: '(value | (~mask & 0xffff)) >>> 0' },
   {
     file: 'src/graph/build.ts',
     from: 'builder.makeMatch(clause, builder.makeDrop(), node, slot)',
@@ -50,8 +50,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: 'src/graph/build.ts',
-    from: "builder.makeCount(slot, chain.policy === 'DROP' ?",
-    to: "builder.makeCount(slot, chain.policy !== 'DROP' ?",
+    from: "makeCount(policySlot, policy === 'drop' ?",
+    to: "makeCount(policySlot, policy !== 'drop' ?",
   },
   {
     file: 'src/graph/build.ts',
@@ -96,40 +96,79 @@ export const MUTATIONS: readonly Mutation[] = [
   { file: 'src/codegen/tests.ts', from: "jump32('le', R2, high - low, yes)", to: "jump32('lt', R2, high - low, yes)" },
   {
     file: 'src/codegen/tests.ts',
-    from: "a.jump32('ge', R1, set[middle]!.low, upper);",
-    to: "a.jump32('gt', R1, set[middle]!.low, upper);",
+    from: "a.jump32('ge', value, set[middle]!.low, upper);",
+    to: "a.jump32('gt', value, set[middle]!.low, upper);",
   },
   { file: 'src/codegen/tests.ts', from: '(prefix ? 0 : 1)', to: '0' },
-  { file: 'src/codegen/tests.ts', from: "alu32('and', R1, predicate.mask)", to: "alu32('or', R1, predicate.mask)" },
-  { file: 'src/codegen/actions.ts', from: '.atomicAdd(8, R1, 8, R8);', to: '.atomicAdd(8, R1, 8, R2);' },
+  {
+    file: 'src/codegen/tests.ts',
+    from: "alu32('and', R1, predicate.mask).jump32('eq'",
+    to: "alu32('or', R1, predicate.mask).jump32('eq'",
+  },
+  { file: 'src/codegen/actions.ts', from: '.atomicAdd(8, counter, 8, R8);', to: '.atomicAdd(8, counter, 8, R2);' },
   {
     file: 'src/codegen/actions.ts',
-    from: "a.load(8, R2, R1, 0).alu('add', R2, 1)",
-    to: "a.load(8, R2, R1, 0).alu('add', R2, 2)",
+    from: "a.load(8, R2, counter, 0).alu('add', R2, 1)",
+    to: "a.load(8, R2, counter, 0).alu('add', R2, 2)",
   },
   {
     file: 'src/codegen/actions.ts',
     from: "alu('add', R1, slot * SLOT_SIZE)",
     to: "alu('add', R1, (slot & ~1) * SLOT_SIZE)",
   },
-  { file: 'src/codegen/netfilter.ts', from: "alu('and', R2, 0x1fff)", to: "alu('and', R2, 0x3fff)" },
-  { file: 'src/codegen/netfilter.ts', from: 'const TRANSPORT_HEADER = 14;', to: 'const TRANSPORT_HEADER = 13;' },
+  { file: 'src/codegen/netfilter.ts', from: 'FRAGMENT_OFFSET = 0x1fff', to: 'FRAGMENT_OFFSET = 0x3fff' },
+  { file: 'src/codegen/transport-fields.ts', from: 'const FLAGS_OFFSET = 13;', to: 'const FLAGS_OFFSET = 12;' },
   {
     file: 'src/codegen/netfilter.ts',
     from: "a.load(1, R9, R0, 0).alu('and', R9, 15).alu('lsh', R9, 2);",
     to: 'a.mov(R9, 20);',
   },
-  { file: 'src/codegen/netfilter.ts', from: 'a.load(2, R1, R0, 2).bigEndian(R1, 16);', to: 'a.load(2, R1, R0, 2);' },
   { file: 'src/codegen/xdp.ts', from: 'a.load(2, R8, R2, 2).bigEndian(R8, 16);', to: 'a.mov(R8, R5);' },
-  { file: 'src/codegen/xdp.ts', from: "a.jump('eq', R1, 0, entries.input);", to: 'a.goto(entries.input);' },
-  {
-    file: 'src/codegen/xdp.ts',
-    from: 'a.load(1, R1, R2, 13);\n  storeField',
-    to: 'a.load(1, R1, R2, 12);\n  storeField',
-  },
   {
     file: 'src/codegen/linear.ts',
-    from: 'for (const slot of list.counters) {',
-    to: 'for (const slot of list.counters.slice(1)) {',
+    from: 'for (const slot of counters) {',
+    to: 'for (const slot of counters.slice(1)) {',
+  },
+  // src/classify: classes, combinations, outcomes
+  { file: 'src/classify/sweep.ts', from: 'leaving]!]! < at) active', to: 'leaving]!]! <= at) active' },
+  {
+    file: 'src/classify/number-sets.ts',
+    from: 'this.hashes[found - 1] === hash && this.equals(found - 1, elements, length)',
+    to: 'this.offsets[found]! - this.offsets[found - 1]! === length',
+  },
+  { file: 'src/classify/prune.ts', from: 'asked[i] !== 1 ||', to: '' },
+  { file: 'src/classify/reach.ts', from: 'if (goal >= 0 || furthest > i) continue;', to: 'if (goal >= 0) continue;' },
+  { file: 'src/classify/chain-parts.ts', from: '    this.ended.forget(returns[0]!);\n', to: '' },
+  { file: 'src/classify/split-list.ts', from: 'codes.set(goal, END[name]);', to: 'codes.set(goal, END.call);' },
+  { file: 'src/classify/rule-decisions.ts', from: "region === 'odd' && shape", to: "region === 'main' && shape" },
+  { file: 'src/classify/finishes/cell-outcomes.ts', from: 'resume = goal;', to: 'resume = decision;' },
+  {
+    file: 'src/classify/finishes/dense.ts',
+    from: 'const [rows, columns] = parts;',
+    to: 'const [columns, rows] = parts;',
+  },
+  { file: 'src/classify/finishes/dense.ts', from: '+= from - LATE;', to: '+= from + 1 - LATE;' },
+  { file: 'src/classify/finishes/tuples-layers.ts', from: 'usedLow |= low[each]!;', to: 'usedLow = low[each]!;' },
+  // src/codegen: tables
+  {
+    file: 'src/codegen/table-segment.ts',
+    from: 'multiply(a, R1, columnCount);',
+    to: 'multiply(a, R1, columnCount - 1);',
+  },
+  {
+    file: 'src/codegen/finishes/exact-hash.ts',
+    from: "if (isLast) a.jump('ne', R1, key[0]!, miss);",
+    to: "if (isLast) a.jump('eq', R1, 0, miss);",
+  },
+  {
+    file: 'src/codegen/finishes/tuples.ts',
+    from: "jump('sgt', scratch, 0, later)",
+    to: "jump('sle', scratch, 0, later)",
+  },
+  { file: 'src/codegen/finishes/masks.ts', from: "a.alu('or', R4, number + 1);", to: "a.alu('or', R4, 1);" },
+  {
+    file: 'src/codegen/outcomes.ts',
+    from: "a.jump('eq', R9, END_CODES[exit], context",
+    to: "a.jump('eq', R9, END_CODES.next, context",
   },
 ];

@@ -124,7 +124,7 @@ const chains: OverflowRuleset = {
 
 const shared: OverflowRuleset = {
   name: 'one long chain called by every rule',
-  rules: 1000,
+  rules: 120,
   text: (rules) =>
     filter(
       ['long'],
@@ -148,7 +148,7 @@ const shared: OverflowRuleset = {
 
 const doubling: OverflowRuleset = {
   name: 'chains that call the next one twice',
-  rules: 40,
+  rules: 14,
   text: (rules) =>
     filter(
       times(rules, (i) => `d${i}`),
