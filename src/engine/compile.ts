@@ -14,6 +14,7 @@ import { joinClassifications } from '../classify/join.ts';
 import { classify } from '../classify/linear.ts';
 import type { FinishName } from '../classify/make-finish.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
+import type { FlowCacheChoice } from '../codegen/flow-cache.ts';
 import { graphOf } from '../graph/build.ts';
 import { type Chains, chainsFrom, Meanings } from '../graph/chains.ts';
 import type { Graph, Slot, SlotOwner } from '../graph/graph.ts';
@@ -42,6 +43,8 @@ export interface CompileOptions {
   readonly budget?: Budget;
   /** The finish that every list of decisions gets that can have it; chosen for each if absent. */
   readonly finish?: FinishName;
+  /** Whether flow caches stand in front of tables; where they pay if absent. */
+  readonly flowCache?: FlowCacheChoice;
 }
 
 export type CompileResult =
@@ -84,6 +87,7 @@ export class Compiler {
         features,
         facts,
         file,
+        ...(options.flowCache !== undefined && { flowCache: options.flowCache }),
       });
       return { ok: true, classification, image };
     } catch (error) {

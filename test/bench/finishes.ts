@@ -12,9 +12,10 @@ export const CHOSEN = 'chosen';
 /** By name, what makes the compiler take it. */
 export const FINISHES: ReadonlyMap<string, Partial<CompileOptions>> = new Map<string, Partial<CompileOptions>>([
   [CHOSEN, {}],
-  ['dense', { finish: 'dense' }],
-  ['masks', { finish: 'masks' }],
-  ['tuples', { finish: 'tuples' }],
+  ['dense', { finish: 'dense', flowCache: 'off' }],
+  ['masks', { finish: 'masks', flowCache: 'off' }],
+  ['tuples', { finish: 'tuples', flowCache: 'off' }],
+  ['tuples, flow cache', { finish: 'tuples', flowCache: 'on' }],
   ['linear', { finish: 'linear' }],
 ]);
 
