@@ -5,7 +5,7 @@ import type { Lookup, TableSegment } from './classification.ts';
 import type { DecisionList } from './decision-list.ts';
 import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
-import { buildMasks, fieldsByClass } from './finishes/masks.ts';
+import { buildMasks, type RawFields, rawFields } from './finishes/masks.ts';
 import { buildTuples } from './finishes/tuples.ts';
 import { type ListField, listFields } from './list-fields.ts';
 import { ListParts } from './list-parts.ts';
@@ -36,7 +36,7 @@ export class FinishMaker {
   private readonly making: Making;
   private fields: readonly ListField[] | undefined;
   private parts: ListParts | Overflow | undefined;
-  private byClass: readonly string[] | undefined;
+  private raw: RawFields | undefined;
 
   constructor(reach: Reach, making: Making) {
     this.reach = reach;
@@ -88,14 +88,15 @@ export class FinishMaker {
     const { budget, pool } = making;
     const { list } = reach;
     if (fewestMasks(list, most) > most) return { overflow: `masks: more than ${most}` };
-    this.byClass ??= fieldsByClass(this.listFields());
-    const { byClass } = this;
+    this.raw ??= rawFields(this.listFields());
+    const { raw } = this;
+    const byClass: readonly string[] = raw.byClass;
     const fields = byClass.length === 0 ? undefined : this.listParts();
     if (fields !== undefined && isOverflow(fields)) return fields;
     const parts = fields?.fieldParts.filter(({ name }) => byClass.includes(name)) ?? [];
     const made = buildMasks({
       list,
-      fields: this.listFields(),
+      raw,
       components: componentsOf(parts),
       outcomes,
       budget: { ...budget, masks: Math.min(budget.masks, most) },

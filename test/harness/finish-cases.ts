@@ -7,7 +7,7 @@ import type { Budget } from '../../src/classify/budget.ts';
 import { type DecisionList, END } from '../../src/classify/decision-list.ts';
 import { goesOn } from '../../src/classify/finishes/ends.ts';
 import { isOverflow, type Overflow } from '../../src/classify/finishes/finish.ts';
-import { buildMasks, fieldsByClass, type MasksFinish } from '../../src/classify/finishes/masks.ts';
+import { buildMasks, type MasksFinish, rawFields } from '../../src/classify/finishes/masks.ts';
 import { lookUpMasks } from '../../src/classify/finishes/masks-look-up.ts';
 import { buildTuples, type TuplesFinish } from '../../src/classify/finishes/tuples.ts';
 import { lookUpTuples } from '../../src/classify/finishes/tuples-look-up.ts';
@@ -123,11 +123,11 @@ export function masksCase(
   packets: readonly FieldValues[],
   budget?: Partial<Budget>,
 ): (FinishCase<MasksFinish> & { readonly byClass: readonly Field[] }) | Overflow {
-  const fields = listFields(list);
-  const byClass = fieldsByClass(fields);
+  const raw = rawFields(listFields(list));
+  const { byClass } = raw;
   const single = byClass.map((field) => [field]);
   const { input, classes } = finishInput(list, packets, single, budget);
-  const built = buildMasks({ ...input, fields, components: input.components.slice(0, byClass.length) });
+  const built = buildMasks({ ...input, raw, components: input.components.slice(0, byClass.length) });
   if (isOverflow(built)) return built;
   const { result } = built;
   const tables = input.pool.finish();

@@ -11,9 +11,8 @@
 // Each mask costs one probe, in the order of their first decisions; the earliest decision found applies.
 
 import type { Interval } from '../../base/intervals.ts';
-import { FIELD_MAXIMUM, type Field, type Masked, type NumericField } from '../../base/predicate.ts';
+import { FIELD_MAXIMUM, type Field, type NumericField } from '../../base/predicate.ts';
 import type { Component, NumberLists, Variable } from '../components.ts';
-import type { Condition } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
 import type { ListField } from '../list-fields.ts';
 import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
@@ -47,25 +46,45 @@ const MOST_MASKS = (1 << NUMBER_BITS) - 1;
 /** Entries per decision, all told, for decisions that hold in several classes. */
 const MOST_COPIES = 4;
 
-/** What finishes are given, and the conditions of the list by field. */
-export interface MasksInput extends FinishInput {
+/** Per predicate of a field the bits it asks for and their value; 0 for predicate 0. */
+interface FieldBits {
+  readonly masks: Uint32Array;
+  readonly values: Uint32Array;
+}
+
+/** What a list asks of each field, and of the fields that can be in keys as they are their bits. */
+export interface RawFields {
   readonly fields: readonly ListField[];
+  readonly bits: ReadonlyMap<Field, FieldBits>;
+  /** The others: they are in keys by their class. */
+  readonly byClass: readonly Field[];
 }
 
-/** The fields that are in keys by their class. */
-export function fieldsByClass(fields: readonly ListField[]): Field[] {
-  return fields.filter(({ conditions }) => !conditions.every(isBits)).map(({ field }) => field);
+export interface MasksInput extends FinishInput {
+  readonly raw: RawFields;
 }
 
-/** Builds the table. `components` are those of `fieldsByClass`, one a field, of the field's name. */
+/** Reads each condition once. */
+export function rawFields(fields: readonly ListField[]): RawFields {
+  const bits = new Map<Field, FieldBits>();
+  const byClass: Field[] = [];
+  for (const each of fields) {
+    const found = bitsOf(each);
+    if (found === undefined) byClass.push(each.field);
+    else bits.set(each.field, found);
+  }
+  return { fields, bits, byClass };
+}
+
+/** Builds the table. `components` are those of the fields by class, one a field, of the field's name. */
 export function buildMasks(input: MasksInput): { readonly result: MasksFinish } | Overflow {
-  const { list, fields, pool, budget, components, outcomes } = input;
-  const keyFields = layOut(fields, components);
+  const { list, raw, pool, budget, components, outcomes } = input;
+  const keyFields = layOut(raw.fields, components);
   if (isOverflow(keyFields)) return keyFields;
   const parts = keyFields.map((at) =>
     partOf(
       at,
-      fields.find(({ field }) => field === at.field)!,
+      raw,
       components.find(({ name }) => name === at.field),
     ),
   );
@@ -127,27 +146,16 @@ interface KeyPart {
   readonly values: NumberLists;
 }
 
-function partOf(at: KeyField, { conditions, ofDecision }: ListField, component: Component | undefined): KeyPart {
+function partOf(at: KeyField, { fields, bits }: RawFields, component: Component | undefined): KeyPart {
   if (component !== undefined) {
-    const { classes, classCount, predicateCount } = component;
+    const { classes, classCount, predicateCount, ofDecision } = component;
     const masks = new Uint32Array(predicateCount + 1).fill(2 ** at.width - 1, 1);
-    return {
-      at,
-      ofDecision: component.ofDecision,
-      masks,
-      values: invert(classes, classCount, predicateCount + 1),
-    };
+    return { at, ofDecision, masks, values: invert(classes, classCount, predicateCount + 1) };
   }
-  const masks = new Uint32Array(conditions.length + 1);
-  const items = new Int32Array(conditions.length + 1);
-  const offsets = new Int32Array(conditions.length + 2);
-  for (const [index, condition] of conditions.entries()) {
-    masks[index + 1] = maskOf(condition);
-    items[index + 1] = valueOfBits(condition);
-    offsets[index + 1] = index + 1;
-  }
-  offsets[conditions.length + 1] = conditions.length + 1;
-  return { at, ofDecision, masks, values: { offsets, items } };
+  const { masks, values } = bits.get(at.field)!;
+  const { ofDecision } = fields.find(({ field }) => field === at.field)!;
+  const offsets = Int32Array.from({ length: values.length + 1 }, (_, predicate) => predicate);
+  return { at, ofDecision, masks, values: { offsets, items: new Int32Array(values.buffer) } };
 }
 
 /** Makes the entries of decisions, one after the other. */
@@ -216,25 +224,28 @@ class Entries {
   }
 }
 
-/** Whether a condition is "these bits have this value". */
-function isBits({ field, literals, set }: Condition): boolean {
-  if (!(field in FIELD_MAXIMUM)) return false;
-  if (set?.length === 1 && isAligned(set[0]!)) return true;
-  const [only, ...others] = literals;
-  if (only === undefined || others.length > 0 || only.negated || only.predicate.kind !== 'masked') return false;
-  return (only.predicate.value & ~only.predicate.mask) === 0;
-}
-
-/** The bits, and their value, of a condition that is that. */
-function maskOf({ field, literals, set }: Condition): number {
-  if (set?.length === 1 && isAligned(set[0]!)) {
-    return FIELD_MAXIMUM[field as NumericField] - (set[0]!.high - set[0]!.low);
+/** The bits of all conditions of a field, if each is "these bits have this value". */
+function bitsOf({ field, conditions }: ListField): FieldBits | undefined {
+  if (!(field in FIELD_MAXIMUM)) return undefined;
+  const maximum = FIELD_MAXIMUM[field as NumericField];
+  const masks = new Uint32Array(conditions.length + 1);
+  const values = new Uint32Array(conditions.length + 1);
+  for (let i = 0; i < conditions.length; i++) {
+    const { literals, set } = conditions[i]!;
+    if (set?.length === 1 && isAligned(set[0]!)) {
+      const { low, high } = set[0]!;
+      masks[i + 1] = maximum - (high - low);
+      values[i + 1] = low;
+      continue;
+    }
+    const [only, ...others] = literals;
+    if (only === undefined || others.length > 0 || only.negated || only.predicate.kind !== 'masked') return undefined;
+    const { mask, value } = only.predicate;
+    if ((value & ~mask) !== 0) return undefined;
+    masks[i + 1] = mask;
+    values[i + 1] = value;
   }
-  return (literals[0]!.predicate as Masked).mask;
-}
-
-function valueOfBits({ literals, set }: Condition): number {
-  return set?.length === 1 && isAligned(set[0]!) ? set[0]!.low : (literals[0]!.predicate as Masked).value;
+  return { masks, values };
 }
 
 /** Whether all values of an interval, and no others, begin with the same bits. */
