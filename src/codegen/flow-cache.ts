@@ -38,7 +38,8 @@ type KeyPart =
   | { readonly field: NumericField; readonly shift: number }
   | { readonly wide: keyof typeof WIDE_OFFSET; readonly offset: 0 | 8 };
 
-const MAP = 'flows';
+/** The map that holds the entries. */
+export const FLOW_MAP = 'flows';
 /** Four times as many would find a few more flows, and take so much of the nearest caches that others wait the longer. */
 const ENTRY_BITS = 12;
 /** Words of a key for which an entry fits into a cache line. */
@@ -78,7 +79,7 @@ export function flowCachesOf(
 /** The map that has the entries. */
 export function flowMap({ possibleCpus, entrySize }: FlowCaches): MapDefinition {
   const valueSize = possibleCpus * entrySize * 2 ** ENTRY_BITS;
-  return { name: MAP, type: 'array', valueSize, maxEntries: 1, mmapable: false };
+  return { name: FLOW_MAP, type: 'array', valueSize, maxEntries: 1, mmapable: false };
 }
 
 function isCacheable({ result }: TableSegment, choice: FlowCacheChoice): boolean {
@@ -137,7 +138,7 @@ export function emitFlowLookup(a: Assembler, caches: FlowCaches, number: number,
   a.alu('rsh', R0, 64 - ENTRY_BITS)
     .alu('lsh', R0, Math.log2(entrySize))
     .alu('add', R0, R9);
-  a.loadMapValue(R3, MAP).alu('add', R3, R0);
+  a.loadMapValue(R3, FLOW_MAP).alu('add', R3, R0);
   storeVariable(a, scratch, R3);
   // All differences are collected before the one jump.
   a.load(4, R0, R3, 8 * key.length + 4).alu('xor', R0, number + 1);

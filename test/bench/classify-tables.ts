@@ -97,7 +97,7 @@ export function packetTable(rows: readonly PacketRow[]): Table {
       ...figures(single),
     ]),
     notes: [
-      'loop: over a pool of different packets, a call for each. single: the same packet again and again.',
+      'loop: over a pool of different packets, a call for each. single: the same packet again and again, never from a flow cache.',
       'Above the empty program: the medians less each other, then the least of each less each other.',
       'The counters of every run were compared with what the rules say of each packet.',
     ],

@@ -3,6 +3,7 @@
 import type { FilterChain } from '../../src/base/hooks.ts';
 import type { Classification, LinearSegment } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
+import { FLOW_MAP } from '../../src/codegen/flow-cache.ts';
 import { TABLE_MAP } from '../../src/codegen/table-access.ts';
 import type { CompileOptions } from '../../src/engine/compile.ts';
 
@@ -51,4 +52,9 @@ function leadsTo({ entry, tests }: LinearSegment, own: number, lists: Classifica
 /** Bytes of all tables. */
 export function tableBytes({ maps }: Image): number {
   return maps.find(({ name }) => name === TABLE_MAP)?.valueSize ?? 0;
+}
+
+/** Whether some segment has a flow cache in front. */
+export function hasFlowCache({ maps }: Image): boolean {
+  return maps.some(({ name }) => name === FLOW_MAP);
 }

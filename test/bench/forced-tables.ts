@@ -26,5 +26,8 @@ export function forcedTable(rows: readonly PacketRow[], traffic: readonly string
         }),
       ];
     }),
+    notes: [
+      'single: the same packet again and again, which a flow cache always knows. loop: 8 192 different packets or flows.',
+    ],
   };
 }

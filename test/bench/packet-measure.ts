@@ -5,7 +5,8 @@
 //
 //   loop     one test run goes over a pool of different packets (loop-program.ts)
 //   single   one packet, again and again, of each of a few packets of the pool: everything is in the nearest cache and
-//            every branch is known, but no two packets overlap; the kernel tells whole nanoseconds, the mean has fractions
+//            every branch is known, but no two packets overlap; the kernel tells whole nanoseconds, the mean has fractions;
+//            a program with a flow cache is compiled once more without, as the cache would know the packet
 //
 // In every measurement the counters of the program are compared with what the reference interpreter says of exactly the
 // packets that were run, warm-ups included.
@@ -31,7 +32,7 @@ import {
   type Oracle,
   shapeOracle,
 } from './expectation.ts';
-import { FINISHES, finishesOf, tableBytes } from './finishes.ts';
+import { FINISHES, finishesOf, hasFlowCache, tableBytes } from './finishes.ts';
 import { takeTurns } from './measure.ts';
 import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
 import { compileForBench, DEVICES, frameOf, refusalOf, SubjectPrograms } from './subject-programs.ts';
@@ -110,10 +111,19 @@ export function measureProgram(
   const head = { ruleset: work.kind.name, rules: work.rules, placement, finish };
   goingOn(head, options, rows, () => {
     const begin = performance.now();
-    const compiled = compileForBench(work.ruleset, placement, work.shape.host, FINISHES.get(finish)!);
+    const wanted = FINISHES.get(finish)!;
+    const compile = (more: typeof wanted) => compileForBench(work.ruleset, placement, work.shape.host, more);
+    const compiled = compile(wanted);
     const compileTime = performance.now() - begin;
-    if ('refused' in compiled) rows.programs.push({ ...head, refused: compiled.refused });
-    else measureImage(head, work.shape.chain, { ...compiled, compileTime }, work, traffic, options, rows);
+    if ('refused' in compiled) {
+      rows.programs.push({ ...head, refused: compiled.refused });
+      return;
+    }
+    const isOwnChoice = wanted.flowCache === undefined && hasFlowCache(compiled.image);
+    const plain = isOwnChoice ? compile({ ...wanted, flowCache: 'off' }) : compiled;
+    if ('refused' in plain) throw new Error(plain.refused);
+    const own = { ...compiled, compileTime, single: plain.image };
+    measureImage(head, work.shape.chain, own, work, traffic, options, rows);
   });
 }
 
@@ -134,7 +144,13 @@ export function goingOn(head: Head, options: BenchOptions, rows: Rows, work: () 
 export function measureImage(
   head: Head,
   chain: RulesetShape['chain'],
-  compiled: { readonly image: Image; readonly classification: Classification; readonly compileTime: number },
+  compiled: {
+    readonly image: Image;
+    readonly classification: Classification;
+    readonly compileTime: number;
+    /** What single packets are measured with, if it is another: a flow cache would know a packet that comes again. */
+    readonly single?: Image;
+  },
   packets: Packets,
   traffic: readonly string[],
   options: BenchOptions,
@@ -147,11 +163,14 @@ export function measureImage(
   }
   const { programs, loadTime } = loaded;
   const size = options.isQuick ? 'quick' : 'whole';
+  const { single = compiled.image } = compiled;
+  const plain = single === compiled.image ? programs : new SubjectPrograms(head.placement, chain, single);
   const empty = new SubjectPrograms(head.placement, chain);
+  const subjects = { programs, plain, empty };
   try {
     rows.programs.push({
       ...head,
-      finishes: finishesOf(compiled.classification, chain),
+      finishes: finishesOf(compiled.classification, chain) + (hasFlowCache(compiled.image) ? ', flow cache' : ''),
       tableBytes: tableBytes(compiled.image),
       ...(head.placement === 'xdp' && {
         tableReads: tableReads(
@@ -168,11 +187,10 @@ export function measureImage(
       swapTime: programs.swap(),
     });
     for (const name of traffic) {
-      rows.packets.push({ ...head, traffic: name, ...measureTraffic(packets, name, programs, empty, options) });
+      rows.packets.push({ ...head, traffic: name, ...measureTraffic(packets, name, subjects, options) });
     }
   } finally {
-    programs.close();
-    empty.close();
+    for (const subject of new Set(Object.values(subjects))) subject.close();
   }
 }
 
@@ -189,8 +207,7 @@ function tryToLoad(...subject: ConstructorParameters<typeof SubjectPrograms>) {
 function measureTraffic(
   packets: Packets,
   traffic: string,
-  programs: SubjectPrograms,
-  empty: SubjectPrograms,
+  { programs, plain, empty }: Readonly<Record<'programs' | 'plain' | 'empty', SubjectPrograms>>,
   options: BenchOptions,
 ): Pick<PacketRow, 'decided' | 'loop' | 'single'> {
   const size = options.isQuick ? 'quick' : 'whole';
@@ -199,7 +216,7 @@ function measureTraffic(
   const chosen = Array.from({ length: singles }, (_, n) => Math.floor((n * frames.length) / singles));
   programs.loadPool(frames);
   empty.loadPool(frames);
-  const wanted = new Map<string, number>();
+  const wanted = new Map([programs, plain].map((subject) => [subject, new Map<string, number>()]));
   const single = (subject: SubjectPrograms): number =>
     chosen.reduce((sum, index) => sum + subject.runSingle(frames[index]!, repeat), 0) / singles;
   const samples = takeTurns(
@@ -207,7 +224,7 @@ function measureTraffic(
       {
         name: 'loop',
         sample: () => {
-          expectPackets(wanted, expectation, 1);
+          expectPackets(wanted.get(programs)!, expectation, 1);
           return programs.runLoop();
         },
       },
@@ -215,16 +232,18 @@ function measureTraffic(
       {
         name: 'single',
         sample: () => {
-          for (const index of chosen) expectPackets(wanted, [expectation[index]!], repeat);
-          return single(programs);
+          for (const index of chosen) expectPackets(wanted.get(plain)!, [expectation[index]!], repeat);
+          return single(plain);
         },
       },
       { name: 'empty single', sample: () => single(empty) },
     ],
     options,
   );
-  const wrong = miscount(packets.owners, programs.takeCounts(), wanted, packets.length);
-  if (wrong !== undefined) throw new Error(`${traffic} traffic: ${wrong}`);
+  for (const [subject, own] of wanted) {
+    const wrong = miscount(packets.owners, subject.takeCounts(), own, packets.length);
+    if (wrong !== undefined) throw new Error(`${traffic} traffic: ${wrong}`);
+  }
   return {
     decided: decidedByRules(expectation),
     loop: { ours: samples.get('loop')!, empty: samples.get('empty loop')! },

@@ -168,6 +168,8 @@ export function targetTable(judged: readonly Judged[]): Table {
       ...[claim, `${unit === '×' ? limit : count(limit)} ${unit}`, `${number(worst.value)} ${unit}`, worst.of],
       isMet ? 'met' : `**missed**, ${number(worst.value / limit)} times`,
     ]),
-    notes: ['Packets: medians over uniform traffic, one packet again and again (`single`), in the XDP program.'],
+    notes: [
+      'Packets: medians over uniform traffic, one packet again and again (`single`), in the XDP program, without a flow cache.',
+    ],
   };
 }
