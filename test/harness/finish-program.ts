@@ -16,9 +16,9 @@ import { directAccess, storeVariable, TABLE_MAP } from '../../src/codegen/table-
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
 
 /** Bytes of a frame, and what each counts as. */
-export const FRAME_SIZE = 64;
+const FRAME_SIZE = 64;
 /** What a program returns that met a broken table. */
-export const BROKEN = 0xdead;
+const BROKEN = 0xdead;
 
 const COUNTERS = 'counters';
 
