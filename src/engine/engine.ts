@@ -15,7 +15,7 @@ import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
-import { Compiler, filterTable } from './compile.ts';
+import { type CompileOptions, Compiler, filterTable } from './compile.ts';
 import { type CounterLayout, moveBase, readSlots, setBase } from './counters.ts';
 import { type ChosenDevices, chooseDevices } from './devices.ts';
 import { finish, flip, mapReader, unfinished } from './flip.ts';
@@ -32,12 +32,16 @@ import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
 
 /** Opens the firewalls of the network namespace that the process is in. `kernel` is the running one unless a test says so. */
-export function openEngine(directories: Directories, kernel: Kernel = systemKernel): Engine {
-  return new NamespaceEngine(directories, kernel);
+export function openEngine(directories: Directories, kernel: Kernel = systemKernel, tuning: Tuning = {}): Engine {
+  return new NamespaceEngine(directories, kernel, tuning);
 }
+
+/** What rulesets are compiled with, where that is not for the compiler to say: for tests. */
+type Tuning = Pick<CompileOptions, 'budget' | 'finish'>;
 
 class NamespaceEngine implements Engine {
   private readonly kernel: Kernel;
+  private readonly tuning: Tuning;
   private readonly state: NamespaceState;
   private locked = false;
   private readonly compiler = new Compiler();
@@ -49,8 +53,9 @@ class NamespaceEngine implements Engine {
   });
   private sawLineBreak = false;
 
-  constructor(directories: Directories, kernel: Kernel) {
+  constructor(directories: Directories, kernel: Kernel, tuning: Tuning) {
     this.kernel = kernel;
+    this.tuning = tuning;
     this.state = new NamespaceState(directories, kernel);
   }
 
@@ -273,7 +278,7 @@ class NamespaceEngine implements Engine {
     const broken = this.sawLineBreak ? checkLineBreaks(request.ruleset, source.file) : [];
     if (broken.length > 0) return { ok: false as const, diagnostics: broken };
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
-    const options = { placement, allowInexact, features: kernel.features(), facts, file: source.file };
+    const options = { ...this.tuning, placement, allowInexact, features: kernel.features(), facts, file: source.file };
     return this.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
   }
 

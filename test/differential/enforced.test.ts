@@ -1,13 +1,15 @@
 // Random rulesets enforced by the kernel's iptables-legacy on one router and by us on another: the same packets to both,
 // the same counters from both, and as many packets let through.
 //
-// BPFILTER_RUNS sets how many rulesets (500 at netfilter, half as many at XDP), BPFILTER_SEED the seed (fixed in CI;
+// BPFILTER_RUNS sets how many rulesets (500 at netfilter, half as many at XDP, a fiftieth with each finish forced and with
+// each budget too small), BPFILTER_SEED the seed (fixed in CI;
 // `random` for a new one). A failure is shrunk and printed as a case file.
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
+import { ORACLE_SETTINGS } from '../harness/compiler-scenarios.ts';
 import { rulesetText, type ScenarioOptions, scenarios } from '../harness/generate.ts';
 import { legacyIptables } from '../harness/iptables.ts';
 import { type Subject, withLab } from '../harness/lab.ts';
@@ -15,7 +17,7 @@ import { LAB, piecesOf, settle } from '../harness/lab-world.ts';
 import { failureCase } from '../harness/oracle.ts';
 import { fixHeaderChecksum } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
-import type { Vocabulary } from '../harness/random-rules.ts';
+import { MANNERED, type Vocabulary } from '../harness/random-rules.ts';
 import { differences, flatten } from '../harness/table-counters.ts';
 
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 500);
@@ -64,6 +66,14 @@ async function compare(subject: BpfilterSubject, runs: number, options: Omit<Sce
 }
 
 it('at netfilter', () => compare(new BpfilterSubject('netfilter'), RUNS, { vocabulary: LAB, settle }));
+
+// Every finish forced and every budget too small, on rulesets of every manner.
+it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>
+  compare(new BpfilterSubject('netfilter', 'auto', tuning), RUNS / 50, {
+    vocabulary: { ...LAB, ...MANNERED },
+    settle,
+  }),
+);
 
 it.each(['native', 'generic'] as const)('at XDP, %s', (mode) =>
   compare(new BpfilterSubject('xdp', mode), RUNS / 2, { vocabulary: LAB_XDP, settle: settleWhole }),

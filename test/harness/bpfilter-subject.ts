@@ -5,24 +5,30 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import { openEngine } from '../../src/engine/engine.ts';
+import { systemKernel } from '../../src/engine/system-kernel.ts';
 import type { Engine, Status } from '../../src/engine/types.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import type { Subject } from './lab.ts';
 import { DEVICES } from './lab-world.ts';
 import type { Namespace } from './namespace.ts';
 
+/** The finish that lists get, and what the classifier may use. */
+type Tuning = NonNullable<Parameters<typeof openEngine>[2]>;
+
 export class BpfilterSubject implements Subject {
   readonly name: string;
   private readonly placement: EnforcingPlacement;
   private readonly mode: XdpMode;
+  private readonly tuning: Tuning;
   /** Below /run, as the pins need. */
   private readonly directory = mkdtempSync('/run/ipb-lab-');
   private engine: Engine | undefined;
 
-  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto') {
+  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}) {
     this.name = placement === 'xdp' ? `bpfilter at XDP (${mode})` : 'bpfilter at netfilter';
     this.placement = placement;
     this.mode = mode;
+    this.tuning = tuning;
   }
 
   load(namespace: Namespace, rules: string): void {
@@ -63,7 +69,7 @@ export class BpfilterSubject implements Subject {
   private within<T>(namespace: Namespace, work: (engine: Engine) => T): T {
     return namespace.enter(() => {
       const directories = { run: join(this.directory, 'run'), state: join(this.directory, 'state') };
-      this.engine ??= openEngine(directories);
+      this.engine ??= openEngine(directories, systemKernel, this.tuning);
       const engine = this.engine;
       return engine.withLock(10, () => work(engine));
     });
