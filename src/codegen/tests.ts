@@ -26,6 +26,26 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
   }
 }
 
+/** Jumps to `no` unless the predicate holds, which one compare must tell: returns false, and emits nothing, where it cannot. */
+export function emitContrary(a: Assembler, predicate: Predicate, no: Label): boolean {
+  if (predicate.kind === 'masked') {
+    loadField(a, R1, predicate.field);
+    a.alu32('and', R1, predicate.mask).jump32('ne', R1, predicate.value, no);
+    return true;
+  }
+  const [only, ...others] = predicate.kind === 'in' ? predicate.set : [];
+  if (predicate.kind !== 'in' || only === undefined || others.length > 0) return false;
+  loadField(a, R1, predicate.field);
+  const { low, high } = only;
+  if (low === high) {
+    a.jump32('ne', R1, low, no);
+  } else {
+    if (low > 0) a.alu32('sub', R1, low);
+    a.jump32('gt', R1, high - low, no);
+  }
+  return true;
+}
+
 /**
  * Jumps to `yes` if the lower half of a register lies in one of the sorted intervals: bisected, so that long sets cost
  * their logarithm. Clobbers R2, which must not be the register.
@@ -45,6 +65,8 @@ export function emitMember(a: Assembler, value: Register, set: readonly Interval
   for (const { low, high } of set) {
     if (low === high) {
       a.jump32('eq', value, low, yes);
+    } else if (low === 0) {
+      a.jump32('le', value, high, yes);
     } else {
       // One unsigned compare: below `low` the difference wraps to a large number.
       a.mov32(R2, value)
