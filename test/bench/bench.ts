@@ -7,6 +7,8 @@ import type { Table } from './table.ts';
 export interface BenchOptions extends Rounds {
   /** Numbers of rules. */
   readonly sizes: readonly number[];
+  /** Finishes to force, by name; all if absent. */
+  readonly finishes?: readonly string[];
   /** A smoke run: as little of everything as still shows that it works. */
   readonly isQuick: boolean;
   /** Foreign firewalls to measure beside ours. */

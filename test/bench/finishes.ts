@@ -16,7 +16,7 @@ export const FINISHES: ReadonlyMap<string, Partial<CompileOptions>> = new Map<st
   ['dense', { finish: 'dense', flowCache: 'off' }],
   ['masks', { finish: 'masks', flowCache: 'off' }],
   ['tuples', { finish: 'tuples', flowCache: 'off' }],
-  ['tuples, flow cache', { finish: 'tuples', flowCache: 'on' }],
+  ['tuples+cache', { finish: 'tuples', flowCache: 'on' }],
   ['linear', { finish: 'linear' }],
 ]);
 

@@ -27,7 +27,7 @@ export const forced: Bench = {
           const kind = CLASSIFY_RULESETS.find((each) => each.name === name)!;
           for (const rules of options.sizes) {
             const work = new Workload(kind, rules);
-            for (const finish of FINISHES.keys()) {
+            for (const finish of options.finishes ?? FINISHES.keys()) {
               options.progress(`${name}, ${rules} rules, ${finish}`);
               measureProgram(work, 'xdp', finish, TRAFFIC, options, rows);
             }

@@ -6,6 +6,7 @@ import type { Bench, BenchOptions, BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
 import { renderCharts } from './chart.ts';
 import { CHART_FILE, chartsOf } from './charts.ts';
+import { FINISHES } from './finishes.ts';
 import { commit, load, machine } from './machine.ts';
 import { parsePeer } from './peer.ts';
 import { renderReport } from './report.ts';
@@ -21,6 +22,7 @@ const USAGE = `npm run bench -- NAME… [OPTION…]      all, or${BENCHES.map(
   --seconds N         what one comparison may take; beyond it has fewer samples, but three (default:
                       as each bench has it)
   --sizes N,…         numbers of rules (default: those of each bench)
+  --finish NAME,…     of the finishes bench only these: ${[...FINISHES.keys()].map((name) => `'${name}'`).join(', ')}
   --quick             a smoke run: little of everything, whose figures mean nothing
   --peer NAME=COMMAND another firewall for veth and accept; may be given again. COMMAND is run by sh in the namespace
                       that frames arrive in, with BENCH_STEP=setup, BENCH_STEP=dropped (prints the number of packets
@@ -42,6 +44,7 @@ const { values: options, positionals: names } = parseArgs({
     'warm-ups': { type: 'string', default: '2' },
     seconds: { type: 'string' },
     sizes: { type: 'string' },
+    finish: { type: 'string' },
     quick: { type: 'boolean', default: false },
     peer: { type: 'string', multiple: true, default: [] },
     json: { type: 'boolean', default: false },
@@ -120,6 +123,7 @@ function benchOptions({ name, sizes, quickSizes, seconds }: Bench): BenchOptions
   return {
     ...(options.quick ? quick : asked),
     sizes: options.sizes?.split(',').map((size) => atLeast(1, size)) ?? (options.quick ? quickSizes : sizes),
+    ...(options.finish !== undefined && { finishes: options.finish.split(',').map(finishNamed) }),
     isQuick: options.quick,
     peers: options.peer.map((text) => parsePeer(text) ?? refuse(`${text}: not NAME=COMMAND`)),
     progress: (text) => console.error(`${name}: ${text}`),
@@ -128,6 +132,10 @@ function benchOptions({ name, sizes, quickSizes, seconds }: Bench): BenchOptions
       process.exitCode = 1;
     },
   };
+}
+
+function finishNamed(name: string): string {
+  return FINISHES.has(name) ? name : refuse(`${name}: no such finish\n\n${USAGE}`);
 }
 
 function atLeast(least: number, text: string): number {
