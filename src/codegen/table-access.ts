@@ -16,7 +16,7 @@ export const TABLE_MAP = 'tables';
 const VARIABLES = KEY_OFFSET - 64;
 
 /** Stack offset of a variable. */
-export function variableOffset(variable: Variable): number {
+function variableOffset(variable: Variable): number {
   return VARIABLES - 8 * (variable + 1);
 }
 

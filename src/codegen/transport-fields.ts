@@ -6,7 +6,7 @@ import { R2, type Register } from '../bpf/instruction.ts';
 import { storeField } from './key.ts';
 
 /** Bytes of a transport header up to its ports' end, and up to the TCP flags' end. */
-export const PORTS = 4;
+const PORTS = 4;
 export const TRANSPORT_HEADER = 14;
 const FLAGS_OFFSET = 13;
 

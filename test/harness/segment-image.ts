@@ -22,7 +22,7 @@ import type { Runner } from './oracle.ts';
 import { buildFrame, buildPacket } from './packet-builder.ts';
 import type { Choice } from './random.ts';
 
-export const LOCAL_ADDRESS = 0x0a000001;
+const LOCAL_ADDRESS = 0x0a000001;
 
 export interface TestHook {
   readonly slots: number;
