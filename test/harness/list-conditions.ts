@@ -220,7 +220,7 @@ function isConstant(predicate: Predicate): boolean {
   }
 }
 
-export function isDevice(field: Field): field is DeviceField {
+function isDevice(field: Field): field is DeviceField {
   return field === 'inDevice' || field === 'outDevice';
 }
 
