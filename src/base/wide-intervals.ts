@@ -44,10 +44,11 @@ export function intersectWide(a: WideIntervalSet, b: WideIntervalSet): WideInter
   let i = 0;
   let j = 0;
   while (i < a.length && j < b.length) {
-    const low = a[i]!.low > b[j]!.low ? a[i]!.low : b[j]!.low;
-    const high = a[i]!.high < b[j]!.high ? a[i]!.high : b[j]!.high;
+    const [first, second] = [a[i]!, b[j]!];
+    const { low } = first.low > second.low ? first : second;
+    const { high } = first.high < second.high ? first : second;
     if (low <= high) result.push({ low, high });
-    if (a[i]!.high < b[j]!.high) i++;
+    if (first.high < second.high) i++;
     else j++;
   }
   return result;

@@ -21,6 +21,7 @@ export function renderCharts(charts: readonly Chart[]): string {
   const height = HEIGHT * shown.length;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Benchmarks</title>',
     `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
     ...shown.map((chart, index) => `<g transform="translate(0 ${index * HEIGHT})">\n${renderChart(chart)}\n</g>`),
     '</svg>\n',

@@ -1,8 +1,9 @@
 // Which index a field gets.
 //
-// Memory decides: what a look-up costs is how far away the lines are that it touches, and the tables of all fields share
-// the caches. Of random lists nodes are by far the smallest; pages are of dense ones. Halves touch fewer lines one after
-// the other than pages do; they and pages can be read by look-ups of elements alone.
+// Of short lists pages or halves of the address cost three loads, which is less than the compares of a node. Beyond
+// what is always near memory decides: what a look-up costs is how far away the lines are that it touches, and the tables
+// of all fields share the caches. Of random lists nodes are by far the smallest; pages are of dense ones. Halves touch
+// fewer lines one after the other than pages do; they and pages can be read by look-ups of elements alone.
 
 import { FIELD_MAXIMUM, type NumericField } from '../../base/predicate.ts';
 import type { Budget } from '../budget.ts';
@@ -20,6 +21,8 @@ const MOST_BOUNDS = 8;
 const MOST_BOUNDS_OF_BYTES = 3;
 /** Halves of so many times the bytes of pages cost the same: three loads, of which two do not wait for each other. */
 const CROSS_WORTH = 1.3;
+/** Bytes of pages or halves that are near wherever a lookup touches them: a fraction of a second-level cache. */
+const NEAR = 256 << 10;
 
 /** Builds the index of a field whose values are cut into these runs. The same partition gives the same tables. */
 export function buildIndex(field: NumericField, partition: Partition, budget: Budget, pool: TablePool): FieldIndex {
@@ -28,12 +31,12 @@ export function buildIndex(field: NumericField, partition: Partition, budget: Bu
     return buildBounds(field, partition);
   }
   if (maximum < 1 << 16) return buildDirect(field, partition, pool);
+  const most = budget.indexNodes ? Math.min(NEAR, budget.indexBytes) : budget.indexBytes;
+  const near = elementwise(field, partition, most, pool);
+  if (near !== undefined) return near;
   const nodes = nodesShape(partition);
-  const bytes = nodesBytes(nodes);
-  const smaller = budget.indexNodes
-    ? pagesWithin(field, partition, Math.min(bytes, budget.indexBytes), pool)
-    : elementwise(field, partition, budget.indexBytes, pool);
-  return smaller ?? buildNodes(field, nodes, pool);
+  const bytes = Math.min(nodesBytes(nodes), budget.indexBytes);
+  return pagesWithin(field, partition, bytes, pool) ?? buildNodes(field, nodes, pool);
 }
 
 function pagesWithin(

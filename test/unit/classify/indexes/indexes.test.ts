@@ -176,8 +176,9 @@ describe('buildIndex', () => {
     expect(kindOf('dport', blocks(30, 1000))).toBe('direct');
   });
 
-  it('takes what is small for addresses', () => {
-    expect(kindOf('src', blocks(200, 0x10000))).toBe('nodes');
+  it('takes three loads for addresses while their tables are near, and what is small beyond', () => {
+    expect(kindOf('src', blocks(200, 0x10000))).toBe('pages');
+    expect(kindOf('src', randomPrefixes(130))).toBe('cross16');
     expect(kindOf('src', randomPrefixes(5_000))).toBe('nodes');
     expect(kindOf('src', blocks(20_000, 2))).toBe('pages');
   });
