@@ -13,21 +13,20 @@ export interface ListField {
 
 /** The fields that a list asks for, each with what it asks. */
 export function listFields({ length, conditions }: DecisionList): ListField[] {
-  let last = 0;
+  const byId: (Condition | undefined)[] = [];
   for (let i = 0; i < length; i++) {
     const asked = conditions[i]!;
-    for (let j = 0; j < asked.length; j++) if (asked[j]!.id > last) last = asked[j]!.id;
-  }
-  const byId = new Array<Condition | undefined>(last + 1).fill(undefined);
-  for (let i = 0; i < length; i++) {
-    const asked = conditions[i]!;
-    for (let j = 0; j < asked.length; j++) byId[asked[j]!.id] = asked[j]!;
+    for (let j = 0; j < asked.length; j++) {
+      const { id } = asked[j]!;
+      while (byId.length <= id) byId.push(undefined);
+      byId[id] = asked[j]!;
+    }
   }
   const fields: { field: Field; conditions: Condition[]; ofDecision: Int32Array }[] = [];
   const numbers = new Map<Field, number>();
-  const fieldOf = new Uint8Array(last + 1);
-  const predicateOf = new Int32Array(last + 1);
-  for (let id = 1; id <= last; id++) {
+  const fieldOf = new Uint8Array(byId.length);
+  const predicateOf = new Int32Array(byId.length);
+  for (let id = 1; id < byId.length; id++) {
     const condition = byId[id];
     if (condition === undefined) continue;
     let number = numbers.get(condition.field);

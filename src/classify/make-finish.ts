@@ -2,7 +2,7 @@
 
 import type { Field } from '../base/predicate.ts';
 import type { Lookup, TableSegment } from './classification.ts';
-import type { DecisionList } from './decision-list.ts';
+import type { Condition, DecisionList } from './decision-list.ts';
 import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
 import { buildMasks, type RawFields, rawFields } from './finishes/masks.ts';
@@ -124,11 +124,14 @@ export class FinishMaker {
 function fewestMasks({ conditions }: DecisionList, most: number): number {
   const bits = new Map<Field, number>();
   const found = new Set<number>();
+  let before: readonly Condition[] = [];
   // Here and there first: lists are often sorted by what their rules ask.
   for (const step of [(conditions.length >> 6) + 1, 1]) {
     for (let i = 0; i < conditions.length && found.size <= most; i += step) {
+      if (askTheSame(before, conditions[i]!)) continue;
+      before = conditions[i]!;
       let fields = 0;
-      for (const { field } of conditions[i]!) {
+      for (const { field } of before) {
         if (!bits.has(field)) bits.set(field, 1 << bits.size);
         fields |= bits.get(field)!;
       }
@@ -143,4 +146,11 @@ function fewestMasks({ conditions }: DecisionList, most: number): number {
     if (sizes.size > most) return sizes.size;
   }
   return found.size;
+}
+
+/** Whether two decisions ask the same fields: most lists have long runs of such. */
+function askTheSame(a: readonly Condition[], b: readonly Condition[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i]!.field !== b[i]!.field) return false;
+  return true;
 }

@@ -370,8 +370,8 @@ function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
     code: 'too-large' as const,
     file,
     span: { line, column: 1, length: 1 },
-    message: `the kernel's verifier follows at most 8192 open branches, and got as far as this rule in ${program}`,
-    hint: 'let a packet meet fewer rules in a row: put rules that share an address or a port into chains of their own',
+    message: `program ${program} is more than the kernel's verifier follows (1 000 000 steps, 8192 open branches)`,
+    hint: '`bpfilter explain` shows which rules no table holds: masks with holes in great number, and rules that only count',
   };
   return { ok: false, diagnostics: [diagnostic] };
 }

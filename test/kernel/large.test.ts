@@ -1,5 +1,4 @@
-// How many rules the kernel takes: any number of those that are looked up in tables, and of others what its verifier can
-// follow.
+// How many rules the kernel takes: any number of those that are looked up in tables, and thousands of others.
 
 import { expect, it } from 'vitest';
 import { Commands } from '../harness/commands.ts';
@@ -29,18 +28,15 @@ it(`loads ${RULES} different rules in one chain`, async () => {
   });
 });
 
-it('says so where the verifier cannot follow, and leaves the old rules in force', async () => {
+it('loads 9000 rules that no table holds, and each is asked by itself', async () => {
   await withNamespaces(['large'], ([namespace]) => {
     const commands = new Commands(namespace!, DIST);
     try {
-      commands.run('restore', [], '*filter\n-A INPUT -p udp -j DROP\nCOMMIT\n');
-      const before = commands.run('save', ['-c']).replaceAll(/^#.*$/gm, '');
-      // Masks with holes that stand for too many ranges to look up, and too many masks: each rule is asked by itself.
+      // Masks with holes that stand for too many ranges to look up, and too many masks for a hash.
       const addresses = Array.from({ length: 9000 }, (_, i) => `0.${i >> 8}.0.${i & 255}/0.255.${1 + (i % 90)}.255`);
       const rules = addresses.map((address) => `-A INPUT -s ${address} -j DROP\n`).join('');
-      const attempt = () => commands.run('restore', [], `*filter\n${rules}COMMIT\n`);
-      expect(attempt).toThrow(/^.*<stdin>:8\d\d\d:1: error: .*\[too-large\]\n {2}-A INPUT -s 0\./ms);
-      expect(commands.run('save', ['-c']).replaceAll(/^#.*$/gm, '')).toBe(before);
+      commands.run('restore', [], `*filter\n${rules}COMMIT\n`);
+      expect(commands.run('save', []).match(/^-A INPUT/gm)).toHaveLength(addresses.length);
     } finally {
       commands.remove();
     }

@@ -1,11 +1,12 @@
 // An engine that stays while others come and go: what it keeps in memory is what is in force, or is not used.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, Current, Engine } from '../../../src/engine/types.ts';
+import { VerifierError } from '../../../src/kernel/errors.ts';
 import type { Rule } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
@@ -119,4 +120,23 @@ it('reads of a table that is to be replaced only what stays: the policies of its
     ['OUTPUT', 'ACCEPT', 0],
   ]);
   expect(shown(open().basis('ipv4', 'throw', new Set(['nat', 'raw'])))).toBe(text(1, 2));
+});
+
+it('tells what the verifier finds too large, and leaves the old rules in force', () => {
+  const engine = open();
+  const generation = apply(engine, text(22));
+  const log = '; -A INPUT -p tcp -m tcp --dport 23 -j web @ resident:9\nThe sequence of 8193 jumps is too complex.';
+  kernel.loadProgram = (program) => {
+    throw new VerifierError(program.name, constants.errno.EFAULT, log);
+  };
+  const { ruleset } = parseRuleset(text(23), { file: 'resident' });
+  const result = engine.withLock(0, () =>
+    engine.apply({
+      ...{ ruleset, source: { file: 'resident' }, counters: 'ruleset', placement: 'netfilter', devices: [] },
+      ...{ mode: 'auto', allowInexact: [] },
+    }),
+  );
+  const expected = { code: 'too-large', message: expect.stringContaining('r_input'), span: { line: 9 } };
+  expect(result).toMatchObject({ ok: false, diagnostics: [expected] });
+  expect(engine.current('ipv4')).toMatchObject({ generation });
 });
