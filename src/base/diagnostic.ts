@@ -46,7 +46,10 @@ export const DIAGNOSTICS = {
   'bad-policy': error('other', 'The policy is not ACCEPT or DROP, or the chain cannot have one.'),
   'bad-counters': error('parameter', 'The counters are not of the form [packets:bytes].'),
   'chain-loop': error('failed', 'A chain that is in use reaches itself.'),
-  'too-large': error('other', 'The ruleset exceeds a limit of the compiler; the message says which.'),
+  'too-large': error(
+    'other',
+    "A packet could meet user chains in more ways than the compiler follows (1 000 calls of a chain of 1 000 rules, chains that call each other twice, 40 deep), or the kernel's verifier refuses the program; the message says which.",
+  ),
   'not-at-placement': error('other', 'The placement asked for cannot enforce this exactly.'),
 } as const satisfies Record<string, { severity: 'error' | 'warning'; form: Form; about: string }>;
 
