@@ -89,8 +89,8 @@ export interface TableSegment extends Exits {
   /** Variables are numbered from 0 in the order of the lookups. */
   readonly lookups: readonly Lookup[];
   readonly result: DenseFinish | TuplesFinish | MasksFinish;
-  /** Outcome words by number, 32 bits each: see `outcomes.ts`. */
-  readonly outcomes: TableRef;
+  /** Outcome words by number, 32 bits each: see `outcomes.ts`. For the dense finish; others have words in their tables. */
+  readonly outcomes?: TableRef;
   /** Which lists the outcomes stand for, by outcome number: for `explain` and for tests. */
   readonly lists: readonly number[];
 }

@@ -75,12 +75,8 @@ class Work implements Making {
   /** The number of the segment that the hook's packets enter at. */
   add(hook: FilterChain, { segments, entry }: HookLists): number {
     const base = this.segments.length;
-    const hookLists = new HookSegments(
-      segments.map((segment) => moved(segment, base)),
-      base,
-      this.budget.segments,
-    );
-    for (let place = 0; place < hookLists.count; place++) this.classify(hook, hookLists, place);
+    const hookLists = new HookSegments(segments, this.budget.segments);
+    for (let place = 0; place < hookLists.count; place++) this.classify(hook, hookLists, place, base);
     return base + entry;
   }
 
@@ -91,10 +87,10 @@ class Work implements Making {
     return { segments, lists: this.lists.all, entries, ...counterPool, tables: pool.finish(), plans };
   }
 
-  /** Makes the segment, once its list is cut as often as needed. */
-  private classify(hook: FilterChain, lists: HookSegments, place: number): void {
+  /** Makes the segment, once its list is cut as often as needed; the hook's segments are numbered from `base`. */
+  private classify(hook: FilterChain, lists: HookSegments, place: number, base: number): void {
     for (;;) {
-      const segment = lists.at(place);
+      const segment = moved(lists.at(place), base);
       if (!('list' in segment)) {
         this.put(hook, 'linear', 0, [], shapeTests(segment, this.lists), []);
         return;
@@ -152,34 +148,32 @@ class Work implements Making {
   }
 
   private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {
-    const words = new Uint32Array(outcomes.count);
     const lists: number[] = [];
     for (let outcome = 0; outcome < outcomes.count; outcome++) {
       const { chain, end } = outcomes.of(outcome);
-      const list = this.lists.endingIn(chain, end);
-      lists.push(list);
-      words[outcome] = this.words.word(this.lists.all[list]!);
+      lists.push(this.lists.endingIn(chain, end));
     }
-    return { finish: 'tables', lookups, result, outcomes: this.pool.put('outcomes', words), lists, exits };
+    const segment = { finish: 'tables' as const, lookups, result, lists, exits };
+    if (result.kind !== 'dense') return segment;
+    const words = Uint32Array.from(lists, (list) => this.words.word(this.lists.all[list]!));
+    return { ...segment, outcomes: this.pool.put('outcomes', words) };
   }
 }
 
-/** A hook's segment, numbered from `base`. */
+/** A hook's segment as one of all segments: the hook's are numbered from `base`. */
 function moved(segment: ListSegment | ShapeSegment, base: number): ListSegment | ShapeSegment {
   if (!('list' in segment)) return { ...segment, main: base + segment.main, odd: base + segment.odd };
   const exits = Object.entries(segment.exits).map(([exit, to]) => [exit, base + to]);
   return { list: segment.list, exits: Object.fromEntries(exits) as ListSegment['exits'] };
 }
 
-/** The lists of a hook, numbered from `base`, which become more when one is cut. */
+/** The lists of a hook, which become more when one is cut. */
 class HookSegments {
   private lists: (ListSegment | ShapeSegment)[];
-  private readonly base: number;
   private readonly most: number;
 
-  constructor(lists: readonly (ListSegment | ShapeSegment)[], base: number, most: number) {
+  constructor(lists: readonly (ListSegment | ShapeSegment)[], most: number) {
     this.lists = [...lists];
-    this.base = base;
     this.most = most;
   }
 
@@ -202,10 +196,9 @@ class HookSegments {
   }
 
   private replace(place: number, cut: typeof cutSkips | typeof halveSegment): boolean {
-    const all: (ListSegment | ShapeSegment | undefined)[] = new Array<undefined>(this.base).fill(undefined);
-    all.push(...this.lists);
-    if (cut(all, this.base + place) === false || all.length - this.base > this.most) return false;
-    this.lists = all.slice(this.base) as (ListSegment | ShapeSegment)[];
+    const all = [...this.lists];
+    if (cut(all, place) === false || all.length > this.most) return false;
+    this.lists = all;
     return true;
   }
 }

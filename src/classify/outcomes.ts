@@ -39,7 +39,6 @@ export function readOutcomeWord(word: number): ActionList {
 export class OutcomeWords {
   private readonly pool: number[] = [0];
   private readonly places = new Map<string, number>([['', 0]]);
-  private most = 0;
 
   /** The word of a list. Lists of a table segment never go on with a test. */
   word({ counters, then }: ActionList): number {
@@ -54,11 +53,6 @@ export class OutcomeWords {
     return Uint32Array.from(this.pool);
   }
 
-  /** The most counters that any list in the pool has. */
-  get longest(): number {
-    return this.most;
-  }
-
   private place(counters: readonly number[]): number {
     const key = counters.join();
     const known = this.places.get(key);
@@ -66,7 +60,6 @@ export class OutcomeWords {
     const place = this.pool.length;
     this.pool.push(counters.length, ...counters);
     this.places.set(key, place);
-    this.most = Math.max(this.most, counters.length);
     return place;
   }
 }

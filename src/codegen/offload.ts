@@ -30,7 +30,7 @@ import { MOST_INSTRUCTIONS, offloadViolations } from './offload-limits.ts';
 import { emitSegments, fieldsOf, segmentOrder } from './segments.ts';
 import type { TableAccess } from './table-access.ts';
 import { emitMember } from './tests.ts';
-import { asksTransport, emitTransportFields } from './transport-fields.ts';
+import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
 import { XDP_ABI } from './xdp.ts';
 
 export interface OffloadRequest extends Omit<CompileRequest, 'placement' | 'features' | 'facts'> {
@@ -197,15 +197,7 @@ function emitPrologue(a: Assembler, { device }: OffloadRequest, fields: Readonly
   store('protocol', R0);
   a.mov(R0, R2).alu('add', R0, IPV4_HEADER);
   if (asksTransport(fields)) {
-    emitTransportFields(a, fields, {
-      fragment: R9,
-      require(size, missing) {
-        a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
-      },
-      load(size, offset) {
-        a.load(size, R2, R0, offset);
-      },
-    });
+    emitTransportFields(a, fields, frameTransport(a, R9));
   }
   closeSlots(a, fields);
   emitMember(a, R4, GROUP_ADDRESSES, undecided);

@@ -2,7 +2,7 @@
 
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R2, type Register } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, type Register } from '../bpf/instruction.ts';
 import { storeField } from './key.ts';
 
 /** Bytes of a transport header up to its ports' end, and up to the TCP flags' end. */
@@ -18,6 +18,22 @@ export interface TransportSource {
   require(size: number, missing: Label): void;
   /** R2 = the bytes at `offset`, as they are loaded. Keeps what `require` needs. */
   load(size: 1 | 2, offset: number): void;
+}
+
+/**
+ * The header at R0 of a frame whose packet has R1 bytes behind it; R3 is `data_end`. The second jump is never taken, as
+ * the packet ends within the frame; the verifier wants it.
+ */
+export function frameTransport(a: Assembler, fragment: Register): TransportSource {
+  return {
+    fragment,
+    require(size, missing) {
+      a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
+    },
+    load(size, offset) {
+      a.load(size, R2, R0, offset);
+    },
+  };
 }
 
 /** Whether a prologue for these fields reads the transport header. */

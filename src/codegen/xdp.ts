@@ -20,7 +20,7 @@ import { R0, R1, R2, R3, R4, R5, R6, R8, R9, type Register } from '../bpf/instru
 import { emitVerdict, type HookAbi } from './actions.ts';
 import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
 import { emitMember } from './tests.ts';
-import { asksTransport, emitTransportFields } from './transport-fields.ts';
+import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, counting: 'plain', undecided: 'drop' };
@@ -202,16 +202,7 @@ function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void
     store('protocol', R2);
   }
   if (asksTransport(fields)) {
-    emitTransportFields(a, fields, {
-      fragment: FRAGMENT,
-      // The second jump is never taken, as the packet ends within the frame; the verifier wants it.
-      require(size, missing) {
-        a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
-      },
-      load(size, offset) {
-        a.load(size, R2, R0, offset);
-      },
-    });
+    emitTransportFields(a, fields, frameTransport(a, FRAGMENT));
   }
   closeSlots(a, fields);
   const single = a.label('address of one host');

@@ -140,20 +140,3 @@ export function unreachableSlots(graph: Graph): Slot[] {
   });
   return [...graph.slots.keys()].filter((slot) => counted[slot] === 0);
 }
-
-/** Per hook that has any: the rules that ask what the hook cannot see, so that a packet may end undecided there. */
-export function reachableUndecided(graph: Graph): { readonly hook: string; readonly slots: readonly Slot[] }[] {
-  const result: { hook: string; slots: Slot[] }[] = [];
-  for (const [hook, root] of Object.entries(graph.roots)) {
-    const reached = reachable({ ...graph, roots: { [hook]: root } });
-    const slots = new Set<Slot>();
-    let found = false;
-    graph.nodes.forEach((node, id) => {
-      if (node.kind !== 'undecided' || reached[id] === 0) return;
-      found = true;
-      if (node.owner !== undefined) slots.add(node.owner);
-    });
-    if (found) result.push({ hook, slots: [...slots].sort((a, b) => a - b) });
-  }
-  return result;
-}

@@ -17,6 +17,7 @@
 
 import type { NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
+import { withRoom } from '../room.ts';
 import { readTable, type TablePool } from '../tables.ts';
 import type { NodesIndex, NodeTables } from './field-index.ts';
 
@@ -111,7 +112,7 @@ function narrowed(entries: Uint32Array, numbers: number): Uint32Array | Uint16Ar
 
 /** Numbers that grow in number. */
 class Entries {
-  values: Uint32Array;
+  values: Uint32Array<ArrayBuffer>;
   length: number;
 
   constructor(length: number) {
@@ -124,11 +125,7 @@ class Entries {
     const at = this.length;
     this.length += count;
     if (this.length > SPAN_BASE) throw new Error('too many spans');
-    if (this.length > this.values.length) {
-      const grown = new Uint32Array(2 * this.length);
-      grown.set(this.values);
-      this.values = grown;
-    }
+    this.values = withRoom(this.values, this.length);
     return at;
   }
 }
@@ -137,7 +134,7 @@ class NodesBuilder {
   readonly shift: number;
   readonly classWidth: 2 | 4;
   nodeCount = 0;
-  nodes: Uint32Array;
+  nodes: Uint32Array<ArrayBuffer>;
   readonly spans: number[] = [];
   private readonly starts: Uint32Array;
   private readonly classes: Uint32Array;
@@ -252,11 +249,7 @@ class NodesBuilder {
     const { starts, classes, classWidth, mostBounds } = this;
     const number = this.nodeCount++;
     const at = number * NODE_WORDS;
-    if (at + NODE_WORDS > this.nodes.length) {
-      const grown = new Uint32Array(2 * this.nodes.length);
-      grown.set(this.nodes);
-      this.nodes = grown;
-    }
+    this.nodes = withRoom(this.nodes, at + NODE_WORDS);
     const { nodes } = this;
     for (let i = 0; i < mostBounds; i++) nodes[at + i] = run + 1 + i < end ? starts[run + 1 + i]! : 0xffffffff;
     for (let i = 0; i <= mostBounds; i++) {

@@ -2,6 +2,7 @@
 
 import type { NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
+import { withRoom } from '../room.ts';
 import { readTable, type TablePool } from '../tables.ts';
 import type { PagesIndex } from './field-index.ts';
 
@@ -130,11 +131,7 @@ class Pages {
       if (this.holds(number - 1, page)) return number - 1;
       place = (place + 1) & mask;
     }
-    if ((this.count + 1) * PAGE > this.values.length) {
-      const grown = new Uint32Array(2 * this.values.length);
-      grown.set(this.values);
-      this.values = grown;
-    }
+    this.values = withRoom(this.values, (this.count + 1) * PAGE);
     this.values.set(page, this.count * PAGE);
     this.places[place] = this.count + 1;
     return this.count++;

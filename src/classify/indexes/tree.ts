@@ -9,6 +9,7 @@
 // are numbered part by part, so a number says which part is searched next. Unused bounds are larger than any value.
 
 import type { WidePartition } from '../components.ts';
+import { withRoom } from '../room.ts';
 import type { TablePool, TableRef } from '../tables.ts';
 
 export const TREE_BOUNDS = 5;
@@ -157,11 +158,7 @@ export class TreeBuilder {
     const own = this.parts[part]!;
     const number = own.count++;
     const at = number * NODE_WORDS;
-    if (at + NODE_WORDS > own.words.length) {
-      const grown = new Uint32Array(2 * own.words.length);
-      grown.set(own.words);
-      own.words = grown;
-    }
+    own.words = withRoom(own.words, at + NODE_WORDS);
     const { words } = own;
     for (let i = 0; i < TREE_BOUNDS; i++) {
       const bound = bounds[i];

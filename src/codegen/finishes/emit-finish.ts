@@ -25,6 +25,7 @@ export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, con
   const { access, undecided: broken, abi, undecidedSlot, inR0, scratch, fetchLate } = context;
   switch (result.kind) {
     case 'dense':
+      if (outcomes === undefined) throw new Error('codegen: a dense finish without outcomes');
       emitDense(a, result, context);
       a.mov(R1, R0);
       access.element(a, R9, outcomes, R1, broken);

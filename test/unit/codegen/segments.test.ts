@@ -52,8 +52,8 @@ describe('the order of segments', () => {
 
   it('asks prologues for the fields of indexes, those of late ones left out', () => {
     const one = segment(undefined);
-    const index = { kind: 'direct' as const, field: 'state' as const, table: one.outcomes };
-    const late = { index, from: 0, columnCount: 1, table: one.outcomes };
+    const index = { kind: 'direct' as const, field: 'state' as const, table: one.outcomes! };
+    const late = { index, from: 0, columnCount: 1, table: one.outcomes! };
     const all = classification({ ...one, result: { kind: 'dense', cell: 0, late } });
     expect([...fieldsOf(all, [0])]).toEqual(['protocol']);
   });

@@ -41,14 +41,17 @@ function open(): Engine {
   return engine;
 }
 
-function apply(engine: Engine, rules: string, more: Partial<ApplyRequest> = {}): number {
+function request(rules: string, more: Partial<ApplyRequest> = {}): ApplyRequest {
   const { ruleset } = parseRuleset(rules, { file: 'resident' });
-  const request: ApplyRequest = {
+  return {
     ...{ ruleset, source: { file: 'resident' }, counters: 'ruleset', placement: 'netfilter', devices: [] },
     ...{ mode: 'auto', allowInexact: [], ...more },
   };
+}
+
+function apply(engine: Engine, rules: string, more: Partial<ApplyRequest> = {}): number {
   return engine.withLock(0, () => {
-    const result = engine.apply(request);
+    const result = engine.apply(request(rules, more));
     if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
     expect(engine.settle()).toEqual([]);
     return result.generation;
@@ -129,13 +132,7 @@ it('tells what the verifier finds too large, and leaves the old rules in force',
   kernel.loadProgram = (program) => {
     throw new VerifierError(program.name, constants.errno.EFAULT, log);
   };
-  const { ruleset } = parseRuleset(text(23), { file: 'resident' });
-  const result = engine.withLock(0, () =>
-    engine.apply({
-      ...{ ruleset, source: { file: 'resident' }, counters: 'ruleset', placement: 'netfilter', devices: [] },
-      ...{ mode: 'auto', allowInexact: [] },
-    }),
-  );
+  const result = engine.withLock(0, () => engine.apply(request(text(23))));
   const expected = { code: 'too-large', message: expect.stringContaining('r_input'), span: { line: 9 } };
   expect(result).toMatchObject({ ok: false, diagnostics: [expected] });
   expect(engine.current('ipv4')).toMatchObject({ generation });

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { FieldValues } from '../../../src/base/predicate.ts';
 import { checkGraph } from '../../../src/graph/check.ts';
 import { evaluateGraph } from '../../../src/graph/evaluate.ts';
+import type { Graph, Slot } from '../../../src/graph/graph.ts';
 import { parseGraph } from '../../../src/graph/parse.ts';
 import { printGraph } from '../../../src/graph/print.ts';
-import { reachableUndecided } from '../../../src/graph/reach.ts';
+import { reachable } from '../../../src/graph/reach.ts';
 import { runPasses } from '../../../src/passes/pipeline.ts';
 import { quantify } from '../../../src/passes/quantify.ts';
 import { arbitraryFields, arbitraryGraph } from '../../harness/random-graph.ts';
@@ -27,6 +28,16 @@ const rules = `${slots}
   5: count 0 -> 2
   6: protocol in 6 ? 5 : 4 of 0
   7: outDevice is "eth1" ? 6 : 4 of 0`;
+
+/** Per hook that has any: the rules that left a packet undecided there. */
+function reachableUndecided(graph: Graph): { readonly hook: string; readonly slots: readonly Slot[] }[] {
+  return Object.entries(graph.roots).flatMap(([hook, root]) => {
+    const reached = reachable({ ...graph, roots: { [hook]: root } });
+    const undecided = graph.nodes.flatMap((node, id) => (node.kind === 'undecided' && reached[id] !== 0 ? [node] : []));
+    const slots = new Set(undecided.flatMap(({ owner }) => (owner === undefined ? [] : [owner])));
+    return undecided.length === 0 ? [] : [{ hook, slots: [...slots].sort((a, b) => a - b) }];
+  });
+}
 
 function nodes(text: string): string[] {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('slot'));
