@@ -13,13 +13,14 @@ import { complementWide, containsWide, type WideIntervalSet } from './wide-inter
 export type NumericField =
   | 'src' // IPv4 source address, host order
   | 'dst' // IPv4 destination address, host order
-  | 'protocol' // IPv4 protocol number
+  | 'protocol' // IPv4 protocol number; in IPv6 what the chain of extension headers ends in
   | 'fragment' // fragment offset in units of 8 bytes; 0 for a whole packet and for a first fragment
-  | 'transportLength' // bytes after the IPv4 header that are really there, 0–65535
+  | 'transportLength' // bytes after the IPv4 header, or the last extension header, that are really there, 0–65535
   | 'sport' // first two bytes of the transport header
   | 'dport' // its third and fourth byte
   | 'tcpFlags' // byte 13 of the transport header
   | 'icmp' // ICMP type * 256 + code: the first two bytes of the transport header
+  | 'malformed' // 1 where the chain of IPv6 extension headers cannot be walked to its end, else 0
   | 'state'; // connection state; costly to find out, so asked last
 
 /** A field of 128 bits. */
@@ -45,6 +46,7 @@ export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
   dport: 0xffff,
   tcpFlags: 0xff,
   icmp: 0xffff,
+  malformed: 1,
   state: 0xff,
 };
 

@@ -51,6 +51,7 @@ const FIELDS: readonly Field[] = [
   'dport',
   'tcpFlags',
   'icmp',
+  'malformed',
   'state',
 ];
 const FIELD_NUMBERS = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Record<Field, number>;

@@ -16,7 +16,7 @@
 //   R10-72  dst6:128
 //   R10-56  src:32        dst:32                               host order
 //   R10-48  length:32     fragment:16   protocol:8  tcpFlags:8
-//   R10-40  sport:16      dport:16      state:8  zero:24       icmp is where sport is
+//   R10-40  sport:16      dport:16      state:8  malformed:8  zero:16   icmp is where sport is
 //   R10-32  inDevice:128                                       as in net_device.name
 //   R10-16  outDevice:128
 
@@ -41,6 +41,7 @@ const PLACES: Readonly<Record<NumericField, Place>> = {
   icmp: { offset: -40, size: 2 },
   dport: { offset: -38, size: 2 },
   state: { offset: -36, size: 1 },
+  malformed: { offset: -35, size: 1 },
 };
 
 /** Where the fields of 16 bytes are, relative to R10. */
@@ -82,7 +83,7 @@ export function clearFields(a: Assembler, asked: ReadonlySet<Field>, fields: rea
 const SLOTS: readonly (readonly [first: readonly NumericField[], behind: readonly NumericField[], last: number])[] = [
   [['src'], ['dst'], -49],
   [['transportLength'], ['fragment', 'protocol', 'tcpFlags'], -41],
-  [['sport', 'icmp'], ['dport', 'state'], -33],
+  [['sport', 'icmp'], ['dport', 'state', 'malformed'], -33],
 ];
 
 /** Writes behind those fields at the start of a stack slot that nothing else asked for is written behind. */

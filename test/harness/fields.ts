@@ -3,12 +3,19 @@
 import { type HookPacket, PacketView } from '../../src/base/packet.ts';
 import type { FieldValues } from '../../src/base/predicate.ts';
 
+/** Every field 0, or empty: to be told apart by those that a test gives a value. */
+export const NO_FIELDS: FieldValues = {
+  ...{ src: 0, dst: 0, protocol: 0, fragment: 0, transportLength: 0, sport: 0, dport: 0, icmp: 0, tcpFlags: 0 },
+  ...{ malformed: 0, state: 0, src6: 0n, dst6: 0n, inDevice: '', outDevice: '' },
+};
+
 export function fieldsOf(packet: HookPacket): FieldValues {
   const view = new PacketView(packet);
   const isFirst = view.fragmentOffset === 0;
   const ports = isFirst ? view.transport(4) : undefined;
   const flags = isFirst ? view.transport(14) : undefined;
   return {
+    ...NO_FIELDS,
     src: view.source,
     dst: view.destination,
     protocol: view.protocol,
@@ -18,9 +25,6 @@ export function fieldsOf(packet: HookPacket): FieldValues {
     dport: ports?.getUint16(2) ?? 0,
     icmp: ports?.getUint16(0) ?? 0,
     tcpFlags: flags?.getUint8(13) ?? 0,
-    state: 0,
-    src6: 0n,
-    dst6: 0n,
     inDevice: packet.inDevice,
     outDevice: packet.outDevice,
   };

@@ -9,6 +9,7 @@ import { FIELD_MAXIMUM } from '../../src/base/predicate.ts';
 import { normalizeWide, WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, NodeId, SlotOwner } from '../../src/graph/graph.ts';
+import { NO_FIELDS } from './fields.ts';
 
 const SLOTS = 12;
 const NAMES = ['', 'e', 'eth', 'eth0', 'eth1', 'lo'];
@@ -72,22 +73,21 @@ const arbitraryPredicate: fc.Arbitrary<Predicate> = fc.oneof(
   device('outDevice'),
 );
 
-export const arbitraryFields: fc.Arbitrary<FieldValues> = fc.record({
-  src: value('src'),
-  dst: value('dst'),
-  protocol: value('protocol'),
-  fragment: fc.constant(0),
-  transportLength: fc.constant(20),
-  sport: value('sport'),
-  dport: value('dport'),
-  tcpFlags: fc.nat(15),
-  icmp: fc.constant(0),
-  state: fc.constant(0),
-  src6: wideValue,
-  dst6: wideValue,
-  inDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
-  outDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
-});
+export const arbitraryFields: fc.Arbitrary<FieldValues> = fc
+  .record({
+    src: value('src'),
+    dst: value('dst'),
+    protocol: value('protocol'),
+    transportLength: fc.constant(20),
+    sport: value('sport'),
+    dport: value('dport'),
+    tcpFlags: fc.nat(15),
+    src6: wideValue,
+    dst6: wideValue,
+    inDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
+    outDevice: fc.constantFrom(...NAMES, 'eth01', 'wlan0'),
+  })
+  .map((fields) => ({ ...NO_FIELDS, ...fields }));
 
 /** A node to make; `a` and `b` choose among the nodes that are there already, counted from the newest. */
 const spec = fc.record({

@@ -13,6 +13,7 @@ import {
 } from '../../bench/ipv6-rulesets.ts';
 import { TRAFFIC } from '../../bench/traffic.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
+import { NO_FIELDS } from '../../harness/fields.ts';
 
 const TRAFFIC_6 = TRAFFIC.filter(({ name }) => name !== 'accepted' && name !== 'dropped');
 
@@ -31,8 +32,7 @@ function matches({ source, destination, protocol, sport, dport }: RuleShape6, fl
 }
 
 function fieldsOf({ source, destination, protocol, sport, dport }: Flow6): FieldValues {
-  const none = { src: 0, dst: 0, fragment: 0, transportLength: 10, tcpFlags: 0, icmp: 0, state: 0 };
-  return { ...none, src6: source, dst6: destination, protocol, sport, dport, inDevice: '', outDevice: '' };
+  return { ...NO_FIELDS, transportLength: 10, src6: source, dst6: destination, protocol, sport, dport };
 }
 
 describe.each(RULESETS_6)('$name', (kind) => {

@@ -9,6 +9,7 @@ import { findMatch } from '../../../src/extensions/registry.ts';
 import type { Rule } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRule } from '../../../src/ruleset/print.ts';
+import { NO_FIELDS } from '../../harness/fields.ts';
 import { buildPacket, type PacketFields } from '../../harness/packet-builder.ts';
 
 function parse(specification: string): Rule {
@@ -27,6 +28,7 @@ function fieldsOf(packet: PacketView): FieldValues {
   const behind = packet.packet.bytes.subarray(packet.headerLength);
   const byte = (i: number) => behind[i] ?? 0;
   return {
+    ...NO_FIELDS,
     src: packet.source,
     dst: packet.destination,
     protocol: packet.protocol,
@@ -36,9 +38,6 @@ function fieldsOf(packet: PacketView): FieldValues {
     dport: byte(2) * 256 + byte(3),
     tcpFlags: byte(13),
     icmp: byte(0) * 256 + byte(1),
-    state: 0,
-    src6: 0n,
-    dst6: 0n,
     inDevice: packet.packet.inDevice,
     outDevice: packet.packet.outDevice,
   };

@@ -11,23 +11,9 @@ import { evaluateGraph } from '../../../src/graph/evaluate.ts';
 import type { Graph, SlotOwner } from '../../../src/graph/graph.ts';
 import { TooLargeError } from '../../../src/passes/pass.ts';
 import { runPasses } from '../../../src/passes/pipeline.ts';
+import { NO_FIELDS } from '../../harness/fields.ts';
 
-const PACKET: FieldValues = {
-  src: 0,
-  dst: 0,
-  protocol: 6,
-  fragment: 0,
-  transportLength: 20,
-  sport: 0,
-  dport: 0,
-  tcpFlags: 0,
-  icmp: 0,
-  state: 0,
-  src6: 0n,
-  dst6: 0n,
-  inDevice: '',
-  outDevice: '',
-};
+const PACKET: FieldValues = { ...NO_FIELDS, protocol: 6, transportLength: 20 };
 
 const is = (field: 'src' | 'protocol' | 'dport', value: number) => ({
   predicate: { kind: 'in', field, set: interval(value) } satisfies Predicate,
