@@ -1,5 +1,6 @@
 // From a classification to a program image: one program per point that the placement uses.
 
+import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
@@ -24,6 +25,8 @@ export interface Image {
 }
 
 export interface CompileRequest {
+  /** Whose packets the programs are shown. */
+  readonly family: Family;
   readonly classification: Classification;
   /** Number of counters that there is room for (`SlotPlan.capacity`). */
   readonly capacity: number;
@@ -43,6 +46,7 @@ const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', x
 
 /** Generates the image. The same request gives the same image. */
 export function compileImage(request: CompileRequest): Image {
+  if (request.family === 'ipv6') throw new Error('codegen: there are no prologues for IPv6');
   const { classification, capacity, placement, features } = request;
   const type: ProgramType = placement;
   const programs =

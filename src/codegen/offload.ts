@@ -33,7 +33,7 @@ import { emitMember } from './tests.ts';
 import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
 import { XDP_ABI } from './xdp.ts';
 
-export interface OffloadRequest extends Omit<CompileRequest, 'placement' | 'features' | 'facts'> {
+export interface OffloadRequest extends Omit<CompileRequest, 'family' | 'placement' | 'features' | 'facts'> {
   readonly device: {
     readonly name: string /** 6 bytes. */;
     readonly mac: Uint8Array;

@@ -80,6 +80,7 @@ export class Compiler {
       if (unfit.length > 0) return { ok: false, diagnostics: unfit };
       const classification = this.classify(chains, lists, ownerOf, options);
       const image = compileImage({
+        family: ruleset.family,
         classification,
         capacity: plan.capacity,
         ownerOf,

@@ -37,6 +37,7 @@ export interface TestHook {
 export function plainImage(classification: Classification, placement: EnforcingPlacement, hook: TestHook): Image {
   const { slots, features, addressGeneration } = hook;
   return compileImage({
+    family: 'ipv4',
     classification,
     capacity: slots,
     ownerOf: (slot) => ({ kind: 'rule', chain: 'INPUT', index: slot, text: `rule ${slot}`, line: slot + 1 }),

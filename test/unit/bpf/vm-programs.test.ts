@@ -80,6 +80,7 @@ const CLASSIFICATION: Classification = {
 
 function compile(placement: EnforcingPlacement): Image {
   return compileImage({
+    family: 'ipv4',
     classification: CLASSIFICATION,
     capacity: SLOTS.length,
     ownerOf: (slot) => SLOTS[slot]!,
