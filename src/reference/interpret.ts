@@ -7,8 +7,8 @@
 // not; RETURN, and the end of a user chain, go on behind the last jump, and where there is none, with the policy, which
 // counts like a rule; a match may drop the packet, and then nobody counts it.
 
-import { ipv4Only, type MaskedAny } from '../base/address.ts';
-import { type HookPacket, PacketView } from '../base/packet.ts';
+import type { Address, MaskedAny } from '../base/address.ts';
+import { type HookPacket, type PacketView, viewOf } from '../base/packet.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Table } from '../ruleset/model.ts';
 
@@ -38,7 +38,7 @@ interface Position {
 
 /** Walks the table for one packet. Throws where the table names a chain or an extension that does not exist. */
 export function interpret(table: Table, packet: HookPacket, observe?: Observer): Outcome {
-  const view = new PacketView(packet);
+  const view = viewOf(packet);
   const counted: Counted[] = [];
   const stack: Position[] = [];
   const base = chainOf(table, packet.hook);
@@ -121,9 +121,9 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
   }
 }
 
-function addressMatches(asked: MaskedAny, address: number): boolean {
-  const { value, mask } = ipv4Only(asked);
-  return (address & mask) >>> 0 === value;
+function addressMatches({ value, mask }: MaskedAny, address: Address): boolean {
+  if (typeof address === 'number') return (address & Number(mask)) >>> 0 === value;
+  return (address & BigInt(mask)) === value;
 }
 
 /** iptables(8), `-i`: a name that ends in `+` stands for all that begin with it. A device that is not there is ''. */

@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { formatAddress } from '../../src/base/ipv4.ts';
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { TCP_FLAG } from '../harness/packet-builder.ts';
 
 export interface Talk {
@@ -22,7 +22,7 @@ const PATIENCE = 700;
 /** What real sockets would send for the packet, if they can. */
 export function talkFor(packet: HookPacket): Talk | undefined {
   if (packet.hook !== 'INPUT' || packet.inDevice === 'lo') return undefined;
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   const protocol = ({ 6: 'tcp', 17: 'udp' } as const)[view.protocol];
   const header = view.transport(protocol === 'tcp' ? 20 : 8);
   if (protocol === undefined || header === undefined || view.fragmentOffset > 0) return undefined;

@@ -4,7 +4,7 @@ import type { HostFacts } from '../../src/base/features.ts';
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { type Budget, DEFAULT_BUDGET } from '../../src/classify/budget.ts';
 import type { FinishName } from '../../src/classify/make-finish.ts';
 import type { ScenarioOptions } from './generate.ts';
@@ -19,7 +19,7 @@ const FOREIGN = EVERYTHING.destinations.FORWARD.filter((address, index) => !isOw
 const LOCAL = normalize([...GROUP_ADDRESSES, ...OWN.map((address) => ({ low: address, high: address }))]);
 
 function chooseHook(packet: HookPacket): HookPacket {
-  return { ...packet, hook: contains(LOCAL, new PacketView(packet).destination) ? 'INPUT' : 'FORWARD' };
+  return { ...packet, hook: contains(LOCAL, new Ipv4View(packet).destination) ? 'INPUT' : 'FORWARD' };
 }
 
 // The kernel's test run of netfilter programs takes bytes 12 and 13 of what it is given for an ethertype, also at

@@ -1,7 +1,7 @@
 // How much of the rules a random run has really met. Agreement means little if most packets fall to the policy, so a
 // run adds up what the interpreter was asked and answered, prints it, and fails below the floors.
 
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { findMatch } from '../../src/extensions/registry.ts';
 import type { Observer, Outcome } from '../../src/reference/interpret.ts';
 import type { Rule, Table } from '../../src/ruleset/model.ts';
@@ -159,9 +159,9 @@ function optionsOf(words: readonly string[]): { name: string; negated: boolean }
 }
 
 function shapesOf(packet: HookPacket): (typeof SHAPES)[number][] {
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   const isMore = (packet.bytes[6]! & 0x20) !== 0;
-  const { fragmentOffset, headerLength } = view;
+  const { fragmentOffset, transportOffset: headerLength } = view;
   const needed = { 1: 8, 6: 20, 17: 8 }[view.protocol] ?? 0;
   return [
     ...(fragmentOffset === 0 && isMore ? (['first fragment'] as const) : []),

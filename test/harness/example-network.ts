@@ -7,7 +7,7 @@
 
 import { formatAddress } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
-import { PacketView } from '../../src/base/packet.ts';
+import { Ipv4View } from '../../src/base/packet.ts';
 import { sleep } from '../../src/kernel/wait.ts';
 import { FrameReceiver, FrameSender, PacketReceiver, PacketSender } from './inject.ts';
 import { connect, type Namespace } from './namespace.ts';
@@ -44,7 +44,7 @@ export class ExampleNetwork {
     const named = new Set(packets.flatMap(({ inDevice, outDevice }) => [inDevice, outDevice]));
     this.devices = [...named].filter((device) => device !== '' && device !== 'lo');
     this.build();
-    const protocols = new Set(packets.map((packet) => new PacketView(packet).protocol));
+    const protocols = new Set(packets.map((packet) => new Ipv4View(packet).protocol));
     [this.sender, this.wireReceiver] = peer.enter(() => [new FrameSender(), new FrameReceiver(IPV4, 1)]);
     [this.loopbackSender, this.outputSenders, this.inputReceivers] = host.enter(() => [
       new FrameSender(),
@@ -149,10 +149,10 @@ export class ExampleNetwork {
 }
 
 /** The packets' ends, the first of each that `key` tells apart. */
-function unique(packets: readonly HookPacket[], key: (view: PacketView) => number) {
-  const first = new Map<number, PacketView>();
+function unique(packets: readonly HookPacket[], key: (view: Ipv4View) => number) {
+  const first = new Map<number, Ipv4View>();
   for (const packet of packets) {
-    const view = new PacketView(packet);
+    const view = new Ipv4View(packet);
     if (!first.has(key(view))) first.set(key(view), view);
   }
   return [...first.values()].map(({ source, destination, packet: { inDevice, outDevice } }) => ({

@@ -1,6 +1,6 @@
 // The field values of a packet, as src/base/predicate.ts defines them, for evaluating graphs without compiling them.
 
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, type PacketView, viewOf } from '../../src/base/packet.ts';
 import type { FieldValues } from '../../src/base/predicate.ts';
 
 /** Every field 0, or empty: to be told apart by those that a test gives a value. */
@@ -10,17 +10,17 @@ export const NO_FIELDS: FieldValues = {
 };
 
 export function fieldsOf(packet: HookPacket): FieldValues {
-  const view = new PacketView(packet);
+  const view = viewOf(packet);
   const isFirst = view.fragmentOffset === 0;
   const ports = isFirst ? view.transport(4) : undefined;
   const flags = isFirst ? view.transport(14) : undefined;
   return {
     ...NO_FIELDS,
-    src: view.source,
-    dst: view.destination,
+    ...addressesOf(view),
     protocol: view.protocol,
     fragment: view.fragmentOffset,
-    transportLength: Math.min(0xffff, Math.max(0, packet.bytes.length - view.headerLength)),
+    malformed: view.malformed ? 1 : 0,
+    transportLength: Math.min(0xffff, Math.max(0, packet.bytes.length - view.transportOffset)),
     sport: ports?.getUint16(0) ?? 0,
     dport: ports?.getUint16(2) ?? 0,
     icmp: ports?.getUint16(0) ?? 0,
@@ -28,4 +28,9 @@ export function fieldsOf(packet: HookPacket): FieldValues {
     inDevice: packet.inDevice,
     outDevice: packet.outDevice,
   };
+}
+
+function addressesOf({ source, destination }: PacketView): Partial<FieldValues> {
+  if (typeof source === 'number') return { src: source, dst: Number(destination) };
+  return { src6: source, dst6: BigInt(destination) };
 }

@@ -11,7 +11,7 @@
 // to a routing table of its own. No packet is malformed or from a martian source, except those that are sent on
 // purpose and must not be seen; fragments for the router are reassembled before INPUT, and a lone one never gets there.
 
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { interpret, type Observer, type Outcome } from '../../src/reference/interpret.ts';
 import type { Table } from '../../src/ruleset/model.ts';
 import { fixHeaderChecksum, fragmentPacket } from './packet-builder.ts';
@@ -59,7 +59,7 @@ function isSpecial(address: number): boolean {
 
 /** Bends a packet into one that can be sent in this world. A packet that came in by `lo` was sent by the router. */
 export function settle(packet: HookPacket): HookPacket {
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   let { source, destination } = view;
   if (isSpecial(source) || isLocal(source)) source = (source & 0x00ffffff) | 0x0b000000;
   const { hook, inDevice, outDevice } = packet;
@@ -87,16 +87,16 @@ function routeOf(destination: number): string {
 
 /** The packets that are sent for it: some of those that may be fragmented are sent in fragments. */
 export function piecesOf(packet: HookPacket): Uint8Array[] {
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   const { bytes } = packet;
   const id = new DataView(bytes.buffer, bytes.byteOffset).getUint16(4);
   const whole = packet.hook === 'OUTPUT' || isFragment(packet) || (bytes[6]! & 0x40) !== 0 || id % 16 !== 0;
-  if (whole || bytes.length - view.headerLength <= 24) return [bytes];
+  if (whole || bytes.length - view.transportOffset <= 24) return [bytes];
   return fragmentPacket(bytes, id % 32 === 0 ? 8 : 24);
 }
 
 function isFragment(packet: HookPacket): boolean {
-  return (packet.bytes[6]! & 0x20) !== 0 || new PacketView(packet).fragmentOffset > 0;
+  return (packet.bytes[6]! & 0x20) !== 0 || new Ipv4View(packet).fragmentOffset > 0;
 }
 
 /** Something that a hook sees, and what becomes of it. */

@@ -23,7 +23,7 @@
 
 import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import { formatAddress } from '../../src/base/ipv4.ts';
-import { type HookPacket, PacketView } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { buildPacket, type PacketFields, TCP_FLAG, type Transport, transportHeaderLength } from './packet-builder.ts';
 
 const PROTOCOL_NAMES = new Map([
@@ -77,10 +77,10 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** As much of a packet as the notation can say. */
 function readFields(packet: HookPacket): PacketFields {
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   const { bytes } = packet;
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const behind = Math.max(0, bytes.length - view.headerLength);
+  const behind = Math.max(0, bytes.length - view.transportOffset);
   const isLater = view.fragmentOffset > 0;
   const transport = readTransport(view, isLater);
   const headerLength = isLater ? 0 : transportHeaderLength(transport);
@@ -89,7 +89,7 @@ function readFields(packet: HookPacket): PacketFields {
     destination: view.destination,
     transport,
     payload: new Uint8Array(Math.max(0, behind - headerLength)),
-    options: new Uint8Array(Math.max(0, view.headerLength - 20)).fill(1),
+    options: new Uint8Array(Math.max(0, view.transportOffset - 20)).fill(1),
     tos: bytes[1]!,
     id: data.getUint16(4),
     ttl: bytes[8]!,
@@ -100,7 +100,7 @@ function readFields(packet: HookPacket): PacketFields {
   };
 }
 
-function readTransport(view: PacketView, isLater: boolean): Transport {
+function readTransport(view: Ipv4View, isLater: boolean): Transport {
   // What a cut header lacks reads as zero.
   const byte = (index: number): number => (isLater ? 0 : (view.transport(index + 1)?.getUint8(index) ?? 0));
   const word = (index: number): number => (byte(index) << 8) | byte(index + 1);

@@ -2,7 +2,7 @@
 // the kernel does with them (xt_tcpudp.c, ip_tables.c).
 
 import { describe, expect, test } from 'vitest';
-import { PacketView } from '../../../src/base/packet.ts';
+import { Ipv4View } from '../../../src/base/packet.ts';
 import { type Clause, evaluatePredicate, type FieldValues } from '../../../src/base/predicate.ts';
 import type { MatchResult } from '../../../src/extensions/extension.ts';
 import { findMatch } from '../../../src/extensions/registry.ts';
@@ -18,14 +18,14 @@ function parse(specification: string): Rule {
   return ruleset.tables[0]!.chains[0]!.rules[0]!;
 }
 
-function view(fields: Partial<PacketFields> & Pick<PacketFields, 'transport'>): PacketView {
+function view(fields: Partial<PacketFields> & Pick<PacketFields, 'transport'>): Ipv4View {
   const bytes = buildPacket({ source: 0x0a000001, destination: 0x0a000002, ...fields });
-  return new PacketView({ hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes });
+  return new Ipv4View({ hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes });
 }
 
 /** The fields as a hook reads them: what a packet lacks is 0. */
-function fieldsOf(packet: PacketView): FieldValues {
-  const behind = packet.packet.bytes.subarray(packet.headerLength);
+function fieldsOf(packet: Ipv4View): FieldValues {
+  const behind = packet.packet.bytes.subarray(packet.transportOffset);
   const byte = (i: number) => behind[i] ?? 0;
   return {
     ...NO_FIELDS,
@@ -43,7 +43,7 @@ function fieldsOf(packet: PacketView): FieldValues {
   };
 }
 
-function evaluateClauses(clauses: readonly Clause[], packet: PacketView): MatchResult {
+function evaluateClauses(clauses: readonly Clause[], packet: Ipv4View): MatchResult {
   const fields = fieldsOf(packet);
   for (const { kind, predicate, negated } of clauses) {
     const holds = evaluatePredicate(predicate, fields) !== negated;
@@ -54,7 +54,7 @@ function evaluateClauses(clauses: readonly Clause[], packet: PacketView): MatchR
 }
 
 /** What the matches of a rule say of a packet; both meanings must say the same. */
-function verdict(specification: string, packet: PacketView): MatchResult {
+function verdict(specification: string, packet: Ipv4View): MatchResult {
   const results = parse(specification).matches.map(({ extension, data }): MatchResult => {
     const { clauses, matches } = findMatch(extension)!.meaning!;
     const reference = matches(data, packet);
@@ -100,7 +100,7 @@ describe('print', () => {
 });
 
 describe('tcp', () => {
-  test.each<[string, PacketView, MatchResult]>([
+  test.each<[string, Ipv4View, MatchResult]>([
     ['--dport 22', tcp(1, 22), true],
     ['--dport 22', tcp(22, 23), false],
     ['--sport 22', tcp(22, 23), true],
@@ -122,7 +122,7 @@ describe('tcp', () => {
   });
 
   const transport = { kind: 'tcp', sport: 1, dport: 22, flags: SYN } as const;
-  test.each<[string, PacketView, MatchResult]>([
+  test.each<[string, Ipv4View, MatchResult]>([
     ['a fragment at offset 1 is dropped', later(transport, 1), 'drop'],
     ['a later fragment does not match', later(transport, 2), false],
     ['a cut header is dropped', cut(transport, 19), 'drop'],
@@ -137,7 +137,7 @@ describe('tcp', () => {
 
 describe('udp', () => {
   const transport = { kind: 'udp', sport: 53, dport: 1000 } as const;
-  test.each<[string, PacketView, MatchResult]>([
+  test.each<[string, Ipv4View, MatchResult]>([
     ['--sport 53', udp(53, 9), true],
     ['--sport 53', udp(9, 53), false],
     ['--dport 53', udp(9, 53), true],
@@ -157,7 +157,7 @@ describe('udp', () => {
 
 describe('icmp', () => {
   const transport = { kind: 'icmp', type: 8, code: 0 } as const;
-  test.each<[string, PacketView, MatchResult]>([
+  test.each<[string, Ipv4View, MatchResult]>([
     ['--icmp-type 8', icmp(8, 0), true],
     ['--icmp-type 8', icmp(8, 255), true],
     ['--icmp-type 8', icmp(9, 0), false],

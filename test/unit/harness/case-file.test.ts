@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { PacketView } from '../../../src/base/packet.ts';
+import { Ipv4View } from '../../../src/base/packet.ts';
 import { formatCase, parseCase, parsePackets, unmet } from '../../harness/case-file.ts';
 import { rulesetText, scenarios } from '../../harness/generate.ts';
 import { formatPacket, parsePacket } from '../../harness/packet-notation.ts';
@@ -18,7 +18,7 @@ it.each([
 
 it('reads a line into the packet that it says', () => {
   const packet = parsePacket('FORWARD in=a out=b tcp 10.0.0.1:1234 > 10.0.0.2:22 syn ack payload=3');
-  const view = new PacketView(packet);
+  const view = new Ipv4View(packet);
   expect([packet.hook, packet.inDevice, packet.outDevice]).toEqual(['FORWARD', 'a', 'b']);
   expect([view.source, view.destination, view.protocol, view.length]).toEqual([0x0a000001, 0x0a000002, 6, 43]);
   const header = view.transport(20)!;

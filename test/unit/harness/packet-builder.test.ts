@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { PacketView } from '../../../src/base/packet.ts';
+import { Ipv4View } from '../../../src/base/packet.ts';
 import { buildFrame, buildPacket, fragmentPacket, internetChecksum } from '../../harness/packet-builder.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -20,8 +20,8 @@ it('builds a SYN byte by byte', () => {
 it('puts transport headers behind options, and cuts them', () => {
   const options = new Uint8Array(8).fill(1);
   const bytes = buildPacket({ ...ends, transport: { kind: 'udp', sport: 1, dport: 2 }, options, cut: 3 });
-  const view = new PacketView({ hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes });
-  expect([bytes.length, view.headerLength, view.protocol]).toEqual([31, 28, 17]);
+  const view = new Ipv4View({ hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes });
+  expect([bytes.length, view.transportOffset, view.protocol]).toEqual([31, 28, 17]);
   expect(internetChecksum(bytes.subarray(0, 28))).toBe(0);
   expect(hex(bytes.subarray(28))).toBe('000100');
   expect(new DataView(bytes.buffer).getUint16(2)).toBe(31);
