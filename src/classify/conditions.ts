@@ -44,6 +44,7 @@ const FIELDS: readonly Field[] = [
   'dst6',
   'inDevice',
   'outDevice',
+  'malformed',
   'protocol',
   'fragment',
   'transportLength',
@@ -51,7 +52,6 @@ const FIELDS: readonly Field[] = [
   'dport',
   'tcpFlags',
   'icmp',
-  'malformed',
   'state',
 ];
 const FIELD_NUMBERS = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Record<Field, number>;

@@ -244,7 +244,9 @@ export const LARGE_KINDS: readonly LargeKind[] = [
         ...(choice.chance(0.5) ? [named('outDevice', `veth${choice.integer(0, 500)}`)] : []),
       ]),
   },
-  ...[...NUMERIC_FIELDS, ...DEVICE_FIELDS].map(single),
+  // A field of two values has no long list.
+  ...NUMERIC_FIELDS.filter((field) => FIELD_MAXIMUM[field] > 1).map(single),
+  ...DEVICE_FIELDS.map(single),
   wideBlacklist,
 ];
 

@@ -27,7 +27,10 @@ export const DEVICE_FIELDS: readonly DeviceField[] = ['inDevice', 'outDevice'];
 export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...WIDE_FIELDS, ...DEVICE_FIELDS];
 
 /** What an IPv4 packet has at a hook that knows no connection states. */
-export const IPV4_FIELDS: readonly Field[] = [...NUMERIC_FIELDS.filter((field) => field !== 'state'), ...DEVICE_FIELDS];
+export const IPV4_FIELDS: readonly Field[] = [
+  ...NUMERIC_FIELDS.filter((field) => field !== 'malformed' && field !== 'state'),
+  ...DEVICE_FIELDS,
+];
 
 export type FieldValue = number | bigint | string;
 

@@ -182,7 +182,7 @@ function randomConditions(
     return fields.map((field) => {
       if (!isNumeric(field)) return randomCondition(choice, field, pools.value(field));
       const maximum = FIELD_MAXIMUM[field];
-      const margin = choice.integer(0, Math.min(60, (maximum >>> 1) - 1));
+      const margin = choice.integer(0, Math.max(0, Math.min(60, (maximum >>> 1) - 1)));
       return setCondition(field, [{ low: margin === 0 ? 1 : margin, high: maximum - margin }]);
     });
   }
@@ -240,7 +240,14 @@ class Pools {
     for (const field of NUMERIC_FIELDS) {
       const maximum = FIELD_MAXIMUM[field];
       const random = Array.from({ length: 4 }, () => choice.integer(0, maximum));
-      this.values.set(field, [0, maximum, ...random, random[0]! ^ 1, random[1]! ^ 1, choice.integer(0, 7)]);
+      this.values.set(field, [
+        0,
+        maximum,
+        ...random,
+        random[0]! ^ 1,
+        random[1]! ^ 1,
+        choice.integer(0, Math.min(7, maximum)),
+      ]);
     }
     for (const field of WIDE_FIELDS) {
       const random = Array.from({ length: 3 }, () => wideNumber(choice));
