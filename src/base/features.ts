@@ -1,5 +1,6 @@
 // Facts of a kernel and a host, as plain data. The compiler knows the running machine only through these.
 
+import type { Family } from './family.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 /** Where the generated programs find what they read in kernel structures, in bytes. Read from the kernel's BTF. */
@@ -25,8 +26,31 @@ export interface KernelLayout {
   readonly rxqDevice: number;
 }
 
+/** Where programs find what early verdicts rest on, in bytes; see `src/codegen/surroundings.ts`. */
+export interface SurroundingsLayout extends Readonly<Record<Family, NetWords>> {
+  /** `struct nf_hook_entries`: how many, and the first of them. */
+  readonly hookCount: number;
+  readonly hookList: number;
+  /** `struct nf_hook_ops` */
+  readonly hookFunction: number;
+  readonly hookPriority: number;
+  readonly hookKind: number;
+  /** Pointers of `struct net_device` that are null where nobody takes frames before netfilter sees them. */
+  readonly deviceTakers: readonly number[];
+  /** Lists of `struct net_device`, and of `struct net`, which are empty where nobody listens to frames. */
+  readonly deviceListeners: readonly number[];
+  readonly netListeners: readonly number[];
+}
+
+/** In `struct net`: pointers to hook lists by hook, and generation words. */
+export interface NetWords {
+  readonly hooks: number;
+  readonly routes: number;
+  readonly addresses: number;
+}
+
 /** Kernel functions that programs may call, by name, with their BTF ids. Absent where the kernel lacks one. */
-export type KernelFunction = 'bpf_dynptr_from_skb' | 'bpf_dynptr_slice' | 'bpf_cast_to_kern_ctx' | 'bpf_rdonly_cast';
+export type KernelFunction = keyof typeof FUNCTION_SINCE;
 
 export interface Features {
   /** As `uname -r` says, for messages only. */
@@ -36,6 +60,8 @@ export interface Features {
   /** Whether a CPU may leave an XDP program for another one in between (PREEMPT_RT). */
   readonly preemptRt: boolean;
   readonly layout: KernelLayout;
+  /** Absent where the kernel's types do not tell. */
+  readonly surroundings?: SurroundingsLayout;
   readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
   /** BTF id of a structure of 64-bit words, at least five of them (`struct rusage`), used to read raw memory. */
   readonly wordsType: number;
@@ -53,12 +79,15 @@ export interface HostFacts {
 }
 
 /** The first kernel that has each function. */
-const FUNCTION_SINCE: Readonly<Record<KernelFunction, string>> = {
+const FUNCTION_SINCE = {
   bpf_dynptr_from_skb: '6.4',
   bpf_dynptr_slice: '6.4',
   bpf_cast_to_kern_ctx: '6.2',
   bpf_rdonly_cast: '6.2',
-};
+  bpf_iter_num_new: '6.4',
+  bpf_iter_num_next: '6.4',
+  bpf_iter_num_destroy: '6.4',
+} as const;
 
 /** The BTF id of a kernel function; throws `UnsupportedError` where the kernel lacks it. */
 export function requireFunction(features: Features, name: KernelFunction): number {

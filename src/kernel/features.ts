@@ -2,14 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
-import type { Features, KernelFunction, KernelLayout } from '../base/features.ts';
+import type { Family } from '../base/family.ts';
+import type { Features, KernelFunction, KernelLayout, NetWords } from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { BtfReader } from '../bpf/btf-reader.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
 /** Where each is found: a member of a structure, and on through members that are structures themselves. */
-const MEMBERS: Readonly<Record<keyof KernelLayout, readonly (readonly [struct: string, member: string])[]>> = {
+const MEMBERS: Readonly<Record<keyof KernelLayout, Path>> = {
   nfCtxState: [['bpf_nf_ctx', 'state']],
   nfCtxSkb: [['bpf_nf_ctx', 'skb']],
   hookStateIn: [['nf_hook_state', 'in']],
@@ -29,11 +30,61 @@ const MEMBERS: Readonly<Record<keyof KernelLayout, readonly (readonly [struct: s
   rxqDevice: [['xdp_rxq_info', 'dev']],
 };
 
+/** A member, by the structures it lies in. */
+type Path = readonly (readonly [struct: string, member: string])[];
+
+const NET_WORDS: Readonly<Record<Family, Readonly<Record<keyof NetWords, Path>>>> = {
+  ipv4: {
+    hooks: [
+      ['net', 'nf'],
+      ['netns_nf', 'hooks_ipv4'],
+    ],
+    routes: [
+      ['net', 'ipv4'],
+      ['netns_ipv4', 'rt_genid'],
+    ],
+    addresses: [
+      ['net', 'ipv4'],
+      ['netns_ipv4', 'dev_addr_genid'],
+    ],
+  },
+  ipv6: {
+    hooks: [
+      ['net', 'nf'],
+      ['netns_nf', 'hooks_ipv6'],
+    ],
+    routes: [
+      ['net', 'ipv6'],
+      ['netns_ipv6', 'fib6_sernum'],
+    ],
+    addresses: [
+      ['net', 'ipv6'],
+      ['netns_ipv6', 'dev_addr_genid'],
+    ],
+  },
+};
+
+/** Bridges, bonds and macvlans; tc programs and classifiers (`miniq_ingress` before 6.6); netdev hooks of nftables. */
+const DEVICE_TAKERS = ['rx_handler', 'tcx_ingress', 'miniq_ingress', 'nf_hooks_ingress'] as const;
+/** Packet sockets and other users of `dev_add_pack`; those of no device are in `struct net` on kernels of 2025 on. */
+const LISTENERS = ['ptype_all', 'ptype_specific'] as const;
+
+const HOOK_MEMBERS = {
+  hookCount: [['nf_hook_entries', 'num_hook_entries']],
+  hookList: [['nf_hook_entries', 'hooks']],
+  hookFunction: [['nf_hook_ops', 'hook']],
+  hookPriority: [['nf_hook_ops', 'priority']],
+  hookKind: [['nf_hook_ops', 'hook_ops_type']],
+} as const;
+
 const FUNCTIONS: readonly KernelFunction[] = [
   'bpf_dynptr_from_skb',
   'bpf_dynptr_slice',
   'bpf_cast_to_kern_ctx',
   'bpf_rdonly_cast',
+  'bpf_iter_num_new',
+  'bpf_iter_num_next',
+  'bpf_iter_num_destroy',
 ];
 
 let known: Features | undefined;
@@ -49,17 +100,7 @@ export function probeFeatures(): Features {
 
 function readFeatures(): Features {
   const btf = readVmlinux();
-  const layout = Object.fromEntries(
-    Object.entries(MEMBERS).map(([key, path]) => [
-      key,
-      path.reduce((sum, [struct, member]) => {
-        const offset = btf.memberOffset(struct, member);
-        if (offset === undefined)
-          throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.4', release());
-        return sum + offset;
-      }, 0),
-    ]),
-  ) as unknown as KernelLayout;
+  const layout = offsetsOf(btf, MEMBERS);
   const functions = Object.fromEntries(
     FUNCTIONS.flatMap((name) => {
       const id = btf.functionId(name);
@@ -73,9 +114,45 @@ function readFeatures(): Features {
     possibleCpus: possibleCpus(),
     preemptRt: version().includes('PREEMPT_RT'),
     layout,
+    ...surroundingsOf(btf),
     functions,
     wordsType,
   };
+}
+
+/** Where each member is; throws `UnsupportedError` where one is not. */
+function offsetsOf<Key extends string>(btf: BtfReader, paths: Readonly<Record<Key, Path>>): Record<Key, number> {
+  const offsetOf = (path: Path): number =>
+    path.reduce((sum, [struct, member]) => {
+      const offset = btf.memberOffset(struct, member);
+      if (offset === undefined) throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.4', release());
+      return sum + offset;
+    }, 0);
+  return Object.fromEntries(Object.entries<Path>(paths).map(([key, path]) => [key, offsetOf(path)])) as Record<
+    Key,
+    number
+  >;
+}
+
+/** What early verdicts look at, or nothing where the kernel's types do not tell. */
+function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
+  try {
+    const members = (struct: string, names: readonly string[]): number[] =>
+      names.flatMap((name) => btf.memberOffset(struct, name) ?? []);
+    return {
+      surroundings: {
+        ...offsetsOf(btf, HOOK_MEMBERS),
+        ipv4: offsetsOf(btf, NET_WORDS.ipv4),
+        ipv6: offsetsOf(btf, NET_WORDS.ipv6),
+        deviceTakers: members('net_device', DEVICE_TAKERS),
+        deviceListeners: members('net_device', LISTENERS),
+        netListeners: members('net', LISTENERS),
+      },
+    };
+  } catch (error) {
+    if (error instanceof UnsupportedError) return {};
+    throw error;
+  }
 }
 
 function readVmlinux(): BtfReader {

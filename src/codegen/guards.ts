@@ -1,0 +1,46 @@
+// The guards of an early verdict: is everything still as it was when the rules were compiled?
+//
+// Asked just before a packet is dropped, so packets that go on never pay for it. The words of the namespace (see
+// `surroundings.ts`) must equal those kept with the generation; the map starts with all bits set, which no kernel has, so
+// a program defers everything until the words are written. Besides, nobody may take frames from the device, or listen
+// to them, before netfilter would see them: bridges, bonds, tc, netdev hooks, packet sockets (DHCP clients are some).
+
+import type { Family } from '../base/family.ts';
+import { type Features, requireFunction } from '../base/features.ts';
+import type { Assembler, Label } from '../bpf/assembler.ts';
+import type { MapDefinition } from '../bpf/image.ts';
+import { R0, R1, R2, R3, R4, R6 } from '../bpf/instruction.ts';
+import { requireSurroundings, WATCHED_HOOKS, WORDS } from './surroundings.ts';
+
+export const GUARD_MAP = 'guards';
+
+/** The map with the words that a generation rests on. */
+export function guardMap(): MapDefinition {
+  const contents = new Uint8Array(WORDS.size).fill(0xff);
+  return { name: GUARD_MAP, type: 'array', valueSize: WORDS.size, maxEntries: 1, mmapable: true, contents };
+}
+
+/** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
+export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
+  const { layout } = features;
+  const { deviceTakers, deviceListeners, netListeners, [family]: words } = requireSurroundings(features);
+  const emitEmpty = (list: number): void => {
+    // An empty list's first pointer is to itself.
+    a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);
+  };
+  a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
+  a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice);
+  for (const pointer of deviceTakers) a.load(8, R1, R4, pointer).jump('ne', R1, 0, changed);
+  for (const list of deviceListeners) emitEmpty(list);
+  a.load(8, R4, R4, layout.deviceNet);
+  for (const list of netListeners) emitEmpty(list);
+  a.loadMapValue(R3, GUARD_MAP);
+  const emitSame = (size: 4 | 8, there: number, kept: number): void => {
+    a.load(size, R1, R4, there).load(size, R2, R3, kept).jump('ne', R1, R2, changed);
+  };
+  WATCHED_HOOKS.forEach((_, place) => {
+    emitSame(8, words.hooks + 8 * place, WORDS.hooks + 8 * place);
+  });
+  emitSame(4, words.routes, WORDS.routes);
+  emitSame(4, words.addresses, WORDS.addresses);
+}

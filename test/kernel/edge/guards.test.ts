@@ -1,0 +1,174 @@
+// The words that early verdicts rest on, on the real kernel: every change that could make one wrong is seen, and
+// nothing else is; who hooks is known by name.
+
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Family } from '../../../src/base/family.ts';
+import { Assembler } from '../../../src/bpf/assembler.ts';
+import { R0, R1, R6 } from '../../../src/bpf/instruction.ts';
+import { emitGuards, GUARD_MAP, guardMap } from '../../../src/codegen/guards.ts';
+import {
+  readSurroundings,
+  SURROUNDINGS_MAP,
+  type Surroundings,
+  surroundingsMap,
+  surroundingsProgram,
+  WORDS,
+} from '../../../src/codegen/surroundings.ts';
+import { createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../../src/kernel/bpf.ts';
+import { probeFeatures } from '../../../src/kernel/features.ts';
+import { closeDescriptor } from '../../../src/kernel/syscall.ts';
+import { Namespace } from '../../harness/namespace.ts';
+
+const [SAME, CHANGED] = [1, 2];
+const open: (() => void)[] = [];
+
+afterEach(() => {
+  for (const close of open.splice(0).reverse()) close();
+});
+
+function mapped(definition: ReturnType<typeof guardMap>): { map: number; bytes: Uint8Array } {
+  const map = createMap(definition);
+  const bytes = mapMemory(map, definition.valueSize);
+  open.push(() => {
+    unmapMemory(bytes);
+    closeDescriptor(map);
+  });
+  return { map, bytes };
+}
+
+function loaded(program: Parameters<typeof loadProgram>[0], name: string, map: number): number {
+  const descriptor = loadProgram(program, new Map([[name, map]]));
+  open.push(() => closeDescriptor(descriptor));
+  return descriptor;
+}
+
+class Guarded {
+  private readonly namespace: Namespace;
+  private readonly guards = mapped(guardMap());
+  private readonly around = mapped(surroundingsMap());
+  private readonly reader: number;
+  private readonly guard: number;
+
+  constructor(namespace: Namespace, family: Family) {
+    this.namespace = namespace;
+    const features = probeFeatures();
+    this.reader = loaded(surroundingsProgram(features, family), SURROUNDINGS_MAP, this.around.map);
+    const a = new Assembler();
+    const changed = a.label('changed');
+    a.from({ file: 'test', line: 1, column: 1, text: 'guards' }).mov(R6, R1);
+    emitGuards(a, features, family, changed);
+    a.mov(R0, SAME).exit().bind(changed).mov(R0, CHANGED).exit();
+    this.guard = loaded({ name: 'guard', type: 'xdp', ...a.finish() }, GUARD_MAP, this.guards.map);
+  }
+
+  surroundings(): Surroundings {
+    this.run(this.reader);
+    return readSurroundings(this.around.bytes);
+  }
+
+  keep(): void {
+    this.guards.bytes.set(this.surroundings().words);
+  }
+
+  isSame(): boolean {
+    return this.run(this.guard) === SAME;
+  }
+
+  private run(program: number): number {
+    return this.namespace.enter(() => testRun(program, new Uint8Array(64)).result);
+  }
+}
+
+function withNamespace(work: (namespace: Namespace) => void): void {
+  const namespace = new Namespace('guard');
+  try {
+    namespace.sysctl('net.ipv6.conf.all.disable_ipv6', 0);
+    namespace.sysctl('net.ipv6.conf.lo.disable_ipv6', 0);
+    work(namespace);
+  } finally {
+    namespace.remove();
+  }
+}
+
+/** What changes the ground of verdicts of one family, and leaves the other's alone. */
+const CHANGES: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: [
+    'ip addr add 192.0.2.1/24 dev lo',
+    'ip route add 198.51.100.0/24 dev lo',
+    'ip route add local 203.0.113.9/32 dev lo',
+    'ip rule add from 192.0.2.77 lookup 77',
+    'sysctl -qw net.ipv4.conf.all.forwarding=1',
+    'iptables-legacy -t nat -A POSTROUTING -j ACCEPT',
+    'nft add table ip one',
+    'nft add chain ip one in { type filter hook input priority -5 ; }',
+    'nft add chain ip one pre { type filter hook prerouting priority -300 ; }',
+    'nft delete table ip one',
+  ],
+  ipv6: [
+    'ip addr add 2001:db8::1/128 dev lo',
+    'ip -6 route add 2001:db8:1::/64 dev lo',
+    'ip6tables-legacy -t raw -A PREROUTING -j ACCEPT',
+    'nft add table ip6 two',
+    'nft add chain ip6 two in { type filter hook input priority -5 ; }',
+    'nft delete table ip6 two',
+  ],
+};
+/** Of those the ones that change nothing that is asked. */
+const IDLE: ReadonlySet<string> = new Set(['nft add table ip one', 'nft add table ip6 two']);
+
+describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
+  it('hold nothing before words are kept, and then until something changes', () => {
+    withNamespace((namespace) => {
+      const guarded = new Guarded(namespace, family);
+      expect(guarded.isSame()).toBe(false);
+      guarded.keep();
+      expect(guarded.isSame()).toBe(true);
+      for (const change of CHANGES[family]) {
+        const [command, ...words] = change.split(' ');
+        namespace.exec(command!, words);
+        expect([change, guarded.isSame()]).toEqual([change, IDLE.has(change)]);
+        guarded.keep();
+        expect([change, guarded.isSame()]).toEqual([change, true]);
+      }
+    });
+  });
+
+  it('do not mind the other family', () => {
+    withNamespace((namespace) => {
+      const guarded = new Guarded(namespace, family);
+      guarded.keep();
+      for (const change of CHANGES[family === 'ipv4' ? 'ipv6' : 'ipv4']) {
+        const [command, ...words] = change.split(' ');
+        namespace.exec(command!, words);
+      }
+      expect(guarded.isSame()).toBe(true);
+    });
+  });
+});
+
+it('tells who hooks, in the order of packets', () => {
+  withNamespace((namespace) => {
+    namespace.exec('iptables-legacy', ['-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-j', 'ACCEPT']);
+    namespace.exec('iptables-legacy', ['-A', 'INPUT', '-m', 'state', '--state', 'NEW']);
+    namespace.exec('nft', ['add', 'table', 'ip', 'one']);
+    namespace.exec('nft', 'add chain ip one fwd { type filter hook forward priority 5 ; }'.split(' '));
+    const symbols = new Map(
+      readFileSync('/proc/kallsyms', 'utf8')
+        .split('\n')
+        .map((line) => line.split(/\s/))
+        .map(([address, , name]) => [BigInt(`0x${address || 0}`), name]),
+    );
+    const { hooks, words } = new Guarded(namespace, 'ipv4').surroundings();
+    const named = (hook: keyof typeof hooks) =>
+      hooks[hook]!.map(({ address, priority, kind }) => `${symbols.get(address)} ${priority} ${kind}`);
+    expect(named('PREROUTING')).toEqual([
+      'ipv4_conntrack_defrag -400 0',
+      'ipv4_conntrack_in -200 0',
+      'nf_nat_ipv4_pre_routing -100 0',
+    ]);
+    expect(named('FORWARD')).toEqual(['ipt_do_table 0 0', 'nft_do_chain_ipv4 5 1']);
+    expect(named('INPUT').slice(0, 2)).toEqual(['ipt_do_table 0 0', 'nf_nat_ipv4_local_in 100 0']);
+    expect(words.length).toBe(WORDS.size);
+  });
+});
