@@ -152,7 +152,7 @@ it('tells who hooks, in the order of packets', () => {
     namespace.exec('iptables-legacy', ['-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-j', 'ACCEPT']);
     namespace.exec('iptables-legacy', ['-A', 'INPUT', '-m', 'state', '--state', 'NEW']);
     namespace.exec('nft', ['add', 'table', 'ip', 'one']);
-    namespace.exec('nft', 'add chain ip one fwd { type filter hook forward priority 5 ; }'.split(' '));
+    namespace.exec('nft', 'add chain ip one ahead { type filter hook forward priority 5 ; }'.split(' '));
     const symbols = new Map(
       readFileSync('/proc/kallsyms', 'utf8')
         .split('\n')
