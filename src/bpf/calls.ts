@@ -20,4 +20,7 @@ export const ARGUMENT_COUNT: Readonly<Record<CallName, number>> = {
   bpf_dynptr_slice: 4,
   bpf_cast_to_kern_ctx: 1,
   bpf_rdonly_cast: 2,
+  bpf_iter_num_new: 3,
+  bpf_iter_num_next: 1,
+  bpf_iter_num_destroy: 1,
 };

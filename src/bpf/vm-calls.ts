@@ -39,6 +39,14 @@ export function callFunction(
       return dynptrFromSkb(machine, context, argument(1), argument(2), argument(3));
     case 'bpf_dynptr_slice':
       return dynptrSlice(machine, context, argument(1), argument(2), argument(3), argument(4));
+    case 'bpf_iter_num_new':
+      machine.memory.store(8, hi[1]!, lo[1]!, lo[3]!, lo[2]!);
+      return NULL;
+    case 'bpf_iter_num_next':
+      return nextNumber(machine, argument(1));
+    case 'bpf_iter_num_destroy':
+      machine.memory.store(8, hi[1]!, lo[1]!, 0, 0);
+      return undefined;
   }
 }
 
@@ -77,6 +85,15 @@ function dynptrSlice(
   const end = offset.lo + size.lo;
   if (offset.hi !== 0 || size.hi !== 0 || end > context.skb.bytes.length) return NULL;
   return { hi: memory.add('the slice', context.skb.bytes.subarray(offset.lo, end)), lo: 0 };
+}
+
+/** An iterator is the next number, and behind it the first that is too large. The address of the number before, or NULL. */
+function nextNumber({ memory }: VirtualMachine, { hi, lo }: Word): Word {
+  memory.load(8, hi, lo);
+  const [end, next] = [memory.hi, memory.lo];
+  if (next >= end) return NULL;
+  memory.store(8, hi, lo, end, next + 1);
+  return { hi, lo };
 }
 
 function requireAddress({ hi, lo }: Word, region: number, what: string): void {

@@ -14,6 +14,7 @@ import type { DispatchPoint } from './dispatcher.ts';
 import { type FlowCacheChoice, type FlowCaches, flowCachesOf, flowMap } from './flow-cache.ts';
 import { areaSize, type Manifest } from './manifest.ts';
 import { emitNetfilterPrologue, NETFILTER_ABI } from './netfilter.ts';
+import { emitNetfilterIpv6Prologue } from './netfilter-ipv6.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitXdpPrologue, xdpAbi } from './xdp.ts';
@@ -46,7 +47,7 @@ const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', x
 
 /** Generates the image. The same request gives the same image. */
 export function compileImage(request: CompileRequest): Image {
-  if (request.family === 'ipv6') throw new Error('codegen: there are no prologues for IPv6');
+  if (request.family === 'ipv6' && request.placement === 'xdp') throw new Error('codegen: XDP knows no IPv6');
   const { classification, capacity, placement, features } = request;
   const type: ProgramType = placement;
   const programs =
@@ -92,14 +93,15 @@ function tableMap(tables: Uint8Array): MapDefinition {
 }
 
 function netfilterProgram(request: CompileRequest, chain: FilterChain): Program {
-  const { classification, capacity, features } = request;
+  const { family, classification, capacity, features } = request;
   const a = new Assembler();
   const mark = marker(a, request);
   const order = segmentOrder(classification, [entryOf(classification, chain)]);
   mark(`prologue ${chain}`);
   a.mov(R6, R1);
   emitCounterArea(a, COUNTERS.netfilter, features.possibleCpus, capacity);
-  emitNetfilterPrologue(a, features, fieldsOf(classification, order));
+  const emitPrologue = family === 'ipv4' ? emitNetfilterPrologue : emitNetfilterIpv6Prologue;
+  emitPrologue(a, features, fieldsOf(classification, order));
   emitSegments(a, order, labelsOf(a, order), a.label('undecided'), optionsFor(request, NETFILTER_ABI, mark));
   return { name: `r_${chain.toLowerCase()}`, type: 'netfilter', ...a.finish() };
 }

@@ -13,7 +13,7 @@
 // Stack below the key:  R10-104 dynptr (16)   R10-128 slice buffer (24)
 
 import { type Features, requireFunction } from '../base/features.ts';
-import type { DeviceField, Field, NumericField } from '../base/predicate.ts';
+import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
@@ -28,7 +28,7 @@ const BUFFER = DYNPTR - 24;
 const IPV4_HEADER = 20;
 const FRAGMENT_OFFSET = 0x1fff;
 /** Of the field `transportLength`. */
-const MAXIMUM_LENGTH = 0xffff;
+export const MAXIMUM_LENGTH = 0xffff;
 
 /** Emits the prologue. `fields` are those that something asks for. */
 export function emitNetfilterPrologue(a: Assembler, features: Features, fields: ReadonlySet<Field>): void {
@@ -39,12 +39,7 @@ export function emitNetfilterPrologue(a: Assembler, features: Features, fields: 
   const done = a.label('key complete');
 
   clearFields(a, fields, ['state', 'inDevice', 'outDevice']);
-  for (const [field, offset] of [
-    ['inDevice', layout.hookStateIn],
-    ['outDevice', layout.hookStateOut],
-  ] as const) {
-    if (fields.has(field)) emitDeviceName(a, features, field, offset);
-  }
+  emitDeviceNames(a, features, fields);
   a.load(8, R9, R6, layout.nfCtxSkb);
   a.load(4, R8, R9, layout.skbLen).load(4, R1, R9, layout.skbDataLen);
   a.jump('lt', R8, IPV4_HEADER, malformed);
@@ -142,13 +137,14 @@ function emitDynptr(a: Assembler, features: Features, fields: ReadonlySet<Field>
   });
 }
 
-function storeAsked(a: Assembler, fields: ReadonlySet<Field>): (field: NumericField, value: Register) => void {
+/** Stores those fields that are asked for. */
+export function storeAsked(a: Assembler, fields: ReadonlySet<Field>): (field: NumericField, value: Register) => void {
   return (field, value) => {
     if (fields.has(field)) storeField(a, field, value);
   };
 }
 
-function emitAtMost(a: Assembler, value: Register, maximum: number): void {
+export function emitAtMost(a: Assembler, value: Register, maximum: number): void {
   const bounded = a.label('length is bounded');
   a.jump('le', value, maximum, bounded).mov(value, maximum).bind(bounded);
 }
@@ -162,8 +158,14 @@ function emitSlice(a: Assembler, features: Features, size: number, atHeaderEnd =
   a.callKernel('bpf_dynptr_slice', requireFunction(features, 'bpf_dynptr_slice'));
 }
 
-/** Copies a device's name into the key. Clobbers R4 and R5. */
-function emitDeviceName(a: Assembler, { layout }: Features, field: DeviceField, offset: number): void {
-  a.load(8, R4, R6, layout.nfCtxState).load(8, R4, R4, offset);
-  copyWide(a, field, layout.deviceName);
+/** Copies the names of those devices that are asked for into the key. Clobbers R4 and R5. */
+export function emitDeviceNames(a: Assembler, { layout }: Features, fields: ReadonlySet<Field>): void {
+  for (const [field, offset] of [
+    ['inDevice', layout.hookStateIn],
+    ['outDevice', layout.hookStateOut],
+  ] as const) {
+    if (!fields.has(field)) continue;
+    a.load(8, R4, R6, layout.nfCtxState).load(8, R4, R4, offset);
+    copyWide(a, field, layout.deviceName);
+  }
 }

@@ -37,6 +37,9 @@ export const FEATURES: Features = {
     bpf_dynptr_slice: 102,
     bpf_cast_to_kern_ctx: 103,
     bpf_rdonly_cast: 104,
+    bpf_iter_num_new: 105,
+    bpf_iter_num_next: 106,
+    bpf_iter_num_destroy: 107,
   },
   wordsType: 157,
 };

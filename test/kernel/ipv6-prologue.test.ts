@@ -1,0 +1,68 @@
+// The netfilter prologue for IPv6 in the kernel: what it makes of hard header chains, beside the view that the interpreter
+// has of them, and that the verifier's work does not grow with what is asked.
+
+import { afterAll, expect, it } from 'vitest';
+import { FILTER_CHAINS, HOOK_NUMBER } from '../../src/base/hooks.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
+import type { Field } from '../../src/base/predicate.ts';
+import { emitNetfilterIpv6Prologue } from '../../src/codegen/netfilter-ipv6.ts';
+import { closeDescriptor, createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
+import { probeFeatures } from '../../src/kernel/features.ts';
+import { seededChoice } from '../fuzz/seeded.ts';
+import { fieldsOf } from '../harness/fields.ts';
+import { ipv6Packet, randomChain, repeatedHeaders } from '../harness/ipv6-chains.ts';
+import { KEY_MAP, keyMap, keyProgram, readKey } from '../harness/key-program.ts';
+import { buildFrame } from '../harness/packet-builder.ts';
+
+const FIELDS: readonly Field[] = [
+  ...(['src6', 'dst6', 'protocol', 'fragment', 'transportLength', 'sport', 'dport', 'tcpFlags', 'malformed'] as const),
+];
+const HOOK_STATE = 56;
+const NFPROTO_IPV6 = 10;
+
+const definition = keyMap(FIELDS);
+const map = createMap(definition);
+const memory = mapMemory(map, definition.valueSize);
+const program = loadProgram(
+  keyProgram('netfilter', probeFeatures(), FIELDS, emitNetfilterIpv6Prologue),
+  new Map([[KEY_MAP, map]]),
+);
+
+afterAll(() => {
+  unmapMemory(memory);
+  closeDescriptor(program);
+  closeDescriptor(map);
+});
+
+/** What the kernel's run leaves in the key. */
+function keyOf({ hook, bytes }: HookPacket) {
+  const state = Buffer.alloc(HOOK_STATE);
+  state.writeUInt8(HOOK_NUMBER[hook], 0);
+  state.writeUInt8(NFPROTO_IPV6, 1);
+  const frame = buildFrame(bytes, { destination: new Uint8Array(6), source: new Uint8Array(6), etherType: 0x86dd });
+  expect(testRun(program, hook === 'OUTPUT' ? bytes : frame, state).result).toBe(1);
+  return readKey(memory, FIELDS);
+}
+
+function expectRight(packet: HookPacket): void {
+  const values = fieldsOf(packet);
+  const key = keyOf(packet);
+  const said: readonly string[] = values.malformed === 1 ? ['src6', 'dst6', 'malformed'] : FIELDS;
+  for (const field of said) expect(`${field} ${key[field]}`).toBe(`${field} ${values[field as Field]}`);
+  expect(key['length']).toBe(packet.bytes.length);
+}
+
+it('reads packets as the interpreter does, at every hook', () => {
+  for (let index = 0; index < 900; index++) {
+    const hook = FILTER_CHAINS[index % 3]!;
+    expectRight({ family: 'ipv6', hook, inDevice: '', outDevice: '', bytes: randomChain(seededChoice(16, index)) });
+  }
+});
+
+it.each([0, 43, 44, 51, 60])('walks over any number of headers %i', (kind) => {
+  const udp = Uint8Array.of(0x12, 0x34, 0, 53, 0, 8, 0, 0);
+  for (const count of [1, 2, 12, 13, 100, 450]) {
+    const bytes = ipv6Packet(kind, Buffer.concat([repeatedHeaders(kind, count, 17), udp]));
+    expectRight({ family: 'ipv6', hook: 'INPUT', inDevice: '', outDevice: '', bytes });
+  }
+});
