@@ -3,6 +3,7 @@
 // What is compared: the reference interpreter, the graph before and after all passes, the classification, and the
 // programs, in the VM and in the kernel (`BPF_PROG_TEST_RUN`). The first stage that differs is the one to look at.
 
+import type { Family } from '../../src/base/family.ts';
 import type { Features, HostFacts } from '../../src/base/features.ts';
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains } from '../../src/base/intervals.ts';
@@ -27,7 +28,7 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { formatCase, makeCase } from './case-file.ts';
 import { FEATURES } from './fake-kernel.ts';
 import { fieldsOf } from './fields.ts';
-import { buildFrame } from './packet-builder.ts';
+import { buildFrame, ETHERTYPE } from './packet-builder.ts';
 import { ownersOf } from './slots.ts';
 import { Tally } from './table-counters.ts';
 
@@ -54,6 +55,8 @@ export function verdictOf(result: number, placement: EnforcingPlacement): 'accep
 }
 
 export interface OracleOptions {
+  /** Of the rules and the packets; IPv4 if absent. */
+  readonly family?: Family;
   readonly placement: EnforcingPlacement;
   readonly runners: readonly Runner[];
   /** Only for placement `xdp`, which tells INPUT from FORWARD by them. */
@@ -67,7 +70,8 @@ export interface OracleOptions {
 
 /** What differs, in sentences; empty where all agree. */
 export function disagreements(text: string, packets: readonly HookPacket[], options: OracleOptions): string[] {
-  const { ruleset, diagnostics } = parseRuleset(text, { file: 'random.rules' });
+  const { family = 'ipv4' } = options;
+  const { ruleset, diagnostics } = parseRuleset(text, { file: 'random.rules', family });
   if (diagnostics.length > 0) return diagnostics.map((d) => `refused by the parser: ${d.span.line}: ${d.message}`);
   const table = filterTable(ruleset);
   const expected = packets.map((packet) => expectedOutcome(table, packet, options));
@@ -79,7 +83,8 @@ export function disagreements(text: string, packets: readonly HookPacket[], opti
 
 /** The same for programs alone: what is written may be too much for a graph. */
 export function programDisagreements(text: string, packets: readonly HookPacket[], options: OracleOptions): string[] {
-  const table = filterTable(parseRuleset(text, { file: 'random.rules' }).ruleset);
+  const { family = 'ipv4' } = options;
+  const table = filterTable(parseRuleset(text, { file: 'random.rules', family }).ruleset);
   const expected = packets.map((packet) => expectedOutcome(table, packet, options));
   return options.runners.flatMap((runner) => runnerDisagreements(table, packets, expected, options, runner));
 }
@@ -179,9 +184,9 @@ function runnerDisagreements(
 }
 
 function compileFor(table: Table, options: OracleOptions, runner?: Runner) {
-  const { placement, localDestinations = [], finish, budget } = options;
+  const { family = 'ipv4', placement, localDestinations = [], finish, budget } = options;
   const result = compileRuleset(
-    { family: 'ipv4', tables: [table] },
+    { family, tables: [table] },
     {
       placement,
       allowInexact: ['loopback', 'output', 'out-device'],
@@ -199,7 +204,8 @@ function compileFor(table: Table, options: OracleOptions, runner?: Runner) {
 /** A frame from nowhere to the loopback device's address, with the padding that short frames have on a wire. */
 function frameOf(packet: HookPacket): Uint8Array {
   const trailer = new Uint8Array(Math.max(0, 46 - packet.bytes.length)).fill(0x55);
-  return buildFrame(packet.bytes, { destination: new Uint8Array(6), source: new Uint8Array(6), trailer });
+  const etherType = ETHERTYPE[packet.family ?? 'ipv4'];
+  return buildFrame(packet.bytes, { destination: new Uint8Array(6), source: new Uint8Array(6), etherType, trailer });
 }
 
 function tally(slots: readonly SlotOwner[], packets: readonly HookPacket[], expected: readonly Outcome[]) {

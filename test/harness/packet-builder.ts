@@ -2,6 +2,8 @@
 //
 // Everything is deterministic: what is not said is zero, or what a plain packet has (ttl 64, good checksums).
 
+import type { Family } from '../../src/base/family.ts';
+
 /** Bits of the TCP flags byte, RFC 9293 section 3.1. */
 export const TCP_FLAG = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ece: 64, cwr: 128 } as const;
 
@@ -149,11 +151,14 @@ export function fragmentPacket(packet: Uint8Array, size: number): Uint8Array[] {
   return fragments;
 }
 
+/** ETH_P_IP and ETH_P_IPV6. */
+export const ETHERTYPE: Readonly<Record<Family, number>> = { ipv4: 0x0800, ipv6: 0x86dd };
+
 export interface FrameOptions {
   /** Six bytes each. */
   readonly destination: Uint8Array;
   readonly source: Uint8Array;
-  /** 0x0800 if absent. */
+  /** IPv4 if absent. */
   readonly etherType?: number;
   /** Bytes behind the packet that no length field knows, such as Ethernet padding. */
   readonly trailer?: Uint8Array;
@@ -162,7 +167,7 @@ export interface FrameOptions {
 /** An Ethernet II frame without frame check sequence. */
 export function buildFrame(packet: Uint8Array, options: FrameOptions): Uint8Array {
   const trailer = options.trailer ?? new Uint8Array();
-  const etherType = options.etherType ?? 0x0800;
+  const etherType = options.etherType ?? ETHERTYPE.ipv4;
   const frame = new Uint8Array(14 + packet.length + trailer.length);
   frame.set(options.destination, 0);
   frame.set(options.source, 6);

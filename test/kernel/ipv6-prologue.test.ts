@@ -12,7 +12,7 @@ import { seededChoice } from '../fuzz/seeded.ts';
 import { fieldsOf } from '../harness/fields.ts';
 import { ipv6Packet, randomChain, repeatedHeaders } from '../harness/ipv6-chains.ts';
 import { KEY_MAP, keyMap, keyProgram, readKey } from '../harness/key-program.ts';
-import { buildFrame } from '../harness/packet-builder.ts';
+import { buildFrame, ETHERTYPE } from '../harness/packet-builder.ts';
 
 const FIELDS: readonly Field[] = [
   ...(['src6', 'dst6', 'protocol', 'fragment', 'transportLength', 'sport', 'dport', 'tcpFlags', 'malformed'] as const),
@@ -39,7 +39,11 @@ function keyOf({ hook, bytes }: HookPacket) {
   const state = Buffer.alloc(HOOK_STATE);
   state.writeUInt8(HOOK_NUMBER[hook], 0);
   state.writeUInt8(NFPROTO_IPV6, 1);
-  const frame = buildFrame(bytes, { destination: new Uint8Array(6), source: new Uint8Array(6), etherType: 0x86dd });
+  const frame = buildFrame(bytes, {
+    destination: new Uint8Array(6),
+    source: new Uint8Array(6),
+    etherType: ETHERTYPE.ipv6,
+  });
   expect(testRun(program, hook === 'OUTPUT' ? bytes : frame, state).result).toBe(1);
   return readKey(memory, FIELDS);
 }
