@@ -1,0 +1,95 @@
+// Routes and routing rules of IPv4 in the network namespace that the process is in (rtnetlink(7)).
+
+import { readFileSync } from 'node:fs';
+import { attributes, dump, FAMILY } from './netlink.ts';
+
+const RTM_GETROUTE = 26;
+const RTM_GETRULE = 34;
+const AF_INET = 2;
+
+export interface Route {
+  readonly table: number;
+  readonly destination: number;
+  readonly length: number;
+  /** RTN_UNICAST and so on. */
+  readonly type: number;
+  /** Devices of all next hops; empty where they are not told here. */
+  readonly devices: readonly number[];
+  /** Whether it holds for every packet to the destination, and all its next hops are up. */
+  readonly plain: boolean;
+}
+
+/** `struct rtmsg`, `struct fib_rule_hdr`: 12 bytes both. Attributes: include/uapi/linux/rtnetlink.h, fib_rules.h. */
+const HEADER = 12;
+const RTA = { dst: 1, oif: 4, multipath: 9, table: 15, nextHopId: 30 } as const;
+const FRA = { priority: 6, table: 15 } as const;
+/** Attributes of a rule that asks nothing and does nothing but name a table: its numbers, and who made it. */
+const PLAIN_RULE: ReadonlySet<number> = new Set([
+  FRA.priority,
+  FRA.table,
+  14 /* SUPPRESS_PREFIXLEN */,
+  21 /* PROTOCOL */,
+]);
+const FR_ACT_TO_TBL = 1;
+/** RTNH_F_DEAD and RTNH_F_LINKDOWN */
+const DOWN = 1 | 16;
+const NEXT_HOP = 8;
+
+/** All routes of all tables but cloned ones. */
+export function listRoutes(): Route[] {
+  const request = Buffer.alloc(HEADER);
+  request.writeUInt8(AF_INET, 0);
+  return dump('read the routes', FAMILY.route, RTM_GETROUTE, request).map((message) => {
+    const found = attributes(message, HEADER);
+    const hops = nextHops(found.get(RTA.multipath));
+    const device = found.get(RTA.oif)?.readUInt32LE(0);
+    const flags = hops.reduce((all, hop) => all | hop.flags, message.readUInt32LE(8));
+    return {
+      table: found.get(RTA.table)?.readUInt32LE(0) ?? message.readUInt8(4),
+      destination: found.get(RTA.dst)?.readUInt32BE(0) ?? 0,
+      length: message.readUInt8(1),
+      type: message.readUInt8(7),
+      devices: device === undefined ? hops.map((hop) => hop.device) : [device],
+      plain: message.readUInt8(3) === 0 && (flags & DOWN) === 0 && !found.has(RTA.nextHopId),
+    };
+  });
+}
+
+/** `struct rtnexthop`, one behind the other, each with attributes of its own. */
+function nextHops(list: Buffer | undefined): { readonly device: number; readonly flags: number }[] {
+  const hops = [];
+  for (let at = 0; list !== undefined && at + NEXT_HOP <= list.length; at += (list.readUInt16LE(at) + 3) & ~3) {
+    hops.push({ flags: list.readUInt8(at + 2), device: list.readInt32LE(at + 4) });
+  }
+  return hops;
+}
+
+/** The tables that packets of all kinds are looked up in, in order; `undefined` where rules ask more of packets. */
+export function routingTables(): number[] | undefined {
+  const request = Buffer.alloc(HEADER);
+  request.writeUInt8(AF_INET, 0);
+  const rules = dump('read the routing rules', FAMILY.route, RTM_GETRULE, request).map((message) => {
+    const found = attributes(message, HEADER);
+    const asksNothing =
+      message.readUInt8(1) === 0 &&
+      message.readUInt8(2) === 0 &&
+      message.readUInt8(3) === 0 &&
+      message.readUInt8(7) === FR_ACT_TO_TBL &&
+      message.readUInt32LE(8) === 0 &&
+      [...found.keys()].every((attribute) => PLAIN_RULE.has(attribute)) &&
+      (found.get(14)?.readInt32LE(0) ?? -1) === -1;
+    const table = found.get(FRA.table)?.readUInt32LE(0) ?? message.readUInt8(4);
+    return { asksNothing, table, priority: found.get(FRA.priority)?.readUInt32LE(0) ?? 0 };
+  });
+  if (!rules.every(({ asksNothing }) => asksNothing)) return undefined;
+  return rules.sort((a, b) => a.priority - b.priority).map(({ table }) => table);
+}
+
+/** Whether the host forwards IPv4 packets that come in by a device; absent devices forward nothing. */
+export function forwards(device: string): boolean {
+  try {
+    return readFileSync(`/proc/sys/net/ipv4/conf/${device}/forwarding`, 'utf8').trim() === '1';
+  } catch {
+    return false;
+  }
+}
