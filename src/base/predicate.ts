@@ -72,6 +72,14 @@ export interface InWideSet {
   readonly set: WideIntervalSet;
 }
 
+/** True where `(field & mask) === value`: address masks with holes. */
+export interface MaskedWide {
+  readonly kind: 'maskedWide';
+  readonly field: WideField;
+  readonly mask: bigint;
+  readonly value: bigint;
+}
+
 /** True where the device's name is `name`, or begins with it (`eth+`); names are at most 15 bytes. */
 export interface DeviceName {
   readonly kind: 'device';
@@ -81,7 +89,7 @@ export interface DeviceName {
 }
 
 /** A pure question about one field. Negation is not part of it: a match node swaps its edges instead. */
-export type Predicate = InSet | Masked | InWideSet | DeviceName;
+export type Predicate = InSet | Masked | InWideSet | MaskedWide | DeviceName;
 
 /** A predicate, or its contrary. */
 export interface Literal {
@@ -108,6 +116,8 @@ export function evaluatePredicate(predicate: Predicate, fields: FieldValues): bo
       return (fields[predicate.field] & predicate.mask) >>> 0 === predicate.value;
     case 'wide':
       return containsWide(predicate.set, fields[predicate.field]);
+    case 'maskedWide':
+      return (fields[predicate.field] & predicate.mask) === predicate.value;
     case 'device': {
       const name = fields[predicate.field];
       return predicate.prefix ? name.startsWith(predicate.name) : name === predicate.name;
@@ -126,6 +136,8 @@ export function formatPredicate(predicate: Predicate): string {
       return `${predicate.field} & 0x${predicate.mask.toString(16)} == 0x${predicate.value.toString(16)}`;
     case 'wide':
       return `${predicate.field} in ${predicate.set.map(formatWideInterval).join(',') || 'nothing'}`;
+    case 'maskedWide':
+      return `${predicate.field} & ${formatAddress6(predicate.mask)} == ${formatAddress6(predicate.value)}`;
     case 'device':
       return `${predicate.field} ${predicate.prefix ? 'begins' : 'is'} ${JSON.stringify(predicate.name)}`;
   }

@@ -12,7 +12,6 @@ import {
   FIELD_MAXIMUM,
   type Field,
   type FieldValues,
-  formatPredicate,
   type Literal,
   type NumericField,
   type WideField,
@@ -125,6 +124,7 @@ export class ConditionTable {
     if (predicate.kind === 'wide') {
       return this.wide(predicate.field, negated ? complementWide(predicate.set) : predicate.set);
     }
+    if (predicate.kind === 'maskedWide') return this.unlisted(predicate.field, [literal]);
     const { field } = predicate;
     const maximum = FIELD_MAXIMUM[field];
     const positive = predicate.kind === 'in' ? predicate.set : maskedSet(predicate.mask, predicate.value, maximum);
@@ -211,7 +211,7 @@ export class ConditionTable {
     const literals = [...a.literals, ...b.literals];
     const { field } = a;
     if (field === 'inDevice' || field === 'outDevice') return sure(this.device(field, literals as DeviceLiteral[]));
-    if (isWideField(field)) return sure(this.wide(field, intersectWide(wideSet(a), wideSet(b))));
+    if (isWideField(field)) return this.joinWide(field, a, b);
     if (a.set === undefined || b.set === undefined) {
       const one = [a, b].find(({ set }) => set?.length === 1 && set[0]!.low === set[0]!.high);
       if (one === undefined) return sure(this.unlisted(field, literals));
@@ -226,6 +226,13 @@ export class ConditionTable {
         set.length <= FEW_INTERVALS ? [{ predicate: { kind: 'in', field, set }, negated: false }] : literals,
       ),
     );
+  }
+
+  /** Both of two conditions of a wide field. */
+  private joinWide(field: WideField, a: Condition, b: Condition): Condition | false {
+    const [first, second] = [wideSet(a), wideSet(b)];
+    if (first !== undefined && second !== undefined) return sure(this.wide(field, intersectWide(first, second)));
+    return sure(this.unlisted(field, [...a.literals, ...b.literals]));
   }
 
   private ofSet(field: NumericField, set: IntervalSet, literals: readonly Literal[]): Answer {
@@ -245,7 +252,7 @@ export class ConditionTable {
   }
 
   /** A condition whose values are too many intervals to list. */
-  private unlisted(field: NumericField, literals: readonly Literal[]): Answer {
+  private unlisted(field: NumericField | WideField, literals: readonly Literal[]): Answer {
     const texts = new Map(literals.map((literal) => [literalText(literal), literal]));
     const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
     return this.other(
@@ -305,19 +312,19 @@ export class ConditionTable {
 }
 
 /** Whether code can look the condition up: its values are known, or it is about a device or a wide field. */
-export function isIndexable({ field, set }: Condition): boolean {
-  return set !== undefined || isWideField(field) || field === 'inDevice' || field === 'outDevice';
+export function isIndexable(condition: Condition): boolean {
+  const { field, set } = condition;
+  if (isWideField(field)) return wideSet(condition) !== undefined;
+  return set !== undefined || field === 'inDevice' || field === 'outDevice';
 }
 
 function isWideField(field: Field): field is WideField {
   return field === 'src6' || field === 'dst6';
 }
 
-/** A condition of a wide field is one literal. */
-function wideSet({ literals }: Condition): WideIntervalSet {
-  const { predicate } = literals[0]!;
-  if (predicate.kind !== 'wide') throw new Error(`${formatPredicate(predicate)} is not about a wide field`);
-  return predicate.set;
+/** The values that meet a condition of a wide field; nothing where some literal is a mask with holes. */
+export function wideSet({ literals: [first, ...others] }: Condition): WideIntervalSet | undefined {
+  return first?.predicate.kind === 'wide' && others.length === 0 ? first.predicate.set : undefined;
 }
 
 function sure(answer: Answer): Condition | false {

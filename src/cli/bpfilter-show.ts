@@ -1,6 +1,7 @@
 // The texts of `bpfilter status` and `bpfilter counters`, and the same as data for --json.
 
 import type { Counters } from '../base/counters.ts';
+import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import type { Current, FamilyStatus, Status } from '../engine/types.ts';
 import { printRuleLine, sortedChains } from '../ruleset/print.ts';
 import { enforcedTable } from './request.ts';
@@ -8,26 +9,35 @@ import type { CountersOutput } from './schemas.ts';
 
 /** `emphasize` marks what an administrator must not miss. */
 export function describeStatus(status: Status, emphasize: (text: string) => string): string {
-  const { namespace, families, hooks, devices, dropped, warnings, others } = status;
+  const { namespace, families, warnings, others } = status;
   const lines = [
     `namespace   ${nameOf(namespace)}`,
-    `IPv4        ${describeFamily(families.ipv4)}`,
-    `IPv6        ${describeFamily(families.ipv6)}`,
+    ...FAMILIES.flatMap((family) => linesOf(FAMILY_NAME[family], families[family], emphasize)),
   ];
-  for (const { hook, attached, priority } of hooks) {
-    if (attached) lines.push(`hook        ${hook}, priority ${priority ?? 'unknown'}`);
-    else if (families.ipv4.placement === 'netfilter') lines.push(`hook        ${emphasize(`${hook}, not attached`)}`);
-  }
-  for (const { name, ifindex, mode, note } of devices) {
-    const state = mode === undefined ? emphasize('not attached') : `${mode} XDP`;
-    lines.push(`device      ${name} (${ifindex}), ${state}${note === undefined ? '' : `: ${note}`}`);
-  }
-  lines.push(
-    `dropped     ${dropped.undecided} packets that no rule could decide, ${dropped.emptySlot} for lack of rules`,
-  );
   for (const warning of warnings) lines.push(`${emphasize('warning')}     ${warning}`);
-  for (const other of others) lines.push(`also in     ${nameOf(other)}: generation ${other.generation}`);
+  for (const other of others) {
+    const { ipv4, ipv6 } = other.generations;
+    lines.push(`also in     ${nameOf(other)}: generation ${ipv4} of IPv4, ${ipv6} of IPv6`);
+  }
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What is in force of a family, and where. */
+function linesOf(name: string, family: FamilyStatus, emphasize: (text: string) => string): string[] {
+  const { hooks, devices, dropped } = family;
+  const lines = [`${name}        ${describeFamily(family)}`];
+  for (const { hook, attached, priority } of hooks) {
+    lines.push(
+      `  hook      ${attached ? `${hook}, priority ${priority ?? 'unknown'}` : emphasize(`${hook}, not attached`)}`,
+    );
+  }
+  for (const { name: device, ifindex, mode, note } of devices) {
+    const state = mode === undefined ? emphasize('not attached') : `${mode} XDP`;
+    lines.push(`  device    ${device} (${ifindex}), ${state}${note === undefined ? '' : `: ${note}`}`);
+  }
+  if (family.generation === 0) return lines;
+  const { undecided, emptySlot } = dropped;
+  return [...lines, `  dropped   ${undecided} packets that no rule could decide, ${emptySlot} for lack of rules`];
 }
 
 function describeFamily({ generation, placement, rules }: FamilyStatus): string {
@@ -44,18 +54,18 @@ function nameOf({ cookie, name }: { readonly cookie: string; readonly name?: str
   return name === undefined ? `cookie ${cookie}` : `${name} (cookie ${cookie})`;
 }
 
-/** The counters in force, chain by chain. */
-export function countersOf(current: Current | undefined): CountersOutput {
+/** The counters of a family in force, chain by chain. */
+export function countersOf(family: Family, current: Current | undefined): CountersOutput {
   const table = enforcedTable(current?.ruleset);
   const chains = (table === undefined ? [] : sortedChains(table)).map(({ name, policy, counters, rules }) => ({
     chain: name,
     ...(policy && { policy: { verdict: policy, ...decimal(counters) } }),
     rules: rules.map((rule) => ({
-      rule: printRuleLine(name, rule, current!.ruleset.family),
+      rule: printRuleLine(name, rule, family),
       ...decimal(rule.counters),
     })),
   }));
-  return { generation: current?.generation ?? 0, ...(current && { placement: current.placement }), chains };
+  return { family, generation: current?.generation ?? 0, ...(current && { placement: current.placement }), chains };
 }
 
 function decimal({ packets, bytes }: Counters) {

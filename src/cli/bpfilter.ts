@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import { FINISHES, type FinishName } from '../classify/make-finish.ts';
 import { explainRuleset } from '../engine/explain.ts';
@@ -20,7 +21,14 @@ import type { ApplyOutput, ExplainOutput, FormatOutput, StatusOutput } from './s
 
 type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
 
-interface ApplyOptions extends WhereOptions {
+/** Whose rules a command is about. */
+interface FamilyOption {
+  readonly ipv6?: boolean;
+}
+
+const familyOf = ({ ipv6 }: FamilyOption): Family => (ipv6 ? 'ipv6' : 'ipv4');
+
+interface ApplyOptions extends WhereOptions, FamilyOption {
   readonly device?: readonly string[];
   readonly test?: boolean;
   readonly wait?: number;
@@ -55,6 +63,7 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
   placementOptions(program.command('apply'))
     .description('bring an iptables-save file into force; counters of rules that stay are kept')
     .argument('<file>', 'ruleset, - for the standard input')
+    .option(...IPV6)
     .option('--device <name...>', 'devices to attach to at placement xdp (default: those of the configuration)')
     .addOption(new Option('--mode <mode>', 'how XDP programs are attached').choices(MODES))
     .option('--test', 'compile and have the kernel verify, change nothing')
@@ -71,12 +80,14 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
   program
     .command('counters')
     .description('show the hit counters of all rules')
+    .option('--ipv6', 'of the rules of ip6tables')
     .option('--json', 'print JSON')
     .action(run(counters));
 
   placementOptions(program.command('compile'))
     .description('show what the compiler makes of a ruleset; needs no root')
     .argument('<file>', 'ruleset, - for the standard input')
+    .option(...IPV6)
     .addOption(new Option('--dump <stage>', 'what to show').choices(STAGES).default('after:all'))
     .addOption(
       new Option('--finish <finish>', 'the finish of the stages from classification on; chosen if absent').choices(
@@ -89,6 +100,7 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .command('explain')
     .description('show how packets find their rules in a ruleset, and which rules no packet meets; needs no root')
     .argument('<file>', 'ruleset, - for the standard input')
+    .option(...IPV6)
     .addOption(
       new Option('--placement <placement>', 'where rules are enforced').choices(
         PLACEMENTS.filter((placement) => placement !== 'none'),
@@ -102,20 +114,22 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .command('fmt')
     .description('print a ruleset in the form of iptables-save; tells every mistake; needs no root')
     .argument('<file>', 'ruleset, - for the standard input')
-    .option('--ipv6', 'the rules are those of ip6tables')
+    .option(...IPV6)
     .option('--json', 'print the result as JSON')
     .action(run(format));
 
   program
     .command('detach')
     .description(
-      'accept everything again, take all that is ours out of the kernel, and forget rules that are only kept',
+      'accept everything again in both families, take all that is ours out of the kernel, and forget rules that are only kept',
     )
     .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
     .action(run(detach));
 
   return program;
 }
+
+const IPV6 = ['--ipv6', 'the rules are those of ip6tables'] as const;
 
 function placementOptions(command: Command): Command {
   const list = (value: string) => value.split(',').filter((word) => word !== '');
@@ -165,12 +179,14 @@ function readSource(file: string, context: Context): Source {
 
 function apply(context: Context, file: string, options: ApplyOptions): number {
   const config = configFor(context, options);
+  const family = familyOf(options);
   const source = readSource(file, context);
   return withEngine(config, context, (engine) =>
     engine.withLock(options.wait ?? config.wait, () => {
-      const before = engine.basis('ipv4', 'nothing');
+      const before = engine.basis(family, 'nothing');
       const { ruleset, diagnostics } = parseRuleset(source.text, {
         file: source.file,
+        family,
         names: commandNames(context),
         ...(before && { existing: before.ruleset }),
       });
@@ -186,7 +202,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       if (options.json) {
         const { placement, mode, devices, allowInexact } = where;
         printJson<ApplyOutput>(context, {
-          ...{ ok: true, generation, placement, mode },
+          ...{ ok: true, family, generation, placement, mode },
           devices: [...devices],
           allowInexact: [...allowInexact],
           diagnostics: result.diagnostics.map(diagnosticData),
@@ -234,14 +250,16 @@ function status(context: Context, options: { readonly json?: boolean }): number 
   return EXIT.ok;
 }
 
-function counters(context: Context, options: { readonly json?: boolean }): number {
-  const found = countersOf(withEngine(loadConfig(context.environment), context, (engine) => engine.current('ipv4')));
+function counters(context: Context, options: FamilyOption & { readonly json?: boolean }): number {
+  const family = familyOf(options);
+  const current = withEngine(loadConfig(context.environment), context, (engine) => engine.current(family));
+  const found = countersOf(family, current);
   if (options.json) printJson(context, found);
   else context.print(describeCounters(found));
   return EXIT.ok;
 }
 
-interface CompileOptions extends WhereOptions {
+interface CompileOptions extends WhereOptions, FamilyOption {
   readonly dump: string;
   readonly finish?: FinishName;
 }
@@ -253,7 +271,7 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   }
   const where = { placement, allowInexact, finish: options.finish };
   const source = readSource(file, context);
-  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
+  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
   const hostFacts = () => context.kernel.hostFacts(false);
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
@@ -262,17 +280,18 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   return EXIT.ok;
 }
 
-interface ExplainCommandOptions {
+interface ExplainCommandOptions extends FamilyOption {
   readonly placement?: EnforcingPlacement;
   readonly finish?: FinishName;
   readonly json?: boolean;
 }
 
-function explain(context: Context, file: string, { placement, finish, json }: ExplainCommandOptions): number {
+function explain(context: Context, file: string, options: ExplainCommandOptions): number {
+  const { placement, finish, json } = options;
   const configured = loadConfig(context.environment).placement;
   const where = placement ?? (configured === 'none' ? 'netfilter' : configured);
   const source = readSource(file, context);
-  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file });
+  const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   const found =
     diagnostics.length > 0 ? diagnostics : explainRuleset(ruleset, { placement: where, file: source.file, finish });
   if (!('hooks' in found)) return refuse(found, source, { ...(json && { json }) }, context);
@@ -282,9 +301,9 @@ function explain(context: Context, file: string, { placement, finish, json }: Ex
 }
 
 /** The tables stay in the order of the file; rules show counters if those of the file do. */
-function format(context: Context, file: string, options: { readonly ipv6?: boolean; readonly json?: boolean }): number {
+function format(context: Context, file: string, options: FamilyOption & { readonly json?: boolean }): number {
   const source = readSource(file, context);
-  const family = options.ipv6 ? 'ipv6' : 'ipv4';
+  const family = familyOf(options);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family });
   if (diagnostics.length > 0) {
     if (options.json) printJson<FormatOutput>(context, { ok: false, diagnostics: diagnostics.map(diagnosticData) });

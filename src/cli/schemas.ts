@@ -1,11 +1,13 @@
 // The forms of what `bpfilter` prints with --json. Counters are decimal strings: they exceed what a JSON number holds.
 
 import { z } from 'zod';
+import { FAMILIES } from '../base/family.ts';
 import { FINISHES } from '../classify/make-finish.ts';
 import { INEXACT, MODES, PLACEMENTS } from './config.ts';
 
 const decimal = z.string().regex(/^-?\d+$/);
 const counters = z.strictObject({ packets: decimal, bytes: decimal });
+const family = z.enum(FAMILIES);
 const hook = z.enum(['INPUT', 'FORWARD', 'OUTPUT']);
 
 const diagnostic = z.strictObject({
@@ -21,6 +23,7 @@ const diagnostic = z.strictObject({
 export const applyOutput = z.discriminatedUnion('ok', [
   z.strictObject({
     ok: z.literal(true),
+    family,
     /** 0 with --test and at placement none: nothing was brought into force. */
     generation: z.int(),
     placement: z.enum(PLACEMENTS),
@@ -109,12 +112,6 @@ const familyStatus = z.strictObject({
   generation: z.int(),
   placement: z.enum(PLACEMENTS).optional(),
   rules: z.int(),
-});
-
-/** `bpfilter status --json` */
-export const statusOutput = z.strictObject({
-  namespace: z.strictObject({ cookie: z.string(), name: z.string().optional() }),
-  families: z.strictObject({ ipv4: familyStatus, ipv6: familyStatus }),
   hooks: z.array(z.strictObject({ hook, attached: z.boolean(), priority: z.int().optional() })),
   devices: z.array(
     z.strictObject({
@@ -125,12 +122,25 @@ export const statusOutput = z.strictObject({
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
+});
+
+/** `bpfilter status --json` */
+export const statusOutput = z.strictObject({
+  namespace: z.strictObject({ cookie: z.string(), name: z.string().optional() }),
+  families: z.strictObject({ ipv4: familyStatus, ipv6: familyStatus }),
   warnings: z.array(z.string()),
-  others: z.array(z.strictObject({ cookie: z.string(), name: z.string().optional(), generation: z.int() })),
+  others: z.array(
+    z.strictObject({
+      cookie: z.string(),
+      name: z.string().optional(),
+      generations: z.strictObject({ ipv4: z.int(), ipv6: z.int() }),
+    }),
+  ),
 });
 
 /** `bpfilter counters --json`: nothing is enforced where `generation` is 0, nothing kept where `placement` is absent. */
 export const countersOutput = z.strictObject({
+  family,
   generation: z.int(),
   placement: z.enum(PLACEMENTS).optional(),
   chains: z.array(

@@ -31,19 +31,19 @@ export function xdpAbi({ preemptRt }: Features): HookAbi {
 }
 
 /** `struct xdp_md` */
-const DATA = 0;
-const DATA_END = 4;
+export const DATA = 0;
+export const DATA_END = 4;
 
-const ETHERNET = 14;
+export const ETHERNET = 14;
 /** ETH_P_IP as a little-endian load of the two bytes reads it. */
-const ETHERTYPE_IPV4 = 0x0008;
+export const ETHERTYPE_IPV4 = 0x0008;
 /** ETH_P_8021Q and ETH_P_8021AD, likewise. */
-const ETHERTYPES_VLAN = [0x0081, 0xa888] as const;
+export const ETHERTYPES_VLAN = [0x0081, 0xa888] as const;
 /** Of a tag: priority and VLAN id, then the next ethertype. */
-const VLAN_TAG = 4;
-const VLAN_ID = 0x0fff;
+export const VLAN_TAG = 4;
+export const VLAN_ID = 0x0fff;
 /** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
-const MAX_TAGS = 2;
+export const MAX_TAGS = 2;
 const IPV4_HEADER = 20;
 /** Version 4, a header of 20 bytes. */
 const PLAIN_HEADER = 0x45;

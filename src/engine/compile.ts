@@ -1,6 +1,7 @@
 // From a ruleset to a program image: every pure step in a row. No root, no running kernel.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
@@ -56,12 +57,16 @@ export function filterTable(ruleset: Ruleset): Table {
   return ruleset.tables.find((table) => table.name === 'filter') ?? EMPTY_FILTER;
 }
 
-/** Compiles rulesets; of one that differs little from the one before, it looks at what is new. */
+/** Compiles rulesets of a family; of one that differs little from the one before, it looks at what is new. */
 export class Compiler {
-  private readonly meanings = new Meanings();
+  private readonly meanings: Meanings;
   private readonly unsupported = unsupportedParts();
   private readonly flattener = new Flattener();
   private readonly cache = new ClassifyCache();
+
+  constructor(family: Family = 'ipv4') {
+    this.meanings = new Meanings(family);
+  }
 
   /** Compiles the filter table of a ruleset. */
   compile(ruleset: Ruleset, options: CompileOptions): CompileResult {
@@ -137,7 +142,7 @@ export function smallGraph(chains: Chains, hooks: readonly FilterChain[], ownerO
 
 /** Compiles the filter table of a ruleset, once. */
 export function compileRuleset(ruleset: Ruleset, options: CompileOptions): CompileResult {
-  return new Compiler().compile(ruleset, options);
+  return new Compiler(ruleset.family).compile(ruleset, options);
 }
 
 const NOWHERE = { line: 1, column: 1, length: 1 } as const;

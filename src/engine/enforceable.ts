@@ -3,6 +3,7 @@
 // What cannot be enforced is told, rule by rule, and refuses the ruleset. All of it can be kept at placement `none`.
 
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
+import type { Family } from '../base/family.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
@@ -24,13 +25,10 @@ export function checkEnforceable(
   before?: Ruleset,
   unsupported = unsupportedParts(),
 ): Diagnostic[] {
-  if (ruleset.family !== 'ipv4') {
-    const table = ruleset.tables.find((each) => !before?.tables.includes(each));
-    const message = 'bpfilter does not enforce rules of IPv6 yet';
-    return [{ code: 'unsupported-table', message, file, span: table?.span ?? ELSEWHERE, hint: REMEDY }];
-  }
   const found = ruleset.tables.flatMap((table) =>
-    table.name === ENFORCED_TABLE ? checkRules(table, file, before, unsupported) : checkTable(table, file, before),
+    table.name === ENFORCED_TABLE
+      ? checkRules(table, ruleset.family, file, before, unsupported)
+      : checkTable(table, file, before),
   );
   return found.sort((a, b) => a.span.line - b.span.line);
 }
@@ -54,6 +52,7 @@ export function unsupportedParts(): UnsupportedParts {
 
 function checkRules(
   table: Table,
+  family: Family,
   file: string,
   before: Ruleset | undefined,
   unsupported: UnsupportedParts,
@@ -70,7 +69,7 @@ function checkRules(
       for (const what of whats) {
         const rule = rules[index]!;
         const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', rule.span];
-        const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, 'ipv4')}`;
+        const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, family)}`;
         found.push({ code: 'unsupported-option', message, file, span, hint: REMEDY });
       }
     }

@@ -1,10 +1,10 @@
-// The firewalls of one network namespace, for commands and the service alike.
+// The firewalls of one network namespace, one for each family, for commands and the service alike.
 //
-// Of the two families IPv4 alone can be enforced; either can be kept (placement `none`), which touches nothing of the
-// kernel but the namespace's lock.
+// What is done for one family leaves the other as it is. Either can be kept (placement `none`), which touches nothing of
+// the kernel but the namespace's lock.
 
 import { type Counters, ZERO } from '../base/counters.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILIES, type Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
@@ -16,7 +16,7 @@ import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type CompileOptions, Compiler, filterTable } from './compile.ts';
-import { type CounterLayout, moveBase, readSlots, setBase } from './counters.ts';
+import { moveBase, readSlots, setBase } from './counters.ts';
 import { type ChosenDevices, chooseDevices } from './devices.ts';
 import { finish, flip, mapReader, unfinished } from './flip.ts';
 import { type CounterPlan, countersFor, type EnforceRequest, rowFor } from './generation-row.ts';
@@ -26,7 +26,7 @@ import type { Descriptor, Kernel } from './kernel.ts';
 import { type Directories, lockPath } from './layout.ts';
 import { NamespaceState } from './namespace-state.ts';
 import { extendPlan, inheritSlots, perChain, roomyPlan } from './slots.ts';
-import { describeStatus } from './status.ts';
+import { describeStatus, type FamilyFacts } from './status.ts';
 import { checkLineBreaks, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
@@ -39,19 +39,33 @@ export function openEngine(directories: Directories, kernel: Kernel = systemKern
 /** What rulesets are compiled with, where that is not for the compiler to say: for tests. */
 type Tuning = Pick<CompileOptions, 'budget' | 'finish'>;
 
+/** What is known of the rules of a family, from one apply to the next. */
+class KnownRules {
+  readonly compiler: Compiler;
+  /** The lines of the filter table's rules. */
+  readonly lines: PerRule<string>;
+  /** Whether a line was more than one. */
+  sawLineBreak = false;
+
+  constructor(family: Family) {
+    this.compiler = new Compiler(family);
+    this.lines = new PerRule<string>((rule, chain) => {
+      const line = printRuleLine(chain, rule, family);
+      this.sawLineBreak ||= line.includes('\n');
+      return line;
+    });
+  }
+}
+
 class NamespaceEngine implements Engine {
   private readonly kernel: Kernel;
   private readonly tuning: Tuning;
   private readonly state: NamespaceState;
   private locked = false;
-  private readonly compiler = new Compiler();
-  /** The lines of the filter table's rules. */
-  private readonly lines = new PerRule<string>((rule, chain) => {
-    const line = printRuleLine(chain, rule, 'ipv4');
-    this.sawLineBreak ||= line.includes('\n');
-    return line;
-  });
-  private sawLineBreak = false;
+  private readonly known: Readonly<Record<Family, KnownRules>> = {
+    ipv4: new KnownRules('ipv4'),
+    ipv6: new KnownRules('ipv6'),
+  };
 
   constructor(directories: Directories, kernel: Kernel, tuning: Tuning) {
     this.kernel = kernel;
@@ -90,7 +104,7 @@ class NamespaceEngine implements Engine {
 
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
     return this.look(family, ifLost, (found, shown) => {
-      const ruleset = found.ruleset(this.state.store()!, family);
+      const ruleset = found.ruleset(this.state.store()!);
       return withCounters(ruleset, ENFORCED_TABLE, perChain(found.plan, shown()));
     });
   }
@@ -100,7 +114,7 @@ class NamespaceEngine implements Engine {
     ifLost: 'throw' | 'nothing' = 'throw',
     replaced: ReadonlySet<TableName> = new Set(),
   ): Current | undefined {
-    return this.look(family, ifLost, (found) => found.outline(this.state.store()!, family, replaced), replaced);
+    return this.look(family, ifLost, (found) => found.outline(this.state.store()!, replaced), replaced);
   }
 
   /** What is there: `read` gives the ruleset of what is in force. */
@@ -110,7 +124,7 @@ class NamespaceEngine implements Engine {
     read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
     replaced?: ReadonlySet<TableName>,
   ): Current | undefined {
-    if (family === 'ipv4' && ifLost === 'nothing' && this.state.lost() !== undefined) return undefined;
+    if (ifLost === 'nothing' && this.state.lost(family) !== undefined) return undefined;
     try {
       for (;;) {
         const found = this.enforcedNow(family, read) ?? this.keptNow(family, replaced);
@@ -124,8 +138,7 @@ class NamespaceEngine implements Engine {
   }
 
   counters(family: Family): TableCounters {
-    const enforced =
-      family === 'ipv4' ? this.state.inForce((found, shown) => perChain(found.plan, shown())) : undefined;
+    const enforced = this.state.inForce(family, (found, shown) => perChain(found.plan, shown()));
     if (enforced !== undefined) return enforced;
     const kept = this.state.store()?.kept(family);
     const filter = kept && readKept(kept, family).tables.find(({ name }) => name === ENFORCED_TABLE);
@@ -136,7 +149,7 @@ class NamespaceEngine implements Engine {
     this.requireLock();
     const { table = ENFORCED_TABLE, chain, rule } = selection;
     if (this.state.isEnforced(family)) {
-      if (table === ENFORCED_TABLE) this.zeroEnforced(selection, shown);
+      if (table === ENFORCED_TABLE) this.zeroEnforced(family, selection, shown);
       return [];
     }
     const store = this.state.store();
@@ -148,27 +161,31 @@ class NamespaceEngine implements Engine {
 
   detach(): void {
     this.requireLock();
-    this.takeDown();
+    this.takeDown(FAMILIES);
     const store = this.state.store();
-    for (const family of ['ipv4', 'ipv6'] as const) store?.forget(family);
+    for (const family of FAMILIES) store?.forget(family);
   }
 
   status(): Status {
     const { directories, identity, pins } = this.state;
-    const lost = this.state.lost();
-    const [found, undecided] =
-      (lost === undefined ? this.state.inForce((each, shown) => [each, shown().at(-1)!] as const) : undefined) ?? [];
     return describeStatus({
       kernel: this.kernel,
       directories,
       identity,
       pins,
       installation: this.state.installation(),
-      lost,
-      found,
-      undecided: undecided ?? ZERO,
-      kept: (family) => (this.state.isEnforced(family) ? undefined : this.basis(family)?.ruleset),
+      families: { ipv4: this.factsOf('ipv4'), ipv6: this.factsOf('ipv6') },
     });
+  }
+
+  private factsOf(family: Family): FamilyFacts {
+    const lost = this.state.lost(family);
+    const [found, undecided] =
+      (lost === undefined
+        ? this.state.inForce(family, (each, shown) => [each, shown().at(-1)!] as const)
+        : undefined) ?? [];
+    const kept = this.state.isEnforced(family) ? undefined : this.basis(family)?.ruleset;
+    return { lost, found, undecided: undecided ?? ZERO, kept };
   }
 
   close(): void {
@@ -181,7 +198,7 @@ class NamespaceEngine implements Engine {
     const store = this.state.store();
     if (installation === undefined || store === undefined) return [];
     try {
-      finish({ kernel: this.kernel, store, installation });
+      for (const family of FAMILIES) finish({ kernel: this.kernel, store, installation, family });
       return [];
     } catch (error) {
       return [unfinished(error)];
@@ -189,6 +206,7 @@ class NamespaceEngine implements Engine {
   }
 
   private enforce(request: EnforceRequest): ApplyResult {
+    const { family } = request.ruleset;
     const devices = this.chooseDevices(request);
     const counting = this.planCounters(request);
     try {
@@ -197,11 +215,11 @@ class NamespaceEngine implements Engine {
       const { image } = compiled;
       return this.withImage(request, image, counting.shared, (programs, counterMaps) => {
         const store = this.state.storeForChange();
-        const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation() };
+        const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation(), family };
         finish(context);
         const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
         const row = rowFor(request, ifindexes, image, counting.plan, (table) =>
-          table.name === ENFORCED_TABLE ? this.lines.of(table) : undefined,
+          table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
         );
         const counters = countersFor(request, image.manifest, counting, store);
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
@@ -217,31 +235,33 @@ class NamespaceEngine implements Engine {
 
   /** Which counters the rules of a request will have: where they can, those that they have now. */
   private planCounters(request: EnforceRequest): CounterPlan {
+    const { family } = request.ruleset;
+    const { lines } = this.known[family];
     const table = filterTable(request.ruleset);
     const none = new Map<string, Descriptor>();
-    const found = request.counters === 'ruleset' ? undefined : this.state.found();
-    const before = found && (request.before ?? this.basis('ipv4', 'nothing'));
+    const found = request.counters === 'ruleset' ? undefined : this.state.found(family);
+    const before = found && (request.before ?? this.basis(family, 'nothing'));
     if (found === undefined || before === undefined) return { plan: roomyPlan(table), shared: none };
     if (before.generation !== found.id) throw new Error('engine: the ruleset was made from one that is not in force');
     const slotted = { table: filterTable(before.ruleset), plan: found.plan };
-    const texts =
-      request.counters === 'kept' ? undefined : { before: this.lines.of(slotted.table), after: this.lines.of(table) };
+    const texts = request.counters === 'kept' ? undefined : { before: lines.of(slotted.table), after: lines.of(table) };
     const inherited = inheritSlots(slotted, table, texts);
     const { counterMap, layout } = found;
     const isAlike =
       found.request.placement === request.placement && layout.possibleCpus === this.kernel.features().possibleCpus;
     const plan = isAlike ? extendPlan(inherited, table, found.plan) : undefined;
-    const shared = plan && this.openCounters(counterMap, layout);
+    const shared = plan && this.openCounters(found);
     return plan !== undefined && shared !== undefined
       ? { plan, inherited, from: counterMap, shared }
       : { plan: roomyPlan(table), inherited, from: counterMap, shared: none };
   }
 
   /** The banks of a counter map in use; `undefined` where the kernel has lost one. */
-  private openCounters(counterMap: number, { banks }: CounterLayout): Map<string, Descriptor> | undefined {
+  private openCounters({ family, counterMap, layout }: InForce): Map<string, Descriptor> | undefined {
+    const { banks } = layout;
     const open = new Map<string, Descriptor>();
     for (const { map } of banks) {
-      const descriptor = this.state.installation()?.openCounters(counterMap, map);
+      const descriptor = this.state.installation()?.openCounters(family, counterMap, map);
       if (descriptor !== undefined) open.set(map, descriptor);
     }
     if (open.size === banks.length) return open;
@@ -259,27 +279,30 @@ class NamespaceEngine implements Engine {
     const before = isExact ? undefined : this.current(family, 'nothing')?.ruleset;
     const diagnostics = keep(store, before === undefined ? ruleset : carryCounters(before, ruleset, kept), source.file);
     if (diagnostics.length > 0) return { ok: false, diagnostics };
-    if (wasEnforced) this.takeDown();
+    if (wasEnforced) this.takeDown([family]);
     const warnings = [wasEnforced ? releasedWarning(family) : keptWarning(family)];
     return { ok: true, generation: 0, diagnostics: [], notes: [], warnings };
   }
 
-  /** Accepts everything again and takes all that is ours out of the kernel. */
-  private takeDown(): void {
-    this.state.removeInstallation();
+  /** Accepts every packet of some families again and takes what is theirs out of the kernel. */
+  private takeDown(families: readonly Family[]): void {
+    this.state.release(families);
     const store = this.state.store();
-    for (const { id, state } of store?.generations() ?? []) if (state === 'prepared') store!.retire(id);
+    for (const { id, family, state } of store?.generations() ?? []) {
+      if (state === 'prepared' && families.includes(family)) store!.retire(id);
+    }
   }
 
   private compile(request: EnforceRequest, plan?: SlotPlan) {
     const { placement, allowInexact, source, before } = request;
     const { kernel } = this;
-    this.lines.of(filterTable(request.ruleset));
-    const broken = this.sawLineBreak ? checkLineBreaks(request.ruleset, source.file) : [];
+    const known = this.known[request.ruleset.family];
+    known.lines.of(filterTable(request.ruleset));
+    const broken = known.sawLineBreak ? checkLineBreaks(request.ruleset, source.file) : [];
     if (broken.length > 0) return { ok: false as const, diagnostics: broken };
     const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
     const options = { ...this.tuning, placement, allowInexact, features: kernel.features(), facts, file: source.file };
-    return this.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
+    return known.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
@@ -316,8 +339,7 @@ class NamespaceEngine implements Engine {
     family: Family,
     read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
   ): Current | undefined {
-    if (family !== 'ipv4') return undefined;
-    return this.state.inForce((found, shown) => {
+    return this.state.inForce(family, (found, shown) => {
       const { placement, ifindexes, mode, allowInexact } = found.request;
       // By what they are called now, those that are still there.
       const present = ifindexes.length === 0 ? [] : this.kernel.devices();
@@ -333,15 +355,15 @@ class NamespaceEngine implements Engine {
     return { generation: 0, ruleset, placement: 'none', devices: [], mode: 'auto', allowInexact: [] };
   }
 
-  private zeroEnforced({ chain, rule }: ZeroSelection, shown: TableCounters | undefined): void {
+  private zeroEnforced(family: Family, { chain, rule }: ZeroSelection, shown: TableCounters | undefined): void {
     const installation = this.state.installation();
     const store = this.state.store();
     if (installation === undefined || store === undefined) return;
-    finish({ kernel: this.kernel, store, installation });
-    const found = this.state.found();
+    finish({ kernel: this.kernel, store, installation, family });
+    const found = this.state.found(family);
     const map = found && store.counterMap(found.counterMap);
     if (found === undefined || map === undefined) return;
-    const counted = readSlots(map.id, found.layout, mapReader(installation));
+    const counted = readSlots(map.id, found.layout, mapReader(installation, family));
     const zero = (slot: number, seen: Counters | undefined): void => {
       if (shown === undefined) setBase(map.base, slot, counted[slot]!, ZERO);
       else moveBase(map.base, slot, seen ?? ZERO, -1n);

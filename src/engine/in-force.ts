@@ -1,4 +1,4 @@
-// The ruleset in force, as the store has it. A process that stays keeps what it has read, or has brought into force itself:
+// The ruleset of a family in force, as the store has it. A process that stays keeps what it has read, or has brought into force itself:
 // a generation never changes, so it holds for as long as kernel and store name the same one.
 
 import type { Family } from '../base/family.ts';
@@ -16,6 +16,7 @@ export type StoredManifest = Omit<Manifest, keyof CounterLayout> & StoredSlots;
 
 export class InForce {
   readonly id: number;
+  readonly family: Family;
   readonly created: string;
   readonly sourceFile: string;
   readonly request: StoredRequest;
@@ -28,6 +29,7 @@ export class InForce {
 
   constructor(row: Omit<Generation, 'state' | 'slots'>, layout: CounterLayout, plan: SlotPlan, ruleset?: Ruleset) {
     this.id = row.id;
+    this.family = row.family;
     this.created = row.created;
     this.sourceFile = row.sourceFile;
     this.request = row.request as StoredRequest;
@@ -39,14 +41,14 @@ export class InForce {
   }
 
   /** The ruleset as it came into force; throws where the store's text cannot be read. */
-  ruleset(store: Store, family: Family): Ruleset {
-    this.parsed ??= readStored(this.text(store), this.sourceFile, family);
+  ruleset(store: Store): Ruleset {
+    this.parsed ??= readStored(this.text(store), this.sourceFile, this.family);
     return this.parsed;
   }
 
   /** The same, unless it is known anyway, without the user chains and the rules of some tables. */
-  outline(store: Store, family: Family, replaced: ReadonlySet<string>): Ruleset {
-    return this.parsed ?? readStored(this.text(store), this.sourceFile, family, replaced);
+  outline(store: Store, replaced: ReadonlySet<string>): Ruleset {
+    return this.parsed ?? readStored(this.text(store), this.sourceFile, this.family, replaced);
   }
 
   private text(store: Store): string {

@@ -4,13 +4,11 @@
 // kept: a command that was interrupted between the two leaves the rules in force as the ones that count.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILY_NAME, type Family } from '../base/family.ts';
 import type { Chain, Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { printRule, printRuleset } from '../ruleset/print.ts';
 import type { KeptRuleset, Store } from '../store/store.ts';
 import { checkLineBreaks, readStored } from './stored-text.ts';
-
-const FAMILY_NAME: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
 /** What must be said of rules at placement `none`. */
 export function keptWarning(family: Family): string {

@@ -1,6 +1,7 @@
 // What the engine needs of a kernel, as one interface: `src/kernel` is behind it, and the tests put a failing one in
 // front of that to see that no step leaves half a ruleset.
 
+import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { KernelNames } from '../base/names.ts';
@@ -55,8 +56,12 @@ export interface Kernel {
   openSlot(array: Descriptor, index: number): Descriptor | undefined;
 
   /** Attaches at a priority; `undefined` where another hook already has it. */
-  attachHook(program: Descriptor, hook: FilterChain, priority: number): Descriptor | undefined;
+  attachHook(program: Descriptor, family: Family, hook: FilterChain, priority: number): Descriptor | undefined;
   attachDevice(program: Descriptor, device: Device, mode: 'native' | 'generic'): Descriptor;
+  /** Puts another program behind the link of a device; each packet meets the one or the other. */
+  updateDevice(link: Descriptor, program: Descriptor): void;
+  /** The name of a link's program. */
+  linkProgramName(link: Descriptor): string;
   hookLinkPriority(link: Descriptor): number;
   /** The device of an XDP link; `undefined` once it is gone. */
   deviceLinkIfindex(link: Descriptor): number | undefined;

@@ -1,16 +1,21 @@
 // Where everything of a namespace lies.
 //
 //   RUN/bpf/<cookie>_<inode>/   pins, on a bpffs; the namespace's SO_NETNS_COOKIE, and its inode to look for users by
-//     state  slots_nf  slots_xdp                  made once, shared by all generations
-//     link_INPUT  link_FORWARD  link_OUTPUT       netfilter hooks
-//     link_xdp_<ifindex>                          devices
-//     g<generation>_<bank>                        counter maps, by the generation that they were made for
+//     state  slots_nf  slots_xdp                  made once, shared by all generations: of IPv4,
+//            slots_nf6  slots_xdp6                and of IPv6
+//     link_INPUT  link_FORWARD  link_OUTPUT       netfilter hooks of IPv4,
+//     link_v6_INPUT …                             and of IPv6
+//     link_xdp_<ifindex>                          devices, for both families
+//     g<generation>_<bank>                        counter maps of IPv4, by the generation that they were made for,
+//     v6_g<generation>_<bank>                     and of IPv6
 //   RUN/<cookie>.lock           held by whoever changes something
 //   STATE/<boot id>-<cookie>/store.sqlite
 //
 // RUN is gone after a reboot, as the kernel's objects are; STATE stays. Cookies count from boot, hence the boot id.
 
 import { dirname, join } from 'node:path';
+import type { Family } from '../base/family.ts';
+import type { FilterChain } from '../base/hooks.ts';
 
 export const DEFAULT_RUN_DIRECTORY = '/run/bpfilterd';
 export const DEFAULT_STATE_DIRECTORY = '/var/lib/bpfilterd';
@@ -44,13 +49,36 @@ export function storePath(directories: Directories, bootId: string, cookie: stri
   return join(directories.state, stateKey(bootId, cookie), 'store.sqlite');
 }
 
-/** Name of the pin of a counter map's bank. */
-export function counterPin(counterMap: number, bank: string): string {
-  return `g${counterMap}_${bank}`;
+/** What sets the pins of IPv6 apart; those of IPv4 are called as they were before there were others. */
+const PREFIX: Readonly<Record<Family, string>> = { ipv4: '', ipv6: 'v6_' };
+
+/** Name of the pin of a hook's link. */
+export function hookPin(family: Family, hook: FilterChain): string {
+  return `link_${PREFIX[family]}${hook}`;
 }
 
-/** The counter map that a pin belongs to, or `undefined` for other pins. */
-export function counterMapOfPin(pin: string): number | undefined {
-  const found = /^g(\d+)_/.exec(pin);
+export function isLinkPin(pin: string): boolean {
+  return pin.startsWith('link_');
+}
+
+/** Name of the pin of a device's link. */
+export function devicePin(ifindex: number): string {
+  return `link_xdp_${ifindex}`;
+}
+
+/** The index of the device that a pin belongs to, or `undefined` for other pins. */
+export function deviceOfPin(pin: string): number | undefined {
+  const found = /^link_xdp_(\d+)$/.exec(pin);
+  return found === null ? undefined : Number(found[1]);
+}
+
+/** Name of the pin of a counter map's bank. */
+export function counterPin(family: Family, counterMap: number, bank: string): string {
+  return `${PREFIX[family]}g${counterMap}_${bank}`;
+}
+
+/** The counter map of a family that a pin belongs to, or `undefined` for other pins. */
+export function counterMapOfPin(family: Family, pin: string): number | undefined {
+  const found = new RegExp(`^${PREFIX[family]}g(\\d+)_`).exec(pin);
   return found === null ? undefined : Number(found[1]);
 }

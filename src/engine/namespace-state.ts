@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILIES, type Family } from '../base/family.ts';
 import { Store } from '../store/store.ts';
 import { shownCounters } from './counters.ts';
 import { mapReader } from './flip.ts';
@@ -24,8 +24,8 @@ export class NamespaceState {
   readonly pins: string;
   private openStore: Store | undefined;
   private openInstallation: Installation | undefined;
-  /** The generation that was looked at last. */
-  private known: InForce | undefined;
+  /** Of each family the generation that was looked at last. */
+  private readonly known = new Map<Family, InForce>();
 
   /** Gives back what belongs to namespaces that are gone. */
   constructor(directories: Directories, kernel: Kernel) {
@@ -38,57 +38,60 @@ export class NamespaceState {
     this.pins = join(this.root, pinDirectoryName(this.identity.cookie, this.identity.inode));
   }
 
-  /** Calls `work` with the generation in force, and how to read its counters of this moment. */
-  inForce<T>(work: (found: InForce, shown: () => readonly Counters[]) => T): T | undefined {
+  /** Calls `work` with the generation of a family in force, and how to read its counters of this moment. */
+  inForce<T>(family: Family, work: (found: InForce, shown: () => readonly Counters[]) => T): T | undefined {
     const installation = this.installation();
     if (installation === undefined) return undefined;
     for (;;) {
-      const word = installation.generation;
+      const word = installation.generation(family);
       if (word === 0) return undefined;
-      const found = this.found();
+      const found = this.found(family);
       const store = this.store();
       if (store === undefined || found === undefined) {
-        if (installation.generation !== word) continue;
-        throw new InstallationError(this.lost() ?? 'the rules in force changed while they were read');
+        if (installation.generation(family) !== word) continue;
+        throw new InstallationError(this.lost(family) ?? 'the rules in force changed while they were read');
       }
       let isSame = true;
       const shown = (): readonly Counters[] => {
         const map = store.counterMap(found.counterMap);
         if (map === undefined) throw new InstallationError('the rules in force changed while they were read');
-        const counters = shownCounters(map, mapReader(installation), (id) => store.counterMap(id));
+        const counters = shownCounters(map, mapReader(installation, family), (id) => store.counterMap(id));
         // A writer may have carried counters over while they were read.
         isSame = store.isCarrying(map.id) === (map.carry !== undefined);
         return counters;
       };
       const result = work(found, shown);
-      if (installation.generation === word && isSame) return result;
+      if (installation.generation(family) === word && isSame) return result;
     }
   }
 
-  /** The generation in force, if the store knows it; of a change of placement the one that it leads to. */
-  found(): InForce | undefined {
-    const word = this.installation()?.generation ?? 0;
+  /** The generation of a family in force, if the store knows it; of a change of placement the one that it leads to. */
+  found(family: Family): InForce | undefined {
+    const word = this.word(family);
     const store = this.store();
     if (word === 0 || store === undefined) return undefined;
-    const named = this.generation(store, word);
+    const named = this.generation(store, family, word);
     const next = named?.request.transitionTo;
-    return next === undefined ? named : (this.generation(store, next) ?? named);
+    return next === undefined ? named : (this.generation(store, family, next) ?? named);
   }
 
   /** What has just come into force, and need not be read. */
   remember(found: InForce): void {
-    this.known = found;
+    this.known.set(found.family, found);
   }
 
-  private generation(store: Store, id: number): InForce | undefined {
-    if (this.known?.id === id && store.created(id) === this.known.created) return this.known;
-    this.known = readGeneration(store, id) ?? this.known;
-    return this.known?.id === id ? this.known : undefined;
+  private generation(store: Store, family: Family, id: number): InForce | undefined {
+    const known = this.known.get(family);
+    if (known?.id === id && store.created(id) === known.created) return known;
+    const read = readGeneration(store, id);
+    if (read?.family !== family) return undefined;
+    this.known.set(family, read);
+    return read;
   }
 
-  /** What to say where the kernel enforces rules that the store knows nothing of. */
-  lost(): string | undefined {
-    const word = this.installation()?.generation ?? 0;
+  /** What to say where the kernel enforces rules of a family that the store knows nothing of. */
+  lost(family: Family): string | undefined {
+    const word = this.word(family);
     if (word === 0 || this.store()?.created(word) !== undefined) return undefined;
     return (
       `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
@@ -96,10 +99,14 @@ export class NamespaceState {
     );
   }
 
+  private word(family: Family): number {
+    return this.installation()?.generation(family) ?? 0;
+  }
+
   /** What is in the kernel, if anything is. */
   installation(): Installation | undefined {
     // Where nothing is in force, another process may have taken everything away and begun anew.
-    if (this.openInstallation?.generation === 0) {
+    if (this.openInstallation?.isIdle) {
       this.openInstallation.close();
       this.openInstallation = undefined;
     }
@@ -110,12 +117,18 @@ export class NamespaceState {
   /** The same; where there is nothing, it is made, and nothing is in force. */
   ensureInstallation(): Installation {
     this.kernel.openPinDirectory(this.directories.run);
-    this.openInstallation = this.installation() ?? Installation.ensure(this.kernel, this.pins);
+    this.openInstallation = this.installation() ?? Installation.create(this.kernel, this.pins);
+    this.openInstallation.complete();
     return this.openInstallation;
   }
 
-  /** Accepts everything again and takes all that is ours out of the kernel. */
-  removeInstallation(): void {
+  /** Accepts every packet of some families again and takes all of ours out of the kernel that the others do not need. */
+  release(families: readonly Family[]): void {
+    const others = FAMILIES.filter((family) => !families.includes(family));
+    if (others.some((family) => this.isEnforced(family))) {
+      for (const family of families) this.installation()!.release(family);
+      return;
+    }
     removeInstallation(this.kernel, this.pins);
     this.openInstallation?.close();
     this.openInstallation = undefined;
@@ -123,7 +136,7 @@ export class NamespaceState {
 
   /** Whether the kernel judges packets of the family by rules of ours. */
   isEnforced(family: Family): boolean {
-    return family === 'ipv4' && (this.installation()?.generation ?? 0) !== 0;
+    return this.word(family) !== 0;
   }
 
   /** The store of this namespace, if it has one. */

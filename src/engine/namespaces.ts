@@ -6,6 +6,7 @@
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { FAMILIES } from '../base/family.ts';
 import { StoreError } from '../store/errors.ts';
 import { Store } from '../store/store.ts';
 import { removeInstallation } from './installation.ts';
@@ -37,7 +38,7 @@ export function adoptState(context: StateContext, open?: Store): Store {
       store.setMeta('bootId', identity.bootId);
       if (identity.name !== undefined) store.setMeta('name', identity.name);
       for (const { id, state } of store.generations()) if (state === 'prepared') store.retire(id);
-      for (const family of ['ipv4', 'ipv6'] as const) store.forget(family);
+      for (const family of FAMILIES) store.forget(family);
     });
     return store;
   } catch (error) {

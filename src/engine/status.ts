@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import type { StoredRequest } from './flip.ts';
@@ -22,72 +22,96 @@ export interface StatusFacts {
   readonly identity: NamespaceIdentity;
   readonly pins: string;
   readonly installation: Installation | undefined;
+  readonly families: Readonly<Record<Family, FamilyFacts>>;
+}
+
+/** What there is of a family. */
+export interface FamilyFacts {
   /** What to say where the store has lost the rules in force. */
   readonly lost: string | undefined;
   readonly found: InForce | undefined;
   readonly undecided: Counters;
-  /** What a family keeps at placement `none`. */
-  kept(family: Family): Ruleset | undefined;
+  /** What is kept at placement `none`. */
+  readonly kept: Ruleset | undefined;
 }
 
 export function describeStatus(facts: StatusFacts): Status {
-  const { kernel, identity, installation, found } = facts;
-  const request = found?.request;
-  const hooks = hookStatus(installation, request);
-  const devices = request?.placement === 'xdp' ? deviceStatus(kernel, installation!, request) : [];
+  const { kernel, identity } = facts;
   const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
-  const emptySlot = installation?.emptySlotDrops ?? 0n;
-  const warnings = [...(facts.lost === undefined ? [] : [facts.lost]), ...kernel.foreignFilters()];
-  for (const family of ['ipv4', 'ipv6'] as const)
-    if (families[family].placement === 'none') warnings.push(keptWarning(family));
-  if (request?.transitionTo !== undefined)
-    warnings.push('a change of placement was interrupted; the next change ends it');
-  const addressGeneration = found?.manifest.addressGeneration;
-  if (addressGeneration !== undefined && kernel.hostFacts(true).addressGeneration !== addressGeneration) {
-    warnings.push(
-      'IPv4 addresses have changed since the rules were applied: packets to others than those known then are dropped ' +
-        'as undecided; apply the rules again',
-    );
-  }
-  for (const { hook, attached } of hooks)
-    if (!attached) warnings.push(`${hook} is not attached: its rules are not enforced`);
-  for (const { name, note } of devices) if (note !== undefined) warnings.push(`${name}: ${note}`);
-  if (emptySlot > 0n) warnings.push(`${emptySlot} packets were dropped because the kernel had lost their rules`);
+  const warnings = [
+    ...FAMILIES.flatMap((family) => facts.families[family].lost ?? []),
+    ...kernel.foreignFilters(),
+    ...FAMILIES.flatMap((family) => warningsOf(facts, family, families[family])),
+  ];
   return {
     namespace: { cookie: identity.cookie, ...(identity.name === undefined ? {} : { name: identity.name }) },
     families,
-    hooks,
-    devices,
-    dropped: { emptySlot: String(emptySlot), undecided: String(facts.undecided.packets) },
     warnings,
     others: otherNamespaces(facts),
   };
 }
 
-function familyStatus({ installation, found, kept }: StatusFacts, family: Family): FamilyStatus {
-  const generation = family === 'ipv4' ? (installation?.generation ?? 0) : 0;
+function familyStatus({ kernel, installation, families }: StatusFacts, family: Family): FamilyStatus {
+  const { found, kept, undecided } = families[family];
+  const generation = installation?.generation(family) ?? 0;
+  const request = found?.request;
+  const where = {
+    hooks: request?.placement === 'netfilter' ? hookStatus(installation!, family) : [],
+    devices: request?.placement === 'xdp' ? deviceStatus(kernel, installation!, family, request) : [],
+    dropped: {
+      emptySlot: String(installation?.emptySlotDrops(family) ?? 0n),
+      undecided: String(undecided.packets),
+    },
+  };
   if (generation !== 0) {
-    if (found === undefined) return { generation, rules: 0 };
-    return { generation, placement: found.request.placement, rules: ruleCount(found.plan) };
+    if (found === undefined) return { generation, rules: 0, ...where };
+    return { generation, placement: found.request.placement, rules: ruleCount(found.plan), ...where };
   }
-  const ruleset = kept(family);
-  if (ruleset === undefined) return { generation: 0, rules: 0 };
-  const chains = ruleset.tables.flatMap((table) => table.chains);
-  return { generation: 0, placement: 'none', rules: chains.reduce((sum, { rules }) => sum + rules.length, 0) };
+  if (kept === undefined) return { generation: 0, rules: 0, ...where };
+  const chains = kept.tables.flatMap((table) => table.chains);
+  const rules = chains.reduce((sum, chain) => sum + chain.rules.length, 0);
+  return { generation: 0, placement: 'none', rules, ...where };
 }
 
-function hookStatus(installation: Installation | undefined, request: StoredRequest | undefined): HookStatus[] {
-  if (request?.placement !== 'netfilter') return [];
-  const links = installation?.attachedHooks() ?? [];
+/** What is wrong with a family, or must not be missed. */
+function warningsOf({ kernel, families }: StatusFacts, family: Family, status: FamilyStatus): string[] {
+  const { found } = families[family];
+  const name = FAMILY_NAME[family];
+  const warnings = status.placement === 'none' ? [keptWarning(family)] : [];
+  if (found?.request.transitionTo !== undefined)
+    warnings.push(`a change of the placement of ${name} was interrupted; the next change ends it`);
+  const addressGeneration = found?.manifest.addressGeneration;
+  if (addressGeneration !== undefined && kernel.hostFacts(true).addressGeneration !== addressGeneration) {
+    warnings.push(
+      `${name} addresses have changed since the rules were applied: packets to others than those known then are dropped ` +
+        'as undecided; apply the rules again',
+    );
+  }
+  for (const { hook, attached } of status.hooks)
+    if (!attached) warnings.push(`${hook} of ${name} is not attached: its rules are not enforced`);
+  for (const { name: device, note } of status.devices) if (note !== undefined) warnings.push(`${device}: ${note}`);
+  const { emptySlot } = status.dropped;
+  if (emptySlot !== '0')
+    warnings.push(`${emptySlot} packets of ${name} were dropped because the kernel had lost their rules`);
+  return warnings;
+}
+
+function hookStatus(installation: Installation, family: Family): HookStatus[] {
+  const links = installation.attachedHooks(family);
   return FILTER_CHAINS.map((hook) => {
     const link = links.find((l) => l.hook === hook);
     return link === undefined ? { hook, attached: false } : { hook, attached: true, priority: link.priority };
   });
 }
 
-function deviceStatus(kernel: Kernel, installation: Installation, request: StoredRequest): DeviceStatus[] {
+function deviceStatus(
+  kernel: Kernel,
+  installation: Installation,
+  family: Family,
+  request: StoredRequest,
+): DeviceStatus[] {
   const present = kernel.devices();
-  const links = installation.attachedDevices();
+  const links = installation.attachedDevices().filter(({ families }) => families.includes(family));
   return request.devices.map((appliedName, index) => {
     const ifindex = request.ifindexes[index]!;
     const device = present.find((d) => d.ifindex === ifindex);
@@ -109,9 +133,9 @@ function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts): 
     const owner = ownerOfPins(directory);
     if (owner === undefined || owner.cookie === identity.cookie) return [];
     const other = Installation.open(kernel, join(root, directory));
-    const generation = other?.generation ?? 0;
+    const generations = { ipv4: other?.generation('ipv4') ?? 0, ipv6: other?.generation('ipv6') ?? 0 };
     other?.close();
     const name = states.find(({ cookie }) => cookie === owner.cookie)?.name;
-    return [{ cookie: owner.cookie, ...(name === undefined ? {} : { name }), generation }];
+    return [{ cookie: owner.cookie, ...(name === undefined ? {} : { name }), generations }];
   });
 }

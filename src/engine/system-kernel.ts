@@ -7,6 +7,7 @@ import {
   attachXdp,
   closeDescriptor,
   createMap,
+  linkProgramName,
   loadProgram,
   mapMemory,
   netfilterPriority,
@@ -16,6 +17,7 @@ import {
   setSlot,
   testRun,
   unmapMemory,
+  updateXdp,
   xdpLinkDevice,
 } from '../kernel/bpf.ts';
 import { findPinDirectory, openPinDirectory } from '../kernel/bpffs.ts';
@@ -64,8 +66,10 @@ export const systemKernel: Kernel = {
   unmap: unmapMemory,
   setSlot,
   openSlot,
-  attachHook: (program, hook, priority) => attachNetfilter(program, HOOK_NUMBER[hook], priority),
+  attachHook: (program, family, hook, priority) => attachNetfilter(program, family, HOOK_NUMBER[hook], priority),
   attachDevice: attachXdp,
+  updateDevice: updateXdp,
+  linkProgramName,
   hookLinkPriority: netfilterPriority,
   deviceLinkIfindex: (link) => xdpLinkDevice(link) || undefined,
   deviceMode: (ifindex) => {

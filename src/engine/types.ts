@@ -77,19 +77,25 @@ export interface FamilyStatus {
   readonly placement?: Placement;
   /** In all tables. */
   readonly rules: number;
+  /** At placement `netfilter`. */
+  readonly hooks: readonly HookStatus[];
+  /** At placement `xdp`. */
+  readonly devices: readonly DeviceStatus[];
+  /** Packets dropped because a slot was empty, and packets at XDP that no rule could decide. */
+  readonly dropped: { readonly emptySlot: string; readonly undecided: string };
 }
 
 export interface Status {
   readonly namespace: { readonly cookie: string; readonly name?: string };
   readonly families: Readonly<Record<Family, FamilyStatus>>;
-  readonly hooks: readonly HookStatus[];
-  readonly devices: readonly DeviceStatus[];
-  /** Packets dropped because a slot was empty, and packets at XDP that no rule could decide. */
-  readonly dropped: { readonly emptySlot: string; readonly undecided: string };
   /** What an administrator should look at, in sentences. */
   readonly warnings: readonly string[];
-  /** Other namespaces that hold rules of ours. */
-  readonly others: readonly { readonly cookie: string; readonly name?: string; readonly generation: number }[];
+  /** Other namespaces that hold rules of ours, and the generation of each family there. */
+  readonly others: readonly {
+    readonly cookie: string;
+    readonly name?: string;
+    readonly generations: Readonly<Record<Family, number>>;
+  }[];
 }
 
 /** Which counters to set to zero: of the filter table unless said otherwise. `rule` counts from 1. */

@@ -1,6 +1,7 @@
 // Which counter is whose. A rule keeps its counter, its *slot*, for as long as it stays, wherever it moves; so the slots
 // of a table that has been changed follow no order, and some have no owner any more.
 
+import type { Family } from '../base/family.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Table } from '../ruleset/model.ts';
 import { printRuleLine } from '../ruleset/print.ts';
@@ -36,8 +37,8 @@ export function sequentialSlots(table: Table, capacityFor: (used: number) => num
 }
 
 /** The owner of each slot; of one that nobody has, nothing. */
-export function slotOwners(table: Table, plan: SlotPlan): SlotOwner[] {
-  const ownerOf = ownerFinder(table, plan);
+export function slotOwners(table: Table, plan: SlotPlan, family: Family = 'ipv4'): SlotOwner[] {
+  const ownerOf = ownerFinder(table, plan, family);
   const owners = new Array<SlotOwner>(plan.used);
   for (const { rules, policy } of plan.chains) {
     for (const slot of rules) owners[slot] = ownerOf(slot);
@@ -47,7 +48,7 @@ export function slotOwners(table: Table, plan: SlotPlan): SlotOwner[] {
 }
 
 /** Finds the owners of slots, for who asks for few: an owner has its rule's text. Throws for a slot that nobody has. */
-export function ownerFinder(table: Table, plan: SlotPlan): (slot: Slot) => SlotOwner {
+export function ownerFinder(table: Table, plan: SlotPlan, family: Family = 'ipv4'): (slot: Slot) => SlotOwner {
   let chainOf: Int32Array | undefined;
   let indexOf: Int32Array;
   return (slot) => {
@@ -69,7 +70,7 @@ export function ownerFinder(table: Table, plan: SlotPlan): (slot: Slot) => SlotO
     const index = indexOf![slot]!;
     if (index === POLICY) return { kind: 'policy', chain: chain.name as FilterChain, line: chain.span.line };
     const rule = chain.rules[index]!;
-    const text = printRuleLine(chain.name, rule, 'ipv4');
+    const text = printRuleLine(chain.name, rule, family);
     return { kind: 'rule', chain: chain.name, index, text, line: rule.span.line };
   };
 }

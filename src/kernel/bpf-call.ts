@@ -18,12 +18,14 @@ export const COMMAND = {
   objectInfo: 15,
   btfLoad: 18,
   linkCreate: 28,
+  linkUpdate: 29,
 } as const;
 
 const PROGRAM_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 6, netfilter: 32 };
 /** BPF_XDP and BPF_NETFILTER of `enum bpf_attach_type`. */
 export const ATTACH_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 37, netfilter: 45 };
-const NAME_PREFIX = 'ipb_';
+/** What the names of all our objects begin with in the kernel. */
+export const NAME_PREFIX = 'ipb_';
 const ATTR_SIZE = 160;
 
 /** Runs one bpf command; `fill` writes the attributes. Returns the result or the negative errno. */

@@ -1,10 +1,21 @@
 // bpf(2): maps, programs, links, pins. Descriptors are plain numbers; whoever gets one closes it.
 
 import { constants } from 'node:os';
+import type { Family } from '../base/family.ts';
 import { buildProgramDebug } from '../bpf/btf.ts';
 import { encodeInstructions } from '../bpf/encode.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
-import { ATTACH_TYPE, bpf, COMMAND, type EncodedProgram, objectName, pointer, tryBpf, tryLoad } from './bpf-call.ts';
+import {
+  ATTACH_TYPE,
+  bpf,
+  COMMAND,
+  type EncodedProgram,
+  NAME_PREFIX,
+  objectName,
+  pointer,
+  tryBpf,
+  tryLoad,
+} from './bpf-call.ts';
 import { KernelError, VerifierError } from './errors.ts';
 import { missingFeature } from './probes.ts';
 import { addressOf, closeDescriptor, cString, systemCall, viewOf } from './syscall.ts';
@@ -181,21 +192,23 @@ export function openPin(path: string): number | undefined {
   return result;
 }
 
+/** `NFPROTO_IPV4` and `NFPROTO_IPV6` (include/uapi/linux/netfilter.h). */
+const PROTOCOL: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 };
+
 /**
- * Attaches a netfilter program to an IPv4 hook. Returns `undefined` where another hook has the priority (EBUSY,
+ * Attaches a netfilter program to a hook of a family. Returns `undefined` where another hook has the priority (EBUSY,
  * net/netfilter/core.c).
  */
-export function attachNetfilter(program: number, hook: number, priority: number): number | undefined {
-  const NFPROTO_IPV4 = 2;
+export function attachNetfilter(program: number, family: Family, hook: number, priority: number): number | undefined {
   const result = tryBpf(COMMAND.linkCreate, (attr) => {
     attr.writeUInt32LE(program, 0);
     attr.writeUInt32LE(ATTACH_TYPE.netfilter, 8);
-    attr.writeUInt32LE(NFPROTO_IPV4, 16);
+    attr.writeUInt32LE(PROTOCOL[family], 16);
     attr.writeUInt32LE(hook, 20);
     attr.writeInt32LE(priority, 24);
   });
   if (result === -EBUSY) return undefined;
-  if (result < 0) throw new KernelError(`attach to netfilter hook ${hook}`, -result);
+  if (result < 0) throw new KernelError(`attach to netfilter hook ${hook} of ${family}`, -result);
   return result;
 }
 
@@ -222,11 +235,35 @@ export function attachXdp(
 
 const XDP_OCCUPIED = 'another XDP program is attached to the device or to one above it; it is left in place';
 
+/** Puts another program behind an XDP link: each packet meets the one or the other. */
+export function updateXdp(link: number, program: number): void {
+  bpf('replace the program of an XDP link', COMMAND.linkUpdate, (attr) => {
+    attr.writeUInt32LE(link, 0);
+    attr.writeUInt32LE(program, 4);
+  });
+}
+
+/** The name of a link's program, without what all of ours begin with. */
+export function linkProgramName(link: number): string {
+  const id = linkInfo(link).readUInt32LE(8);
+  const program = bpf('open a program', COMMAND.programById, (attr) => attr.writeUInt32LE(id, 0));
+  try {
+    const info = objectInfo('read a program', program);
+    return info.toString('latin1', 64, info.indexOf(0, 64)).slice(NAME_PREFIX.length);
+  } finally {
+    closeDescriptor(program);
+  }
+}
+
 /** Information about a link (`struct bpf_link_info`). */
 function linkInfo(link: number): Buffer {
+  return objectInfo('read a link', link);
+}
+
+function objectInfo(operation: string, object: number): Buffer {
   const info = Buffer.alloc(128);
-  bpf('read a link', COMMAND.objectInfo, (attr) => {
-    attr.writeUInt32LE(link, 0);
+  bpf(operation, COMMAND.objectInfo, (attr) => {
+    attr.writeUInt32LE(object, 0);
     attr.writeUInt32LE(info.length, 4);
     pointer(attr, 8, info);
   });

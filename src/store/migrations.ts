@@ -40,6 +40,39 @@ const MIGRATIONS: readonly Step[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   countersApart,
+  // Until then only rules of IPv4 could be enforced. The tables are made anew: what grows stands last in a row.
+  `
+  CREATE TABLE new_generation (
+    id           INTEGER NOT NULL PRIMARY KEY CHECK (id BETWEEN 1 AND 4294967295),
+    family       TEXT NOT NULL CHECK (family IN ('ipv4', 'ipv6')),
+    created      TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('prepared', 'retired')),
+    source_file  TEXT NOT NULL,
+    request      TEXT NOT NULL,
+    counter_map  INTEGER NOT NULL,
+    manifest     TEXT NOT NULL,
+    slots        BLOB NOT NULL,
+    text         TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO new_generation
+    SELECT id, 'ipv4', created, state, source_file, request, counter_map, manifest, slots, text FROM generation;
+  DROP TABLE generation;
+  ALTER TABLE new_generation RENAME TO generation;
+
+  CREATE TABLE new_counter_map (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    family       TEXT NOT NULL CHECK (family IN ('ipv4', 'ipv6')),
+    layout       TEXT NOT NULL,
+    counter_base BLOB NOT NULL,
+    carry_from   INTEGER,
+    carry_map    BLOB,
+    CHECK ((carry_from IS NULL) = (carry_map IS NULL))
+  ) STRICT;
+  INSERT INTO new_counter_map
+    SELECT id, 'ipv4', layout, counter_base, carry_from, carry_map FROM counter_map;
+  DROP TABLE counter_map;
+  ALTER TABLE new_counter_map RENAME TO counter_map;
+  `,
 ];
 
 /**

@@ -2,7 +2,8 @@
 // that are kept without being enforced.
 //
 // The store never says which generation is in force. The kernel's generation word alone does; a row is written before
-// the flip, and a row whose flip never came is just one the kernel does not name.
+// the flip, and a row whose flip never came is just one the kernel does not name. Each family has generations and counter
+// maps of its own; numbers are unique over both.
 //
 // Write-ahead log with synchronous=FULL: a transaction is on disk before its call returns (a commit synchronises the
 // log; NORMAL would lose the last ones at a power cut), a process killed while writing leaves a log whose unfinished
@@ -25,6 +26,7 @@ type GenerationState = 'prepared' | 'retired';
 export interface CounterMap {
   /** That of the first generation that counts in it. */
   readonly id: number;
+  readonly family: Family;
   /** How it is laid out in the kernel: plain JSON values. */
   readonly layout: unknown;
   /** Packets and bytes by slot: what a reader subtracts from what programs counted. */
@@ -45,6 +47,7 @@ interface Carry {
 export interface Generation {
   /** The kernel's generation word, 1 … 2³²−1. */
   readonly id: number;
+  readonly family: Family;
   /** ISO 8601, UTC. */
   readonly created: string;
   readonly state: GenerationState;
@@ -59,7 +62,7 @@ export interface Generation {
 }
 
 /** A generation without the parts that grow with the ruleset. */
-type GenerationSummary = Pick<Generation, 'id' | 'created' | 'state' | 'sourceFile' | 'request'>;
+type GenerationSummary = Pick<Generation, 'id' | 'family' | 'created' | 'state' | 'sourceFile' | 'request'>;
 
 /** What is written of a generation before it comes into force. */
 export interface NewGeneration extends Omit<Generation, 'created' | 'state'> {
@@ -79,6 +82,7 @@ export type MetaKey = 'cookie' | 'inode' | 'bootId' | 'name' | 'lastGeneration';
 
 interface Row {
   id: number;
+  family: Family;
   created: string;
   state: GenerationState;
   source_file: string;
@@ -89,6 +93,7 @@ interface Row {
 }
 
 interface MapRow {
+  family: Family;
   layout: string;
   counter_base: Buffer;
   carry_from: number | null;
@@ -142,14 +147,14 @@ export class Store {
   }
 
   /**
-   * Reserves the number of a new generation: never 0, greater than all handed out before and than `inForce`, and of
-   * other parity than that, since the parity of the kernel's word chooses the program slot.
+   * Reserves the number of a new generation: never 0, greater than all handed out before and than those `inForce`, and of
+   * other parity than the one `replaced`, since the parity of the kernel's word chooses the program slot.
    */
-  nextGenerationId(inForce: number): number {
+  nextGenerationId(replaced: number, inForce: readonly number[]): number {
     return this.transaction(() => {
       const last = Number(this.meta('lastGeneration') ?? '0');
-      let id = Math.max(last, inForce) + 1;
-      if (id % 2 === inForce % 2) id++;
+      let id = Math.max(last, replaced, ...inForce) + 1;
+      if (id % 2 === replaced % 2) id++;
       if (id > LAST_ID) throw new Error(`no generation number is left after ${last}`);
       this.setMeta('lastGeneration', String(id));
       return id;
@@ -163,11 +168,12 @@ export class Store {
     this.attempt(`record generation ${id}`, () =>
       this.db
         .prepare(
-          `INSERT INTO generation (id, created, state, source_file, text, request, manifest, counter_map, slots)
-           VALUES (?, ?, 'prepared', ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO generation (id, family, created, state, source_file, text, request, manifest, counter_map, slots)
+           VALUES (?, ?, ?, 'prepared', ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           id,
+          generation.family,
           created,
           generation.sourceFile,
           generation.text,
@@ -184,7 +190,7 @@ export class Store {
     return this.attempt(`read generation ${id}`, () => {
       const row = this.db
         .prepare<[number], Row>(
-          `SELECT id, created, state, source_file, request, manifest, counter_map, slots
+          `SELECT id, family, created, state, source_file, request, manifest, counter_map, slots
            FROM generation WHERE id = ?`,
         )
         .get(id);
@@ -206,14 +212,15 @@ export class Store {
     );
   }
 
-  /** All generations, oldest first. */
+  /** All generations of both families, oldest first. */
   generations(): GenerationSummary[] {
     return this.attempt('list the generations', () =>
       this.db
-        .prepare<[], Row>('SELECT id, created, state, source_file, request FROM generation ORDER BY id')
+        .prepare<[], Row>('SELECT id, family, created, state, source_file, request FROM generation ORDER BY id')
         .all()
         .map((row) => ({
           id: row.id,
+          family: row.family,
           created: row.created,
           state: row.state,
           sourceFile: row.source_file,
@@ -222,12 +229,16 @@ export class Store {
     );
   }
 
-  insertCounterMap({ id, layout, base, carry }: CounterMap): void {
+  insertCounterMap({ id, family, layout, base, carry }: CounterMap): void {
     this.attempt(`record counter map ${id}`, () =>
       this.db
-        .prepare('INSERT INTO counter_map (id, layout, counter_base, carry_from, carry_map) VALUES (?, ?, ?, ?, ?)')
+        .prepare(
+          `INSERT INTO counter_map (id, family, layout, counter_base, carry_from, carry_map)
+           VALUES (?, ?, ?, ?, ?, ?)`,
+        )
         .run(
           id,
+          family,
           JSON.stringify(layout),
           encodeBase(base),
           carry?.from ?? null,
@@ -239,7 +250,9 @@ export class Store {
   counterMap(id: number): CounterMap | undefined {
     return this.attempt(`read counter map ${id}`, () => {
       const row = this.db
-        .prepare<[number], MapRow>('SELECT layout, counter_base, carry_from, carry_map FROM counter_map WHERE id = ?')
+        .prepare<[number], MapRow>(
+          'SELECT family, layout, counter_base, carry_from, carry_map FROM counter_map WHERE id = ?',
+        )
         .get(id);
       return row === undefined ? undefined : fromMapRow(id, row);
     });
@@ -281,18 +294,25 @@ export class Store {
     });
   }
 
-  /** Forgets all but the `keep` newest generations and `inForce`, and all counter maps but the one that counts for that. */
-  prune(keep: number, inForce: number): void {
+  /**
+   * Forgets all generations of a family but the `keep` newest and `inForce`, and all its counter maps but the one that
+   * counts for that.
+   */
+  prune(family: Family, keep: number, inForce: number): void {
     this.attempt('remove old generations', () => {
       this.db
         .prepare(
           `DELETE FROM generation
-           WHERE id <> ? AND id NOT IN (SELECT id FROM generation ORDER BY id DESC LIMIT ?)`,
+           WHERE family = ? AND id <> ?
+             AND id NOT IN (SELECT id FROM generation WHERE family = ? ORDER BY id DESC LIMIT ?)`,
         )
-        .run(inForce, keep);
+        .run(family, inForce, family, keep);
       this.db
-        .prepare('DELETE FROM counter_map WHERE id NOT IN (SELECT counter_map FROM generation WHERE id = ?)')
-        .run(inForce);
+        .prepare(
+          `DELETE FROM counter_map
+           WHERE family = ? AND id NOT IN (SELECT counter_map FROM generation WHERE id = ?)`,
+        )
+        .run(family, inForce);
     });
   }
 
@@ -345,6 +365,7 @@ export class Store {
 function fromRow(row: Row): Generation {
   return {
     id: row.id,
+    family: row.family,
     created: row.created,
     state: row.state,
     sourceFile: row.source_file,
@@ -355,9 +376,10 @@ function fromRow(row: Row): Generation {
   };
 }
 
-function fromMapRow(id: number, { layout, counter_base, carry_from, carry_map }: MapRow): CounterMap {
+function fromMapRow(id: number, { family, layout, counter_base, carry_from, carry_map }: MapRow): CounterMap {
   return {
     id,
+    family,
     layout: JSON.parse(layout) as unknown,
     base: decodeBase(counter_base),
     ...(carry_from === null || carry_map === null

@@ -160,7 +160,7 @@ test('bpfilter apply, status, counters and detach', () => {
     families: { ipv4: { placement: 'netfilter', rules: 3 } },
     namespace: { name: namespace.name },
   });
-  expect(status.hooks.map(({ attached }) => attached)).toEqual([true, true, true]);
+  expect(status.families.ipv4.hooks.map(({ attached }) => attached)).toEqual([true, true, true]);
   const counters = countersOutput.parse(JSON.parse(succeed('bpfilter counters --json')));
   expect(counters.chains[0]!.rules[1]).toMatchObject({ packets: '4', bytes: String(4 * PACKET) });
   // Counters are kept over an apply, rule by rule.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { areaSize, SLOT_SIZE } from '../../src/codegen/manifest.ts';
 import type { CounterLayout } from '../../src/engine/counters.ts';
 import type { StoredManifest } from '../../src/engine/in-force.ts';
+import { counterPin } from '../../src/engine/layout.ts';
 import { readPlan } from '../../src/engine/slots.ts';
 import type { SlotPlan } from '../../src/graph/slots.ts';
 import { Store } from '../../src/store/store.ts';
@@ -30,7 +31,7 @@ export class CounterCells {
       const row = store.generation(generation)!;
       const layout = store.counterMap(row.counterMap)!.layout as CounterLayout;
       const [pins] = readdirSync(join(directory, 'run', 'bpf'));
-      const pin = join(directory, 'run', 'bpf', pins!, `g${row.counterMap}_${layout.banks[0]!.map}`);
+      const pin = join(directory, 'run', 'bpf', pins!, counterPin(row.family, row.counterMap, layout.banks[0]!.map));
       const plan = readPlan(row.manifest as StoredManifest, row.slots, layout.capacity);
       return new CounterCells(kernel.map(kernel.openPin(pin)!).bytes, layout, plan);
     } finally {

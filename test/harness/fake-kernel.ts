@@ -6,6 +6,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Family } from '../../src/base/family.ts';
 import type { Features } from '../../src/base/features.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
 import type { KernelNames } from '../../src/base/names.ts';
@@ -47,8 +48,8 @@ export const FEATURES: Features = {
 type KernelObject =
   | { kind: 'map'; definition: MapDefinition; bytes: Uint8Array; slots: Map<number, number> }
   | { kind: 'program'; program: Program }
-  | { kind: 'hook link'; hook: FilterChain; priority: number }
-  | { kind: 'device link'; ifindex: number; mode: 'native' | 'generic' };
+  | { kind: 'hook link'; family: Family; hook: FilterChain; priority: number }
+  | { kind: 'device link'; ifindex: number; mode: 'native' | 'generic'; program: Descriptor };
 
 export class InjectedFailure extends Error {
   override readonly name = 'InjectedFailure';
@@ -147,14 +148,28 @@ export class FakeKernel implements Kernel {
     return this.map(array).slots.get(index);
   }
 
-  attachHook(_program: Descriptor, hook: FilterChain, priority: number): Descriptor | undefined {
-    this.step(`attach ${hook}`);
-    return this.add({ kind: 'hook link', hook, priority });
+  attachHook(_program: Descriptor, family: Family, hook: FilterChain, priority: number): Descriptor | undefined {
+    this.step(`attach ${family} ${hook}`);
+    return this.add({ kind: 'hook link', family, hook, priority });
   }
 
-  attachDevice(_program: Descriptor, { ifindex }: Device, mode: 'native' | 'generic'): Descriptor {
+  attachDevice(program: Descriptor, { ifindex }: Device, mode: 'native' | 'generic'): Descriptor {
     this.step(`attach device ${ifindex}`);
-    return this.add({ kind: 'device link', ifindex, mode });
+    return this.add({ kind: 'device link', ifindex, mode, program });
+  }
+
+  updateDevice(link: Descriptor, program: Descriptor): void {
+    const object = this.objects[link]!;
+    if (object.kind !== 'device link') throw new Error(`${link} is no device link`);
+    this.step(`update device ${object.ifindex}`);
+    object.program = program;
+  }
+
+  linkProgramName(link: Descriptor): string {
+    const object = this.objects[link]!;
+    if (object.kind !== 'device link') throw new Error(`${link} is no device link`);
+    const program = this.objects[object.program]!;
+    return program.kind === 'program' ? program.program.name : '';
   }
 
   hookLinkPriority(link: Descriptor): number {

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StatusOutput } from '../../src/cli/schemas.ts';
 import { ADDRESS, Network } from './network.ts';
 
 const RULES = `*filter
@@ -28,16 +29,8 @@ beforeEach(() => {
 
 afterEach(() => network.remove());
 
-interface StatusOutput {
-  families: { ipv4: { generation: number } };
-  warnings: string[];
-  hooks: { hook: string; attached: boolean; priority?: number }[];
-  devices: { name: string; mode?: string; note?: string }[];
-  others: { cookie: string; name?: string; generation: number }[];
-}
-
 function status(): StatusOutput {
-  return JSON.parse(network.bpfilter('status', '--json'));
+  return JSON.parse(network.bpfilter('status', '--json')) as StatusOutput;
 }
 
 /** How many packets to port 1001 the router's rule has dropped. */
@@ -59,7 +52,7 @@ async function send(): Promise<number> {
 describe('devices', () => {
   it.each(['native', 'generic'])('are attached in mode %s and enforce there', async (mode) => {
     network.bpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', '--mode', mode, ...INEXACT);
-    expect(status().devices).toMatchObject([{ name: 'in0', mode }]);
+    expect(status().families.ipv4.devices).toMatchObject([{ name: 'in0', mode }]);
     const sent = await send();
     expect(sent).toBeGreaterThan(10);
     expect(dropped()).toBe(sent);
@@ -68,13 +61,14 @@ describe('devices', () => {
   it('that are veths are attached generically by auto, which says why', () => {
     const { out, err } = network.tryBpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', ...INEXACT);
     expect(out + err).toMatch(/in0: generic XDP, native XDP on a veth/);
-    expect(status().devices).toMatchObject([{ name: 'in0', mode: 'generic' }]);
+    expect(status().families.ipv4.devices).toMatchObject([{ name: 'in0', mode: 'generic' }]);
   });
 
   it('that vanish are reported, and the others go on', async () => {
     network.bpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', 'out0', '--mode', 'generic', ...INEXACT);
     network.exec('right', 'ip', ['link', 'del', 'eth0']);
-    const { devices, warnings } = status();
+    const { families, warnings } = status();
+    const { devices } = families.ipv4;
     expect(devices).toMatchObject([{ name: 'in0', mode: 'generic' }, { name: 'out0' }]);
     expect(devices[1]!.mode).toBeUndefined();
     expect(warnings.join()).toContain('out0: the device is gone');
@@ -129,7 +123,7 @@ describe('addresses', () => {
     const receiver = network.start('router', 'node', [UDP, 'receive', '1001']);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const early = await sendTo('10.1.0.77');
-    expect(status()).toMatchObject({ dropped: { undecided: String(early) } });
+    expect(status().families.ipv4).toMatchObject({ dropped: { undecided: String(early) } });
     expect(status().warnings.join()).toMatch(/addresses have changed/);
     expect(dropped()).toBe(0);
     apply();
@@ -154,9 +148,9 @@ describe('a change of placement', () => {
     receiver.stop();
     expect(JSON.parse(await receiver.ended)[1001]).toBe(0);
     expect(dropped()).toBe(sent);
-    expect(status().hooks).toEqual([]);
+    expect(status().families.ipv4.hooks).toEqual([]);
     network.bpfilter('apply', rules);
-    expect(status().hooks.every(({ attached }) => attached)).toBe(true);
+    expect(status().families.ipv4.hooks.every(({ attached }) => attached)).toBe(true);
     expect(network.exec('router', 'ip', ['link', 'show', 'in0']).out).not.toContain('xdp');
     expect(dropped()).toBe(sent);
   });
@@ -168,7 +162,8 @@ describe('other filters', () => {
     expect(network.exec('router', 'nft', [nft]).err).toBe('');
     network.exec('router', 'iptables-legacy', ['-A', 'INPUT', '-j', 'ACCEPT']);
     network.bpfilter('apply', rules);
-    const { hooks, warnings } = status();
+    const { families, warnings } = status();
+    const { hooks } = families.ipv4;
     expect(hooks.map(({ priority }) => priority)).toEqual([-2, -1, -1]);
     expect(warnings.join('\n')).toMatch(/iptables-legacy's filter table is in force/);
     expect(warnings.join('\n')).toMatch(/nftables chain ip t c \(input\)/);
@@ -183,7 +178,7 @@ describe('namespaces', () => {
     const elsewhere = network.exec('left', process.execPath, [DIST, 'status', '--json']);
     const seen = JSON.parse(elsewhere.out) as StatusOutput;
     expect(seen.families.ipv4.generation).toBe(0);
-    expect(seen.others).toMatchObject([{ name: network.name('router'), generation: 1 }]);
+    expect(seen.others).toMatchObject([{ name: network.name('router'), generations: { ipv4: 1, ipv6: 0 } }]);
   });
 
   it('that are deleted go away with their devices at the next command', async () => {
@@ -229,7 +224,7 @@ describe('pins', () => {
     expect(err).toMatch(/slots_nf is missing.*bpfilter detach/s);
     network.bpfilter('detach');
     network.bpfilter('apply', rules);
-    expect(status().hooks.every(({ attached }) => attached)).toBe(true);
+    expect(status().families.ipv4.hooks.every(({ attached }) => attached)).toBe(true);
   });
 });
 

@@ -68,7 +68,7 @@ it('headers outside of the linear part are read as well', async () => {
       try {
         for (const { point, program } of image.programs) {
           const loaded = loadProgram(program, maps);
-          open.push(loaded, attachNetfilter(loaded, HOOK_NUMBER[point as 'INPUT'], -1)!);
+          open.push(loaded, attachNetfilter(loaded, 'ipv4', HOOK_NUMBER[point as 'INPUT'], -1)!);
         }
         for (let count = 0; count < 5; count++) sendRaw(7, 1001);
         for (let count = 0; count < 3; count++) sendRaw(8, 1001);

@@ -91,7 +91,7 @@ function expectCounts(network: Network, sent: Packets): void {
 function expectNothingDropped(network: Network, generation: number): void {
   const status = JSON.parse(network.bpfilter('status', '--json'));
   expect(status.families.ipv4.generation).toBe(generation);
-  expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
+  expect(status.families.ipv4.dropped).toEqual({ emptySlot: '0', undecided: '0' });
 }
 
 test('no packet gets a verdict that neither ruleset gives, and none is lost to the counters', async () => {

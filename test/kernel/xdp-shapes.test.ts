@@ -73,7 +73,9 @@ class Host {
   /** Packets dropped because nobody could decide; iptables knows no such thing. */
   undecided(): bigint {
     const { subject } = this;
-    return subject instanceof BpfilterSubject ? BigInt(subject.status(this.namespace).dropped.undecided) : 0n;
+    return subject instanceof BpfilterSubject
+      ? BigInt(subject.status(this.namespace).families.ipv4.dropped.undecided)
+      : 0n;
   }
 
   close(): void {

@@ -57,7 +57,7 @@ describe('netfilter links', () => {
   it('enforce in their namespace until they are closed', () => {
     namespace.ip('link set lo up');
     expect(connect()).toBe('ECONNREFUSED\n');
-    const link = namespace.inside(() => attachNetfilter(returning('netfilter', 0), LOCAL_IN, -1)!);
+    const link = namespace.inside(() => attachNetfilter(returning('netfilter', 0), 'ipv4', LOCAL_IN, -1)!);
     expect(connect()).toBe('lost\n');
     closeDescriptor(link);
     expect(connect()).toBe('ECONNREFUSED\n');
@@ -66,9 +66,9 @@ describe('netfilter links', () => {
   it('leave a priority to whoever has it', () => {
     const program = returning('netfilter', 1);
     const [first, second, other] = namespace.inside(() => [
-      attachNetfilter(program, LOCAL_IN, -1),
-      attachNetfilter(program, LOCAL_IN, -1),
-      attachNetfilter(program, LOCAL_IN, -2),
+      attachNetfilter(program, 'ipv4', LOCAL_IN, -1),
+      attachNetfilter(program, 'ipv4', LOCAL_IN, -1),
+      attachNetfilter(program, 'ipv4', LOCAL_IN, -2),
     ]);
     expect(second).toBeUndefined();
     expect([kept(first!), kept(other!)].map(netfilterPriority)).toEqual([-1, -2]);
@@ -77,8 +77,8 @@ describe('netfilter links', () => {
   it('find the priority of the kernel filter taken as soon as that table is there', () => {
     namespace.exec('iptables-legacy', '-L', '-n');
     const program = returning('netfilter', 1);
-    expect(namespace.inside(() => attachNetfilter(program, LOCAL_IN, 0))).toBeUndefined();
-    expect(kept(namespace.inside(() => attachNetfilter(program, LOCAL_IN, -1))!)).toBeGreaterThan(0);
+    expect(namespace.inside(() => attachNetfilter(program, 'ipv4', LOCAL_IN, 0))).toBeUndefined();
+    expect(kept(namespace.inside(() => attachNetfilter(program, 'ipv4', LOCAL_IN, -1))!)).toBeGreaterThan(0);
   });
 });
 

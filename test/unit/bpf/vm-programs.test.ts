@@ -8,11 +8,12 @@ import type { ActionList, Classification } from '../../../src/classify/classific
 import { compileImage, type Image } from '../../../src/codegen/compile.ts';
 import {
   type DispatchPoint,
-  dispatcherProgram,
+  netfilterDispatcher,
   passProgram,
   SLOT_MAPS,
   STATE,
   STATE_MAP,
+  xdpDispatcher,
 } from '../../../src/codegen/dispatcher.ts';
 import { areaSize, SLOT_SIZE } from '../../../src/codegen/manifest.ts';
 import type { SlotOwner } from '../../../src/graph/graph.ts';
@@ -241,19 +242,19 @@ describe('the dispatchers', () => {
   /** What the dispatcher returns, and its drop counter, in a generation with programs in these slots. */
   function dispatch(point: DispatchPoint, generation: number, slots: readonly (PreparedProgram | undefined)[]) {
     const state = new Uint8Array(STATE.size);
-    new DataView(state.buffer).setUint32(STATE.generation, generation, true);
-    const prepared = prepare(dispatcherProgram(point));
+    new DataView(state.buffer).setUint32(STATE.generation.ipv4, generation, true);
+    const prepared = prepare(point === 'XDP' ? xdpDispatcher(['ipv4']) : netfilterDispatcher('ipv4', point));
     const { type } = prepared.program;
     const run = {
       features: FEATURES,
       maps: new Map([[STATE_MAP, state]]),
-      programArrays: new Map([[SLOT_MAPS[type], slots]]),
+      programArrays: new Map([[SLOT_MAPS.ipv4[type], slots]]),
     };
     const result =
       type === 'xdp'
         ? runXdp(prepared, { ...run, frame: new Uint8Array(60), device: ETH0 })
         : runNetfilter(prepared, { ...run, packet: tcp(80) });
-    return { result, drops: new DataView(state.buffer).getUint32(STATE.emptySlotDrops, true) };
+    return { result, drops: new DataView(state.buffer).getUint32(STATE.emptySlotDrops.ipv4, true) };
   }
 
   it.each(POINTS)('%s: accept where nothing is enforced', (point) => {

@@ -85,13 +85,13 @@ test('status and counters for people', () => {
   expect(run('status')[1].split('\n')).toEqual([
     'namespace   blue (cookie 17)',
     'IPv4        generation 1, 0 rules, placement netfilter',
+    '  hook      INPUT, priority -1',
+    '  hook      FORWARD, not attached',
+    '  device    eth0 (2), not attached: the device is gone',
+    '  dropped   5 packets that no rule could decide, 0 for lack of rules',
     'IPv6        nothing enforced: every packet is accepted',
-    'hook        INPUT, priority -1',
-    'hook        FORWARD, not attached',
-    'device      eth0 (2), not attached: the device is gone',
-    'dropped     5 packets that no rule could decide, 0 for lack of rules',
     'warning     something to look at',
-    'also in     cookie 18: generation 3',
+    'also in     cookie 18: generation 3 of IPv4, 0 of IPv6',
     '',
   ]);
   expect(run('counters')[1].split('\n').slice(0, 4)).toEqual([

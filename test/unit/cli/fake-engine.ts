@@ -92,17 +92,22 @@ export class FakeFirewall {
       status: () => ({
         namespace: { cookie: '17', name: 'blue' },
         families: {
-          ipv4: { generation: this.inForce?.generation ?? 0, ...placementOf(this.inForce), rules: 0 },
-          ipv6: { generation: 0, rules: 0 },
+          ipv4: {
+            ...{ generation: this.inForce?.generation ?? 0, ...placementOf(this.inForce), rules: 0 },
+            hooks: [
+              { hook: 'INPUT', attached: true, priority: -1 },
+              { hook: 'FORWARD', attached: false },
+            ],
+            devices: [{ name: 'eth0', ifindex: 2, note: 'the device is gone' }],
+            dropped: { emptySlot: '0', undecided: '5' },
+          },
+          ipv6: {
+            ...{ generation: 0, rules: 0, hooks: [], devices: [] },
+            dropped: { emptySlot: '0', undecided: '0' },
+          },
         },
-        hooks: [
-          { hook: 'INPUT', attached: true, priority: -1 },
-          { hook: 'FORWARD', attached: false },
-        ],
-        devices: [{ name: 'eth0', ifindex: 2, note: 'the device is gone' }],
-        dropped: { emptySlot: '0', undecided: '5' },
         warnings: ['something to look at'],
-        others: [{ cookie: '18', generation: 3 }],
+        others: [{ cookie: '18', generations: { ipv4: 3, ipv6: 0 } }],
       }),
       close: () => {},
     };

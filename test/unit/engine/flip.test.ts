@@ -78,7 +78,7 @@ function running(): Record<string, string> {
   const generation = open().status().families.ipv4.generation;
   const result: Record<string, string> = {};
   for (const { point, type, pair } of DISPATCH_POINTS) {
-    const path = join(directory, 'run', 'bpf', PINS, SLOT_MAPS[type]);
+    const path = join(directory, 'run', 'bpf', PINS, SLOT_MAPS.ipv4[type]);
     const program = kernel.openSlot(kernel.openPin(path)!, slotIndex(pair, generation));
     const object = program === undefined ? undefined : kernel.objects[program]!;
     result[point] = object?.kind === 'program' ? object.program.name : 'empty';
@@ -177,10 +177,10 @@ describe('a flip', () => {
     expect(generation).toBe(3);
     expect(running()).toEqual(AT_NETFILTER);
     expect(kernel.calls.slice(before).filter((call) => call === 'grace period').length).toBeGreaterThanOrEqual(2);
-    expect(open().status().devices).toEqual([]);
+    expect(open().status().families.ipv4.devices).toEqual([]);
     apply(A, 'xdp');
     expect(running()).toEqual(AT_XDP);
-    expect(open().status().hooks).toEqual([]);
+    expect(open().status().families.ipv4.hooks).toEqual([]);
   });
 
   it('takes everything away on detach, and starts anew after it', () => {
@@ -258,7 +258,7 @@ describe('a lost store', () => {
     const links = () =>
       open()
         .status()
-        .hooks.filter(({ attached }) => attached).length;
+        .families.ipv4.hooks.filter(({ attached }) => attached).length;
     kernel.failAt = kernel.calls.length + 3;
     expect(() => apply(B)).toThrow(InjectedFailure);
     kernel.failAt = Number.POSITIVE_INFINITY;
@@ -307,7 +307,7 @@ describe('devices at placement xdp', () => {
     kernel.presentDevices = [{ ...device, name: 'lan0' }];
     const engine = open();
     engine.withLock(0, () => engine.zero('ipv4', {}));
-    expect(open().status().devices).toEqual([{ name: 'lan0', ifindex: 2, mode: 'generic' }]);
+    expect(open().status().families.ipv4.devices).toEqual([{ name: 'lan0', ifindex: 2, mode: 'generic' }]);
     expect(open().current('ipv4')!.devices).toEqual(['lan0']);
   });
 

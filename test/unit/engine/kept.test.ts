@@ -260,14 +260,13 @@ COMMIT`,
 describe('a change between placement none and the others', () => {
   it('takes out of the kernel what was there, and says that it does', () => {
     apply(PLAIN, 'netfilter');
-    expect(kernel.calls).toContain('attach INPUT');
+    expect(kernel.calls).toContain('attach ipv4 INPUT');
     const result = apply(ALL);
     expect(result).toHaveProperty('warnings', [expect.stringMatching(/are enforced no longer.*every packet of IPv4/)]);
     expect(shown()).toBe(ALL);
     expect(existsSync(join(directory, 'run', 'bpf', '7_4026531840'))).toBe(false);
     expect(open().status()).toMatchObject({
-      hooks: [],
-      families: { ipv4: { generation: 0, placement: 'none', rules: 4 } },
+      families: { ipv4: { generation: 0, placement: 'none', rules: 4, hooks: [] } },
     });
   });
 
@@ -298,10 +297,6 @@ describe('a change between placement none and the others', () => {
       ['unsupported-option', 20],
     ]);
     expect(shown()).toBe(ALL);
-    expect(apply(ALL_OF_6, 'netfilter', 'ipv6')).toMatchObject({
-      ok: false,
-      diagnostics: [{ code: 'unsupported-table' }],
-    });
     expect(kernel.calls).toEqual([]);
   });
 

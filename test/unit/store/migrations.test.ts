@@ -48,7 +48,7 @@ const OLD_SLOTS = [
   { kind: 'rule', chain: 'web', index: 0, text: '-A web', line: 5 },
 ];
 
-test('the generations of version 1 are there in the newest, with their counters, and nothing is kept', () => {
+test('the generations of version 1 are there in the newest, as of IPv4, with their counters, and nothing is kept', () => {
   const db = fileOf(1);
   const manifest = { placement: 'xdp', slots: OLD_SLOTS, possibleCpus: 2, banks: [{ type: 'xdp', map: 'cnt_xdp' }] };
   const blob = (array: ArrayBufferView) => Buffer.from(array.buffer as ArrayBuffer);
@@ -62,7 +62,7 @@ test('the generations of version 1 are there in the newest, with their counters,
   const store = Store.open(path);
   try {
     expect(store.generation(7)).toEqual({
-      ...{ id: 7, created: '2026-01-01T00:00:00.000Z', state: 'prepared', sourceFile: 'rules' },
+      ...{ id: 7, family: 'ipv4', created: '2026-01-01T00:00:00.000Z', state: 'prepared', sourceFile: 'rules' },
       request: { placement: 'xdp' },
       manifest: {
         placement: 'xdp',
@@ -77,12 +77,13 @@ test('the generations of version 1 are there in the newest, with their counters,
     });
     expect(store.counterMap(7)).toEqual({
       id: 7,
+      family: 'ipv4',
       layout: { capacity: 4, possibleCpus: 2, banks: [{ type: 'xdp', map: 'cnt_xdp' }] },
       base: BigInt64Array.of(1n, -2n),
       carry: { from: 6, slots: Int32Array.of(3, -1) },
     });
     expect(store.text(7)).toBe('canonical');
-    expect(store.nextGenerationId(7)).toBe(8);
+    expect(store.nextGenerationId(7, [7])).toBe(8);
     expect(store.kept('ipv4')).toBeUndefined();
     expect(store.kept('ipv6')).toBeUndefined();
   } finally {

@@ -32,6 +32,7 @@ function withStore<T>(work: (store: Store) => T, options?: Parameters<typeof Sto
 function sample(id: number, rest: Partial<NewGeneration> = {}): NewGeneration {
   return {
     id,
+    family: 'ipv4',
     sourceFile: 'rules.v4',
     text: '*filter\nCOMMIT\n',
     request: { placement: 'netfilter' },
@@ -53,7 +54,7 @@ function storeError(work: () => unknown): StoreError {
 }
 
 function sampleMap(id: number, rest: Partial<CounterMap> = {}): CounterMap {
-  return { id, layout: { capacity: 3 }, base: new BigInt64Array(8), ...rest };
+  return { id, family: 'ipv4', layout: { capacity: 3 }, base: new BigInt64Array(8), ...rest };
 }
 
 test('a generation comes back as it was written, also after reopening', () => {
@@ -94,17 +95,17 @@ test('the file is for root alone', () => {
 
 test('numbers alternate in parity with the one in force, grow, are never 0 and never used twice', () => {
   withStore((store) => {
-    expect(store.nextGenerationId(0)).toBe(1);
+    expect(store.nextGenerationId(0, [])).toBe(1);
     store.insertGeneration(sample(1));
-    expect(store.nextGenerationId(1)).toBe(2);
+    expect(store.nextGenerationId(1, [])).toBe(2);
     store.insertGeneration(sample(2));
     store.discard(2);
-    expect(store.nextGenerationId(1)).toBe(4);
+    expect(store.nextGenerationId(1, [])).toBe(4);
   });
-  expect(withStore((store) => store.nextGenerationId(1))).toBe(6);
+  expect(withStore((store) => store.nextGenerationId(1, []))).toBe(6);
   // A lost store meets a kernel that is further on.
   rmSync(join(directory, 'state'), { recursive: true });
-  expect(withStore((store) => store.nextGenerationId(41))).toBe(42);
+  expect(withStore((store) => store.nextGenerationId(41, []))).toBe(42);
 });
 
 test('folding the carry replaces the base and ends the carry', () => {
@@ -140,9 +141,32 @@ test('pruning spares what is in force, and the counters of that alone', () => {
     for (const id of [1, 2, 6]) store.insertCounterMap(sampleMap(id));
     store.retire(1);
     expect(store.generations().map((g) => [g.id, g.state])).toContainEqual([1, 'retired']);
-    store.prune(1, 3);
+    store.prune('ipv4', 1, 3);
     expect(store.generations().map((g) => g.id)).toEqual([3, 5]);
     expect([1, 2, 6].map((id) => store.counterMap(id)?.id)).toEqual([undefined, 2, undefined]);
+  });
+});
+
+test('pruning one family leaves the other alone', () => {
+  withStore((store) => {
+    for (const id of [1, 2, 3]) {
+      store.insertGeneration(sample(id, { family: id === 2 ? 'ipv6' : 'ipv4' }));
+      store.insertCounterMap(sampleMap(id, { family: id === 2 ? 'ipv6' : 'ipv4' }));
+    }
+    store.prune('ipv4', 1, 3);
+    expect(store.generations().map(({ id, family }) => [id, family])).toEqual([
+      [2, 'ipv6'],
+      [3, 'ipv4'],
+    ]);
+    expect([1, 2, 3].map((id) => store.counterMap(id)?.family)).toEqual([undefined, 'ipv6', 'ipv4']);
+  });
+});
+
+test('a number is greater than those in force in both families, and of other parity than the one it replaces', () => {
+  withStore((store) => {
+    expect(store.nextGenerationId(3, [3, 8])).toBe(10);
+    expect(store.nextGenerationId(8, [3, 8])).toBe(11);
+    expect(store.nextGenerationId(0, [])).toBe(13);
   });
 });
 
@@ -275,7 +299,7 @@ test('kill -9 between or within writes leaves a store with every finished round 
         expect(store.text(id)).toMatch(new RegExp(`^${id} x{20000}$`));
         expect(store.counterMap(id)?.base).toEqual(new BigInt64Array(1000).fill(BigInt(id)));
       }
-      expect(store.nextGenerationId(0)).toBeGreaterThan(generations.at(-1)!.id);
+      expect(store.nextGenerationId(0, [])).toBeGreaterThan(generations.at(-1)!.id);
     });
   }
 });

@@ -7,9 +7,10 @@ const [path, rounds] = process.argv.slice(2);
 const store = Store.open(path!, { busySeconds: 20 });
 for (let round = 0; round < Number(rounds); round++) {
   const id = store.transaction(() => {
-    const next = store.nextGenerationId(0);
+    const next = store.nextGenerationId(0, []);
     store.insertGeneration({
       id: next,
+      family: 'ipv4',
       sourceFile: '<writer>',
       text: `${next} ${'x'.repeat(20_000)}`,
       request: {},
@@ -17,7 +18,7 @@ for (let round = 0; round < Number(rounds); round++) {
       counterMap: next,
       slots: Int32Array.of(),
     });
-    store.insertCounterMap({ id: next, layout: {}, base: new BigInt64Array(1000).fill(BigInt(next)) });
+    store.insertCounterMap({ id: next, family: 'ipv4', layout: {}, base: new BigInt64Array(1000).fill(BigInt(next)) });
     return next;
   });
   writeSync(1, `${id}\n`);
