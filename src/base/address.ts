@@ -21,9 +21,3 @@ export function prefixLength(mask: Address): number | undefined {
 export function formatMasked({ value, mask }: MaskedAny): string {
   return `${formatAny(value)}/${prefixLength(mask) ?? formatAny(mask)}`;
 }
-
-/** Narrows to IPv4; throws for IPv6, which whoever asks has excluded before. */
-export function ipv4Only(address: MaskedAny): MaskedAddress {
-  if (typeof address.value === 'bigint') throw new Error('an IPv6 address in an IPv4 ruleset');
-  return address as MaskedAddress;
-}

@@ -1,13 +1,20 @@
 // Values of 128 bits as numbers: their places among the bounds of all conditions.
 
-import type { InWideSet, WideField } from '../base/predicate.ts';
-import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
+import type { WideField } from '../base/predicate.ts';
+import { WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
 import type { Places } from './classes.ts';
+import { wideSet } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
 import { sortedOrder } from './radix.ts';
 
-export function widePlaces(field: WideField, conditions: readonly Condition[]): Places {
-  const sets = conditions.map(setOf);
+/** The places of a field's conditions; nothing where one is a mask with holes. */
+export function widePlaces(field: WideField, conditions: readonly Condition[]): Places | undefined {
+  const sets: WideIntervalSet[] = [];
+  for (const condition of conditions) {
+    const set = wideSet(condition);
+    if (set === undefined) return undefined;
+    sets.push(set);
+  }
   const count = sets.reduce((sum, set) => sum + set.length, 0);
   // Bound 0 is the value 0; of each interval follow the first value in it, and the first behind it.
   const bounds = new Bounds(2 * count + 1);
@@ -40,15 +47,6 @@ export function widePlaces(field: WideField, conditions: readonly Condition[]): 
       return { kind: 'wide', field, runs: { starts, classes, classCount } };
     },
   };
-}
-
-/** The values that all literals allow. */
-function setOf({ literals }: Condition): WideIntervalSet {
-  const sets = literals.map(({ predicate, negated }) => {
-    const { set } = predicate as InWideSet;
-    return negated ? complementWide(set) : set;
-  });
-  return sets.reduce(intersectWide);
 }
 
 /** Values in four words each, the lowest first. */

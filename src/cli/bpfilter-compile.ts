@@ -44,7 +44,7 @@ export function dumpStage(stage: string, request: DumpRequest): string | readonl
   const { ruleset, where } = request;
   const unsupported = stage === 'ruleset' ? [] : checkEnforceable(ruleset, request.file);
   if (unsupported.length > 0) return unsupported;
-  const graph = () => buildGraph(filterTable(ruleset));
+  const graph = () => buildGraph(filterTable(ruleset), ruleset.family);
   const optimized = () => runPasses(graph(), { hidden: hiddenFields(where.placement) });
   switch (stage) {
     case 'ruleset':

@@ -155,7 +155,8 @@ function offloadProgram(
 
 /** Whether there is a form of the segment without addresses of tables and without effects before the outcome. */
 function isExpressible(segment: Segment): boolean {
-  if (segment.finish === 'linear') return segment.tests.every(({ predicate }) => predicate.kind !== 'wide');
+  if (segment.finish === 'linear')
+    return segment.tests.every(({ predicate }) => !['wide', 'maskedWide'].includes(predicate.kind));
   return (
     segment.result.kind === 'dense' &&
     segment.lookups.every((lookup) => lookup.kind === 'cross' || !['nodes', 'wide'].includes(lookup.index.kind))

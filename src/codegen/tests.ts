@@ -1,7 +1,7 @@
 // A predicate as code: a few compares and a jump. Clobbers R1–R3.
 
 import type { Interval } from '../base/intervals.ts';
-import type { DeviceName, InWideSet, Predicate } from '../base/predicate.ts';
+import type { DeviceField, DeviceName, InWideSet, MaskedWide, Predicate, WideField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
 import { loadField, WIDE_OFFSET } from './key.ts';
@@ -19,6 +19,9 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
       return;
     case 'wide':
       emitWideMember(a, predicate, yes);
+      return;
+    case 'maskedWide':
+      emitMaskedWide(a, predicate, yes);
       return;
     case 'device':
       emitDevice(a, predicate, yes);
@@ -99,9 +102,22 @@ function emitWideMember(a: Assembler, { field, set }: InWideSet, yes: Label): vo
   }
 }
 
+/** Masks and values have the uppermost byte first, as addresses in the key do. */
+function emitMaskedWide(a: Assembler, { field, mask, value }: MaskedWide, yes: Label): void {
+  emitBytes(a, field, bytesOf(value), bytesOf(mask), yes);
+}
+
+function bytesOf(address: bigint): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const data = new DataView(bytes.buffer);
+  data.setBigUint64(0, BigInt.asUintN(64, address >> 64n));
+  data.setBigUint64(8, BigInt.asUintN(64, address));
+  return bytes;
+}
+
 /**
  * Compares a name as iptables does: up to its end for a prefix, with the terminating zero for a whole name; what lies
- * behind that zero in the kernel's 16 bytes does not count. All differences are collected before the one jump.
+ * behind that zero in the kernel's 16 bytes does not count.
  */
 function emitDevice(a: Assembler, { field, name, prefix }: DeviceName, yes: Label): void {
   const bytes = new Uint8Array(16);
@@ -109,6 +125,17 @@ function emitDevice(a: Assembler, { field, name, prefix }: DeviceName, yes: Labe
   bytes.set(text.subarray(0, 15));
   const length = Math.min(text.length, 15) + (prefix ? 0 : 1);
   const mask = new Uint8Array(16).fill(0xff, 0, length);
+  emitBytes(a, field, bytes, mask, yes);
+}
+
+/** Jumps to `yes` if a field's bytes under the mask are these. All differences are collected before the one jump. */
+function emitBytes(
+  a: Assembler,
+  field: WideField | DeviceField,
+  bytes: Uint8Array,
+  mask: Uint8Array,
+  yes: Label,
+): void {
   const words = new BigUint64Array(bytes.buffer);
   const masks = new BigUint64Array(mask.buffer);
   a.mov(R1, 0);

@@ -84,8 +84,8 @@ export function explainRuleset(ruleset: Ruleset, options: ExplainOptions): Expla
 function explain(ruleset: Ruleset, { placement, finish }: ExplainOptions): Explanation {
   const table = filterTable(ruleset);
   const plan = sequentialSlots(table);
-  const ownerOf = ownerFinder(table, plan);
-  const chains = new Meanings().chains(table, plan);
+  const ownerOf = ownerFinder(table, plan, ruleset.family);
+  const chains = new Meanings(ruleset.family).chains(table, plan);
   const hidden = hiddenFields(placement);
   const flattener = new Flattener();
   const lists = flattener.flatten(chains, { budget: DEFAULT_BUDGET, hidden });

@@ -144,8 +144,8 @@ export type MatchResult = boolean | 'drop';
 
 /** How a match is enforced; absent while bpfilter cannot do it. */
 export interface MatchMeaning<Data = unknown> {
-  /** For the compiler. */
-  clauses(data: Data): readonly Clause[];
+  /** For the compiler, in a rule of the family. */
+  clauses(data: Data, family: Family): readonly Clause[];
   /** For the reference interpreter, written from the man page. */
   matches(data: Data, packet: PacketView): MatchResult;
   /** The option in use that cannot be enforced, if there is one. */

@@ -1,6 +1,7 @@
 // `-m tcp`: ports and flags. Kernel: net/netfilter/xt_tcpudp.c, tcp_mt.
 
 import { parseValue } from '../../grammar/parse.ts';
+import type { Family } from '../base/family.ts';
 import { interval } from '../base/intervals.ts';
 import type { PacketView } from '../base/packet.ts';
 import type { Clause } from '../base/predicate.ts';
@@ -141,14 +142,18 @@ export const tcp: MatchExtension<TcpData> = {
 };
 
 /** Made once: large rulesets have very many of them. */
+const DROP_OVERWRITING: Clause = {
+  ...{ kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
+};
 const HEADER_CLAUSES: readonly Clause[] = [
-  { kind: 'dropIf', predicate: { kind: 'in', field: 'fragment', set: interval(1) }, negated: false },
   { kind: 'require', predicate: { kind: 'in', field: 'fragment', set: interval(0) }, negated: false },
   { kind: 'dropIf', predicate: { kind: 'in', field: 'transportLength', set: interval(0, HEADER - 1) }, negated: false },
 ];
 
-function tcpClauses(data: TcpData): Clause[] {
-  const clauses: Clause[] = [...HEADER_CLAUSES, ...portClauses(data)];
+/** The kernel drops fragments at "offset 1", which IPv4 counts in units of 8 bytes and IPv6 in bytes: there is none. */
+function tcpClauses(data: TcpData, family: Family): Clause[] {
+  const clauses: Clause[] = family === 'ipv4' ? [DROP_OVERWRITING] : [];
+  clauses.push(...HEADER_CLAUSES, ...portClauses(data));
   if (data.flags) {
     const { mask, set, negated } = data.flags;
     clauses.push({ kind: 'require', predicate: { kind: 'masked', field: 'tcpFlags', mask, value: set }, negated });
@@ -174,12 +179,12 @@ function flagNames(bits: number): string {
 }
 
 /**
- * A fragment at offset 1 could overwrite the flags and is dropped; later ones have no TCP header and do not match; a
- * header that is cut off makes the packet dropped.
+ * A fragment of IPv4 at offset 1 could overwrite the flags and is dropped; later ones have no TCP header and do not match;
+ * a header that is cut off makes the packet dropped.
  */
 function matchTcp(data: TcpData, packet: PacketView): MatchResult {
-  if (packet.fragmentOffset === 1) return 'drop';
-  if (packet.fragmentOffset > 1) return false;
+  if (packet.fragmentOffset === 1 && packet.family === 'ipv4') return 'drop';
+  if (packet.fragmentOffset !== 0) return false;
   const header = packet.transport(20);
   if (header === undefined) return 'drop';
   const { source, destination, flags } = data;

@@ -1,5 +1,6 @@
 // From what the rules of a table mean to their graph. Chains are built from their last rule back, in a loop.
 
+import type { Family } from '../base/family.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { Table } from '../ruleset/model.ts';
@@ -8,10 +9,10 @@ import { type ChainMeaning, type Chains, type Extensions, Meanings, type RuleTar
 import type { Graph, NodeId, Slot, SlotOwner } from './graph.ts';
 import { sequentialSlots, slotOwners } from './slots.ts';
 
-/** The graph of a filter table of IPv4, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws otherwise. */
-export function buildGraph(table: Table, extensions?: Extensions): Graph {
+/** The graph of a filter table, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws otherwise. */
+export function buildGraph(table: Table, family?: Family, extensions?: Extensions): Graph {
   const plan = sequentialSlots(table);
-  return graphOf(new Meanings(extensions).chains(table, plan), slotOwners(table, plan));
+  return graphOf(new Meanings(family, extensions).chains(table, plan), slotOwners(table, plan));
 }
 
 /** The graph of chains, whose slots have these owners. */

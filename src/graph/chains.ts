@@ -1,18 +1,21 @@
-// What the rules of the filter table mean, as iptables-legacy's `ipt_do_table` walks them.
+// What the rules of the filter table mean, as `ipt_do_table` and `ip6t_do_table` of iptables-legacy walk them.
 //
 // A rule asks its clauses in the kernel's order (source, destination, devices, protocol, then the matches as written);
 // all true: its counter, then its target. The first false one goes on with the next rule. A `dropIf` clause (hotdrop)
-// drops uncounted. A rule without target counts and goes on. The end of a built-in chain, and RETURN in it, count the
+// drops uncounted; `-p` of IPv6 begins with one, see `src/base/ipv6-headers.ts`. A rule without target counts and goes on. The end of a built-in chain, and RETURN in it, count the
 // policy; the end of a user chain returns to the caller.
 //
 // What a rule means depends on the rule alone. `Meanings` keeps it from one table to the next: of an edited table only
 // the rules that were not there before are looked at.
 
-import { ipv4Only, type MaskedAny } from '../base/address.ts';
+import type { MaskedAny } from '../base/address.ts';
+import type { Family } from '../base/family.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { interval } from '../base/intervals.ts';
 import { maskPrefix } from '../base/ipv4.ts';
+import { type MaskedAddress6, maskPrefix6 } from '../base/ipv6.ts';
 import type { Clause, DeviceField, Predicate } from '../base/predicate.ts';
+import { WIDE_MAXIMUM } from '../base/wide-intervals.ts';
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Negatable, Rule, Table } from '../ruleset/model.ts';
@@ -26,6 +29,12 @@ export interface Extensions {
   findTarget(name: string): TargetExtension | undefined;
 }
 
+/** What gives a rule its meaning besides its words. */
+interface Language {
+  readonly family: Family;
+  readonly extensions: Extensions;
+}
+
 /** What a rule does once all its clauses hold and it has counted. */
 export type RuleTarget =
   | { readonly kind: 'none' | 'accept' | 'drop' | 'return' }
@@ -37,18 +46,18 @@ export class RuleMeaning {
   /** What `src/classify/rule-decisions.ts` made of the rule: it lives as long as the rule does. */
   decisions: unknown;
   private readonly rule: Rule;
-  private readonly extensions: Extensions;
+  private readonly language: Language;
 
-  constructor(rule: Rule, extensions: Extensions) {
+  constructor(rule: Rule, language: Language) {
     this.rule = rule;
-    this.extensions = extensions;
-    this.target = ruleTarget(rule, extensions);
+    this.language = language;
+    this.target = ruleTarget(rule, language.extensions);
     this.decisions = undefined;
   }
 
   /** In the order in which they are asked. Made anew by each call: they take much room and are seldom needed twice. */
   clauses(): Clause[] {
-    return ruleClauses(this.rule, this.extensions);
+    return ruleClauses(this.rule, this.language);
   }
 }
 
@@ -72,12 +81,13 @@ export type Chains = ReadonlyMap<string, ChainMeaning>;
 export class Meanings {
   private readonly meanings: PerRule<RuleMeaning>;
 
-  constructor(extensions: Extensions = { findMatch, findTarget }) {
-    this.meanings = new PerRule((rule) => new RuleMeaning(rule, extensions));
+  constructor(family: Family = 'ipv4', extensions: Extensions = { findMatch, findTarget }) {
+    const language = { family, extensions };
+    this.meanings = new PerRule((rule) => new RuleMeaning(rule, language));
   }
 
   /**
-   * The chains of a filter table of IPv4, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws
+   * The chains of a filter table of the family, all of whose rules can be enforced (`src/engine/enforceable.ts`); throws
    * otherwise. Rules that the last table had in the same chain keep their meaning.
    */
   chains(table: Table, slots: SlotPlan = sequentialSlots(table)): Chains {
@@ -134,10 +144,15 @@ function ruleTarget({ target, span }: Rule, extensions: Extensions): RuleTarget 
   }
 }
 
+/** Made once: large rulesets have very many of them. */
+const DROP_MALFORMED: Clause = {
+  ...{ kind: 'dropIf', predicate: { kind: 'in', field: 'malformed', set: interval(1) }, negated: false },
+};
+
 const NONE = { kind: 'none' } as const;
 const VERDICTS = { accept: { kind: 'accept' }, drop: { kind: 'drop' }, return: { kind: 'return' } } as const;
 
-function ruleClauses(rule: Rule, extensions: Extensions): Clause[] {
+function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
   if (rule.fragment !== undefined) throw new Error(`line ${rule.span.line}: -f has no meaning`);
   const clauses: Clause[] = [];
   const require = <T>(part: Negatable<T> | undefined, predicate: (value: T) => Predicate): void => {
@@ -149,21 +164,32 @@ function ruleClauses(rule: Rule, extensions: Extensions): Clause[] {
   require(rule.destination, (address) => addressPredicate('dst', address));
   require(rule.inInterface, (name) => devicePredicate('inDevice', name));
   require(rule.outInterface, (name) => devicePredicate('outDevice', name));
+  if (family === 'ipv6' && rule.protocol !== undefined) clauses.push(DROP_MALFORMED);
   require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
   for (const match of rule.matches) {
     const extension = extensions.findMatch(match.extension);
     if (extension?.meaning === undefined)
       throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
-    clauses.push(...extension.meaning.clauses(match.data));
+    clauses.push(...extension.meaning.clauses(match.data, family));
   }
   return clauses;
 }
 
 /** A prefix is a range; only a mask with holes needs to be asked bit by bit. */
-function addressPredicate(field: 'src' | 'dst', address: MaskedAny): Predicate {
-  const { value, mask } = ipv4Only(address);
-  if (maskPrefix(mask) === undefined) return { kind: 'masked', field, mask, value };
-  return { kind: 'in', field, set: interval(value, (value | ~mask) >>> 0) };
+function addressPredicate(end: 'src' | 'dst', address: MaskedAny): Predicate {
+  if (isWide(address)) {
+    const { value, mask } = address;
+    const field = end === 'src' ? 'src6' : 'dst6';
+    if (maskPrefix6(mask) === undefined) return { kind: 'maskedWide', field, mask, value };
+    return { kind: 'wide', field, set: [{ low: value, high: value | (WIDE_MAXIMUM ^ mask) }] };
+  }
+  const { value, mask } = address;
+  if (maskPrefix(mask) === undefined) return { kind: 'masked', field: end, mask, value };
+  return { kind: 'in', field: end, set: interval(value, (value | ~mask) >>> 0) };
+}
+
+function isWide(address: MaskedAny): address is MaskedAddress6 {
+  return typeof address.value === 'bigint';
 }
 
 /** `eth+` is every name that begins with `eth`; `+` alone, like no name, is any device and none. */

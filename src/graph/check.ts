@@ -77,6 +77,11 @@ function checkPredicate(predicate: Predicate, fail: (problem: string) => never):
     }
     return;
   }
+  if (predicate.kind === 'maskedWide') {
+    const { mask, value } = predicate;
+    if (![mask, value].every((word) => word >= 0n && word <= WIDE_MAXIMUM)) fail('asks for more than 128 bits');
+    return;
+  }
   const maximum = FIELD_MAXIMUM[predicate.field];
   const inRange = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= maximum;
   if (predicate.kind === 'masked') {

@@ -77,6 +77,11 @@ function parsePredicate(text: string): Predicate {
     const parts = wide[2] === 'nothing' ? [] : wide[2]!.split(',');
     return { kind: 'wide', field: wide[1] as WideField, set: normalizeWide(parts.map(parseWideInterval)) };
   }
+  const maskedWide = /^(src6|dst6) & (\S+) == (\S+)$/.exec(text);
+  if (maskedWide !== null) {
+    const [mask, value] = [maskedWide[2]!, maskedWide[3]!].map(parseWide);
+    return { kind: 'maskedWide', field: maskedWide[1] as WideField, mask: mask!, value: value! };
+  }
   const numeric = /^(\w+) (?:in (\S+)|& 0x([0-9a-f]+) == 0x([0-9a-f]+))$/.exec(text);
   if (numeric === null || !(numeric[1]! in FIELD_MAXIMUM)) throw new Error('no such predicate');
   const field = numeric[1] as NumericField;
@@ -94,12 +99,14 @@ function parseInterval(text: string): Interval {
 }
 
 function parseWideInterval(text: string): WideInterval {
-  const [low, high] = text.split('-').map((address) => {
-    const value = parseAddress6(address);
-    if (value === undefined) throw new Error(`no such address ${address}`);
-    return value;
-  });
+  const [low, high] = text.split('-').map(parseWide);
   return { low: low!, high: high ?? low! };
+}
+
+function parseWide(text: string): bigint {
+  const value = parseAddress6(text);
+  if (value === undefined) throw new Error(`no such address ${text}`);
+  return value;
 }
 
 /** A number, or an address in dotted form. */

@@ -20,6 +20,7 @@ export function implied(asked: Predicate, known: Predicate, answer: boolean): bo
     return known.kind === 'in' && answer ? impliedByOne(asked, known) : undefined;
   }
   if (asked.kind === 'wide') return known.kind === 'wide' ? impliedWideSet(asked, known, answer) : undefined;
+  if (asked.kind === 'maskedWide') return undefined;
   return known.kind === 'device' ? impliedName(asked, known, answer) : undefined;
 }
 

@@ -18,6 +18,9 @@ function constantAnswer(predicate: Predicate): boolean | undefined {
     case 'wide':
       if (predicate.set.length === 0) return false;
       return complementWide(predicate.set).length === 0 ? true : undefined;
+    case 'maskedWide':
+      if ((predicate.value & ~predicate.mask) !== 0n) return false;
+      return predicate.mask === 0n ? true : undefined;
     case 'device':
       return predicate.prefix && predicate.name === '' ? true : undefined;
   }

@@ -2,7 +2,7 @@
 //
 // It is the yardstick for everything that compiles, so it is slow, short and independent: it knows no graph, no pass
 // and no predicate, and each extension answers through `matches`, which is written from the man page. The walk is the
-// one of the kernel's net/ipv4/netfilter/ip_tables.c, as observed with iptables-legacy:
+// one of the kernel's net/ipv4/netfilter/ip_tables.c and net/ipv6/netfilter/ip6_tables.c, as observed with iptables-legacy:
 // a rule counts when everything it asks holds, before its target acts; a jump remembers where to go on, a goto does
 // not; RETURN, and the end of a user chain, go on behind the last jump, and where there is none, with the policy, which
 // counts like a rule; a match may drop the packet, and then nobody counts it.
@@ -101,9 +101,10 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
     fieldHolds('-s', rule.source, (a) => addressMatches(a, view.source)) &&
     fieldHolds('-d', rule.destination, (a) => addressMatches(a, view.destination)) &&
     fieldHolds('-i', rule.inInterface, (pattern) => deviceMatches(pattern, inDevice)) &&
-    fieldHolds('-o', rule.outInterface, (pattern) => deviceMatches(pattern, outDevice)) &&
-    fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol);
+    fieldHolds('-o', rule.outInterface, (pattern) => deviceMatches(pattern, outDevice));
   if (!fieldsHold) return false;
+  if (rule.protocol !== undefined && view.malformed) return 'drop';
+  if (!fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol)) return false;
   for (const [i, use] of rule.matches.entries()) {
     const extension = findMatch(use.extension);
     if (extension?.meaning === undefined) throw new Error(`match ${use.extension} has no meaning`);

@@ -6,6 +6,7 @@
 import { complement, type IntervalSet, intersect, interval, normalize } from '../../src/base/intervals.ts';
 import { prefixMask } from '../../src/base/ipv4.ts';
 import {
+  CONNECTION_FIELDS,
   type DeviceField,
   evaluatePredicate,
   FIELD_MAXIMUM,
@@ -22,7 +23,10 @@ import { complementWide, normalizeWide, WIDE_MAXIMUM } from '../../src/base/wide
 import type { Condition } from '../../src/classify/decision-list.ts';
 import type { Choice } from './random.ts';
 
-export const NUMERIC_FIELDS = Object.keys(FIELD_MAXIMUM) as readonly NumericField[];
+/** Of what connection tracking knows, `state` alone: the others are fields like any. */
+export const NUMERIC_FIELDS = (Object.keys(FIELD_MAXIMUM) as readonly NumericField[]).filter(
+  (field) => field === 'state' || !(CONNECTION_FIELDS as readonly NumericField[]).includes(field),
+);
 export const DEVICE_FIELDS: readonly DeviceField[] = ['inDevice', 'outDevice'];
 export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...WIDE_FIELDS, ...DEVICE_FIELDS];
 
@@ -218,6 +222,8 @@ function isConstant(predicate: Predicate): boolean {
       return predicate.mask === 0;
     case 'wide':
       return predicate.set.length === 0 || complementWide(predicate.set).length === 0;
+    case 'maskedWide':
+      return predicate.mask === 0n;
     case 'device':
       return predicate.prefix && predicate.name === '';
   }

@@ -58,7 +58,7 @@ function verdict(specification: string, packet: Ipv4View): MatchResult {
   const results = parse(specification).matches.map(({ extension, data }): MatchResult => {
     const { clauses, matches } = findMatch(extension)!.meaning!;
     const reference = matches(data, packet);
-    expect(evaluateClauses(clauses(data), packet)).toBe(reference);
+    expect(evaluateClauses(clauses(data, 'ipv4'), packet)).toBe(reference);
     return reference;
   });
   return results.find((result) => result !== true) ?? true;

@@ -113,7 +113,7 @@ describe('Meanings', () => {
     };
     const table = tableOf(...Array.from({ length: 30 }, (_, i) => `-A INPUT -s 10.0.0.${i}/32 -p tcp -m tcp -j DROP`));
     const rules = table.chains[0]!.rules;
-    const meanings = new Meanings(extensions);
+    const meanings = new Meanings('ipv4', extensions);
     const flattener = new Flattener();
     const lists = (of: Table) => flattener.flatten(meanings.chains(of), { budget: { flatten: 4, segments: 9 } });
     lists(table);
@@ -130,8 +130,10 @@ describe('Meanings', () => {
 
   it('refuses what has no meaning', () => {
     const none: Extensions = { findMatch: () => undefined, findTarget: () => undefined };
-    expect(() => new Meanings(none).chains(tableOf('-A INPUT -j DROP'))).toThrow('line 7: target DROP has no meaning');
-    const [rule] = new Meanings({ ...none, findTarget: () => ({ meaning: { verdict: 'drop' } }) as never })
+    expect(() => new Meanings('ipv4', none).chains(tableOf('-A INPUT -j DROP'))).toThrow(
+      'line 7: target DROP has no meaning',
+    );
+    const [rule] = new Meanings('ipv4', { ...none, findTarget: () => ({ meaning: { verdict: 'drop' } }) as never })
       .chains(tableOf('-A INPUT -p tcp -m tcp -j DROP'))
       .get('INPUT')!.rules;
     expect(() => rule!.clauses()).toThrow('line 7: match tcp has no meaning');
