@@ -1,6 +1,7 @@
 // A packet as the filter table sees it, for the reference interpreter and for tests. The compiler does not use it.
 
 import type { Address } from './address.ts';
+import type { PacketConnection } from './connection.ts';
 import type { Family } from './family.ts';
 import type { FilterChain } from './hooks.ts';
 import { walkHeaders } from './ipv6-headers.ts';
@@ -16,6 +17,8 @@ export interface HookPacket {
   readonly outDevice: string;
   /** From the first byte of the IP header to the end of the packet, without link-layer padding (`skb->len`). */
   readonly bytes: Uint8Array;
+  /** Absent where it belongs to no connection that is known: INVALID. */
+  readonly connection?: PacketConnection;
 }
 
 /** What matches ask of a packet of either family. */

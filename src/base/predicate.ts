@@ -21,7 +21,22 @@ export type NumericField =
   | 'tcpFlags' // byte 13 of the transport header
   | 'icmp' // ICMP type * 256 + code: the first two bytes of the transport header
   | 'malformed' // 1 where the chain of IPv6 extension headers cannot be walked to its end, else 0
-  | 'state'; // connection state; costly to find out, so asked last
+  | 'forwardable' // at XDP: 1 where no router would throw the packet away, or answer it, before FORWARD is asked; else 0
+  | ConnectionField;
+
+/** What connection tracking knows of a packet; 0 where it knows nothing, but for `state`. */
+export type ConnectionField =
+  | 'state' // state, direction and status (connection-state.ts); asked last
+  | 'ctProtocol' // protocol of the connection
+  | 'ctOrigSrc' // addresses of its first packet, IPv4, host order
+  | 'ctOrigDst'
+  | 'ctReplySrc' // addresses of the answers
+  | 'ctReplyDst'
+  | 'ctOrigSport' // ports of its first packet; for ICMP the identifier, and type * 256 + code
+  | 'ctOrigDport'
+  | 'ctReplySport' // ports of the answers
+  | 'ctReplyDport'
+  | 'ctExpires'; // seconds until it is forgotten
 
 /** A field of 128 bits. */
 export type WideField =
@@ -35,6 +50,20 @@ export type Field = NumericField | WideField | DeviceField;
 
 export const WIDE_FIELDS: readonly WideField[] = ['src6', 'dst6'];
 
+export const CONNECTION_FIELDS: readonly ConnectionField[] = [
+  'state',
+  'ctProtocol',
+  'ctOrigSrc',
+  'ctOrigDst',
+  'ctReplySrc',
+  'ctReplyDst',
+  'ctOrigSport',
+  'ctOrigDport',
+  'ctReplySport',
+  'ctReplyDport',
+  'ctExpires',
+];
+
 /** The largest value of each numeric field. */
 export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
   src: 0xffffffff,
@@ -47,8 +76,22 @@ export const FIELD_MAXIMUM: Readonly<Record<NumericField, number>> = {
   tcpFlags: 0xff,
   icmp: 0xffff,
   malformed: 1,
-  state: 0xff,
+  forwardable: 1,
+  state: 0x3ff,
+  ctProtocol: 0xff,
+  ctOrigSrc: 0xffffffff,
+  ctOrigDst: 0xffffffff,
+  ctReplySrc: 0xffffffff,
+  ctReplyDst: 0xffffffff,
+  ctOrigSport: 0xffff,
+  ctOrigDport: 0xffff,
+  ctReplySport: 0xffff,
+  ctReplyDport: 0xffff,
+  ctExpires: 0xffffffff,
 };
+
+/** Numeric fields that are IPv4 addresses. */
+const ADDRESS_FIELDS: readonly NumericField[] = ['src', 'dst', 'ctOrigSrc', 'ctOrigDst', 'ctReplySrc', 'ctReplyDst'];
 
 /** True where the field's value lies in the set. */
 export interface InSet {
@@ -129,7 +172,7 @@ export function evaluatePredicate(predicate: Predicate, fields: FieldValues): bo
 export function formatPredicate(predicate: Predicate): string {
   switch (predicate.kind) {
     case 'in': {
-      const isAddress = predicate.field === 'src' || predicate.field === 'dst';
+      const isAddress = ADDRESS_FIELDS.includes(predicate.field);
       return `${predicate.field} in ${formatSet(predicate.set, isAddress ? formatAddress : String) || 'nothing'}`;
     }
     case 'masked':

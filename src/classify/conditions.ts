@@ -7,6 +7,7 @@
 
 import { complement, type IntervalSet, intersect, union } from '../base/intervals.ts';
 import {
+  CONNECTION_FIELDS,
   type DeviceField,
   evaluatePredicate,
   FIELD_MAXIMUM,
@@ -43,6 +44,7 @@ const FIELDS: readonly Field[] = [
   'dst6',
   'inDevice',
   'outDevice',
+  'forwardable',
   'malformed',
   'protocol',
   'fragment',
@@ -51,7 +53,7 @@ const FIELDS: readonly Field[] = [
   'dport',
   'tcpFlags',
   'icmp',
-  'state',
+  ...CONNECTION_FIELDS,
 ];
 const FIELD_NUMBERS = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Record<Field, number>;
 

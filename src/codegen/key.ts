@@ -12,11 +12,15 @@
 // first: the verifier then keeps "some bytes" for the slot instead of the register that was stored. Fields that nobody
 // asks for are not written.
 //
+//   R10-120 ctExpires:32  ctProtocol:8  zero:24                what connection tracking knows
+//   R10-112 ctOrigSrc:32  ctOrigDst:32                         host order
+//   R10-104 ctReplySrc:32 ctReplyDst:32
+//   R10-96  ctOrigSport:16 ctOrigDport:16 ctReplySport:16 ctReplyDport:16
 //   R10-88  src6:128                                           network order
 //   R10-72  dst6:128
 //   R10-56  src:32        dst:32                               host order
 //   R10-48  length:32     fragment:16   protocol:8  tcpFlags:8
-//   R10-40  sport:16      dport:16      state:8  malformed:8  zero:16   icmp is where sport is
+//   R10-40  sport:16      dport:16      state:16 malformed:8 forwardable:8  icmp is where sport is
 //   R10-32  inDevice:128                                       as in net_device.name
 //   R10-16  outDevice:128
 
@@ -40,8 +44,19 @@ const PLACES: Readonly<Record<NumericField, Place>> = {
   sport: { offset: -40, size: 2 },
   icmp: { offset: -40, size: 2 },
   dport: { offset: -38, size: 2 },
-  state: { offset: -36, size: 1 },
-  malformed: { offset: -35, size: 1 },
+  state: { offset: -36, size: 2 },
+  malformed: { offset: -34, size: 1 },
+  forwardable: { offset: -33, size: 1 },
+  ctOrigSport: { offset: -96, size: 2 },
+  ctOrigDport: { offset: -94, size: 2 },
+  ctReplySport: { offset: -92, size: 2 },
+  ctReplyDport: { offset: -90, size: 2 },
+  ctReplySrc: { offset: -104, size: 4 },
+  ctReplyDst: { offset: -100, size: 4 },
+  ctOrigSrc: { offset: -112, size: 4 },
+  ctOrigDst: { offset: -108, size: 4 },
+  ctExpires: { offset: -120, size: 4 },
+  ctProtocol: { offset: -116, size: 1 },
 };
 
 /** Where the fields of 16 bytes are, relative to R10. */
@@ -53,7 +68,7 @@ export const WIDE_OFFSET: Readonly<Record<WideField | DeviceField, number>> = {
 };
 
 /** The stack below this offset is free for prologues. */
-export const KEY_OFFSET = -88;
+export const KEY_OFFSET = -120;
 
 /** Stores a field's value. `src` before `dst`, `transportLength` before its neighbours, `sport` before `dport`. */
 export function storeField(a: Assembler, field: NumericField, value: Operand): void {
@@ -83,7 +98,11 @@ export function clearFields(a: Assembler, asked: ReadonlySet<Field>, fields: rea
 const SLOTS: readonly (readonly [first: readonly NumericField[], behind: readonly NumericField[], last: number])[] = [
   [['src'], ['dst'], -49],
   [['transportLength'], ['fragment', 'protocol', 'tcpFlags'], -41],
-  [['sport', 'icmp'], ['dport', 'state', 'malformed'], -33],
+  [['sport', 'icmp'], ['dport', 'state', 'malformed', 'forwardable'], -33],
+  [['ctExpires'], ['ctProtocol'], -113],
+  [['ctOrigSrc'], ['ctOrigDst'], -105],
+  [['ctReplySrc'], ['ctReplyDst'], -97],
+  [['ctOrigSport'], ['ctOrigDport', 'ctReplySport', 'ctReplyDport'], -89],
 ];
 
 /** Writes behind those fields at the start of a stack slot that nothing else asked for is written behind. */

@@ -1,12 +1,16 @@
 // The field values of a packet, as src/base/predicate.ts defines them, for evaluating graphs without compiling them.
 
+import type { Address } from '../../src/base/address.ts';
+import type { PacketConnection } from '../../src/base/connection.ts';
 import { type HookPacket, type PacketView, viewOf } from '../../src/base/packet.ts';
 import type { FieldValues } from '../../src/base/predicate.ts';
 
 /** Every field 0, or empty: to be told apart by those that a test gives a value. */
 export const NO_FIELDS: FieldValues = {
   ...{ src: 0, dst: 0, protocol: 0, fragment: 0, transportLength: 0, sport: 0, dport: 0, icmp: 0, tcpFlags: 0 },
-  ...{ malformed: 0, state: 0, src6: 0n, dst6: 0n, inDevice: '', outDevice: '' },
+  ...{ ctProtocol: 0, ctOrigSrc: 0, ctOrigDst: 0, ctReplySrc: 0, ctReplyDst: 0 },
+  ...{ ctOrigSport: 0, ctOrigDport: 0, ctReplySport: 0, ctReplyDport: 0, ctExpires: 0 },
+  ...{ malformed: 0, forwardable: 0, state: 0, src6: 0n, dst6: 0n, inDevice: '', outDevice: '' },
 };
 
 export function fieldsOf(packet: HookPacket): FieldValues {
@@ -27,7 +31,36 @@ export function fieldsOf(packet: HookPacket): FieldValues {
     tcpFlags: flags?.getUint8(13) ?? 0,
     inDevice: packet.inDevice,
     outDevice: packet.outDevice,
+    ...connectionFields(packet.connection),
   };
+}
+
+const STATUS = ['EXPECTED', 'SEEN_REPLY', 'ASSURED', 'CONFIRMED', 'SNAT', 'DNAT'] as const;
+
+function connectionFields(connection: PacketConnection | undefined): Partial<FieldValues> {
+  if (connection === undefined) return { state: 3 * 128 };
+  if (connection === 'untracked') return { state: 4 * 128 };
+  const { state, direction, status, protocol, original, reply, expires } = connection;
+  const number = { ESTABLISHED: 0, RELATED: 1, NEW: 2 }[state];
+  const bits = STATUS.reduce((sum, name, bit) => sum + (status.includes(name) ? 2 ** bit : 0), 0);
+  return {
+    state: number * 128 + (direction === 'REPLY' ? 64 : 0) + bits,
+    ctProtocol: protocol,
+    ctOrigSrc: narrow(original.source),
+    ctOrigDst: narrow(original.destination),
+    ctReplySrc: narrow(reply.source),
+    ctReplyDst: narrow(reply.destination),
+    ctOrigSport: original.sourcePort,
+    ctOrigDport: original.destinationPort,
+    ctReplySport: reply.sourcePort,
+    ctReplyDport: reply.destinationPort,
+    ctExpires: expires,
+  };
+}
+
+/** There are no fields for addresses of IPv6 connections. */
+function narrow(address: Address): number {
+  return typeof address === 'number' ? address : 0;
 }
 
 function addressesOf({ source, destination }: PacketView): Partial<FieldValues> {

@@ -15,9 +15,11 @@ import { type HostPrefix, hostPrefix, listHostPrefix } from '../values/host-pref
 import { endsOf, type Integers, integers } from '../values/integer.ts';
 import { protocol } from '../values/protocol.ts';
 import { resolvedPorts } from '../values/resolved-port.ts';
+import { conntrackClauses, conntrackUnsupported } from './connection-clauses.ts';
+import { matchConntrack } from './connection-matches.ts';
 import { type ConnectionState, type ConnectionStatus, statuses, trackedStates } from './connection-states.ts';
 
-interface Condition<T> {
+export interface Condition<T> {
   readonly value: T;
   readonly negated: boolean;
 }
@@ -109,6 +111,7 @@ export const conntrack: MatchExtension<ConntrackData> = {
   build: buildConditions,
   print: (data, { family }) => words(data, (option) => option, { family, numeric: true }),
   list: (data, context) => words(data, (option) => option.slice(2), context).join(' '),
+  meaning: { clauses: conntrackClauses, matches: matchConntrack, unsupported: conntrackUnsupported },
 };
 
 function buildConditions(uses: readonly OptionUse[]): ConntrackData {

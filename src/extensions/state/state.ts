@@ -2,6 +2,8 @@
 
 import type { MatchExtension } from '../extension.ts';
 import { negatable } from '../print-words.ts';
+import { stateClauses } from './connection-clauses.ts';
+import { matchState } from './connection-matches.ts';
 import { type ConnectionState, states } from './connection-states.ts';
 
 export interface StateData {
@@ -28,4 +30,5 @@ export const state: MatchExtension<StateData> = {
   },
   print: ({ states, negated }) => negatable(negated, '--state', states.join(',')),
   list: ({ states, negated }) => negatable(negated, 'state', states.join(',')).join(' '),
+  meaning: { clauses: stateClauses, matches: matchState },
 };
