@@ -26,7 +26,7 @@ export { closeDescriptor };
 const MAP_TYPE = { array: 2, 'program-array': 3 } as const;
 const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_MMAPABLE = 1 << 10;
-const { EBUSY, EEXIST, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
+const { E2BIG, EBUSY, EEXIST, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 
 export function createMap(definition: MapDefinition): number {
   const { name, type, valueSize, maxEntries, mmapable, readOnly, contents } = definition;
@@ -169,7 +169,8 @@ function refusal(program: EncodedProgram, errno: number): KernelError {
     if (result >= 0) closeDescriptor(result);
     if (result === -ENOSPC && size < 1 << 26) continue;
     const text = log.toString('utf8', 0, Math.max(0, log.indexOf(0)));
-    return text === ''
+    // Of more than a million instructions it looks at none.
+    return text === '' && errno !== E2BIG
       ? new KernelError(`load program ${program.name}`, errno)
       : new VerifierError(program.name, errno, text);
   }

@@ -196,6 +196,24 @@ const counting: OverflowRuleset = {
     }),
 };
 
+const allCounting: OverflowRuleset = {
+  name: 'rules that only count, nearly all of them each packet',
+  rules: 6000,
+  text: (rules) =>
+    filter(
+      [],
+      times(rules, (i) => `-A FORWARD -p tcp -m tcp --dport ${1 + i}:${65_535 - i}`),
+    ),
+  packet: (choice, rules) => forwarded({ dport: choice.integer(0, 2 * rules) }),
+};
+
+const wildcardsCounting: OverflowRuleset = {
+  name: 'every field anything as often as not, and all rules only count',
+  rules: 3000,
+  text: (rules) => wildcards.text(rules).replaceAll(/ -j \w+$/gm, ''),
+  packet: (choice, rules) => wildcards.packet(choice, rules),
+};
+
 const holes: OverflowRuleset = {
   name: 'masks with holes',
   rules: 3000,
@@ -222,5 +240,7 @@ export const OVERFLOW_RULESETS: readonly OverflowRuleset[] = [
   shared,
   doubling,
   counting,
+  allCounting,
+  wildcardsCounting,
   holes,
 ];

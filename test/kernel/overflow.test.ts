@@ -2,7 +2,7 @@
 // what the verifier does does not grow with the rules.
 
 import { describe, expect, it } from 'vitest';
-import { compileRuleset } from '../../src/engine/compile.ts';
+import { type CompileOptions, type CompileResult, compileRuleset } from '../../src/engine/compile.ts';
 import { closeDescriptor, createMap, loadProgram } from '../../src/kernel/bpf.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { CLASSIFY_RULESETS, formatRuleset } from '../bench/classify-rulesets.ts';
@@ -15,6 +15,16 @@ import { OVERFLOW_RULESETS } from '../harness/overflow-rulesets.ts';
 const PACKETS = 60;
 const kernel = kernelRunner();
 
+function compiled(text: string, options: Pick<CompileOptions, 'finish'> = {}): Extract<CompileResult, { ok: true }> {
+  const { ruleset } = parseRuleset(text, { file: 'test.rules' });
+  const { features } = kernel;
+  const facts = { localDestinations: [] };
+  const all = { ...options, placement: 'netfilter' as const, allowInexact: [], features, facts, file: 'test' };
+  const result = compileRuleset(ruleset, all);
+  if (!result.ok) throw new Error(result.diagnostics[0]!.message);
+  return result;
+}
+
 describe('rulesets that no one structure holds', () => {
   it.each(OVERFLOW_RULESETS)('$name: $rules rules', ({ rules, text, packet }) => {
     const choice = seededChoice(1, rules);
@@ -23,16 +33,30 @@ describe('rulesets that no one structure holds', () => {
   });
 });
 
+describe('what the verifier does not follow', () => {
+  it.each([
+    // Each test of a rule that goes on leaves a branch open.
+    { why: 'too many open branches', rule: '-A FORWARD -s 10.0.0.0/255.0.255.0', rules: 8300 },
+    { why: 'too many instructions', rule: '-A FORWARD', rules: 200_100 },
+  ])('is said to be too large: $why', ({ rule, rules }) => {
+    const text = ['*filter', ...Array.from({ length: rules }, () => rule), 'COMMIT', ''].join('\n');
+    const { image } = compiled(text, { finish: 'linear' });
+    const maps = new Map(image.maps.map((definition) => [definition.name, createMap(definition)]));
+    const { program } = image.programs.find(({ point }) => point === 'FORWARD')!;
+    try {
+      expect(() => loadProgram(program, maps)).toThrow(expect.objectContaining({ isTooLarge: true }));
+    } finally {
+      for (const map of maps.values()) closeDescriptor(map);
+    }
+  });
+});
+
 /** Instructions that the verifier goes through for the program of a chain. */
 function verified(name: string, rules: number): number {
   const shape = CLASSIFY_RULESETS.find((each) => each.name === name)!.shape(rules);
-  const { ruleset } = parseRuleset(formatRuleset(shape), { file: 'test.rules' });
-  const { features } = kernel;
-  const facts = { localDestinations: [] };
-  const result = compileRuleset(ruleset, { placement: 'netfilter', allowInexact: [], features, facts, file: 'test' });
-  if (!result.ok) throw new Error(result.diagnostics[0]!.message);
-  const maps = new Map(result.image.maps.map((definition) => [definition.name, createMap(definition)]));
-  const program = loadProgram(result.image.programs.find(({ point }) => point === shape.chain)!.program, maps);
+  const { image } = compiled(formatRuleset(shape));
+  const maps = new Map(image.maps.map((definition) => [definition.name, createMap(definition)]));
+  const program = loadProgram(image.programs.find(({ point }) => point === shape.chain)!.program, maps);
   const count = processedInstructions(program);
   for (const object of [program, ...maps.values()]) closeDescriptor(object);
   return count;

@@ -296,17 +296,17 @@ class TuplesEmitter {
     const { a } = this;
     for (const [w, mask] of masks.entries()) {
       if (mask === 0n || most[w] === 0) continue;
+      const round = a.label(`a bit of word ${w}`);
       const next = a.label(`next bit of word ${w}`);
       const end = a.label(`end of word ${w}`);
       this.emitWord(w, mask);
-      a.mov(R5, 0);
-      a.bind(next).jump('eq', R4, 0, end).jump('ge', R5, most[w]!, end).alu('add', R5, 1);
+      a.jump('eq', R4, 0, end).mov(R5, 0);
+      a.bind(round).jump('ge', R5, most[w]!, end).alu('add', R5, 1);
       this.emitDescriptor(w);
       a.alu('xor', R4, R3);
       body(next);
-      a.goto(next).bind(end);
+      a.bind(next).jump('ne', R4, 0, round).bind(end);
     }
-    if (!done.isUsed) return;
   }
 }
 
