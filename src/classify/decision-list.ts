@@ -61,6 +61,13 @@ export interface ShapeSegment {
   readonly odd: number;
 }
 
+/** A hook's segment as one of more: the hook's are numbered from `base`. */
+export function moved(segment: ListSegment | ShapeSegment, base: number): ListSegment | ShapeSegment {
+  if (!('list' in segment)) return { ...segment, main: base + segment.main, odd: base + segment.odd };
+  const exits = Object.entries(segment.exits).map(([exit, to]) => [exit, base + to]);
+  return { list: segment.list, exits: Object.fromEntries(exits) as ListSegment['exits'] };
+}
+
 /** The segments of a hook; all numbers are places in `segments`. */
 export interface HookLists {
   readonly segments: readonly (ListSegment | ShapeSegment)[];

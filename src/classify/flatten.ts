@@ -5,6 +5,7 @@
 // is not put in place has segments of its own, one for each place that it may return to; they share its lists, and so
 // the tables that are made of them. Decisions with a condition that cannot be looked up get segments of their own.
 
+import type { EarlyFacts } from '../base/early.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Field } from '../base/predicate.ts';
 import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
@@ -19,6 +20,7 @@ import {
   type ListSegment,
   type ShapeSegment,
 } from './decision-list.ts';
+import { type EarlyChain, earlyLists } from './early.ts';
 import { type Finding, findUnmet } from './findings.ts';
 import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
 import { type Place, RuleCompiler } from './rule-decisions.ts';
@@ -82,6 +84,11 @@ export class Flattener {
     if (this.compiler.table.vectorCount > MOST_UNUSED + 4 * used) {
       this.compiler = new RuleCompiler(new ConditionTable());
     }
+  }
+
+  /** The segments of early verdicts, of lists that were made with the fields hidden that are not known early. */
+  early(lists: Readonly<Partial<Record<EarlyChain, HookLists>>>, facts: EarlyFacts): HookLists | undefined {
+    return earlyLists(lists, facts, this.compiler.table);
   }
 
   /** The rules that no packet meets, whatever their chains are entered with. */

@@ -1,0 +1,107 @@
+// Early verdicts, as lists say them, against the interpreter: a drop is one whatever is not known yet, by the same rules.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EarlyFacts } from '../../../src/base/early.ts';
+import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
+import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
+import { classifyLists } from '../../../src/classify/classify-lists.ts';
+import { evaluateClassification } from '../../../src/classify/evaluate.ts';
+import { Flattener } from '../../../src/classify/flatten.ts';
+import { filterTable } from '../../../src/engine/compile.ts';
+import { Meanings } from '../../../src/graph/chains.ts';
+import { interpret } from '../../../src/reference/interpret.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { fieldsOf } from '../../harness/fields.ts';
+import { rulesetText, scenarios } from '../../harness/generate.ts';
+import { EVERYTHING } from '../../harness/random-rules.ts';
+import { ownersOf } from '../../harness/slots.ts';
+
+const OUT_DEVICES = ['eth0', 'eth1', 'eth00', 'other'];
+const DEVICES = { inDevices: ['eth0', 'eth0', 'eth0', 'eth1', 'eth00'], outDevices: OUT_DEVICES };
+const single = (addresses: readonly number[]): IntervalSet =>
+  [...new Set(addresses)].sort((a, b) => a - b).map((low) => ({ low, high: low }));
+const [own, foreign] = [EVERYTHING.destinations.INPUT, EVERYTHING.destinations.FORWARD].map((all, i) =>
+  all.filter((_, index) => index % 2 === i),
+);
+const FACTS: EarlyFacts = {
+  local: single(own!),
+  routed: single(foreign!.filter((address) => !own!.includes(address))),
+  devices: [
+    { name: 'eth0', sources: single(EVERYTHING.sources.slice(1)), forwards: true },
+    { name: 'eth1', sources: [{ low: 0, high: 0xffffffff }], forwards: false },
+  ],
+};
+
+/** The chain that a packet is certain to meet. */
+function chainOf(packet: HookPacket, forwardable: number): 'INPUT' | 'FORWARD' | undefined {
+  const { source, destination } = new Ipv4View(packet);
+  const device = FACTS.devices.find(({ name }) => name === packet.inDevice);
+  if (device === undefined || !contains(device.sources, source)) return undefined;
+  if (contains(FACTS.local, destination)) return 'INPUT';
+  return device.forwards && forwardable === 1 && contains(FACTS.routed, destination) ? 'FORWARD' : undefined;
+}
+
+describe('early lists', () => {
+  it('drop what every rest of the facts would drop, by the same rules, and nothing else', () => {
+    const seen = { input: 0, forward: 0, accepted: 0, elsewhere: 0 };
+    const options = { vocabulary: { ...EVERYTHING, ...DEVICES }, packets: 40 };
+    fc.assert(
+      fc.property(scenarios(options), fc.constantFrom(0, DEFAULT_BUDGET.flatten), (scenario, flatten) => {
+        const table = filterTable(parseRuleset(rulesetText(scenario), { file: 'random' }).ruleset);
+        const flattener = new Flattener();
+        const hidden = { FORWARD: ['outDevice' as const] };
+        const budget = { ...DEFAULT_BUDGET, flatten };
+        const lists = flattener.flatten(new Meanings().chains(table), { budget, hidden, hooks: ['INPUT', 'FORWARD'] });
+        const early = flattener.early(lists, FACTS);
+        const classification = early && classifyLists({ INPUT: early });
+        const places = ownersOf(table).map(
+          (owner) => `${owner.chain}:${owner.kind === 'rule' ? owner.line : 'policy'}`,
+        );
+        for (const [n, packet] of scenario.packets.entries()) {
+          const forwardable = n % 4 === 0 ? 0 : 1;
+          const fields = { ...fieldsOf(packet), forwardable, outDevice: '' };
+          const found = classification && evaluateClassification(classification, 'INPUT', fields);
+          const isDropped = found?.verdict === 'drop';
+          const chain = chainOf(packet, forwardable);
+          if (chain === undefined) {
+            expect(isDropped).toBe(false);
+            seen.elsewhere++;
+            continue;
+          }
+          const possible = (chain === 'INPUT' ? [''] : OUT_DEVICES).map((outDevice) =>
+            interpret(table, { ...packet, hook: chain, outDevice }),
+          );
+          if (isDropped) {
+            for (const { verdict, counted } of possible) {
+              const lines = counted.map(({ chain: name, rule }) => {
+                const line = table.chains.find((each) => each.name === name)!.rules[rule as number]?.span.line;
+                return `${name}:${line ?? 'policy'}`;
+              });
+              expect([verdict, lines]).toEqual(['drop', found.counted.map((slot) => places[slot])]);
+            }
+            seen[chain === 'INPUT' ? 'input' : 'forward']++;
+            continue;
+          }
+          seen.accepted++;
+          if (chain === 'INPUT') expect(possible[0]!.verdict).toBe('accept');
+        }
+      }),
+      { numRuns: 120 },
+    );
+    for (const [what, times] of Object.entries(seen)) expect([what, times > 30]).toEqual([what, true]);
+  });
+
+  it('are none where nothing is dropped, or nobody is certain to be shown to a chain', () => {
+    const flattener = new Flattener();
+    const table = (policy: string) =>
+      filterTable(parseRuleset(`*filter\n:INPUT ${policy}\nCOMMIT\n`, { file: 'test' }).ruleset);
+    const lists = (policy: string) =>
+      flattener.flatten(new Meanings().chains(table(policy)), { budget: DEFAULT_BUDGET });
+    expect(flattener.early(lists('ACCEPT'), FACTS)).toBeUndefined();
+    expect(flattener.early(lists('DROP'), FACTS)).toBeDefined();
+    expect(flattener.early(lists('DROP'), { ...FACTS, devices: [] })).toBeUndefined();
+    expect(flattener.early(lists('DROP'), { ...FACTS, local: [] })).toBeUndefined();
+  });
+});
