@@ -211,7 +211,7 @@ class TuplesEmitter {
   private emitAloneCounters(): void {
     const { a, finish } = this;
     const done = a.label('all that stand alone are counted');
-    this.forEachBit(finish.goingOn.alone, done, () => {
+    this.forEachBit(finish.goingOn.alone, () => {
       a.load(8, R1, R2, 0);
       this.jumpIfLater(R1, R3, done);
       a.mov32(R1, R1);
@@ -224,7 +224,7 @@ class TuplesEmitter {
   private emitTuples(part: TuplePart, hit: (entry: Register) => void): void {
     const { a } = this;
     const done = a.label('no other tuple can be earlier');
-    this.forEachBit(part.tuples, done, (next) => {
+    this.forEachBit(part.tuples, (next) => {
       a.load(8, R1, R2, 0);
       this.jumpIfLater(R1, R3, done);
       this.emitKey(part);
@@ -290,9 +290,10 @@ class TuplesEmitter {
 
   /**
    * Does `body` for each bit left, lowest first, with its descriptor's address in R2; it may go to `next`, the label it
-   * is given, and to `done`, behind all words.
+   * is given. A round's last branch leaves the loop where it is not taken, as that is the way the verifier goes first:
+   * what stands behind the loop is then known when the next round comes to it, and rounds leave no branches open there.
    */
-  private forEachBit({ masks, most }: TuplePart['alone'], done: Label, body: (next: Label) => void): void {
+  private forEachBit({ masks, most }: TuplePart['alone'], body: (next: Label) => void): void {
     const { a } = this;
     for (const [w, mask] of masks.entries()) {
       if (mask === 0n || most[w] === 0) continue;
