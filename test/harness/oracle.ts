@@ -124,8 +124,8 @@ function graphDisagreements(
   expected: readonly Outcome[],
   options: OracleOptions,
 ): string[] {
-  const { placement } = options;
-  const written = buildGraph(table);
+  const { family = 'ipv4', placement } = options;
+  const written = buildGraph(table, family);
   const optimized = runPasses(written, { hidden: hiddenFields(placement) });
   const compiled = compileFor(table, options);
   const stages = [
