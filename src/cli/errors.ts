@@ -1,7 +1,7 @@
 // What stops a command, as a message and an exit code. A stack is shown only where BPFILTER_DEBUG asks for it.
 
 import { UnsupportedError } from '../base/unsupported.ts';
-import { InstallationError } from '../engine/installation.ts';
+import { InstallationError } from '../engine/pins.ts';
 import { PinDirectoryError } from '../kernel/bpffs.ts';
 import { KernelError, LockError, VerifierError } from '../kernel/errors.ts';
 import { StoreError } from '../store/errors.ts';

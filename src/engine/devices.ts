@@ -1,8 +1,9 @@
 // Which mode an XDP program is attached in, per device, and why.
 
 import type { XdpMode } from '../base/hooks.ts';
-import { type Installation, InstallationError } from './installation.ts';
 import type { Device, Kernel } from './kernel.ts';
+import type { AttachedDevice } from './links.ts';
+import { InstallationError } from './pins.ts';
 import type { ApplyRequest } from './types.ts';
 
 /** Virtual devices whose drivers run XDP natively and are served well by it: taps (`tun` is what rtnetlink says). */
@@ -58,7 +59,7 @@ export interface ChosenDevices {
 export function chooseDevices(
   request: Pick<ApplyRequest, 'devices' | 'mode'>,
   kernel: Kernel,
-  attached: ReturnType<Installation['attachedDevices']>,
+  attached: readonly AttachedDevice[],
 ): ChosenDevices {
   const present = kernel.devices();
   const choices = request.devices.map((name) => {

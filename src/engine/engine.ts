@@ -332,7 +332,7 @@ class NamespaceEngine implements Engine {
 
   private chooseDevices(request: EnforceRequest): ChosenDevices {
     if (request.placement !== 'xdp') return { chosen: [], notes: [] };
-    return chooseDevices(request, this.kernel, this.state.installation()?.attachedDevices() ?? []);
+    return chooseDevices(request, this.kernel, this.state.installation()?.links.attachedDevices() ?? []);
   }
 
   private enforcedNow(

@@ -89,13 +89,14 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   try {
     for (const [name, map] of plan.counterMaps) installation.pinCounters(family, last, name, map);
     fillFirst(context, first, between ? before : 0, plan.programs);
-    for (const hook of hooksOf(request.placement)) if (installation.attachHook(family, hook)) attachedHooks.push(hook);
+    for (const hook of hooksOf(request.placement))
+      if (installation.links.attachHook(family, hook)) attachedHooks.push(hook);
     for (const { device, mode } of plan.devices) {
-      if (installation.attachDevice(family, device, mode)) attachedDevices.push(device.ifindex);
+      if (installation.links.attachDevice(family, device, mode)) attachedDevices.push(device.ifindex);
     }
   } catch (error) {
-    for (const hook of attachedHooks) installation.detachHook(family, hook);
-    for (const ifindex of attachedDevices) installation.detachDevice(family, ifindex);
+    for (const hook of attachedHooks) installation.links.detachHook(family, hook);
+    for (const ifindex of attachedDevices) installation.links.detachDevice(family, ifindex);
     installation.unpinCounters(family, last);
     for (const id of new Set([first, last])) store.discard(id);
     throw error;
@@ -221,12 +222,13 @@ function carryOver({ store, installation, family }: FlipContext, counterMap: num
 
 function removeUnusedLinks({ installation, family }: FlipContext, request: StoredRequest | undefined): void {
   const hooks = request === undefined ? [] : hooksOf(request.placement);
-  for (const { hook } of installation.attachedHooks(family)) {
-    if (!hooks.includes(hook)) installation.detachHook(family, hook);
+  for (const { hook } of installation.links.attachedHooks(family)) {
+    if (!hooks.includes(hook)) installation.links.detachHook(family, hook);
   }
   const wanted = request?.placement === 'xdp' ? request.ifindexes : [];
-  for (const { ifindex, gone, families } of installation.attachedDevices()) {
-    if (gone || (families.includes(family) && !wanted.includes(ifindex))) installation.detachDevice(family, ifindex);
+  for (const { ifindex, gone, families } of installation.links.attachedDevices()) {
+    if (gone || (families.includes(family) && !wanted.includes(ifindex)))
+      installation.links.detachDevice(family, ifindex);
   }
 }
 

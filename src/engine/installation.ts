@@ -10,47 +10,30 @@
 // Earlier versions made nothing for IPv6. What they have installed stays, and is completed by the next change: the word of
 // IPv6 is 0 in their state map, its slots are made, and a device's dispatcher gives way to one of both families.
 
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FAMILIES, type Family } from '../base/family.ts';
-import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Program, ProgramType } from '../bpf/image.ts';
 import {
   DISPATCH_POINTS,
   type DispatchPoint,
   dispatcherMaps,
-  familiesOfDispatcher,
-  netfilterDispatcher,
   passProgram,
   SLOT_MAPS,
   STATE,
   STATE_MAP,
   slotIndex,
-  xdpDispatcher,
 } from '../codegen/dispatcher.ts';
-import type { Descriptor, Device, Kernel } from './kernel.ts';
-import { counterMapOfPin, counterPin, deviceOfPin, devicePin, hookPin, isLinkPin } from './layout.ts';
-
-/** Priorities tried for a netfilter hook, best first: just before the kernel's own filter table at 0. */
-const PRIORITIES = [-1, -2, -3, -4, -5, -6, -7, -8, -9] as const;
+import type { Descriptor, Kernel } from './kernel.ts';
+import { counterMapOfPin, counterPin, isLinkPin } from './layout.ts';
+import { Links } from './links.ts';
+import { missingPin, unlinkIfThere } from './pins.ts';
 
 /** The programs of a generation, by point; a point without one is not used. */
 export type PointPrograms = ReadonlyMap<DispatchPoint, Descriptor>;
 
-/** A device with a link of ours. */
-export interface AttachedDevice {
-  readonly ifindex: number;
-  /** Whether the device has vanished under the link. */
-  readonly gone: boolean;
-  readonly families: readonly Family[];
-}
-
-/** Something of ours that is not as it should be, or cannot be made so. */
-export class InstallationError extends Error {
-  override readonly name = 'InstallationError';
-}
-
 export class Installation {
+  readonly links: Links;
   private readonly kernel: Kernel;
   private readonly directory: string;
   /** Those of all dispatchers that were opened so far. */
@@ -64,6 +47,7 @@ export class Installation {
     this.directory = directory;
     this.maps = new Map([[STATE_MAP, state]]);
     this.state = kernel.mapBytes(state, STATE.size);
+    this.links = new Links(kernel, directory, (program, families) => this.loadDispatcher(program, families));
   }
 
   /** Opens what is pinned in the directory, or `undefined` where nothing is. */
@@ -117,8 +101,8 @@ export class Installation {
   private isAttached(family: Family): boolean {
     return (
       this.generation(family) !== 0 ||
-      FILTER_CHAINS.some((hook) => existsSync(this.path(hookPin(family, hook)))) ||
-      this.attachedDevices().some(({ families }) => families.includes(family))
+      this.links.attachedHooks(family).length > 0 ||
+      this.links.attachedDevices().some(({ families }) => families.includes(family))
     );
   }
 
@@ -154,6 +138,11 @@ export class Installation {
     }
   }
 
+  private loadDispatcher(program: Program, families: readonly Family[]): Descriptor {
+    const names = [STATE_MAP, ...families.map((family) => SLOT_MAPS[family][program.type])];
+    return this.kernel.loadProgram(program, new Map(names.map((name) => [name, this.map(name)])));
+  }
+
   /** An open map of all dispatchers. */
   private map(name: string): Descriptor {
     const known = this.maps.get(name);
@@ -185,110 +174,6 @@ export class Installation {
     } finally {
       for (const program of programs.values()) this.kernel.close(program);
     }
-  }
-
-  /** Attaches the dispatcher of a hook, unless it is attached. Returns whether it did. */
-  attachHook(family: Family, hook: FilterChain): boolean {
-    const path = this.path(hookPin(family, hook));
-    if (existsSync(path)) return false;
-    const program = this.loadDispatcher(netfilterDispatcher(family, hook), [family]);
-    try {
-      for (const priority of PRIORITIES) {
-        const link = this.kernel.attachHook(program, family, hook, priority);
-        if (link === undefined) continue;
-        this.pinAndClose(link, path);
-        return true;
-      }
-    } finally {
-      this.kernel.close(program);
-    }
-    throw new InstallationError(
-      `${hook}: other hooks have all netfilter priorities from ${PRIORITIES[0]} to ${PRIORITIES.at(-1)}`,
-    );
-  }
-
-  /**
-   * Has a device's dispatcher serve a family, too, or attaches one that does; unless it does already. Returns whether it was
-   * done.
-   */
-  attachDevice(family: Family, device: Device, mode: 'native' | 'generic'): boolean {
-    const path = this.path(devicePin(device.ifindex));
-    const attached = this.attachedDevices().find((d) => d.ifindex === device.ifindex && !d.gone);
-    if (attached?.families.includes(family)) return false;
-    if (attached !== undefined) {
-      this.serve(device.ifindex, [...attached.families, family]);
-      return true;
-    }
-    unlinkIfThere(path); // of an earlier device with this number
-    const program = this.loadDispatcher(xdpDispatcher([family]), [family]);
-    try {
-      this.pinAndClose(this.kernel.attachDevice(program, device, mode), path);
-      return true;
-    } finally {
-      this.kernel.close(program);
-    }
-  }
-
-  detachHook(family: Family, hook: FilterChain): void {
-    unlinkIfThere(this.path(hookPin(family, hook)));
-  }
-
-  /** Has a device's dispatcher serve a family no longer; one that serves none goes. */
-  detachDevice(family: Family, ifindex: number): void {
-    const attached = this.attachedDevices().find((d) => d.ifindex === ifindex);
-    const others = attached?.families.filter((each) => each !== family) ?? [];
-    if (attached === undefined || attached.gone || others.length === 0) unlinkIfThere(this.path(devicePin(ifindex)));
-    else if (others.length < attached.families.length) this.serve(ifindex, others);
-  }
-
-  /** Puts the dispatcher of some families behind the link of a device. */
-  private serve(ifindex: number, families: readonly Family[]): void {
-    const path = this.path(devicePin(ifindex));
-    const program = this.loadDispatcher(xdpDispatcher(families), families);
-    try {
-      const link = this.kernel.openPin(path);
-      if (link === undefined) throw missingPin(path);
-      try {
-        this.kernel.updateDevice(link, program);
-      } finally {
-        this.kernel.close(link);
-      }
-    } finally {
-      this.kernel.close(program);
-    }
-  }
-
-  private loadDispatcher(program: Program, families: readonly Family[]): Descriptor {
-    const names = [STATE_MAP, ...families.map((family) => SLOT_MAPS[family][program.type])];
-    return this.kernel.loadProgram(program, new Map(names.map((name) => [name, this.map(name)])));
-  }
-
-  /** The hooks that a family's dispatchers are attached to, with the priority obtained. */
-  attachedHooks(family: Family): { hook: FilterChain; priority: number }[] {
-    return FILTER_CHAINS.flatMap((hook) => {
-      const link = this.kernel.openPin(this.path(hookPin(family, hook)));
-      if (link === undefined) return [];
-      try {
-        return [{ hook, priority: this.kernel.hookLinkPriority(link) }];
-      } finally {
-        this.kernel.close(link);
-      }
-    });
-  }
-
-  /** The devices with a link of ours, and whom it serves. */
-  attachedDevices(): AttachedDevice[] {
-    return this.pins().flatMap((pin) => {
-      const ifindex = deviceOfPin(pin);
-      const link = ifindex === undefined ? undefined : this.kernel.openPin(this.path(pin));
-      if (ifindex === undefined || link === undefined) return [];
-      try {
-        const gone = this.kernel.deviceLinkIfindex(link) === undefined;
-        return [{ ifindex, gone, families: familiesOfDispatcher(this.kernel.linkProgramName(link)) }];
-      } finally {
-        this.kernel.close(link);
-      }
-    });
   }
 
   pinCounters(family: Family, counterMap: number, bank: string, map: Descriptor): void {
@@ -331,10 +216,7 @@ export class Installation {
   /** Accepts every packet of a family again, and takes what is its own out of the kernel. */
   release(family: Family): void {
     this.setGeneration(family, 0);
-    for (const hook of FILTER_CHAINS) this.detachHook(family, hook);
-    for (const { ifindex, families } of this.attachedDevices()) {
-      if (families.includes(family)) this.detachDevice(family, ifindex);
-    }
+    this.links.detachAll(family);
     for (const parity of [0, 1]) this.fillSlots(family, parity, new Map());
     this.keepOnly(family, 0);
   }
@@ -353,14 +235,6 @@ export class Installation {
 
   private path(pin: string): string {
     return join(this.directory, pin);
-  }
-
-  private pinAndClose(link: Descriptor, path: string): void {
-    try {
-      this.kernel.pin(link, path);
-    } finally {
-      this.kernel.close(link);
-    }
   }
 }
 
@@ -391,23 +265,8 @@ function slotMaps(family: Family): string[] {
   return Object.values(SLOT_MAPS[family]);
 }
 
-function missingPin(path: string): InstallationError {
-  return new InstallationError(
-    `the pin ${path} is missing, so the rules in force cannot be replaced; ` +
-      'run `bpfilter detach` and apply the ruleset again',
-  );
-}
-
 /** One aligned 32-bit store. */
 function storeGeneration(state: Uint8Array, family: Family, generation: number): void {
   const words = new Int32Array(state.buffer, state.byteOffset, STATE.size / 4);
   Atomics.store(words, STATE.generation[family] / 4, generation | 0);
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
 }

@@ -4,15 +4,16 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
-import { FAMILIES, type Family } from '../base/family.ts';
+import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import { Store } from '../store/store.ts';
 import { shownCounters } from './counters.ts';
 import { mapReader } from './flip.ts';
 import { type InForce, readGeneration } from './in-force.ts';
-import { Installation, InstallationError, removeInstallation } from './installation.ts';
+import { Installation, removeInstallation } from './installation.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, pinDirectoryName, storePath } from './layout.ts';
 import { adoptState, releaseUnused } from './namespaces.ts';
+import { InstallationError } from './pins.ts';
 
 export class NamespaceState {
   readonly directories: Directories;
@@ -94,8 +95,8 @@ export class NamespaceState {
     const word = this.word(family);
     if (word === 0 || this.store()?.created(word) !== undefined) return undefined;
     return (
-      `the kernel enforces generation ${word}, of which the state directory ${this.directories.state} knows nothing; ` +
-      'apply the ruleset again'
+      `the kernel enforces generation ${word} of ${FAMILY_NAME[family]}, of which the state directory ` +
+      `${this.directories.state} knows nothing; apply the ruleset again`
     );
   }
 

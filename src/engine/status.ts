@@ -97,7 +97,7 @@ function warningsOf({ kernel, families }: StatusFacts, family: Family, status: F
 }
 
 function hookStatus(installation: Installation, family: Family): HookStatus[] {
-  const links = installation.attachedHooks(family);
+  const links = installation.links.attachedHooks(family);
   return FILTER_CHAINS.map((hook) => {
     const link = links.find((l) => l.hook === hook);
     return link === undefined ? { hook, attached: false } : { hook, attached: true, priority: link.priority };
@@ -111,7 +111,7 @@ function deviceStatus(
   request: StoredRequest,
 ): DeviceStatus[] {
   const present = kernel.devices();
-  const links = installation.attachedDevices().filter(({ families }) => families.includes(family));
+  const links = installation.links.attachedDevices().filter(({ families }) => families.includes(family));
   return request.devices.map((appliedName, index) => {
     const ifindex = request.ifindexes[index]!;
     const device = present.find((d) => d.ifindex === ifindex);

@@ -5,7 +5,7 @@ import type { Family } from '../base/family.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleLine } from '../ruleset/print.ts';
-import { InstallationError } from './installation.ts';
+import { InstallationError } from './pins.ts';
 
 /** A ruleset in the store that this program cannot read. */
 export class StoredTextError extends InstallationError {}

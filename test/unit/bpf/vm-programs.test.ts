@@ -1,4 +1,4 @@
-// The generated programs in the virtual machine: dispatchers, and a small ruleset compiled for both placements.
+// The generated programs in the virtual machine: a small ruleset compiled for both placements.
 
 import { describe, expect, it } from 'vitest';
 import type { EnforcingPlacement } from '../../../src/base/hooks.ts';
@@ -6,15 +6,7 @@ import { type NetfilterRun, runNetfilter, runXdp } from '../../../src/bpf/vm-con
 import { type PreparedProgram, prepare } from '../../../src/bpf/vm-prepare.ts';
 import type { ActionList, Classification } from '../../../src/classify/classification.ts';
 import { compileImage, type Image } from '../../../src/codegen/compile.ts';
-import {
-  type DispatchPoint,
-  netfilterDispatcher,
-  passProgram,
-  SLOT_MAPS,
-  STATE,
-  STATE_MAP,
-  xdpDispatcher,
-} from '../../../src/codegen/dispatcher.ts';
+import type { DispatchPoint } from '../../../src/codegen/dispatcher.ts';
 import { areaSize, SLOT_SIZE } from '../../../src/codegen/manifest.ts';
 import type { SlotOwner } from '../../../src/graph/graph.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
@@ -228,49 +220,5 @@ describe('the XDP program', () => {
     expect(loaded.counted(0)).toEqual([]);
     expect(run(loaded, tagged(tcp(22), 3), MAC, ETH0, 0x8100)).toBe(XDP_DROP);
     expect(loaded.counted(0)).toEqual([`${SLOTS.length}:1:50`]);
-  });
-});
-
-describe('the dispatchers', () => {
-  const POINTS: [DispatchPoint, number][] = [
-    ['INPUT', 0],
-    ['FORWARD', 1],
-    ['OUTPUT', 2],
-    ['XDP', 0],
-  ];
-
-  /** What the dispatcher returns, and its drop counter, in a generation with programs in these slots. */
-  function dispatch(point: DispatchPoint, generation: number, slots: readonly (PreparedProgram | undefined)[]) {
-    const state = new Uint8Array(STATE.size);
-    new DataView(state.buffer).setUint32(STATE.generation.ipv4, generation, true);
-    const prepared = prepare(point === 'XDP' ? xdpDispatcher(['ipv4']) : netfilterDispatcher('ipv4', point));
-    const { type } = prepared.program;
-    const run = {
-      features: FEATURES,
-      maps: new Map([[STATE_MAP, state]]),
-      programArrays: new Map([[SLOT_MAPS.ipv4[type], slots]]),
-    };
-    const result =
-      type === 'xdp'
-        ? runXdp(prepared, { ...run, frame: new Uint8Array(60), device: ETH0 })
-        : runNetfilter(prepared, { ...run, packet: tcp(80) });
-    return { result, drops: new DataView(state.buffer).getUint32(STATE.emptySlotDrops.ipv4, true) };
-  }
-
-  it.each(POINTS)('%s: accept where nothing is enforced', (point) => {
-    const accept = point === 'XDP' ? XDP_PASS : ACCEPT;
-    expect(dispatch(point, 0, [])).toEqual({ result: accept, drops: 0 });
-  });
-
-  it.each(POINTS)('%s: go to the slot of the parity, and drop where it is empty', (point, pair) => {
-    const pass = prepare(passProgram(point === 'XDP' ? 'xdp' : 'netfilter'));
-    const accept = point === 'XDP' ? XDP_PASS : ACCEPT;
-    const drop = point === 'XDP' ? XDP_DROP : DROP;
-    for (const generation of [1, 2, 3, 0x80000000]) {
-      const slots: (PreparedProgram | undefined)[] = new Array(6).fill(undefined);
-      slots[2 * pair + (generation & 1)] = pass;
-      expect(dispatch(point, generation, slots)).toEqual({ result: accept, drops: 0 });
-      expect(dispatch(point, generation + 1, slots)).toEqual({ result: drop, drops: 1 });
-    }
   });
 });
