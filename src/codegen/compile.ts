@@ -10,6 +10,7 @@ import { R1, R6 } from '../bpf/instruction.ts';
 import type { Classification } from '../classify/classification.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import { emitCounterArea, type HookAbi } from './actions.ts';
+import { emitConnection } from './connection.ts';
 import type { DispatchPoint } from './dispatcher.ts';
 import { type FlowCacheChoice, type FlowCaches, flowCachesOf, flowMap } from './flow-cache.ts';
 import { areaSize, type Manifest } from './manifest.ts';
@@ -80,13 +81,14 @@ export function compileImage(request: CompileRequest): Image {
   return { programs, maps, manifest };
 }
 
+/** What can be memory-mapped begins at a page, so that cache lines of tables are cache lines: else a header is in front. */
 function tableMap(tables: Uint8Array): MapDefinition {
   return {
     name: TABLE_MAP,
     type: 'array',
     valueSize: tables.length,
     maxEntries: 1,
-    mmapable: false,
+    mmapable: true,
     readOnly: true,
     contents: tables,
   };
@@ -102,7 +104,10 @@ function netfilterProgram(request: CompileRequest, chain: FilterChain): Program 
   emitCounterArea(a, COUNTERS.netfilter, features.possibleCpus, capacity);
   const emitPrologue = family === 'ipv4' ? emitNetfilterPrologue : emitNetfilterIpv6Prologue;
   emitPrologue(a, features, fieldsOf(classification, order));
-  emitSegments(a, order, labelsOf(a, order), a.label('undecided'), optionsFor(request, NETFILTER_ABI, mark));
+  emitSegments(a, order, labelsOf(a, order), a.label('undecided'), {
+    ...optionsFor(request, NETFILTER_ABI, mark),
+    fetchLate: (_, field) => emitConnection(a, features, new Set([field])),
+  });
   return { name: `r_${chain.toLowerCase()}`, type: 'netfilter', ...a.finish() };
 }
 

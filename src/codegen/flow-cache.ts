@@ -76,10 +76,10 @@ export function flowCachesOf(
   return { possibleCpus, entrySize: most <= 3 ? 32 : 64, keys };
 }
 
-/** The map that has the entries. */
+/** The map that has the entries; what can be memory-mapped begins at a page, and so do its cache lines. */
 export function flowMap({ possibleCpus, entrySize }: FlowCaches): MapDefinition {
   const valueSize = possibleCpus * entrySize * 2 ** ENTRY_BITS;
-  return { name: FLOW_MAP, type: 'array', valueSize, maxEntries: 1, mmapable: false };
+  return { name: FLOW_MAP, type: 'array', valueSize, maxEntries: 1, mmapable: true };
 }
 
 function isCacheable({ result }: TableSegment, choice: FlowCacheChoice): boolean {

@@ -6,9 +6,9 @@ import { R0, R1, R2, R3, type Register } from '../bpf/instruction.ts';
 import { storeField } from './key.ts';
 
 /** Bytes of a transport header up to its ports' end, and up to the TCP flags' end. */
-const PORTS = 4;
+export const PORTS = 4;
 export const TRANSPORT_HEADER = 14;
-const FLAGS_OFFSET = 13;
+export const FLAGS_OFFSET = 13;
 
 /** How a prologue reads a transport header. */
 export interface TransportSource {

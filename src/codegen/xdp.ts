@@ -20,7 +20,15 @@ import { R0, R1, R2, R3, R4, R5, R6, R8, R9, type Register } from '../bpf/instru
 import { emitVerdict, type HookAbi } from './actions.ts';
 import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
 import { emitMember } from './tests.ts';
-import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
+import {
+  asksPorts,
+  asksTransport,
+  emitTransportFields,
+  FLAGS_OFFSET,
+  frameTransport,
+  PORTS,
+  TRANSPORT_HEADER,
+} from './transport-fields.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, counting: 'plain', undecided: 'drop' };
@@ -64,46 +72,138 @@ export function emitXdpPrologue(
   { input, forward, undecided }: XdpWays,
 ): void {
   const pass = a.label('not for iptables');
+  const other = a.label('not a plain frame');
   const local = a.label('local destination');
-  const destinations = normalize(facts.localDestinations);
-  if (destinations.length === 0) throw new Error('codegen: a host has local destinations');
+  if (facts.localDestinations.length === 0) throw new Error('codegen: a host has local destinations');
 
   clearFields(a, fields, ['state', 'outDevice']);
+  emitPlainFrame(a, features, fields, other, pass);
+  emitDestination(a, features, facts, DEVICE, input, undecided);
+  a.goto(forward);
+
+  a.bind(other);
   emitDevice(a, features, fields, pass);
   emitTags(a, pass, undecided);
   emitIpHeader(a, pass);
   emitFields(a, fields, pass);
-  emitMember(a, DST, destinations, local);
-  if (facts.addressGeneration !== undefined) {
-    // Addresses have changed since: what is none of those known may be this host's now. Those that are gone still lead to
-    // INPUT, and the stack sees to them.
-    emitDevicePointer(a, features);
-    a.load(8, R4, R4, features.layout.deviceNet).load(4, R1, R4, features.layout.netAddressGeneration);
-    a.mov32(R2, facts.addressGeneration).jump32('ne', R1, R2, undecided);
-  }
+  emitDestination(a, features, facts, undefined, local, undecided);
   a.goto(forward);
   a.bind(local).jump('eq', FRAGMENT, 0, input);
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
 }
 
-/** R4 = the frame's `net_device`. Clobbers R0 and R1. */
-function emitDevicePointer(a: Assembler, features: Features): void {
+/**
+ * Goes to `local` for a destination that is one of this host's, and to `undecided` where its addresses are no longer
+ * those that the rules were compiled for: what is none of those known may be this host's now. Those that are gone still
+ * lead to INPUT, and the stack sees to them. The `net_device` is in `device`, if it is known. Clobbers R0–R4.
+ */
+function emitDestination(
+  a: Assembler,
+  features: Features,
+  { localDestinations, addressGeneration }: HostFacts,
+  device: Register | undefined,
+  local: Label,
+  undecided: Label,
+): void {
+  emitMember(a, DST, normalize(localDestinations), local);
+  if (addressGeneration === undefined) return;
+  if (device === undefined) emitDevicePointer(a, features, R4);
+  a.load(8, R4, device ?? R4, features.layout.deviceNet).load(4, R1, R4, features.layout.netAddressGeneration);
+  a.jump32('ne', R1, addressGeneration, undecided);
+}
+
+/** Where the `net_device` stays while plain frames are read. */
+const DEVICE = R9;
+
+/**
+ * Reads the frames that nearly all are: to our own MAC address, without tags, options and fragments, and with all of the
+ * headers that something asks for. All others go to `other`, to be read once more from the start, and those whose checksum
+ * or source is wrong to `pass`. Leaves R8 total length, DST and DEVICE.
+ *
+ * What a packet costs are the instructions it passes. So everything has its place in the frame, the words of the IPv4
+ * header are loaded once, and no jump is taken.
+ */
+function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Field>, other: Label, pass: Label): void {
+  const { layout } = features;
+  const size = IPV4_HEADER + (fields.has('tcpFlags') ? TRANSPORT_HEADER : asksPorts(fields) ? PORTS : 0);
+  const store = (field: NumericField, value: Register | number) => {
+    if (fields.has(field)) storeField(a, field, value);
+  };
+  emitDevicePointer(a, features, DEVICE);
+  if (fields.has('inDevice')) copyWide(a.mov(R4, DEVICE), 'inDevice', layout.deviceName);
+  emitMacAddress(a, features, DEVICE);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + size)
+    .jump('gt', R1, R3, other);
+  // Both addresses are 48 bits; what follows them is shifted out.
+  a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, other);
+  // The ethertype and the byte of version and header length; what follows them is shifted out.
+  a.load(4, R1, R2, ETHERNET - 2).alu32('lsh', R1, 8);
+  a.jump32('ne', R1, (PLAIN_HEADER << 24) | (ETHERTYPE_IPV4 << 8), other);
+  const word = (at: number) => ETHERNET + 4 * at;
+  a.load(2, R8, R2, ETHERNET + 2)
+    .bigEndian(R8, 16)
+    .jump('lt', R8, size, other);
+  a.mov(R1, R3).alu('sub', R1, R2).alu('sub', R1, ETHERNET).jump('gt', R8, R1, other);
+  a.load(4, R0, R2, word(0)).load(4, R1, R2, word(1)).jump32('set', R1, FRAGMENT_OFFSET, other);
+  a.alu('add', R0, R1).load(4, R3, R2, word(2)).alu('add', R0, R3);
+  a.load(4, SRC, R2, word(3)).alu('add', R0, SRC).load(4, DST, R2, word(4)).alu('add', R0, DST);
+  emitChecksumTest(a, pass);
+  a.bigEndian(SRC, 32).bigEndian(DST, 32);
+  store('src', SRC);
+  store('dst', DST);
+  if (fields.has('transportLength')) {
+    a.mov(R1, R8).alu('sub', R1, IPV4_HEADER);
+    store('transportLength', R1);
+  }
+  store('fragment', 0);
+  if (fields.has('protocol')) {
+    a.alu('rsh', R3, 8);
+    store('protocol', R3);
+  }
+  if (fields.has('tcpFlags')) {
+    a.load(1, R1, R2, ETHERNET + IPV4_HEADER + FLAGS_OFFSET);
+    store('tcpFlags', R1);
+  }
+  const [asksFirst, asksSecond] = [fields.has('sport') || fields.has('icmp'), fields.has('dport')];
+  if (asksFirst && asksSecond) {
+    a.load(4, R1, R2, word(5)).bigEndian(R1, 32).mov(R3, R1).alu('rsh', R3, 16);
+    storeField(a, 'sport', R3);
+    storeField(a, 'dport', R1);
+  } else if (asksFirst || asksSecond) {
+    a.load(2, R1, R2, word(5) + (asksFirst ? 0 : 2)).bigEndian(R1, 16);
+    storeField(a, asksFirst ? 'sport' : 'dport', R1);
+  }
+  closeSlots(a, fields);
+  emitSource(a, pass);
+}
+
+/** Of the second word of a header, as it is loaded. */
+const FRAGMENT_OFFSET = 0xff1f0000;
+
+/** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
+function emitDevicePointer(a: Assembler, features: Features, device: Register): void {
   const { layout } = features;
   a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
-  a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice);
+  a.load(8, device, R0, layout.xdpRxq).load(8, device, device, layout.rxqDevice);
+}
+
+/** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
+function emitMacAddress(a: Assembler, features: Features, device: Register): void {
+  a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
+  a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
+  a.load(8, R4, R0, 0);
 }
 
 /** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */
 function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label): void {
   const { layout } = features;
   const ours = a.label('our MAC address, or a group');
-  emitDevicePointer(a, features);
+  emitDevicePointer(a, features, R4);
   if (fields.has('inDevice')) copyWide(a, 'inDevice', layout.deviceName);
-  a.load(8, R1, R4, layout.deviceAddress).mov(R2, features.wordsType);
-  a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
-  a.load(8, R4, R0, 0);
-
+  emitMacAddress(a, features, R4);
   a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
   a.mov(R1, R2)
     .alu('add', R1, ETHERNET + IPV4_HEADER)
@@ -152,11 +252,7 @@ function emitIpHeader(a: Assembler, pass: Label): void {
   emitChecksum(a, pass);
 }
 
-/**
- * Sums the header of R9 bytes at R2 in words of 32 bits, in any byte order. Folded down to 16 bits (RFC 1071) it must be
- * all ones: it is a multiple of 0xffff, and not zero, as the version is not. A multiple of an odd number is what becomes
- * no larger than the largest quotient when it is multiplied by the number's inverse modulo 2^64. Clobbers R0, R1.
- */
+/** Sums the header of R9 bytes at R2 in words of 32 bits, in any byte order, and tests the sum. Clobbers R0, R1. */
 function emitChecksum(a: Assembler, pass: Label): void {
   const summed = a.label('header is summed');
   a.load(4, R0, R2, 0);
@@ -168,15 +264,22 @@ function emitChecksum(a: Assembler, pass: Label): void {
       .jump('gt', R1, R3, pass);
     a.load(4, R1, R2, offset).alu('add', R0, R1);
   }
-  a.bind(summed);
-  a.loadConstant(R1, INVERSE_OF_FFFF).alu('mul', R0, R1);
-  a.loadConstant(R1, LARGEST_QUOTIENT).jump('gt', R0, R1, pass);
+  emitChecksumTest(a.bind(summed), pass);
 }
 
-const WORD = 1n << 64n;
+/**
+ * Tests the sum of a header in R0, of 15 words at most. Folded down to 16 bits (RFC 1071) it must be all ones: it is a
+ * multiple of 0xffff, and not zero, as the version is not. A multiple of an odd number is what becomes no larger than the
+ * largest quotient, of 2^64, when it is multiplied by the number's inverse modulo 2^64. It becomes its own quotient then,
+ * which has 20 bits; all others become larger than 2^48. Clobbers R0, R1.
+ */
+function emitChecksumTest(a: Assembler, pass: Label): void {
+  a.loadConstant(R1, INVERSE_OF_FFFF).alu('mul', R0, R1);
+  a.jump('gt', R0, 1 << 20, pass);
+}
+
 /** 0xffff times this is 1 modulo 2^64. */
-const INVERSE_OF_FFFF = WORD - 0x1000100010001n;
-const LARGEST_QUOTIENT = (WORD - 1n) / 0xffffn;
+const INVERSE_OF_FFFF = (1n << 64n) - 0x1000100010001n;
 
 /** Where the addresses and the fragment offset stay until the prologue ends. */
 const SRC = R4;
@@ -205,6 +308,11 @@ function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void
     emitTransportFields(a, fields, frameTransport(a, FRAGMENT));
   }
   closeSlots(a, fields);
+  emitSource(a, pass);
+}
+
+/** Leaves packets that come from a group address. Clobbers R2. */
+function emitSource(a: Assembler, pass: Label): void {
   const single = a.label('address of one host');
   a.jump32('lt', SRC, GROUP_ADDRESSES[0]!.low, single);
   emitMember(a, SRC, GROUP_ADDRESSES, pass);

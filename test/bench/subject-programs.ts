@@ -91,7 +91,8 @@ export class SubjectPrograms {
       for (const definition of image?.maps ?? []) {
         const map = createMap(definition);
         this.maps.set(definition.name, map);
-        if (definition.mmapable) this.memory.set(definition.name, mapMemory(map, definition.valueSize));
+        if (definition.mmapable && definition.readOnly !== true)
+          this.memory.set(definition.name, mapMemory(map, definition.valueSize));
       }
       this.whole = loadProgram(this.program, this.maps);
     } catch (error) {
