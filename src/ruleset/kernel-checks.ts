@@ -72,15 +72,15 @@ function refusalOf(
   const { tables, chains: allowed, protocols } = extension;
   const protocol = rule.protocol?.value ?? 0;
   const protocolNegated = rule.protocol?.negated ?? false;
-  const refuse = (message: string): Refusal => ({
-    message: `the ${extension.kind} ${extension.name} ${message}`,
-    reason: INVALID,
-  });
-  if (tables && !tables.includes(table)) return refuse(`is only for the ${listed(tables, 'table')}, not for ${table}`);
+  if (tables && !tables.includes(table))
+    return refuse(extension, `is only for the ${listed(tables, 'table')}, not for ${table}`);
   const wrong = allowed && chains.find((chain) => !allowed.includes(chain));
-  if (wrong) return refuse(`can only be reached from ${allowed.join(', ')}, and this one is from ${wrong}`);
+  if (wrong) return refuse(extension, `can only be reached from ${allowed.join(', ')}, and this one is from ${wrong}`);
   if (protocols && (protocolNegated || !protocols.includes(protocol))) {
-    return refuse(`needs \`-p\` to name ${protocols.length === 1 ? 'its protocol' : 'one of its protocols'}`);
+    return refuse(
+      extension,
+      `needs \`-p\` to name ${protocols.length === 1 ? 'its protocol' : 'one of its protocols'}`,
+    );
   }
   if (extension.check === undefined) return undefined;
   const { matches } = rule;
@@ -89,6 +89,10 @@ function refusalOf(
     ...(kernel && { kernel }),
   });
   return typeof why === 'string' ? { message: why, reason: INVALID } : why;
+}
+
+function refuse({ kind, name }: MatchExtension | TargetExtension, message: string): Refusal {
+  return { message: `the ${kind} ${name} ${message}`, reason: INVALID };
 }
 
 function listed(names: readonly string[], noun: string): string {
@@ -100,7 +104,7 @@ function chainsReaching(table: Table): ReadonlyMap<string, readonly BuiltinChain
   const leads = new Map<string, Set<string>>();
   for (const { name, rules } of table.chains) {
     const to = new Set<string>();
-    for (const { target } of rules) if ('chain' in target) to.add(target.chain);
+    for (const { target } of rules) if (target.kind === 'jump' || target.kind === 'goto') to.add(target.chain);
     leads.set(name, to);
   }
   const reaching = new Map<string, BuiltinChain[]>();

@@ -10,19 +10,6 @@ import { BUILTIN_CHAINS } from './tables.ts';
 /** What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`. */
 export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | 'name' | 'target';
 
-/** What the marks of words left out begin with. */
-export const MARK = '\u0001';
-
-const CLASS_MARK: Readonly<Record<WordClass, string>> = {
-  address: `${MARK}a`,
-  address6: `${MARK}6`,
-  number: `${MARK}n`,
-  list: `${MARK}l`,
-  quoted: `${MARK}q`,
-  name: `${MARK}c`,
-  target: `${MARK}t`,
-};
-
 /** A word that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
 const LENGTH_LIMIT = 300;
 
@@ -39,10 +26,24 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 const DASH = 0x2d;
 
-/** The last line scanned; used again for the next one, so that a scan makes nothing but the key. */
+/** What a word may be, by the word in front of it. */
+type Expected = 'any' | 'name' | 'target';
+
+/** What lines of one shape have in common. */
+export interface LineShape {
+  /** Whether counters stand in front of the rule. */
+  readonly isCounted: boolean;
+  /** The text in front of each word that is left out. */
+  readonly literals: readonly string[];
+  readonly classes: readonly WordClass[];
+  /** The text behind the last. */
+  readonly rest: string;
+}
+
+/** The last line scanned; used again for the next one, so that a scan makes nothing. */
 export class LineScan {
-  /** The line with the words left out. */
-  key = '';
+  /** Of the shape: different shapes may have the same. */
+  hash = 0;
   count = 0;
   readonly classes: WordClass[] = [];
   readonly starts: number[] = [];
@@ -52,7 +53,7 @@ export class LineScan {
   readonly prefixes: number[] = [];
   private readonly family: Family;
   private line = '';
-  private literal = 0;
+  private from = 0;
   private value = 0;
   private prefix = 0;
 
@@ -63,43 +64,55 @@ export class LineScan {
   /** Scans from an offset on. */
   scan(line: string, from: number): void {
     this.line = line;
+    this.from = from;
     this.count = 0;
-    this.key = '';
-    this.literal = from;
+    this.hash = from > 0 ? 1 : 0;
     const { length } = line;
     let i = from;
     // What the next word is, by the word in front of it.
-    let expects: 'any' | 'name' | 'target' = 'any';
+    let expects: Expected = 'any';
     while (i < length) {
       const c = line.charCodeAt(i);
       if (c === BLANK || c === TAB) {
         i++;
         continue;
       }
+      const { hash } = this;
       const end = c === QUOTE ? this.endOfQuoted(i) : this.endOfWord(i);
-      if (c === QUOTE) {
-        if (end > 0 && end - i <= LENGTH_LIMIT) this.take('quoted', i, end);
-        i = end > 0 ? end : length;
-        expects = 'any';
-        continue;
+      const kind = this.classOf(i, end, expects);
+      if (kind !== undefined) {
+        this.take(kind, i, end);
+        this.hash = mixed(hash, -kind.length);
       }
-      if (expects !== 'any') {
-        this.takeName(expects, i, end);
-        expects = 'any';
-      } else if (c === DASH && end === i + 2) {
-        const letter = line[i + 1];
-        if (letter === 'A') expects = 'name';
-        else if (letter === 'j' || letter === 'g') expects = 'target';
-      } else if (c >= ZERO && c < COLON && this.isDotted(i, end)) {
-        this.take(this.prefix < 0 ? 'number' : 'address', i, end);
-      } else if (c >= ZERO && c < COLON && this.isList(i, end)) {
-        this.take('list', i, end);
-      } else if (this.family === 'ipv6' && this.isAddress6(i, end)) {
-        this.take('address6', i, end);
-      }
-      i = end;
+      expects = expects === 'any' && c === DASH && end === i + 2 ? expectedBehind(line[i + 1]!) : 'any';
+      i = end > 0 ? end : length;
     }
-    this.key += line.slice(this.literal);
+  }
+
+  /** The shape of the last line scanned. */
+  shape(): LineShape {
+    const literals: string[] = [];
+    let literal = this.from;
+    for (let word = 0; word < this.count; word++) {
+      literals.push(this.line.slice(literal, this.starts[word]));
+      literal = this.ends[word]!;
+    }
+    const classes = this.classes.slice(0, this.count);
+    return { isCounted: this.from > 0, literals, classes, rest: this.line.slice(literal) };
+  }
+
+  /** Whether the last line scanned has a shape. */
+  has({ isCounted, literals, classes, rest }: LineShape): boolean {
+    const { line, count } = this;
+    if (classes.length !== count || isCounted !== this.from > 0) return false;
+    let literal = this.from;
+    for (let word = 0; word < count; word++) {
+      const { length } = literals[word]!;
+      if (classes[word] !== this.classes[word] || this.starts[word]! - literal !== length) return false;
+      if (!line.startsWith(literals[word]!, literal)) return false;
+      literal = this.ends[word]!;
+    }
+    return line.length - literal === rest.length && line.endsWith(rest);
   }
 
   text(word: number): string {
@@ -113,23 +126,36 @@ export class LineScan {
     this.ends[n] = end;
     this.values[n] = this.value;
     this.prefixes[n] = this.prefix;
-    this.key += this.line.slice(this.literal, start) + CLASS_MARK[kind];
-    this.literal = end;
   }
 
-  private takeName(kind: 'name' | 'target', start: number, end: number): void {
+  /** As what a word is left out, if it is; `end` is 0 for a quoted text that does not end. */
+  private classOf(start: number, end: number, expects: Expected): WordClass | undefined {
+    const c = this.line.charCodeAt(start);
+    if (c === QUOTE) return end > 0 && end - start <= LENGTH_LIMIT ? 'quoted' : undefined;
+    if (expects !== 'any') return this.isName(expects, start, end) ? expects : undefined;
+    if (c >= ZERO && c < COLON) {
+      if (this.isDotted(start, end)) return this.prefix < 0 ? 'number' : 'address';
+      if (this.isList(start, end)) return 'list';
+    }
+    return this.family === 'ipv6' && this.isAddress6(start, end) ? 'address6' : undefined;
+  }
+
+  private isName(expects: 'name' | 'target', start: number, end: number): boolean {
     const name = this.line.slice(start, end);
-    const isFixed = kind === 'name' ? BUILTIN.has(name) : findTarget(name, this.family) !== undefined;
-    if (!isFixed && !name.includes('"')) this.take(kind, start, end);
+    const isFixed = expects === 'name' ? BUILTIN.has(name) : findTarget(name, this.family) !== undefined;
+    return !isFixed && !name.includes('"');
   }
 
   private endOfWord(start: number): number {
     const { line } = this;
+    let { hash } = this;
     let i = start;
     for (; i < line.length; i++) {
       const c = line.charCodeAt(i);
       if (c === BLANK || c === TAB) break;
+      hash = mixed(hash, c);
     }
+    this.hash = hash;
     return i;
   }
 
@@ -207,4 +233,13 @@ export class LineScan {
     }
     return colons >= 2;
   }
+}
+
+function expectedBehind(letter: string): Expected {
+  if (letter === 'A') return 'name';
+  return letter === 'j' || letter === 'g' ? 'target' : 'any';
+}
+
+function mixed(hash: number, value: number): number {
+  return (Math.imul(hash, 31) + value) | 0;
 }

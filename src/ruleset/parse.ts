@@ -92,6 +92,7 @@ class FileParser {
   private lineNumber = 0;
   private sawReturn = false;
   private isForeign = false;
+  private hasZero = false;
   private ruleCount = 0;
 
   constructor(options: ParseOptions) {
@@ -105,6 +106,7 @@ class FileParser {
 
   parse(text: string): Parsed {
     this.isForeign = text.includes(REPLACEMENT);
+    this.hasZero = text.includes('\0');
     for (let start = 0; start < text.length; ) {
       const end = text.indexOf('\n', start);
       this.lineNumber++;
@@ -134,7 +136,7 @@ class FileParser {
       if (whole !== '') this.options.observer?.comment(whole);
       return;
     }
-    const zero = whole.indexOf('\0');
+    const zero = this.hasZero ? whole.indexOf('\0') : -1;
     // What a command line held may hold it, too.
     const foreign = this.isForeign && !this.options.anyLength ? whole.indexOf(REPLACEMENT) : -1;
     const isLong = !this.options.anyLength && whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;

@@ -23,7 +23,7 @@ import {
   ValueError,
 } from '../extensions/extension.ts';
 import type { TableDraft } from './draft.ts';
-import { LineScan, MARK } from './line-scan.ts';
+import { LineScan, type LineShape } from './line-scan.ts';
 import type { Rule, TargetUse } from './model.ts';
 import type { RuleDraft, UseAt } from './rule.ts';
 
@@ -60,15 +60,23 @@ interface Pattern {
   readonly parts: readonly Part[];
 }
 
+/** A shape, with its pattern unless its lines are always read by the grammar. */
+interface KnownShape {
+  readonly shape: LineShape;
+  readonly pattern: Pattern | undefined;
+}
+
 /** Shapes and values kept; a file in which every line has a shape of its own gains nothing from more. */
-const PATTERN_LIMIT = 20_000;
+const SHAPE_LIMIT = 20_000;
 const KNOWN_LIMIT = 2_000;
 
 /** `[packets:bytes] ` of so few digits that a number holds them. */
 const COUNTERS = /^\[(\d{1,15}):(\d{1,15})\] /;
 
 export class RuleShapes {
-  private readonly patterns = new Map<string, Pattern | null>();
+  /** By hash. */
+  private readonly shapes = new Map<number, KnownShape[]>();
+  private count = 0;
   private readonly targets = new Map<string, TargetUse>();
   private readonly scan: LineScan;
   private readonly family: Family;
@@ -85,16 +93,16 @@ export class RuleShapes {
   /** The rule of a line like one read before; undefined where the line must be read by the grammar. */
   instantiate(line: string, table: TableDraft, lineNumber: number): { chain: string; rule: Rule } | undefined {
     if (!this.scanLine(line)) return undefined;
-    const pattern = this.patterns.get(this.scan.key);
-    if (pattern === undefined || pattern === null) return undefined;
+    const pattern = this.known()?.pattern;
+    if (pattern === undefined) return undefined;
     const { target } = pattern.rule;
     if (target.kind === 'extension' && table.isChain(target.extension)) return undefined;
     let { chain } = pattern;
-    const start = line.charCodeAt(0) > 0x20 ? 0 : line.length - line.trimStart().length;
-    const length = line.trimEnd().length - start;
+    const start = isInk(line.charCodeAt(0)) ? 0 : line.length - line.trimStart().length;
+    const end = isInk(line.charCodeAt(line.length - 1)) ? line.length : line.trimEnd().length;
     const rule: MutableRule = { ...pattern.rule };
     rule.counters = this.counters;
-    rule.span = { line: lineNumber, column: start + 1, length };
+    rule.span = { line: lineNumber, column: start + 1, length: end - start };
     const { slots } = pattern;
     for (let word = 0; word < slots.length; word++) {
       const slot = slots[word]!;
@@ -124,13 +132,25 @@ export class RuleShapes {
 
   /** Makes the rule of a line that was read by the grammar the pattern of its shape, if it can be one. */
   learn(line: string, rule: Rule, draft: RuleDraft): void {
-    if (this.patterns.size >= PATTERN_LIMIT || !this.scanLine(line) || this.patterns.has(this.scan.key)) return;
-    this.patterns.set(this.scan.key, this.patternOf(rule, draft) ?? null);
+    if (this.count >= SHAPE_LIMIT || !this.scanLine(line) || this.known() !== undefined) return;
+    const { scan, shapes } = this;
+    const shape = { shape: scan.shape(), pattern: this.patternOf(rule, draft) };
+    const alike = shapes.get(scan.hash);
+    if (alike === undefined) shapes.set(scan.hash, [shape]);
+    else alike.push(shape);
+    this.count++;
   }
 
-  /** False for counters that are not of the plain form, and for a line that holds what words left out are marked with. */
+  /** The shape of the line scanned, if it is known. */
+  private known(): KnownShape | undefined {
+    const alike = this.shapes.get(this.scan.hash);
+    if (alike === undefined) return undefined;
+    for (const each of alike) if (this.scan.has(each.shape)) return each;
+    return undefined;
+  }
+
+  /** False for counters that are not of the plain form. */
   private scanLine(line: string): boolean {
-    if (line.includes(MARK)) return false;
     this.counters = ZERO;
     if (line.charCodeAt(0) !== 0x5b) {
       this.scan.scan(line, 0);
@@ -139,7 +159,6 @@ export class RuleShapes {
     const found = COUNTERS.exec(line);
     if (found === null) return false;
     this.scan.scan(line, found[0].length);
-    this.scan.key = `[${this.scan.key}`;
     const [packets, bytes] = [Number(found[1]), Number(found[2])];
     if (this.counted && packets + bytes > 0) this.counters = { packets: BigInt(packets), bytes: BigInt(bytes) };
     return true;
@@ -275,4 +294,9 @@ export class RuleShapes {
     }
     return uses;
   }
+}
+
+/** Whether a character is certainly no white space. */
+function isInk(code: number): boolean {
+  return code > 0x20 && code < 0x7f;
 }
