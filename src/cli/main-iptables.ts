@@ -53,4 +53,5 @@ function unknownCommand(called: string): Command {
   };
 }
 
-process.exitCode = main(process.argv);
+// Ends at once: all is written and closed, and Node would take the whole heap apart first.
+process.exit(main(process.argv));
