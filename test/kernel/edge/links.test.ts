@@ -1,15 +1,29 @@
 // Attaching: priorities, modes, what a device refuses and how that is told, devices that vanish.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAMILIES } from '../../../src/base/family.ts';
 import { Assembler } from '../../../src/bpf/assembler.ts';
 import type { ProgramType } from '../../../src/bpf/image.ts';
 import { R0 } from '../../../src/bpf/instruction.ts';
 import {
+  dispatcherMaps,
+  familiesOfDispatcher,
+  STATE,
+  STATE_MAP,
+  xdpDispatcher,
+} from '../../../src/codegen/dispatcher.ts';
+import {
   attachNetfilter,
   attachXdp,
   closeDescriptor,
+  createMap,
+  linkProgramName,
   loadProgram,
+  mapMemory,
   netfilterPriority,
+  testRun,
+  unmapMemory,
+  updateXdp,
   xdpLinkDevice,
 } from '../../../src/kernel/bpf.ts';
 import { TestNamespace } from './test-namespace.ts';
@@ -46,12 +60,12 @@ function attach(device: string, mode: 'native' | 'generic'): number {
 
 describe('netfilter links', () => {
   /** What happens to a connection to a port of loopback that nobody listens at. */
-  const connect = () =>
+  const connect = (address = '127.0.0.1') =>
     namespace.exec(
       process.execPath,
       '-e',
       `const say = (text) => { console.log(text); process.exit(); };
-       require('node:net').connect(9, '127.0.0.1').on('error', (e) => say(e.code)).setTimeout(300, () => say('lost'));`,
+       require('node:net').connect(9, '${address}').on('error', (e) => say(e.code)).setTimeout(300, () => say('lost'));`,
     );
 
   it('enforce in their namespace until they are closed', () => {
@@ -61,6 +75,16 @@ describe('netfilter links', () => {
     expect(connect()).toBe('lost\n');
     closeDescriptor(link);
     expect(connect()).toBe('ECONNREFUSED\n');
+  });
+
+  it('of IPv6 leave IPv4 alone, and may have its priority', () => {
+    namespace.ip('link set lo up');
+    const drop = returning('netfilter', 0);
+    const link = namespace.inside(() => kept(attachNetfilter(drop, 'ipv6', LOCAL_IN, -1)!));
+    expect(connect()).toBe('ECONNREFUSED\n');
+    expect(connect('::1')).toBe('lost\n');
+    const other = namespace.inside(() => attachNetfilter(returning('netfilter', 1), 'ipv4', LOCAL_IN, -1));
+    expect([link, kept(other!)].map(netfilterPriority)).toEqual([-1, -1]);
   });
 
   it('leave a priority to whoever has it', () => {
@@ -111,6 +135,41 @@ describe('XDP links', () => {
     attach('b0', 'generic');
     expect(namespace.link('b0').xdp).toBe('generic');
   });
+
+  it.each(['native', 'generic'] as const)(
+    '%s: take another program in place, and tell what theirs is called',
+    (mode) => {
+      namespace.ip('link add v0 type veth peer name v1');
+      const maps = new Map(dispatcherMaps().map((definition) => [definition.name, kept(createMap(definition))]));
+      const dispatchers = [['ipv4'], FAMILIES, ['ipv6']] as const;
+      const loaded = dispatchers.map((families) => kept(loadProgram(xdpDispatcher(families), maps)));
+      const { ifindex } = namespace.link('v0');
+      const link = namespace.inside(() => kept(attachXdp(loaded[0]!, { ifindex, name: 'v0' }, mode)));
+      const state = mapMemory(maps.get(STATE_MAP)!, STATE.size);
+      for (const family of FAMILIES) state[STATE.generation[family]] = 1;
+      for (const [index, families] of dispatchers.entries()) {
+        if (index > 0) updateXdp(link, loaded[index]!);
+        expect(familiesOfDispatcher(linkProgramName(link))).toEqual(families);
+        expect(namespace.link('v0').xdp).toBe(mode);
+      }
+      // Slots are empty: each family drops what is its own, and the dispatcher of one alone drops all.
+      const verdicts = [
+        [8, 0],
+        [0x86, 0xdd],
+        [8, 6],
+      ].map((etherType) => {
+        const frame = new Uint8Array(60);
+        frame.set(etherType, 12);
+        return loaded.map((program) => testRun(program, frame).result);
+      });
+      expect(verdicts).toEqual([
+        [1, 1, 1],
+        [1, 1, 1],
+        [1, 2, 1],
+      ]);
+      unmapMemory(state);
+    },
+  );
 
   it('outlive their device, and say so', () => {
     namespace.ip('link add v0 type veth peer name v1');
