@@ -40,6 +40,8 @@ export interface SurroundingsLayout extends Readonly<Record<Family, NetWords>> {
   /** Lists of `struct net_device`, and of `struct net`, which are empty where nobody listens to frames. */
   readonly deviceListeners: readonly number[];
   readonly netListeners: readonly number[];
+  /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where connection tracking is a module. */
+  readonly tcpLoose?: number;
 }
 
 /** In `struct net`: pointers to hook lists by hook, and generation words. */
@@ -47,6 +49,23 @@ export interface NetWords {
   readonly hooks: number;
   readonly routes: number;
   readonly addresses: number;
+}
+
+/** Where programs find what is known of a packet's connection, in bytes; see `src/codegen/connection.ts`. */
+export interface ConnectionLayout {
+  /** `sk_buff._nfct` */
+  readonly skbConnection: number;
+  /** `struct nf_conn`: the tuples are those of both directions. */
+  readonly status: number;
+  readonly timeout: number;
+  readonly original: number;
+  readonly reply: number;
+  /** `struct nf_conntrack_tuple` */
+  readonly source: number;
+  readonly sourcePort: number;
+  readonly destination: number;
+  readonly destinationPort: number;
+  readonly protocol: number;
 }
 
 /** Kernel functions that programs may call, by name, with their BTF ids. Absent where the kernel lacks one. */
@@ -62,6 +81,10 @@ export interface Features {
   readonly layout: KernelLayout;
   /** Absent where the kernel's types do not tell. */
   readonly surroundings?: SurroundingsLayout;
+  /** Absent where the kernel's types do not tell. */
+  readonly connection?: ConnectionLayout;
+  /** CONFIG_HZ: what the kernel counts timeouts in. */
+  readonly ticksPerSecond: number;
   readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
   /** BTF id of a structure of 64-bit words, at least five of them (`struct rusage`), used to read raw memory. */
   readonly wordsType: number;
@@ -87,6 +110,8 @@ const FUNCTION_SINCE = {
   bpf_iter_num_new: '6.4',
   bpf_iter_num_next: '6.4',
   bpf_iter_num_destroy: '6.4',
+  bpf_xdp_ct_lookup: '5.18',
+  bpf_ct_release: '5.18',
 } as const;
 
 /** The BTF id of a kernel function; throws `UnsupportedError` where the kernel lacks it. */

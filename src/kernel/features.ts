@@ -6,6 +6,7 @@ import type { Family } from '../base/family.ts';
 import type { Features, KernelFunction, KernelLayout, NetWords } from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { BtfReader } from '../bpf/btf-reader.ts';
+import { systemCall } from './syscall.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
@@ -66,6 +67,12 @@ const NET_WORDS: Readonly<Record<Family, Readonly<Record<keyof NetWords, Path>>>
 
 /** Bridges, bonds and macvlans; tc programs and classifiers (`miniq_ingress` before 6.6); netdev hooks of nftables. */
 const DEVICE_TAKERS = ['rx_handler', 'tcx_ingress', 'miniq_ingress', 'nf_hooks_ingress'] as const;
+const TCP_LOOSE: Path = [
+  ['net', 'ct'],
+  ['netns_ct', 'nf_ct_proto'],
+  ['nf_ip_net', 'tcp'],
+  ['nf_tcp_net', 'tcp_loose'],
+];
 /** Packet sockets and other users of `dev_add_pack`; those of no device are in `struct net` on kernels of 2025 on. */
 const LISTENERS = ['ptype_all', 'ptype_specific'] as const;
 
@@ -77,6 +84,9 @@ const HOOK_MEMBERS = {
   hookKind: [['nf_hook_ops', 'hook_ops_type']],
 } as const;
 
+/** The second of a tuple's ends is a structure without a name, which is alike on all kernels. */
+const TUPLE_END = { port: 16, protocol: 18 } as const;
+
 const FUNCTIONS: readonly KernelFunction[] = [
   'bpf_dynptr_from_skb',
   'bpf_dynptr_slice',
@@ -85,6 +95,8 @@ const FUNCTIONS: readonly KernelFunction[] = [
   'bpf_iter_num_new',
   'bpf_iter_num_next',
   'bpf_iter_num_destroy',
+  'bpf_xdp_ct_lookup',
+  'bpf_ct_release',
 ];
 
 let known: Features | undefined;
@@ -115,6 +127,8 @@ function readFeatures(): Features {
     preemptRt: version().includes('PREEMPT_RT'),
     layout,
     ...surroundingsOf(btf),
+    ...connectionOf(btf),
+    ticksPerSecond: ticksPerSecond(),
     functions,
     wordsType,
   };
@@ -137,6 +151,10 @@ function offsetsOf<Key extends string>(btf: BtfReader, paths: Readonly<Record<Ke
 /** What early verdicts look at, or nothing where the kernel's types do not tell. */
 function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
   try {
+    const tcpLoose = TCP_LOOSE.reduce<number | undefined>((sum, [struct, member]) => {
+      const offset = btf.memberOffset(struct, member);
+      return sum === undefined || offset === undefined ? undefined : sum + offset;
+    }, 0);
     const members = (struct: string, names: readonly string[]): number[] =>
       names.flatMap((name) => btf.memberOffset(struct, name) ?? []);
     return {
@@ -147,12 +165,43 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         deviceTakers: members('net_device', DEVICE_TAKERS),
         deviceListeners: members('net_device', LISTENERS),
         netListeners: members('net', LISTENERS),
+        ...(tcpLoose !== undefined && { tcpLoose }),
       },
     };
   } catch (error) {
     if (error instanceof UnsupportedError) return {};
     throw error;
   }
+}
+
+/** Where connections are read, or nothing where the kernel's types do not tell. */
+function connectionOf(btf: BtfReader): Pick<Features, 'connection'> {
+  const hashSize = btf.structSize('nf_conntrack_tuple_hash');
+  const offset = (struct: string, member: string): number => btf.memberOffset(struct, member) ?? Number.NaN;
+  const source = offset('nf_conntrack_tuple', 'src');
+  const destination = offset('nf_conntrack_tuple', 'dst');
+  const original = offset('nf_conn', 'tuplehash') + offset('nf_conntrack_tuple_hash', 'tuple');
+  const connection = {
+    skbConnection: offset('sk_buff', '_nfct'),
+    status: offset('nf_conn', 'status'),
+    timeout: offset('nf_conn', 'timeout'),
+    original,
+    reply: original + (hashSize ?? Number.NaN),
+    source,
+    sourcePort: source + TUPLE_END.port,
+    destination,
+    destinationPort: destination + TUPLE_END.port,
+    protocol: destination + TUPLE_END.protocol,
+  };
+  return Object.values(connection).some(Number.isNaN) ? {} : { connection };
+}
+
+/** The resolution of clocks that are read from the last tick is one tick. */
+function ticksPerSecond(): number {
+  const CLOCK_MONOTONIC_COARSE = 6;
+  const resolution = Buffer.alloc(16);
+  systemCall('ask for the length of a tick', 'clock_getres', CLOCK_MONOTONIC_COARSE, resolution);
+  return Math.round(1e9 / Number(resolution.readBigInt64LE(8)));
 }
 
 function readVmlinux(): BtfReader {
