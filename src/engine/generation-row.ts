@@ -58,7 +58,9 @@ export function countersFor(
     return { kind: 'shared', id: from, ...(isChanged ? { base } : {}) };
   }
   const base = emptyBase(plan.capacity);
-  eachNew(table, plan, inherited, (slot, written) => setBase(base, slot, ZERO, written));
+  eachNew(table, plan, inherited, (slot, written) => {
+    if (written !== ZERO) setBase(base, slot, ZERO, written);
+  });
   const { capacity, possibleCpus, banks } = layout;
   const map = { kind: 'new' as const, layout: { capacity, possibleCpus, banks }, base };
   if (inherited === undefined || from === undefined) return map;

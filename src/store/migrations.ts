@@ -73,6 +73,33 @@ const MIGRATIONS: readonly Step[] = [
   DROP TABLE counter_map;
   ALTER TABLE new_counter_map RENAME TO counter_map;
   `,
+  // What grows with a ruleset has a table of its own: SQLite writes a row whole, and a generation that is retired changes
+  // one word. Of a counter base that ends in zeros, and most are nothing else, only the number of slots is written.
+  `
+  CREATE TABLE ruleset (
+    generation INTEGER NOT NULL PRIMARY KEY,
+    slots      BLOB NOT NULL,
+    text       TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO ruleset SELECT id, slots, text FROM generation;
+  ALTER TABLE generation DROP COLUMN slots;
+  ALTER TABLE generation DROP COLUMN text;
+
+  CREATE TABLE new_counter_map (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    family       TEXT NOT NULL CHECK (family IN ('ipv4', 'ipv6')),
+    layout       TEXT NOT NULL,
+    slots        INTEGER NOT NULL,
+    carry_from   INTEGER,
+    carry_map    BLOB,
+    counter_base BLOB NOT NULL,
+    CHECK ((carry_from IS NULL) = (carry_map IS NULL))
+  ) STRICT;
+  INSERT INTO new_counter_map
+    SELECT id, family, layout, length(counter_base) / 16, carry_from, carry_map, counter_base FROM counter_map;
+  DROP TABLE counter_map;
+  ALTER TABLE new_counter_map RENAME TO counter_map;
+  `,
 ];
 
 /**

@@ -73,7 +73,7 @@ test('a generation comes back as it was written, also after reopening', () => {
 });
 
 test('a counter map comes back as it was written, also after reopening', () => {
-  const base = BigInt64Array.of(-1n, 2n ** 63n - 1n, 5n, -(2n ** 63n));
+  const base = BigInt64Array.of(-1n, 2n ** 63n - 1n, 5n, -(2n ** 63n), 0n, 7n, 0n, 0n);
   const written = sampleMap(3, { base, carry: { from: 2, slots: Int32Array.of(1, -1) } });
   withStore((store) => {
     store.insertCounterMap(sampleMap(2));
