@@ -4,6 +4,9 @@
 // Things are known by what they are made of: objects that are the same object, and equal numbers. What neither this
 // classification nor the last one asked for is forgotten.
 
+import type { DecisionList } from './decision-list.ts';
+import { KnownConditions, type ListColumns, listColumns } from './list-columns.ts';
+
 interface Entry {
   readonly kind: string;
   readonly objects: readonly object[];
@@ -15,6 +18,10 @@ interface Entry {
 export class ClassifyCache {
   private readonly entries = new Map<number, Entry[]>();
   private generation = 0;
+  /** The conditions of all lists so far. */
+  readonly conditions = new KnownConditions();
+  private columns = new Map<string, ListColumns>();
+  private columnsBefore: ReadonlyMap<string, ListColumns> = new Map();
 
   /** Begins a classification. */
   begin(): void {
@@ -24,6 +31,15 @@ export class ClassifyCache {
       else if (kept.length < entries.length) this.entries.set(hash, kept);
     }
     this.generation++;
+    this.columnsBefore = this.columns;
+    this.columns = new Map();
+  }
+
+  /** The columns of a list; of the list that the last classification had at this place, as much as is the same is taken. */
+  columnsOf(place: string, list: DecisionList): ListColumns {
+    const made = listColumns(list, this.conditions, this.columnsBefore.get(place));
+    this.columns.set(place, made);
+    return made;
   }
 
   /** What `make` gives, or gave for the same. Neither the numbers nor the result may change any more. */

@@ -9,6 +9,7 @@ import type { Budget } from './budget.ts';
 import type { NamePartition, NumberLists, Partition, WidePartition } from './components.ts';
 import type { Condition } from './decision-list.ts';
 import type { Overflow } from './finishes/finish.ts';
+import type { Bounds } from './list-columns.ts';
 import { namePlaces } from './name-places.ts';
 import type { Pruner } from './prune.ts';
 import { type Intervals, type Runs, sweep } from './sweep.ts';
@@ -40,13 +41,9 @@ export interface Places {
 }
 
 /** The classes of a field under conditions; with a pruner for its predicates, without what cannot matter. */
-export function fieldClasses(
-  field: Field,
-  conditions: readonly Condition[],
-  budget: Budget,
-  pruner?: Pruner,
-): FieldClasses | Overflow {
-  const places = placesOf(field, conditions);
+export function fieldClasses(field: Field, asked: Asked, budget: Budget, pruner?: Pruner): FieldClasses | Overflow {
+  const { conditions } = asked;
+  const places = placesOf(field, asked);
   if (places === undefined) return { overflow: `${field}: a mask with holes` };
   const runs = sweep(places.intervals, places.maximum, overlapLimit(conditions.length, budget), pruner);
   if (runs === undefined) return { overflow: `${field}: conditions overlap too much` };
@@ -57,12 +54,19 @@ export function fieldClasses(
   };
 }
 
+/** What is asked of a field. */
+interface Asked {
+  readonly conditions: readonly Condition[];
+  /** Their values, where each is known to be one interval. */
+  readonly bounds?: Bounds | undefined;
+}
+
 /** How many predicates all classes of a component may have together. */
 export function overlapLimit(predicates: number, budget: Budget): number {
   return budget.overlap * (predicates + 1024);
 }
 
-function placesOf(field: Field, conditions: readonly Condition[]): Places | undefined {
+function placesOf(field: Field, { conditions, bounds }: Asked): Places | undefined {
   switch (field) {
     case 'src6':
     case 'dst6':
@@ -71,26 +75,42 @@ function placesOf(field: Field, conditions: readonly Condition[]): Places | unde
     case 'outDevice':
       return namePlaces(field, conditions);
     default:
-      return numberPlaces(field, conditions);
+      return numberPlaces(field, conditions, bounds);
   }
 }
 
-function numberPlaces(field: NumericField, conditions: readonly Condition[]): Places | undefined {
-  const sets: IntervalSet[] = [];
-  for (let i = 0; i < conditions.length; i++) {
-    const { set } = conditions[i]!;
-    if (set === undefined) return undefined;
-    sets.push(set);
-  }
+function numberPlaces(
+  field: NumericField,
+  conditions: readonly Condition[],
+  bounds: Bounds | undefined,
+): Places | undefined {
+  const intervals = bounds === undefined ? listedIntervals(conditions) : boundedIntervals(bounds);
+  if (intervals === undefined) return undefined;
   return {
     maximum: FIELD_MAXIMUM[field],
-    intervals: intervalsOf(sets),
+    intervals,
     partition: ({ starts, classes, sets: { count } }) => ({
       kind: 'numbers',
       field,
       runs: { starts, classes, classCount: count },
     }),
   };
+}
+
+function boundedIntervals({ lows, highs }: Bounds): Intervals {
+  const predicates = new Int32Array(lows.length);
+  for (let i = 0; i < predicates.length; i++) predicates[i] = i + 1;
+  return { count: lows.length, lows, highs, predicates };
+}
+
+function listedIntervals(conditions: readonly Condition[]): Intervals | undefined {
+  const sets: IntervalSet[] = [];
+  for (let i = 0; i < conditions.length; i++) {
+    const { set } = conditions[i]!;
+    if (set === undefined) return undefined;
+    sets.push(set);
+  }
+  return intervalsOf(sets);
 }
 
 /** The intervals of sets, of which the first is that of predicate 1. */

@@ -9,7 +9,7 @@ import { ActionLists } from './action-lists.ts';
 import { type Budget, DEFAULT_BUDGET } from './budget.ts';
 import { ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
-import type { DecisionList, HookLists, ListSegment, ShapeSegment } from './decision-list.ts';
+import { type DecisionList, type HookLists, type ListSegment, moved, type ShapeSegment } from './decision-list.ts';
 import { isOverflow, type Making, Outcomes } from './finishes/finish.ts';
 import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
@@ -96,7 +96,7 @@ class Work implements Making {
         return;
       }
       const refused: Refusal[] = [];
-      const made = this.makeTables(segment, refused);
+      const made = this.makeTables(`${hook} ${place}`, segment, refused);
       if (made === undefined && refused.length > 0 && lists.cut(place)) continue;
       const { length } = segment.list;
       if (made !== undefined) this.put(hook, made.finish, length, refused, made.segment, made.parts);
@@ -119,12 +119,14 @@ class Work implements Making {
 
   /** The segment, where a finish fits; nothing, and why not. */
   private makeTables(
+    place: string,
     { list, exits }: ListSegment,
     refused: Refusal[],
   ): (MadeFinish & { readonly segment: TableSegment }) | undefined {
-    const reach = reachOf(list);
-    const isAsked = reach.list.conditions.some((conditions) => conditions.length > 0);
-    if (!isAsked || this.force === 'linear' || (this.force === undefined && this.isShort(reach.list))) return undefined;
+    if (this.force === 'linear') return undefined;
+    const reach = reachOf(list, this.cache.columnsOf(place, list));
+    const tests = reach.columns.counts.reduce((sum, count) => sum + count, 0);
+    if (tests === 0 || (this.force === undefined && tests <= 2 * this.budget.linearRules)) return undefined;
     const maker = new FinishMaker(reach, this);
     for (const choice of this.order(reach.list)) {
       const outcomes = new Outcomes(this.lists);
@@ -133,12 +135,6 @@ class Work implements Making {
       refused.push({ finish: choice.finish, reason: made.overflow });
     }
     return undefined;
-  }
-
-  private isShort(list: DecisionList): boolean {
-    let tests = 0;
-    for (const conditions of list.conditions) tests += conditions.length;
-    return tests <= 2 * this.budget.linearRules;
   }
 
   private order({ length }: DecisionList): readonly FinishChoice[] {
@@ -158,13 +154,6 @@ class Work implements Making {
     const words = Uint32Array.from(lists, (list) => this.words.word(this.lists.all[list]!));
     return { ...segment, outcomes: this.pool.put('outcomes', words) };
   }
-}
-
-/** A hook's segment as one of all segments: the hook's are numbered from `base`. */
-function moved(segment: ListSegment | ShapeSegment, base: number): ListSegment | ShapeSegment {
-  if (!('list' in segment)) return { ...segment, main: base + segment.main, odd: base + segment.odd };
-  const exits = Object.entries(segment.exits).map(([exit, to]) => [exit, base + to]);
-  return { list: segment.list, exits: Object.fromEntries(exits) as ListSegment['exits'] };
 }
 
 /** The lists of a hook, which become more when one is cut. */

@@ -38,21 +38,21 @@ export class ListParts {
   private constructor(reach: Reach, making: Making) {
     this.reach = reach;
     this.making = making;
-    this.asked = Uint8Array.from(reach.list.conditions, (conditions) => conditions.length);
+    this.asked = reach.columns.counts;
   }
 
   /** The classes of all fields. */
   static of(reach: Reach, fields: readonly ListField[], making: Making): ListParts | Overflow {
     const made = new ListParts(reach, making);
     const { budget, cache } = making;
-    for (const { field, conditions, ofDecision } of fields) {
-      const ids = Int32Array.from(conditions, ({ id }) => id);
+    for (const each of fields) {
+      const { field, conditions, ids, ofDecision } = each;
       const pruner = makePruner(ofDecision, conditions.length, made.asked, reach.definite);
-      let classes = cache.remember(`classes ${field}`, [budget], [ids], () => fieldClasses(field, conditions, budget));
+      let classes = cache.remember(`classes ${field}`, [budget], [ids], () => fieldClasses(field, each, budget));
       // Where conditions overlap too much for all that hold to be told apart, what matters may still be little.
       if (isOverflow(classes) && pruner !== undefined) {
         classes = cache.remember(`classes ${field} pruned`, [budget], [ids, pruner.first, pruner.last], () =>
-          fieldClasses(field, conditions, budget, pruner),
+          fieldClasses(field, each, budget, pruner),
         );
       }
       if (isOverflow(classes)) return classes;

@@ -1,12 +1,12 @@
 // Tries finishes for one list.
 
-import type { Field } from '../base/predicate.ts';
 import type { Lookup, TableSegment } from './classification.ts';
-import type { Condition, DecisionList } from './decision-list.ts';
+import { denseOverflow } from './dense-overflow.ts';
 import { buildDense } from './finishes/dense.ts';
 import { isOverflow, type Making, type Outcomes, type Overflow } from './finishes/finish.ts';
 import { buildMasks, type RawFields, rawFields } from './finishes/masks.ts';
 import { buildTuples } from './finishes/tuples.ts';
+import type { ListColumns } from './list-columns.ts';
 import { type ListField, listFields } from './list-fields.ts';
 import { ListParts } from './list-parts.ts';
 import { componentsOf, fieldOf, makeIndex, makeLookups, type Part } from './parts.ts';
@@ -57,6 +57,8 @@ export class FinishMaker {
 
   private dense(outcomes: Outcomes): MadeFinish | Overflow {
     const { reach, making } = this;
+    const tooLarge = denseOverflow(reach, this.listFields(), making.budget);
+    if (tooLarge !== undefined) return tooLarge;
     const parts = this.listParts();
     if (isOverflow(parts)) return parts;
     const chosen = parts.forDense();
@@ -87,7 +89,7 @@ export class FinishMaker {
     const { reach, making } = this;
     const { budget, pool } = making;
     const { list } = reach;
-    if (fewestMasks(list, most) > most) return { overflow: `masks: more than ${most}` };
+    if (fewestMasks(reach.columns, this.listFields(), most) > most) return { overflow: `masks: more than ${most}` };
     this.raw ??= rawFields(this.listFields());
     const { raw } = this;
     const byClass: readonly string[] = raw.byClass;
@@ -112,7 +114,7 @@ export class FinishMaker {
   }
 
   private listFields(): readonly ListField[] {
-    this.fields ??= listFields(this.reach.list);
+    this.fields ??= listFields(this.reach.columns, this.making.cache.conditions);
     return this.fields;
   }
 }
@@ -121,36 +123,19 @@ export class FinishMaker {
  * A bound below the number of masks of a list, as far as it is more than `most`: decisions that ask different fields have
  * different masks, and so have prefixes of different lengths where only one field is asked.
  */
-function fewestMasks({ conditions }: DecisionList, most: number): number {
-  const bits = new Map<Field, number>();
+function fewestMasks({ asked }: ListColumns, fields: readonly ListField[], most: number): number {
+  const [only, ...others] = fields;
   const found = new Set<number>();
-  let before: readonly Condition[] = [];
-  // Here and there first: lists are often sorted by what their rules ask.
-  for (const step of [(conditions.length >> 6) + 1, 1]) {
-    for (let i = 0; i < conditions.length && found.size <= most; i += step) {
-      if (askTheSame(before, conditions[i]!)) continue;
-      before = conditions[i]!;
-      let fields = 0;
-      for (const { field } of before) {
-        if (!bits.has(field)) bits.set(field, 1 << bits.size);
-        fields |= bits.get(field)!;
-      }
-      if (fields !== 0) found.add(fields);
-    }
+  if (only?.bounds !== undefined && others.length === 0) {
+    const { lows, highs } = only.bounds;
+    for (let i = 0; i < lows.length && found.size <= most; i++) found.add(highs[i]! - lows[i]!);
+    return found.size;
   }
-  if (bits.size > 1) return found.size;
-  const sizes = new Set<number>();
-  for (const [condition] of conditions) {
-    const [only, ...others] = condition?.set ?? [];
-    if (only !== undefined && others.length === 0) sizes.add(only.high - only.low);
-    if (sizes.size > most) return sizes.size;
+  let last = 0;
+  for (let i = 0; i < asked.length && found.size <= most; i++) {
+    if (asked[i] === last) continue;
+    last = asked[i]!;
+    if (last !== 0) found.add(last);
   }
   return found.size;
-}
-
-/** Whether two decisions ask the same fields: most lists have long runs of such. */
-function askTheSame(a: readonly Condition[], b: readonly Condition[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i]!.field !== b[i]!.field) return false;
-  return true;
 }

@@ -1,9 +1,9 @@
 // Which rule has which counter, from one ruleset to the next.
 
+import { commonEnds } from '../base/common-ends.ts';
 import type { Counters } from '../base/counters.ts';
 import { type ChainSlots, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
 import type { Rule, Table } from '../ruleset/model.ts';
-import { commonEnds } from '../ruleset/per-rule.ts';
 import type { RuleLines } from '../ruleset/print.ts';
 import type { TableCounters } from './types.ts';
 

@@ -1,21 +1,8 @@
 // What is made of every rule by itself, kept from one table to the next: of an edited table only the rules that were not
 // there before are looked at.
 
+import { commonEnds } from '../base/common-ends.ts';
 import type { Rule, Table } from './model.ts';
-
-/** How many elements two lists have in common at their beginning, and behind that at their end: the same objects. */
-export function commonEnds<T>(
-  before: readonly T[],
-  after: readonly T[],
-): { readonly front: number; readonly back: number } {
-  const most = Math.min(before.length, after.length);
-  if (before === after) return { front: most, back: 0 };
-  let front = 0;
-  while (front < most && before[front] === after[front]) front++;
-  let back = 0;
-  while (back < most - front && before[before.length - 1 - back] === after[after.length - 1 - back]) back++;
-  return { front, back };
-}
 
 interface Known<T> {
   readonly rules: readonly Rule[];

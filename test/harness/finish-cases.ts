@@ -12,6 +12,7 @@ import { lookUpMasks } from '../../src/classify/finishes/masks-look-up.ts';
 import { buildTuples, type TuplesFinish } from '../../src/classify/finishes/tuples.ts';
 import { lookUpTuples } from '../../src/classify/finishes/tuples-look-up.ts';
 import type { FieldIndex } from '../../src/classify/indexes/field-index.ts';
+import { KnownConditions, listColumns } from '../../src/classify/list-columns.ts';
 import { listFields } from '../../src/classify/list-fields.ts';
 import { outcomeWord } from '../../src/classify/outcomes.ts';
 import { emitMasks } from '../../src/codegen/finishes/masks.ts';
@@ -123,7 +124,8 @@ export function masksCase(
   packets: readonly FieldValues[],
   budget?: Partial<Budget>,
 ): (FinishCase<MasksFinish> & { readonly byClass: readonly Field[] }) | Overflow {
-  const raw = rawFields(listFields(list));
+  const known = new KnownConditions();
+  const raw = rawFields(listFields(listColumns(list, known), known));
   const { byClass } = raw;
   const single = byClass.map((field) => [field]);
   const { input, classes } = finishInput(list, packets, single, budget);

@@ -66,6 +66,11 @@ export class HashEntries {
     return at;
   }
 
+  /** Adds entries that are written to the beginning of `words`: as many as there is room for, or fewer. */
+  take(count: number): void {
+    this.length = count;
+  }
+
   /** The table's content, and what code needs to look into it. */
   place(): PlacedEntries {
     let bits = 1;

@@ -13,7 +13,8 @@
 import type { Interval } from '../../base/intervals.ts';
 import { FIELD_MAXIMUM, type Field, type NumericField } from '../../base/predicate.ts';
 import type { Component, NumberLists, Variable } from '../components.ts';
-import { IntPairs } from '../int-pairs.ts';
+import type { DecisionList } from '../decision-list.ts';
+import type { Bounds } from '../list-columns.ts';
 import type { ListField } from '../list-fields.ts';
 import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
 import { type ExactHash, HashEntries, putHash } from './exact-hash.ts';
@@ -88,26 +89,40 @@ export function buildMasks(input: MasksInput): { readonly result: MasksFinish } 
       components.find(({ name }) => name === at.field),
     ),
   );
+  const length = decided(list, input.raw);
+  if (isOverflow(length)) return length;
   const most = Math.min(budget.masks, MOST_MASKS);
-  const entries = new Entries(parts, list.length);
-  let decision = 0;
-  for (; decision < list.length; decision++) {
-    if (goesOn(list, decision) || skips(list, decision))
-      return { overflow: `masks: decision ${decision} does not end` };
-    if (list.conditions[decision]!.length === 0) break;
-    if (!entries.add(decision, wordOf(list, decision))) return { overflow: 'masks: too many classes' };
-    if (entries.masks.length > most) return { overflow: `masks: more than ${most}` };
-  }
-  for (let each = 0; each < decision; each++) addOutcome(list, each, outcomes);
+  const keyWords = keyFields.some(({ word }) => word === 1) ? 2 : 1;
+  const masked = maskDecisions(parts, length.decisions, keyWords, most);
+  if (masked === undefined) return { overflow: `masks: more than ${most}` };
+  const starts = placeEntries(parts, length.decisions, list.length * MOST_COPIES);
+  if (starts === undefined) return { overflow: 'masks: too many classes' };
+  const entries = makeEntries(input, parts, masked.ofDecision, starts, keyWords);
+  for (let each = 0; each < length.decisions; each++) addOutcome(list, each, outcomes);
   return {
     result: {
       kind: 'masks',
       fields: keyFields,
-      masks: entries.masks,
-      hash: putHash('masks', entries.hash.place(), pool),
-      otherwise: otherwiseOf(list, decision, outcomes),
+      masks: masked.masks,
+      hash: putHash('masks', entries.place(), pool),
+      otherwise: otherwiseOf(list, length.decisions, outcomes),
     },
   };
+}
+
+/** How many decisions there are before the first that always applies, or the end; all must end the list. */
+function decided(list: DecisionList, { fields }: RawFields): { readonly decisions: number } | Overflow {
+  const isAsked = new Uint8Array(list.length);
+  for (const { ofDecision } of fields) {
+    for (let i = 0; i < isAsked.length; i++) if (ofDecision[i] !== 0) isAsked[i] = 1;
+  }
+  let decisions = 0;
+  for (; decisions < list.length; decisions++) {
+    if (goesOn(list, decisions) || skips(list, decisions))
+      return { overflow: `masks: decision ${decisions} does not end` };
+    if (isAsked[decisions] === 0) break;
+  }
+  return { decisions };
 }
 
 /** Places every field that is asked for, wide ones first. */
@@ -154,80 +169,149 @@ function partOf(at: KeyField, { fields, bits }: RawFields, component: Component 
   }
   const { masks, values } = bits.get(at.field)!;
   const { ofDecision } = fields.find(({ field }) => field === at.field)!;
-  const offsets = Int32Array.from({ length: values.length + 1 }, (_, predicate) => predicate);
-  return { at, ofDecision, masks, values: { offsets, items: new Int32Array(values.buffer) } };
+  return {
+    at,
+    ofDecision,
+    masks,
+    values: { offsets: ascending(values.length + 1), items: new Int32Array(values.buffer) },
+  };
 }
 
-/** Makes the entries of decisions, one after the other. */
-class Entries {
-  readonly hash: HashEntries;
-  /** The words of each mask, as they come. */
-  readonly masks: bigint[][] = [];
-  private readonly parts: readonly KeyPart[];
-  private readonly keyWords: 1 | 2;
-  private readonly maskNumbers = new IntPairs();
-  private readonly numbers = new Map<number, number>();
-  private room: number;
-  /** The mask of a decision, in halves of words. */
-  private readonly mask = new Uint32Array(4);
+function ascending(length: number): Int32Array {
+  const numbers = new Int32Array(length);
+  for (let i = 0; i < length; i++) numbers[i] = i;
+  return numbers;
+}
 
-  constructor(parts: readonly KeyPart[], decisions: number) {
-    this.parts = parts;
-    this.keyWords = parts.some(({ at }) => at.word === 1) ? 2 : 1;
-    this.room = decisions * MOST_COPIES;
-    this.hash = new HashEntries(this.keyWords, this.keyWords === 1 ? 16 : 32, decisions);
-  }
+/** Decisions by their masks. */
+interface Masked {
+  /** Of each decision the number of its mask, from 0, in the order of their first decisions. */
+  readonly ofDecision: Uint8Array;
+  /** The words of each mask. */
+  readonly masks: readonly (readonly bigint[])[];
+}
 
-  /** Adds a decision; false where all have too many entries. */
-  add(decision: number, word: number): boolean {
-    const { parts, hash, keyWords, mask } = this;
-    mask.fill(0);
-    let copies = 1;
-    for (const { at, ofDecision, masks, values } of parts) {
-      const predicate = ofDecision[decision]!;
-      if (predicate === 0) continue;
-      put(mask, at, masks[predicate]!);
-      copies *= values.offsets[predicate + 1]! - values.offsets[predicate]!;
-    }
-    this.room -= copies;
-    if (this.room < 0) return false;
-    const number = this.maskNumber();
-    for (let copy = 0; copy < copies; copy++) {
-      const to = hash.next();
-      const { words } = hash;
-      words[to] = number + 1;
-      let rest = copy;
-      for (const { at, ofDecision, values } of parts) {
-        const predicate = ofDecision[decision]!;
-        if (predicate === 0) continue;
-        const from = values.offsets[predicate]!;
-        const count = values.offsets[predicate + 1]! - from;
-        put(words, at, values.items[from + (rest % count)]!, to);
-        rest = Math.floor(rest / count);
+/** The masks of the first `length` decisions, unless they are more than `most`. */
+function maskDecisions(parts: readonly KeyPart[], length: number, keyWords: number, most: number): Masked | undefined {
+  let ofDecision = new Uint8Array(length);
+  let halves = [new Uint32Array(4)];
+  for (const { at, ofDecision: predicates, masks } of parts) {
+    const { kinds, kindOf } = maskKinds(masks);
+    // A field alone may have too many, of which most are never combined: numbers are given as they come.
+    const numbers = new Int32Array(halves.length * kinds.length).fill(-1);
+    const next = new Uint8Array(length);
+    const made: Uint32Array<ArrayBuffer>[] = [];
+    for (let i = 0; i < length; i++) {
+      const kind = kindOf[predicates[i]!]!;
+      const pair = ofDecision[i]! * kinds.length + kind;
+      if (numbers[pair]! < 0) {
+        if (made.length === most) return undefined;
+        const mask = halves[ofDecision[i]!]!.slice();
+        put(mask, at, kinds[kind]!);
+        numbers[pair] = made.push(mask) - 1;
       }
-      words[to + 2 * keyWords] = word;
-      words[to + 2 * keyWords + 1] = decision;
+      next[i] = numbers[pair]!;
     }
-    return true;
+    ofDecision = next;
+    halves = made;
   }
+  return {
+    ofDecision,
+    masks: halves.map((each) => Array.from({ length: keyWords }, (_, word) => wordAt(each, 2 * word))),
+  };
+}
 
-  /** The number of the mask, from 0. */
-  private maskNumber(): number {
-    let name = -1;
-    for (const half of this.mask) name = this.maskNumbers.number(name, half | 0);
-    let number = this.numbers.get(name);
+/** The different masks of a field's predicates, and which each has. */
+function maskKinds(masks: Uint32Array): { readonly kinds: readonly number[]; readonly kindOf: Int32Array } {
+  const numbers = new Map<number, number>();
+  const kindOf = new Int32Array(masks.length);
+  for (let predicate = 0; predicate < masks.length; predicate++) {
+    const mask = masks[predicate]!;
+    let number = numbers.get(mask);
     if (number === undefined) {
-      number = this.masks.push(Array.from({ length: this.keyWords }, (_, word) => wordAt(this.mask, 2 * word))) - 1;
-      this.numbers.set(name, number);
+      number = numbers.size;
+      numbers.set(mask, number);
     }
-    return number;
+    kindOf[predicate] = number;
+  }
+  return { kinds: [...numbers.keys()], kindOf };
+}
+
+/** Of each decision where its entries begin, one for each combination of values; nothing where these are too many. */
+function placeEntries(parts: readonly KeyPart[], length: number, most: number): Int32Array | undefined {
+  const starts = new Int32Array(length + 1);
+  const several = parts.filter(({ at }) => at.variable !== undefined);
+  for (let i = 0; i < length; i++) {
+    let copies = 1;
+    for (const { ofDecision, values } of several) {
+      const predicate = ofDecision[i]!;
+      if (predicate !== 0) copies *= values.offsets[predicate + 1]! - values.offsets[predicate]!;
+    }
+    starts[i + 1] = starts[i]! + copies;
+    if (starts[i + 1]! > most) return undefined;
+  }
+  return starts;
+}
+
+/** The entries of all decisions, in their order. */
+function makeEntries(
+  { list }: MasksInput,
+  parts: readonly KeyPart[],
+  maskOf: Uint8Array,
+  starts: Int32Array,
+  keyWords: 1 | 2,
+): HashEntries {
+  const length = maskOf.length;
+  const entries = new HashEntries(keyWords, keyWords === 1 ? 16 : 32, starts[length]!);
+  entries.take(starts[length]!);
+  const { words, size } = entries;
+  for (let decision = 0; decision < length; decision++) {
+    const word = wordOf(list, decision);
+    for (let at = starts[decision]! * size; at < starts[decision + 1]! * size; at += size) {
+      words[at] = maskOf[decision]! + 1;
+      words[at + 2 * keyWords] = word;
+      words[at + 2 * keyWords + 1] = decision;
+    }
+  }
+  /** Of each decision after how many entries the next value of a field follows. */
+  const every = new Int32Array(length).fill(1);
+  for (const part of parts) fillKeys(part, words, size, starts, every);
+  return entries;
+}
+
+/** Puts the values of a field into the keys of entries of `size` halves. */
+function fillKeys(
+  { at: { word, shift }, ofDecision, values: { offsets, items } }: KeyPart,
+  words: Uint32Array,
+  size: number,
+  starts: Int32Array,
+  every: Int32Array,
+): void {
+  for (let decision = 0; decision < every.length; decision++) {
+    const predicate = ofDecision[decision]!;
+    if (predicate === 0) continue;
+    const start = starts[decision]!;
+    const from = offsets[predicate]!;
+    const count = offsets[predicate + 1]! - from;
+    for (let entry = start; entry < starts[decision + 1]!; entry++) {
+      const value = items[count === 1 ? from : from + (Math.floor((entry - start) / every[decision]!) % count)]!;
+      const low = entry * size + 2 * word;
+      if (shift >= 32) {
+        words[low + 1]! |= value << (shift - 32);
+        continue;
+      }
+      words[low]! |= value << shift;
+      if (shift > 0) words[low + 1]! |= value >>> (32 - shift);
+    }
+    if (count > 1) every[decision]! *= count;
   }
 }
 
 /** The bits of all conditions of a field, if each is "these bits have this value". */
-function bitsOf({ field, conditions }: ListField): FieldBits | undefined {
+function bitsOf({ field, conditions, bounds }: ListField): FieldBits | undefined {
   if (!(field in FIELD_MAXIMUM)) return undefined;
   const maximum = FIELD_MAXIMUM[field as NumericField];
+  if (bounds !== undefined) return prefixBits(bounds, maximum);
   const masks = new Uint32Array(conditions.length + 1);
   const values = new Uint32Array(conditions.length + 1);
   for (let i = 0; i < conditions.length; i++) {
@@ -248,15 +332,29 @@ function bitsOf({ field, conditions }: ListField): FieldBits | undefined {
   return { masks, values };
 }
 
+/** The bits of conditions of one interval each, if that is all values that begin with the same bits. */
+function prefixBits({ lows, highs }: Bounds, maximum: number): FieldBits | undefined {
+  const masks = new Uint32Array(lows.length + 1);
+  const values = new Uint32Array(lows.length + 1);
+  for (let i = 0; i < lows.length; i++) {
+    const low = lows[i]!;
+    const host = highs[i]! - low;
+    if ((host & (host + 1)) !== 0 || (low & host) !== 0) return undefined;
+    masks[i + 1] = maximum - host;
+    values[i + 1] = low;
+  }
+  return { masks, values };
+}
+
 /** Whether all values of an interval, and no others, begin with the same bits. */
 function isAligned({ low, high }: Interval): boolean {
   const host = high - low;
   return (host & (host + 1)) === 0 && (low & host) === 0;
 }
 
-/** Puts a value at a field's place in the key whose halves begin at `from`. */
-function put(halves: Uint32Array, { word, shift }: KeyField, value: number, from = 0): void {
-  const low = from + 2 * word;
+/** Puts a value at a field's place in a key. */
+function put(halves: Uint32Array, { word, shift }: KeyField, value: number): void {
+  const low = 2 * word;
   if (shift >= 32) {
     halves[low + 1]! |= value << (shift - 32);
     return;

@@ -18,7 +18,7 @@ import {
 import type { Choice } from '../../harness/random.ts';
 
 function classesOf(field: Field, conditions: readonly Condition[], budget: Budget = DEFAULT_BUDGET) {
-  const made = fieldClasses(field, conditions, budget);
+  const made = fieldClasses(field, { conditions }, budget);
   if (isOverflow(made)) throw new Error(made.overflow);
   return made;
 }
@@ -99,7 +99,12 @@ describe('fieldClasses', () => {
     const nested = Array.from({ length: 50 }, (_, i) => setCondition('src', [{ low: i + 1, high: 1000 - i }]));
     // The innermost is asked first, and what applies ends the list.
     const first = Int32Array.from({ length: 51 }, (_, predicate) => (predicate === 0 ? 0 : 51 - predicate));
-    const made = fieldClasses('src', nested, { ...DEFAULT_BUDGET, overlap: 1 / 16 }, { first, last: first });
+    const made = fieldClasses(
+      'src',
+      { conditions: nested },
+      { ...DEFAULT_BUDGET, overlap: 1 / 16 },
+      { first, last: first },
+    );
     if (isOverflow(made)) throw new Error(made.overflow);
     const classes = Array.from({ length: made.sets.classCount }, (_, number) => predicatesOf(made.sets, number));
     expect(classes).toEqual([[], ...Array.from({ length: 50 }, (_, i) => [i + 1])]);
@@ -118,8 +123,10 @@ describe('fieldClasses', () => {
 
   it('says so where conditions overlap too much, or cannot be listed', () => {
     const nested = Array.from({ length: 50 }, (_, i) => setCondition('src', [{ low: i + 1, high: 1000 - i }]));
-    expect(fieldClasses('src', nested, { ...DEFAULT_BUDGET, overlap: 3 })).not.toHaveProperty('overflow');
-    expect(fieldClasses('src', nested, { ...DEFAULT_BUDGET, overlap: 0 })).toEqual({
+    expect(fieldClasses('src', { conditions: nested }, { ...DEFAULT_BUDGET, overlap: 3 })).not.toHaveProperty(
+      'overflow',
+    );
+    expect(fieldClasses('src', { conditions: nested }, { ...DEFAULT_BUDGET, overlap: 0 })).toEqual({
       overflow: 'src: conditions overlap too much',
     });
     const holes = makeCondition('src', [
@@ -128,6 +135,8 @@ describe('fieldClasses', () => {
         negated: false,
       },
     ]);
-    expect(fieldClasses('src', [holes], DEFAULT_BUDGET)).toEqual({ overflow: 'src: a mask with holes' });
+    expect(fieldClasses('src', { conditions: [holes] }, DEFAULT_BUDGET)).toEqual({
+      overflow: 'src: a mask with holes',
+    });
   });
 });

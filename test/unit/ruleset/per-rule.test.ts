@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ZERO } from '../../../src/base/counters.ts';
 import type { Chain, Rule, Table } from '../../../src/ruleset/model.ts';
-import { commonEnds, PerRule } from '../../../src/ruleset/per-rule.ts';
+import { PerRule } from '../../../src/ruleset/per-rule.ts';
 
 const SPAN = { line: 1, column: 1, length: 1 };
 
@@ -16,19 +16,6 @@ function table(chains: Readonly<Record<string, readonly Rule[]>>): Table {
   const made = Object.entries(chains).map(([name, rules]): Chain => ({ name, rules, counters: ZERO, span: SPAN }));
   return { name: 'filter', chains: made, span: SPAN };
 }
-
-test.each([
-  [[], [], 0, 0],
-  [[1, 2, 3], [1, 2, 3], 3, 0],
-  [[1, 2, 3], [1, 2, 3, 4], 3, 0],
-  [[1, 2, 3], [4, 1, 2, 3], 0, 3],
-  [[1, 2, 3, 4], [1, 3, 4], 1, 2],
-  [[1, 1], [1, 1, 1], 2, 0],
-  [[1, 1, 1], [1, 1], 2, 0],
-  [[1, 2], [3, 4], 0, 0],
-])('%j and %j have %i in common in front and %i behind', (before, after, front, back) => {
-  expect(commonEnds(before, after)).toEqual({ front, back });
-});
 
 test('what is made of a rule is made once while it stays in its chain, and is always that of the rule', () => {
   const rules = fc.uniqueArray(fc.constantFrom(...RULES), { selector: (rule) => rule.span.line });
