@@ -23,20 +23,18 @@ import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import { R0, R1, R2, R3, R6, R7 } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
 import { NETFILTER_ABI } from './netfilter.ts';
+import { XDP_ABI } from './xdp.ts';
 import {
   DATA,
   DATA_END,
   ETHERNET,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   ETHERTYPES_VLAN,
   MAX_TAGS,
   VLAN_ID,
   VLAN_TAG,
-  XDP_ABI,
-} from './xdp.ts';
-
-/** ETH_P_IPV6 as a little-endian load of the two bytes reads it. */
-const ETHERTYPE_IPV6 = 0xdd86;
+} from './xdp-frame.ts';
 
 /** Where a program of a generation is put and called from: a chain's netfilter hook, or XDP for both its chains. */
 export type DispatchPoint = FilterChain | 'XDP';
@@ -121,7 +119,7 @@ function dispatcher(name: string, type: ProgramType, body: (a: Assembler, off: L
 }
 
 /**
- * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some (src/codegen/xdp.ts);
+ * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some (`xdp-frame.ts`);
  * what is neither passes. A frame with more tags than are skipped may be of either: the rules drop it as undecided.
  * Clobbers R0–R3 and R7.
  */

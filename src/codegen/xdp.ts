@@ -8,10 +8,8 @@
 // its total length says: Ethernet padding completes no header, and bytes are counted by it as iptables counts them.
 // Later fragments to a local destination pass uncounted: iptables' INPUT is shown the reassembled packet, and without
 // its first fragment, which is judged here, it never comes about.
-// Tags of VLAN 0 carry a priority only: the stack takes them off, however many there are, and the packet is the device's
-// own (`__netif_receive_skb_core`, net/core/dev.c). Two are skipped here; what has more is dropped as undecided.
 
-import { type Features, type HostFacts, requireFunction } from '../base/features.ts';
+import type { Features, HostFacts } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
 import { GROUP_ADDRESSES } from '../base/ipv4.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
@@ -29,6 +27,16 @@ import {
   PORTS,
   TRANSPORT_HEADER,
 } from './transport-fields.ts';
+import {
+  DATA,
+  DATA_END,
+  ETHERNET,
+  ETHERTYPE_IPV4,
+  emitDevice,
+  emitDevicePointer,
+  emitMacAddress,
+  emitTags,
+} from './xdp-frame.ts';
 
 /** XDP_PASS and XDP_DROP (include/uapi/linux/bpf.h). */
 export const XDP_ABI: HookAbi = { accept: 2, drop: 1, counting: 'plain', undecided: 'drop' };
@@ -38,20 +46,6 @@ export function xdpAbi({ preemptRt }: Features): HookAbi {
   return { ...XDP_ABI, counting: preemptRt ? 'atomic' : 'plain' };
 }
 
-/** `struct xdp_md` */
-export const DATA = 0;
-export const DATA_END = 4;
-
-export const ETHERNET = 14;
-/** ETH_P_IP as a little-endian load of the two bytes reads it. */
-export const ETHERTYPE_IPV4 = 0x0008;
-/** ETH_P_8021Q and ETH_P_8021AD, likewise. */
-export const ETHERTYPES_VLAN = [0x0081, 0xa888] as const;
-/** Of a tag: priority and VLAN id, then the next ethertype. */
-export const VLAN_TAG = 4;
-export const VLAN_ID = 0x0fff;
-/** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
-export const MAX_TAGS = 2;
 const IPV4_HEADER = 20;
 /** Version 4, a header of 20 bytes. */
 const PLAIN_HEADER = 0x45;
@@ -82,8 +76,8 @@ export function emitXdpPrologue(
   a.goto(forward);
 
   a.bind(other);
-  emitDevice(a, features, fields, pass);
-  emitTags(a, pass, undecided);
+  emitDevice(a, features, fields, IPV4_HEADER, pass);
+  emitTags(a, ETHERTYPE_IPV4, IPV4_HEADER, pass, undecided);
   emitIpHeader(a, pass);
   emitFields(a, fields, pass);
   emitDestination(a, features, facts, undefined, local, undecided);
@@ -182,59 +176,6 @@ function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Fi
 
 /** Of the second word of a header, as it is loaded. */
 const FRAGMENT_OFFSET = 0xff1f0000;
-
-/** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
-function emitDevicePointer(a: Assembler, features: Features, device: Register): void {
-  const { layout } = features;
-  a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
-  a.load(8, device, R0, layout.xdpRxq).load(8, device, device, layout.rxqDevice);
-}
-
-/** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
-function emitMacAddress(a: Assembler, features: Features, device: Register): void {
-  a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
-  a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
-  a.load(8, R4, R0, 0);
-}
-
-/** Leaves frames for other MAC addresses, and fills in the device's name if asked for. Leaves R2 behind them, R3 data_end. */
-function emitDevice(a: Assembler, features: Features, fields: ReadonlySet<Field>, pass: Label): void {
-  const { layout } = features;
-  const ours = a.label('our MAC address, or a group');
-  emitDevicePointer(a, features, R4);
-  if (fields.has('inDevice')) copyWide(a, 'inDevice', layout.deviceName);
-  emitMacAddress(a, features, R4);
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.mov(R1, R2)
-    .alu('add', R1, ETHERNET + IPV4_HEADER)
-    .jump('gt', R1, R3, pass);
-  // Both are 48 bits; what follows them is shifted out. The lowest bit of the first byte marks a group address.
-  a.load(8, R1, R2, 0).alu('xor', R4, R1).alu('lsh', R4, 16).jump('eq', R4, 0, ours);
-  a.alu('and', R1, 1).jump('eq', R1, 0, pass);
-  a.bind(ours).alu('add', R2, ETHERNET);
-}
-
-/**
- * Skips the tags of VLAN 0 at R2, which has an IPv4 header's length of frame behind it, and leaves frames of other
- * VLANs, and what is not IPv4. Leaves R2 packet start, R3 data_end; in undecided frames R8, the bytes behind the last
- * tag that was skipped.
- */
-function emitTags(a: Assembler, pass: Label, undecided: Label): void {
-  const ipv4 = a.label('IPv4');
-  a.load(2, R1, R2, -2);
-  for (let skipped = 0; ; skipped++) {
-    const tag = a.label('VLAN tag');
-    a.jump('eq', R1, ETHERTYPE_IPV4, ipv4);
-    for (const etherType of ETHERTYPES_VLAN) a.jump('eq', R1, etherType, tag);
-    a.goto(pass).bind(tag);
-    a.load(2, R1, R2, 0).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, pass);
-    if (skipped === MAX_TAGS) break;
-    a.load(2, R4, R2, 2).alu('add', R2, VLAN_TAG);
-    a.mov(R1, R2).alu('add', R1, IPV4_HEADER).jump('gt', R1, R3, pass).mov(R1, R4);
-  }
-  a.mov(R8, R3).alu('sub', R8, R2).goto(undecided);
-  a.bind(ipv4);
-}
 
 /** Checks the header at R2 as the stack does. Leaves R2 and R3, R8 total length, R9 header length. */
 function emitIpHeader(a: Assembler, pass: Label): void {

@@ -1,0 +1,90 @@
+// What stands in front of a packet in a frame: the Ethernet header and tags.
+//
+// A frame with a VLAN's tag, or for another host's MAC address (`PACKET_OTHERHOST`), is none for iptables. Tags of VLAN 0
+// carry a priority only: the stack takes them off, however many there are, and the packet is the device's own
+// (`__netif_receive_skb_core`, net/core/dev.c). Two are skipped here; what has more is dropped as undecided.
+
+import { type Features, requireFunction } from '../base/features.ts';
+import type { Field } from '../base/predicate.ts';
+import type { Assembler, Label } from '../bpf/assembler.ts';
+import { R0, R1, R2, R3, R4, R6, R8, type Register } from '../bpf/instruction.ts';
+import { copyWide } from './key.ts';
+
+/** `struct xdp_md` */
+export const DATA = 0;
+export const DATA_END = 4;
+
+export const ETHERNET = 14;
+/** ETH_P_IP as a little-endian load of the two bytes reads it. */
+export const ETHERTYPE_IPV4 = 0x0008;
+/** ETH_P_IPV6, likewise. */
+export const ETHERTYPE_IPV6 = 0xdd86;
+/** ETH_P_8021Q and ETH_P_8021AD, likewise. */
+export const ETHERTYPES_VLAN = [0x0081, 0xa888] as const;
+/** Of a tag: priority and VLAN id, then the next ethertype. */
+export const VLAN_TAG = 4;
+export const VLAN_ID = 0x0fff;
+/** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
+export const MAX_TAGS = 2;
+
+/** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
+export function emitDevicePointer(a: Assembler, features: Features, device: Register): void {
+  const { layout } = features;
+  a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
+  a.load(8, device, R0, layout.xdpRxq).load(8, device, device, layout.rxqDevice);
+}
+
+/** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
+export function emitMacAddress(a: Assembler, features: Features, device: Register): void {
+  a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
+  a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
+  a.load(8, R4, R0, 0);
+}
+
+/**
+ * Leaves frames for other MAC addresses, and those with less than an IP header behind them, and fills in the device's name
+ * if asked for. Leaves R2 behind the addresses and the ethertype, R3 data_end.
+ */
+export function emitDevice(
+  a: Assembler,
+  features: Features,
+  fields: ReadonlySet<Field>,
+  header: number,
+  pass: Label,
+): void {
+  const { layout } = features;
+  const ours = a.label('our MAC address, or a group');
+  emitDevicePointer(a, features, R4);
+  if (fields.has('inDevice')) copyWide(a, 'inDevice', layout.deviceName);
+  emitMacAddress(a, features, R4);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + header)
+    .jump('gt', R1, R3, pass);
+  // Both are 48 bits; what follows them is shifted out. The lowest bit of the first byte marks a group address.
+  a.load(8, R1, R2, 0).alu('xor', R4, R1).alu('lsh', R4, 16).jump('eq', R4, 0, ours);
+  a.alu('and', R1, 1).jump('eq', R1, 0, pass);
+  a.bind(ours).alu('add', R2, ETHERNET);
+}
+
+/**
+ * Skips the tags of VLAN 0 at R2, which has an IP header's length of frame behind it, and leaves frames of other VLANs, and
+ * of other ethertypes. Leaves R2 packet start, R3 data_end; in undecided frames R8, the bytes behind the last tag that
+ * was skipped.
+ */
+export function emitTags(a: Assembler, etherType: number, header: number, pass: Label, undecided: Label): void {
+  const found = a.label('packet');
+  a.load(2, R1, R2, -2);
+  for (let skipped = 0; ; skipped++) {
+    const tag = a.label('VLAN tag');
+    a.jump('eq', R1, etherType, found);
+    for (const vlan of ETHERTYPES_VLAN) a.jump('eq', R1, vlan, tag);
+    a.goto(pass).bind(tag);
+    a.load(2, R1, R2, 0).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, pass);
+    if (skipped === MAX_TAGS) break;
+    a.load(2, R4, R2, 2).alu('add', R2, VLAN_TAG);
+    a.mov(R1, R2).alu('add', R1, header).jump('gt', R1, R3, pass).mov(R1, R4);
+  }
+  a.mov(R8, R3).alu('sub', R8, R2).goto(undecided);
+  a.bind(found);
+}
