@@ -1,11 +1,13 @@
-// Changes of a ruleset while packets are counted: whatever is edited, fails, is interrupted or is done by another process,
-// each rule shows what it has met since it is there, and a rule that is new shows none of what others have met.
+// Changes of rulesets while packets are counted: whatever is edited, fails, is interrupted or is done by another process,
+// each rule shows what it has met since it is there, and a rule that is new shows none of what others have met. Two
+// families take turns in one namespace, by processes of their own.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { FAMILIES, type Family } from '../../../src/base/family.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, Current, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
@@ -20,17 +22,21 @@ interface Expected {
   packets: bigint;
 }
 
-/** What must be seen, and what would have to be seen after the change that is under way. */
+/** What must be seen of a family. */
 class World {
-  readonly directory = mkdtempSync(join(tmpdir(), 'bpfilter-edits-'));
-  readonly kernel = new FakeKernel();
+  readonly family: Family;
+  readonly directory: string;
+  readonly kernel: FakeKernel;
   readonly choice: Choice;
   engine: Engine;
   rules: Expected[] = [];
   policy = 0n;
   private port = 0;
 
-  constructor(choice: Choice) {
+  constructor(family: Family, directory: string, kernel: FakeKernel, choice: Choice) {
+    this.family = family;
+    this.directory = directory;
+    this.kernel = kernel;
     this.choice = choice;
     this.engine = this.open();
   }
@@ -51,7 +57,7 @@ class World {
   }
 
   cells(): CounterCells {
-    return CounterCells.open(this.directory, this.kernel, this.engine.status().families.ipv4.generation);
+    return CounterCells.open(this.directory, this.kernel, this.engine.status().families[this.family].generation);
   }
 
   /** Packets meet rules and the policy of INPUT, in programs that count in these cells; `rules` are those of the programs. */
@@ -68,20 +74,19 @@ class World {
   }
 
   shown(): { rules: bigint[]; policy: bigint } {
-    const { rules, policy } = this.engine.counters('ipv4').get('INPUT')!;
+    const { rules, policy } = this.engine.counters(this.family).get('INPUT')!;
     for (const { packets, bytes } of rules) expect(bytes).toBe(packets * 100n);
     return { rules: rules.map(({ packets }) => packets), policy: policy!.packets };
   }
 
   check(what: string): void {
-    const found = { ports: portsOf(this.engine.current('ipv4')!), ...this.shown() };
+    const found = { ports: portsOf(this.engine.current(this.family)!), ...this.shown() };
     const rules = this.rules.map(({ packets }) => packets);
     expect(found, what).toEqual({ ports: this.rules.map(({ port }) => port), rules, policy: this.policy });
   }
 
   close(): void {
     this.engine.close();
-    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
@@ -102,16 +107,16 @@ const WHERE = { placement: 'netfilter', devices: [], mode: 'auto', allowInexact:
 /** A change: what is asked for, and what will be expected. */
 type Change = { readonly request: ApplyRequest; readonly rules: Expected[]; readonly policy?: bigint };
 
-function parse(rules: readonly Expected[]) {
-  const { ruleset, diagnostics } = parseRuleset(textOf(rules), { file: 'edits' });
+function parse(rules: readonly Expected[], family: Family) {
+  const { ruleset, diagnostics } = parseRuleset(textOf(rules), { file: 'edits', family });
   expect(diagnostics).toEqual([]);
   return ruleset;
 }
 
 /** Puts rules in, takes rules out and moves them, by the objects that are there. */
 function edit(world: World): Change {
-  const { choice, engine } = world;
-  const before = engine.basis('ipv4')!;
+  const { choice, engine, family } = world;
+  const before = engine.basis(family)!;
   const table = before.ruleset.tables[0]!;
   const input = table.chains[0]!;
   const rules = [...input.rules];
@@ -131,7 +136,7 @@ function edit(world: World): Change {
         },
         () => world.newRule(),
       );
-      rules.splice(at, 0, ...parse(added).tables[0]!.chains[0]!.rules);
+      rules.splice(at, 0, ...parse(added, family).tables[0]!.chains[0]!.rules);
       expected.splice(at, 0, ...added);
     }
   }
@@ -146,13 +151,16 @@ function replace(world: World): Change {
   const kept = world.rules.filter(() => choice.chance(0.7));
   if (kept.length > 1 && choice.chance(0.5)) kept.push(kept.shift()!);
   const rules = [...kept, world.newRule()];
-  return { request: { ruleset: parse(rules), source: { file: 'edits' }, counters: 'carry', ...WHERE }, rules };
+  return {
+    request: { ruleset: parse(rules, world.family), source: { file: 'edits' }, counters: 'carry', ...WHERE },
+    rules,
+  };
 }
 
 /** A restore, which begins anew. */
 function restore(world: World): Change {
   const rules = Array.from({ length: world.choice.integer(0, 5) }, () => world.newRule());
-  const ruleset = parse(rules);
+  const ruleset = parse(rules, world.family);
   return { request: { ruleset, source: { file: 'edits' }, counters: 'ruleset', ...WHERE }, rules, policy: 0n };
 }
 
@@ -183,7 +191,8 @@ function step(world: World): void {
   const died = kernel.dead && kernel.calls.length >= kernel.failAt;
   kernel.failAt = Number.POSITIVE_INFINITY;
   if (died) world.restart();
-  const isInForce = done || portsOf(world.engine.current('ipv4')!).join() !== before.map(({ port }) => port).join();
+  const isInForce =
+    done || portsOf(world.engine.current(world.family)!).join() !== before.map(({ port }) => port).join();
   if (isInForce) {
     world.rules = change.rules;
     world.policy = change.policy ?? world.policy;
@@ -201,7 +210,7 @@ function step(world: World): void {
   world.check('as what was left to do is done, or not');
   if (choice.chance(0.2)) {
     const rule = world.rules.length > 0 && choice.chance(0.5) ? choice.integer(1, world.rules.length) : undefined;
-    world.engine.withLock(0, () => world.engine.zero('ipv4', { chain: 'INPUT', ...(rule && { rule }) }));
+    world.engine.withLock(0, () => world.engine.zero(world.family, { chain: 'INPUT', ...(rule && { rule }) }));
     for (const [index, each] of world.rules.entries()) if (rule === undefined || index === rule - 1) each.packets = 0n;
     if (rule === undefined) world.policy = 0n;
     world.check('as counters were set to zero');
@@ -211,14 +220,23 @@ function step(world: World): void {
 it('no packet is lost to the counters or counted twice', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
-      const world = new World(seededChoice(seed, 0));
+      const choice = seededChoice(seed, 0);
+      const directory = mkdtempSync(join(tmpdir(), 'bpfilter-edits-'));
+      const kernel = new FakeKernel();
+      const worlds = FAMILIES.map((family) => new World(family, directory, kernel, choice));
       try {
-        const first = restore(world);
-        expect(apply(world, first)).toBe(true);
-        world.rules = first.rules;
-        for (let i = 0; i < 12; i++) step(world);
+        for (const world of worlds) {
+          const first = restore(world);
+          expect(apply(world, first)).toBe(true);
+          world.rules = first.rules;
+        }
+        for (let i = 0; i < 16; i++) {
+          step(choice.pick(worlds));
+          for (const world of worlds) world.check(`as a family was changed, ${world.family}`);
+        }
       } finally {
-        world.close();
+        for (const world of worlds) world.close();
+        rmSync(directory, { recursive: true, force: true });
       }
     }),
     { numRuns: 15 },
