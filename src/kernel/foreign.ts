@@ -8,36 +8,52 @@ import { KernelError } from './errors.ts';
 import { attributes, dump, FAMILY, text } from './netlink.ts';
 import { closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 
-/** One sentence for each filter of iptables or nftables that also judges IPv4 packets. */
+/** One sentence for each filter of iptables, ip6tables or nftables that also judges packets. */
 export function foreignFilters(): string[] {
-  const legacy = legacyFilterJudges()
-    ? ["iptables-legacy's filter table is in force too: a packet needs both to accept it"]
-    : [];
+  const legacy = LEGACY.filter(legacyFilterJudges).map(
+    ({ command }) => `${command}'s filter table is in force too: a packet needs both to accept it`,
+  );
   return [...legacy, ...nftChains()];
 }
 
 /** The filter table's hooks as netfilter numbers them, for tables of iptables-legacy and chains of nftables alike. */
 const HOOKS: Readonly<Record<number, string>> = { 1: 'input', 2: 'forward', 3: 'output' };
 
-/** Layouts and numbers of include/uapi/linux/netfilter_ipv4/ip_tables.h. */
-const IPT_SO_GET_INFO = 64;
-const IPT_SO_GET_ENTRIES = 65;
+/** Where the tables of a legacy command are, and how they are read. */
+interface Legacy {
+  readonly command: string;
+  /** Names of the tables that exist, in /proc/net. */
+  readonly names: string;
+  /** AF_… and SOL_…, which are not the same numbers for IPv6. */
+  readonly domain: number;
+  readonly level: number;
+  /** Bytes of an entry's head: `struct ipt_entry`, `struct ip6t_entry`. */
+  readonly entry: number;
+}
+
+/** Layouts and numbers of include/uapi/linux/netfilter_ipv4/ip_tables.h and netfilter_ipv6/ip6_tables.h. */
+const LEGACY: readonly Legacy[] = [
+  { command: 'iptables-legacy', names: 'ip_tables_names', domain: 2, level: 0, entry: 112 },
+  { command: 'ip6tables-legacy', names: 'ip6_tables_names', domain: 10, level: 41, entry: 168 },
+];
+const SO_GET_INFO = 64;
+const SO_GET_ENTRIES = 65;
 const GETINFO = { hookEntry: 36, underflow: 56, size: 80, length: 84 } as const;
 const GET_ENTRIES = { size: 32, entries: 40 } as const;
-/** From a policy's entry to its verdict: `struct ipt_entry`, and the header of its target. */
-const POLICY_VERDICT = 112 + 32;
+/** From a target's header to a standard target's verdict. */
+const VERDICT = 32;
 /** NF_ACCEPT as a standard target stores it. */
 const VERDICT_ACCEPT = -2;
 
-/** Whether iptables-legacy's filter table has a rule, or a policy other than ACCEPT. */
-function legacyFilterJudges(): boolean {
+/** Whether a filter table has a rule, or a policy other than ACCEPT. */
+function legacyFilterJudges(legacy: Legacy): boolean {
   // Asking for the table itself would make it.
-  if (!legacyTables().includes('filter')) return false;
-  const operation = "read iptables-legacy's filter table";
-  const [AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW] = [2, 3 | 0o2000000, 255];
-  const socket = systemCall(operation, 'socket', AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
+  if (!tablesOf(legacy).includes('filter')) return false;
+  const operation = `read ${legacy.command}'s filter table`;
+  const [SOCK_RAW_CLOEXEC, IPPROTO_RAW] = [3 | 0o2000000, 255];
+  const socket = systemCall(operation, 'socket', legacy.domain, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
   try {
-    const info = ask(socket, IPT_SO_GET_INFO, Buffer.alloc(GETINFO.length));
+    const info = ask(legacy, socket, SO_GET_INFO, Buffer.alloc(GETINFO.length));
     if (info === undefined) return true; // it cannot be read, but it is there
     const word = (base: number, hook: number): number => info.readUInt32LE(base + 4 * hook);
     const hooks = Object.keys(HOOKS).map(Number);
@@ -45,11 +61,11 @@ function legacyFilterJudges(): boolean {
     const size = info.readUInt32LE(GETINFO.size);
     const request = Buffer.alloc(GET_ENTRIES.entries + size);
     request.writeUInt32LE(size, GET_ENTRIES.size);
-    const table = ask(socket, IPT_SO_GET_ENTRIES, request);
+    const table = ask(legacy, socket, SO_GET_ENTRIES, request);
     if (table === undefined) return true;
     return hooks.some((hook) => {
       const policy = GET_ENTRIES.entries + word(GETINFO.underflow, hook);
-      return table.readInt32LE(policy + POLICY_VERDICT) !== VERDICT_ACCEPT;
+      return table.readInt32LE(policy + legacy.entry + VERDICT) !== VERDICT_ACCEPT;
     });
   } finally {
     closeDescriptor(socket);
@@ -57,20 +73,19 @@ function legacyFilterJudges(): boolean {
 }
 
 /** Has the kernel fill a request about the filter table; `undefined` where it does not, as while the table changes. */
-function ask(socket: number, option: number, request: Buffer): Buffer | undefined {
+function ask({ level }: Legacy, socket: number, option: number, request: Buffer): Buffer | undefined {
   request.write('filter', 0, 'latin1');
   const length = Buffer.alloc(4);
   length.writeUInt32LE(request.length);
-  const SOL_IP = 0;
-  return trySystemCall('getsockopt', socket, SOL_IP, option, request, length) < 0 ? undefined : request;
+  return trySystemCall('getsockopt', socket, level, option, request, length) < 0 ? undefined : request;
 }
 
-/** Tables of iptables-legacy that exist in this namespace. */
-function legacyTables(): string[] {
+/** Tables of a legacy command that exist in this namespace. */
+function tablesOf({ names }: Legacy): string[] {
   try {
-    return readFileSync('/proc/thread-self/net/ip_tables_names', 'utf8').trim().split('\n');
+    return readFileSync(`/proc/thread-self/net/${names}`, 'utf8').trim().split('\n');
   } catch {
-    return []; // the kernel has no iptables, or none was ever used
+    return []; // the kernel has no such tables, or none was ever used
   }
 }
 
@@ -80,7 +95,7 @@ const GET_CHAIN = (10 << 8) | 4;
 const NFGENMSG = 4;
 const NFTA_CHAIN = { table: 1, name: 3, hook: 4, policy: 5, use: 6, type: 7, hooknum: 1 } as const;
 const NF_ACCEPT = 1;
-const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip' };
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip', 10: 'ip6' };
 
 function nftChains(): string[] {
   let chains: Buffer[];

@@ -1,6 +1,6 @@
 // What rtnetlink and nfnetlink say of a namespace.
 
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { foreignFilters } from '../../../src/kernel/foreign.ts';
 import { localDestinations } from '../../../src/kernel/rtnetlink.ts';
 import { withNamespace } from './test-namespace.ts';
@@ -44,32 +44,36 @@ it('local destinations: nothing but groups in a new namespace, then what its add
     ]);
   }));
 
-it.each([
-  ['a rule', '-A INPUT -p tcp -j DROP'],
-  ['a policy', '-P FORWARD DROP'],
-])('the filter table of iptables-legacy is reported for %s, not for being there', (_, command) =>
-  withNamespace((namespace) => {
-    const found = () => namespace.inside(foreignFilters);
-    expect(found()).toEqual([]);
-    namespace.exec('iptables-legacy', '-N', 'UNUSED');
-    expect(found()).toEqual([]);
-    namespace.exec('iptables-legacy', ...command.split(' '));
-    expect(found()).toEqual([expect.stringContaining("iptables-legacy's filter table")]);
-  }),
-);
+describe.each(['iptables-legacy', 'ip6tables-legacy'])('the filter table of %s', (command) => {
+  it.each([
+    ['a rule', '-A INPUT -p tcp -j DROP'],
+    ['a policy', '-P FORWARD DROP'],
+  ])('is reported for %s, not for being there', (_, words) =>
+    withNamespace((namespace) => {
+      const found = () => namespace.inside(foreignFilters);
+      expect(found()).toEqual([]);
+      namespace.exec(command, '-N', 'UNUSED');
+      expect(found()).toEqual([]);
+      namespace.exec(command, ...words.split(' '));
+      expect(found()).toEqual([`${command}'s filter table is in force too: a packet needs both to accept it`]);
+    }),
+  );
+});
 
-it('nftables chains are reported where they judge IPv4 packets', () =>
+it('nftables chains are reported where they judge packets of IPv4 or IPv6', () =>
   withNamespace((namespace) => {
     const nft = (line: string) => namespace.exec('nft', line);
     const found = () => namespace.inside(foreignFilters);
     nft('table ip a { chain empty { type filter hook input priority 0; }; }');
-    nft('table ip6 b { chain six { type filter hook input priority 0; policy drop; }; }');
+    nft('table ip6 b { chain six { type filter hook input priority 0; }; }');
     nft('table inet c { chain later { type filter hook prerouting priority 0; policy drop; }; }');
     expect(found()).toEqual([]);
     nft('add chain inet c strict { type filter hook output priority 5; policy drop; }');
     nft('add rule ip a empty udp dport 9 drop');
+    nft('add rule ip6 b six udp dport 9 drop');
     expect(found()).toEqual([
       expect.stringContaining('nftables chain ip a empty (input)'),
+      expect.stringContaining('nftables chain ip6 b six (input)'),
       expect.stringContaining('nftables chain inet c strict (output)'),
     ]);
   }));
