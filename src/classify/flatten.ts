@@ -10,6 +10,7 @@ import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Field } from '../base/predicate.ts';
 import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
 import type { Budget } from './budget.ts';
+import { ClassifyCache } from './cache.ts';
 import { type ChainPart, chainParts, type PartOptions, policyList } from './chain-parts.ts';
 import { ConditionTable, fieldBit, isIndexable } from './conditions.ts';
 import {
@@ -43,9 +44,21 @@ type FlatSegment = ListSegment | ShapeSegment;
 /** Makes segments of chains; keeps what it knows of rules for the next time. */
 export class Flattener {
   private compiler = new RuleCompiler(new ConditionTable());
+  private known = new ClassifyCache();
+  /** Whether most of what is known is of rules that are gone. */
+  private isFull = false;
+
+  /** For the classification of the lists that were made last: it knows conditions by their ids, and lives as long as these. */
+  get cache(): ClassifyCache {
+    return this.known;
+  }
 
   /** The segments of each hook. Throws `TooManySegmentsError` where user chains need more than the budget has. */
   flatten(chains: Chains, options: FlattenOptions): Partial<Record<FilterChain, HookLists>> {
+    if (this.isFull) {
+      this.compiler = new RuleCompiler(new ConditionTable());
+      this.known = new ClassifyCache();
+    }
     const hooks = (options.hooks ?? FILTER_CHAINS).filter((hook) => chains.has(hook));
     const shapes = this.hookShapes(chains, hooks);
     const result: Partial<Record<FilterChain, HookLists>> = {};
@@ -60,7 +73,7 @@ export class Flattener {
         result[hook] = make({ ...options.budget, flatten: Number.POSITIVE_INFINITY });
       }
     }
-    this.forget(chains, result);
+    this.isFull = this.compiler.table.vectorCount > MOST_UNUSED + 4 * inUse(chains, result);
     return result;
   }
 
@@ -72,18 +85,6 @@ export class Flattener {
     const main = enter({ shape, region: 'main' });
     const odd = enter({ shape, region: 'odd' });
     return { segments, entry: segments.push({ shape, main, odd }) - 1 };
-  }
-
-  /** Begins anew once most of what is known is of rules that are gone. */
-  private forget(chains: Chains, hooks: Partial<Record<FilterChain, HookLists>>): void {
-    let used = 0;
-    for (const { rules } of chains.values()) used += rules.length;
-    for (const { segments } of Object.values(hooks)) {
-      for (const segment of segments) if ('list' in segment) used += segment.list.length;
-    }
-    if (this.compiler.table.vectorCount > MOST_UNUSED + 4 * used) {
-      this.compiler = new RuleCompiler(new ConditionTable());
-    }
   }
 
   /** The segments of early verdicts, of lists that were made with the fields hidden that are not known early. */
@@ -105,6 +106,16 @@ export class Flattener {
     );
     return new Map(parted.map((hook) => [hook, shape]));
   }
+}
+
+/** Rules and decisions that there are: about as many vectors as are in use. */
+function inUse(chains: Chains, hooks: Partial<Record<FilterChain, HookLists>>): number {
+  let used = 0;
+  for (const { rules } of chains.values()) used += rules.length;
+  for (const { segments } of Object.values(hooks)) {
+    for (const segment of segments) if ('list' in segment) used += segment.list.length;
+  }
+  return used;
 }
 
 /** The continuation of a hook's own chain. */

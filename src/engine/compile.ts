@@ -5,7 +5,6 @@ import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
-import { ClassifyCache } from '../classify/cache.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
 import type { HookLists } from '../classify/decision-list.ts';
@@ -62,7 +61,6 @@ export class Compiler {
   private readonly meanings: Meanings;
   private readonly unsupported = unsupportedParts();
   private readonly flattener = new Flattener();
-  private readonly cache = new ClassifyCache();
 
   constructor(family: Family = 'ipv4') {
     this.meanings = new Meanings(family);
@@ -113,7 +111,7 @@ export class Compiler {
     const small = smallHooks(chains, budget, finish);
     const large = Object.entries(lists).filter(([hook]) => !small.includes(hook as FilterChain));
     const force = finish === undefined ? {} : { force: finish };
-    const tables = classifyLists(Object.fromEntries(large), { budget, cache: this.cache, ...force });
+    const tables = classifyLists(Object.fromEntries(large), { budget, cache: this.flattener.cache, ...force });
     if (small.length === 0) return tables;
     const graph = runPasses(smallGraph(chains, small, ownerOf), { ...passes, hidden: hiddenFields(placement) });
     return joinClassifications(tables, classify(graph));
