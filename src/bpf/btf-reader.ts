@@ -35,6 +35,8 @@ export class BtfReader {
   private readonly strings: Buffer;
   /** Where each type begins in `types`, by id; id 0 is void. */
   private readonly starts: Uint32Array;
+  /** Ids that were found, by kind and name. */
+  private readonly known = new Map<string, number>();
 
   /** Throws where the bytes are not BTF. */
   constructor(bytes: Uint8Array) {
@@ -47,8 +49,7 @@ export class BtfReader {
       if (end > data.length) throw new Error('not BTF: a section ends behind the end');
       return data.subarray(start, end);
     };
-    // Copied, since the section need not be aligned to words in memory.
-    this.types = new Uint32Array(Uint8Array.from(section(8)).buffer);
+    this.types = wordsOf(section(8));
     this.strings = section(16);
     this.starts = findStarts(this.types);
   }
@@ -74,6 +75,15 @@ export class BtfReader {
   }
 
   private find(kind: number, name: string): number | undefined {
+    const key = `${kind} ${name}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const found = this.search(kind, name);
+    if (found !== undefined) this.known.set(key, found);
+    return found;
+  }
+
+  private search(kind: number, name: string): number | undefined {
     const wanted = terminated(name);
     const { types, starts } = this;
     for (let id = 1; id < starts.length; id++) {
@@ -115,6 +125,12 @@ export class BtfReader {
     for (let i = 0; i < wanted.length; i++) if (strings[offset + i] !== wanted[i]) return false;
     return true;
   }
+}
+
+/** Copied where they are not aligned to words in memory. */
+function wordsOf(bytes: Buffer): Uint32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, Math.floor(aligned.length / 4));
 }
 
 function terminated(name: string): Buffer {

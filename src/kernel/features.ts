@@ -1,12 +1,12 @@
 // What the running kernel is and can, from its BTF and from /sys.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
 import type { Family } from '../base/family.ts';
 import type { Features, KernelFunction, KernelLayout, NetWords } from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { BtfReader } from '../bpf/btf-reader.ts';
-import { systemCall } from './syscall.ts';
+import { systemCall, trySystemCall, viewOf } from './syscall.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
@@ -205,13 +205,30 @@ function ticksPerSecond(): number {
 }
 
 function readVmlinux(): BtfReader {
-  let bytes: Buffer;
+  let bytes: Uint8Array;
   try {
-    bytes = readFileSync(VMLINUX);
+    bytes = mapFile(VMLINUX) ?? readFileSync(VMLINUX);
   } catch (error) {
     throw new UnsupportedError(`type information (${VMLINUX}: ${(error as Error).message})`, '5.8', release());
   }
   return new BtfReader(bytes);
+}
+
+/**
+ * A file as memory, which nothing of it is read into. Undefined where the file cannot be mapped: kernels before 6.16 give
+ * their types to `read` alone, in thousands of pages.
+ */
+function mapFile(path: string): Uint8Array | undefined {
+  const PROT_READ = 1;
+  const MAP_PRIVATE = 2;
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const address = trySystemCall('mmap', 0, size, PROT_READ, MAP_PRIVATE, file, 0);
+    return address < 0 ? undefined : new Uint8Array(viewOf(address, size));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Number of CPUs that may ever be online: one more than the last number in a list like `0-3,8`. */
