@@ -1,16 +1,16 @@
-// Puts two rulesets into force in turn, in the namespace it is run in: flipper.ts FLIPS FILE FILE
+// Puts two rulesets into force in turn, in the namespace it is run in: flipper.ts FLIPS FAMILY FILE FILE
 
 import { readFileSync } from 'node:fs';
 import { openEngine } from '../../src/engine/engine.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 
-const [flips, ...files] = process.argv.slice(2);
+const [flips, family, ...files] = process.argv.slice(2);
 const rulesets = files.map((file) => ({ file, text: readFileSync(file, 'utf8') }));
 const engine = openEngine({ run: process.env.BPFILTER_RUN_DIR!, state: process.env.BPFILTER_STATE_DIR! });
 for (let flip = 0; flip < Number(flips); flip++) {
   const source = rulesets[flip % rulesets.length]!;
-  const { ruleset } = parseRuleset(source.text, { file: source.file });
-  const result = engine.withLock(10, () =>
+  const { ruleset } = parseRuleset(source.text, { file: source.file, family: family === 'ipv6' ? 'ipv6' : 'ipv4' });
+  const result = engine.withLock(30, () =>
     engine.apply({
       ruleset,
       source: { file: source.file },

@@ -1,16 +1,21 @@
 // Three hosts in a row, each a network namespace: left – router – right. The rules under test are the router's.
 //
 //   left 10.1.0.1 ── veth ── 10.1.0.2 (in0) router (out0) 10.2.0.2 ── veth ── 10.2.0.1 right
+//       fd00:1::1            fd00:1::2                    fd00:2::2            fd00:2::1
 //
-// IPv6 is off, so that nothing but the test's own packets and ARP is on the wires.
+// IPv6 is off unless it is asked for, so that nothing but the test's own packets and ARP is on the wires.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Family } from '../../src/base/family.ts';
 
 export type Host = 'left' | 'router' | 'right';
 
 export const ADDRESS: Readonly<Record<Host, string>> = { left: '10.1.0.1', router: '10.1.0.2', right: '10.2.0.1' };
+const ADDRESS_6: Readonly<Record<Host, string>> = { left: 'fd00:1::1', router: 'fd00:1::2', right: 'fd00:2::1' };
+
+export const ADDRESSES: Readonly<Record<Family, Readonly<Record<Host, string>>>> = { ipv4: ADDRESS, ipv6: ADDRESS_6 };
 
 let count = 0;
 
@@ -29,10 +34,14 @@ export class Network {
     BPFILTER_STATE_DIR: join(this.directory, 'state'),
   };
 
-  constructor() {
+  constructor({ ipv6 = false } = {}) {
     for (const host of ['left', 'router', 'right'] as const) {
       ip('netns', 'add', this.name(host));
-      for (const scope of ['all', 'default']) this.sysctl(host, `net/ipv6/conf/${scope}/disable_ipv6`, '1');
+      for (const scope of ['all', 'default']) {
+        this.sysctl(host, `net/ipv6/conf/${scope}/disable_ipv6`, ipv6 ? '0' : '1');
+        // An address is good at once.
+        this.sysctl(host, `net/ipv6/conf/${scope}/accept_dad`, '0');
+      }
       ip('-n', this.name(host), 'link', 'set', 'lo', 'up');
     }
     this.connect('left', 'eth0', '10.1.0.1/24', 'in0', '10.1.0.2/24');
@@ -40,6 +49,15 @@ export class Network {
     ip('-n', this.name('left'), 'route', 'add', 'default', 'via', '10.1.0.2');
     ip('-n', this.name('right'), 'route', 'add', 'default', 'via', '10.2.0.2');
     this.sysctl('router', 'net/ipv4/ip_forward', '1');
+    if (!ipv6) return;
+    this.sysctl('router', 'net/ipv6/conf/all/forwarding', '1');
+    for (const [host, address] of Object.entries(ADDRESS_6)) {
+      const device = host === 'router' ? 'in0' : 'eth0';
+      ip('-n', this.name(host as Host), 'addr', 'add', `${address}/64`, 'dev', device, 'nodad');
+    }
+    ip('-n', this.name('router'), 'addr', 'add', 'fd00:2::2/64', 'dev', 'out0', 'nodad');
+    ip('-n', this.name('left'), 'route', 'add', 'default', 'via', 'fd00:1::2');
+    ip('-n', this.name('right'), 'route', 'add', 'default', 'via', 'fd00:2::2');
   }
 
   /** The name of a host's namespace. */

@@ -2,10 +2,12 @@
 //
 // Ports 1000 (always accepted), 1001 (always dropped) and 1002 (now accepted, now dropped): no packet to the first may be
 // lost, none to the second may arrive, and every packet must be counted, once, by rules that stay through all changes.
+// Rules of IPv6 are replaced while those of IPv4 are, by another process.
 
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ADDRESS, Network } from './network.ts';
+import { FAMILIES, type Family } from '../../src/base/family.ts';
+import { ADDRESSES, Network } from './network.ts';
 
 const PORTS = ['1000', '1001', '1002'];
 const FLIPS = 200;
@@ -13,8 +15,9 @@ const UDP = new URL('udp.mjs', import.meta.url).pathname;
 const FLIPPER = new URL('flipper.ts', import.meta.url).pathname;
 const EDITOR = new URL('editor.ts', import.meta.url).pathname;
 
-function rules(verdict: 'ACCEPT' | 'DROP', order: 'first' | 'last'): string {
-  const filler = Array.from({ length: 50 }, (_, i) => `-A work -s 192.0.2.${i}/32 -j DROP`);
+function rules(verdict: 'ACCEPT' | 'DROP', order: 'first' | 'last', family: Family = 'ipv4'): string {
+  const stranger = (i: number) => (family === 'ipv4' ? `192.0.2.${i}/32` : `2001:db8::${i}/128`);
+  const filler = Array.from({ length: 50 }, (_, i) => `-A work -s ${stranger(i)} -j DROP`);
   const work = [
     '-A work -p udp -m udp --dport 1000 -j ACCEPT',
     '-A work -p udp -m udp --dport 1001 -j DROP',
@@ -41,17 +44,20 @@ type Packets = Record<(typeof HOOKS)[number], Record<string, number>>;
 async function underTraffic(
   network: Network,
   work: () => Promise<unknown>,
+  family: Family = 'ipv4',
 ): Promise<{ sent: Packets; arrived: Packets }> {
+  const receive = family === 'ipv4' ? 'receive' : 'receive6';
+  const address = ADDRESSES[family];
   const receivers = {
-    INPUT: network.start('router', 'node', [UDP, 'receive', ...PORTS]),
-    FORWARD: network.start('right', 'node', [UDP, 'receive', ...PORTS]),
-    OUTPUT: network.start('left', 'node', [UDP, 'receive', ...PORTS]),
+    INPUT: network.start('router', 'node', [UDP, receive, ...PORTS]),
+    FORWARD: network.start('right', 'node', [UDP, receive, ...PORTS]),
+    OUTPUT: network.start('left', 'node', [UDP, receive, ...PORTS]),
   };
   await new Promise((resolve) => setTimeout(resolve, 500));
   const senders = {
-    INPUT: network.start('left', 'node', [UDP, 'send', ADDRESS.router, ...PORTS]),
-    FORWARD: network.start('left', 'node', [UDP, 'send', ADDRESS.right, ...PORTS]),
-    OUTPUT: network.start('router', 'node', [UDP, 'send', ADDRESS.left, ...PORTS]),
+    INPUT: network.start('left', 'node', [UDP, 'send', address.router, ...PORTS]),
+    FORWARD: network.start('left', 'node', [UDP, 'send', address.right, ...PORTS]),
+    OUTPUT: network.start('router', 'node', [UDP, 'send', address.left, ...PORTS]),
   };
   await new Promise((resolve) => setTimeout(resolve, 300));
   await work();
@@ -72,26 +78,26 @@ function expectVerdicts({ sent, arrived }: { sent: Packets; arrived: Packets }):
 }
 
 /** What the first rule whose line has this text has counted. */
-function countedBy(network: Network, text: string): number {
-  const saved = network.exec('router', process.execPath, [IPTABLES, 'save', '-c']).out;
+function countedBy(network: Network, text: string, save = 'iptables-save'): number {
+  const saved = network.exec('router', process.execPath, [IPTABLES, save, '-c']).out;
   const line = saved.split('\n').find((each) => each.includes(text));
   return Number(/^\[(\d+):/.exec(line ?? '')?.[1]);
 }
 
 /** The rules that were there all the time have counted every packet. */
-function expectCounts(network: Network, sent: Packets): void {
+function expectCounts(network: Network, sent: Packets, save?: string): void {
   const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
   for (const hook of HOOKS) {
-    expect(countedBy(network, `-A ${hook} `), hook).toBe(sum(PORTS.map((port) => sent[hook][port]!)));
+    expect(countedBy(network, `-A ${hook} `, save), hook).toBe(sum(PORTS.map((port) => sent[hook][port]!)));
   }
-  expect(countedBy(network, '--dport 1000 -j ACCEPT')).toBe(sum(HOOKS.map((hook) => sent[hook][1000]!)));
-  expect(countedBy(network, '--dport 1001 -j DROP')).toBe(sum(HOOKS.map((hook) => sent[hook][1001]!)));
+  expect(countedBy(network, '--dport 1000 -j ACCEPT', save)).toBe(sum(HOOKS.map((hook) => sent[hook][1000]!)));
+  expect(countedBy(network, '--dport 1001 -j DROP', save)).toBe(sum(HOOKS.map((hook) => sent[hook][1001]!)));
 }
 
 function expectNothingDropped(network: Network, generation: number): void {
-  const status = JSON.parse(network.bpfilter('status', '--json'));
-  expect(status.families.ipv4.generation).toBe(generation);
-  expect(status.families.ipv4.dropped).toEqual({ emptySlot: '0', undecided: '0' });
+  const { families } = JSON.parse(network.bpfilter('status', '--json'));
+  expect(families.ipv4.generation).toBe(generation);
+  for (const family of FAMILIES) expect(families[family].dropped).toEqual({ emptySlot: '0', undecided: '0' });
 }
 
 test('no packet gets a verdict that neither ruleset gives, and none is lost to the counters', async () => {
@@ -103,11 +109,35 @@ test('no packet gets a verdict that neither ruleset gives, and none is lost to t
     const files = [network.path('b.rules'), network.path('a.rules')];
     const traffic = await underTraffic(
       network,
-      () => network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), ...files]).ended,
+      () => network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), 'ipv4', ...files]).ended,
     );
     expectVerdicts(traffic);
     expectNothingDropped(network, FLIPS + 1);
     expectCounts(network, traffic.sent);
+  } finally {
+    network.remove();
+  }
+}, 240_000);
+
+test('so it is with IPv6, while the rules of IPv4 are replaced too', async () => {
+  const network = new Network({ ipv6: true });
+  try {
+    const flippers = (['ipv4', 'ipv6'] as const).map((family) => {
+      const files = (['b', 'a'] as const).map((name) => {
+        const file = network.path(`${name}.${family}`);
+        writeFileSync(file, name === 'a' ? rules('ACCEPT', 'first', family) : rules('DROP', 'last', family));
+        return file;
+      });
+      network.bpfilter('apply', ...(family === 'ipv6' ? ['--ipv6'] : []), files[1]!);
+      return () =>
+        network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS / 2), family, ...files]).ended;
+    });
+    const traffic = await underTraffic(network, () => Promise.all(flippers.map((start) => start())), 'ipv6');
+    expectVerdicts(traffic);
+    expectCounts(network, traffic.sent, 'ip6tables-save');
+    const { families } = JSON.parse(network.bpfilter('status', '--json'));
+    for (const family of FAMILIES) expect(families[family].dropped).toEqual({ emptySlot: '0', undecided: '0' });
+    for (const family of FAMILIES) expect(families[family].generation).toBeGreaterThan(FLIPS / 2);
   } finally {
     network.remove();
   }

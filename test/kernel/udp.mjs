@@ -1,6 +1,7 @@
 // UDP traffic for the tests, run in a namespace.
 //
 //   node udp.mjs receive PORT…          counts what arrives until standard input ends; prints { port: packets }
+//   node udp.mjs receive6 PORT…         the same of IPv6
 //   node udp.mjs send ADDRESS PORT…     sends to the ports in turn until standard input ends; prints { port: packets }
 //
 // Packets that the sender's own OUTPUT chain drops (EPERM) are sent as well: they have met the rules.
@@ -13,7 +14,7 @@ let ending = false;
 process.stdin.resume();
 process.stdin.on('end', () => {
   ending = true;
-  if (mode === 'receive') setTimeout(finish, 300);
+  if (mode !== 'send') setTimeout(finish, 300);
 });
 
 function finish() {
@@ -21,17 +22,18 @@ function finish() {
   process.exit(0);
 }
 
-if (mode === 'receive') {
+if (mode !== 'send') {
   for (const port of words) {
     counts[port] = 0;
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+    const [type, any] = mode === 'receive6' ? ['udp6', '::'] : ['udp4', '0.0.0.0'];
+    const socket = createSocket({ type, recvBufferSize: 1 << 20 });
     socket.on('message', () => counts[port]++);
-    socket.bind(Number(port), '0.0.0.0');
+    socket.bind(Number(port), any);
   }
 } else {
   const [address, ...ports] = words;
   for (const port of ports) counts[port] = 0;
-  const socket = createSocket('udp4');
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const payload = Buffer.alloc(64);
   let turn = 0;
   const burst = () => {
