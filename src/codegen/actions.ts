@@ -47,13 +47,19 @@ export function emitCount(a: Assembler, abi: HookAbi, slot: Slot): void {
  * slot. Clobbers the register, R2 and R3, and R0–R5 where slots are looked up.
  */
 export function emitCountSlot(a: Assembler, abi: HookAbi, slot: Register, slots: number, broken: Label): void {
-  a.jump('ge', slot, slots, broken);
   if (abi.counting === 'looked-up') {
+    a.jump('ge', slot, slots, broken);
     emitLookedUpAdd(a, slot, broken);
     return;
   }
-  a.alu('lsh', slot, Math.log2(SLOT_SIZE)).alu('add', slot, R7);
-  emitAdd(a, abi, slot);
+  a.alu('lsh', slot, Math.log2(SLOT_SIZE));
+  emitCountAt(a, abi, slot, slots, broken);
+}
+
+/** The same for the place of a slot in the area, in bytes. Areas are those of this CPU, not looked up. */
+export function emitCountAt(a: Assembler, abi: HookAbi, place: Register, slots: number, broken: Label): void {
+  a.jump('gt', place, (slots - 1) * SLOT_SIZE, broken).alu('add', place, R7);
+  emitAdd(a, abi, place);
 }
 
 function emitAdd(a: Assembler, abi: HookAbi, counter: Register): void {

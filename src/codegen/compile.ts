@@ -19,6 +19,7 @@ import { emitNetfilterIpv6Prologue } from './netfilter-ipv6.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitXdpPrologue, xdpAbi } from './xdp.ts';
+import { emitXdpIpv6Prologue } from './xdp-ipv6.ts';
 
 export interface Image {
   readonly programs: readonly { readonly point: DispatchPoint; readonly program: Program }[];
@@ -48,7 +49,6 @@ const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', x
 
 /** Generates the image. The same request gives the same image. */
 export function compileImage(request: CompileRequest): Image {
-  if (request.family === 'ipv6' && request.placement === 'xdp') throw new Error('codegen: XDP knows no IPv6');
   const { classification, capacity, placement, features } = request;
   const type: ProgramType = placement;
   const programs =
@@ -112,7 +112,7 @@ function netfilterProgram(request: CompileRequest, chain: FilterChain): Program 
 }
 
 function xdpProgram(request: CompileRequest): Program {
-  const { classification, capacity, features, facts } = request;
+  const { family, classification, capacity, features, facts } = request;
   const a = new Assembler();
   const mark = marker(a, request);
   const [input, forward] = [entryOf(classification, 'INPUT'), entryOf(classification, 'FORWARD')];
@@ -123,7 +123,8 @@ function xdpProgram(request: CompileRequest): Program {
   a.mov(R6, R1);
   emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, capacity);
   const ways = { input: labels.get(input)!, forward: labels.get(forward)!, undecided };
-  emitXdpPrologue(a, features, facts, fieldsOf(classification, order), ways);
+  const emitPrologue = family === 'ipv4' ? emitXdpPrologue : emitXdpIpv6Prologue;
+  emitPrologue(a, features, facts, fieldsOf(classification, order), ways);
   const options = optionsFor(request, xdpAbi(features), mark);
   emitSegments(a, order, labels, undecided, { ...options, flowCaches: xdpFlowCaches(request) });
   return { name: 'r_xdp', type: 'xdp', ...a.finish() };
@@ -140,7 +141,7 @@ function labelsOf(a: Assembler, order: readonly number[]): Map<number, Label> {
 }
 
 function optionsFor({ classification, capacity }: CompileRequest, abi: HookAbi, mark: SegmentOptions['mark']) {
-  return { classification, abi, undecidedSlot: capacity, access: directAccess, mark };
+  return { classification, abi, undecidedSlot: capacity, access: directAccess(classification.tables.length), mark };
 }
 
 function entryOf(classification: Classification, chain: FilterChain): number {

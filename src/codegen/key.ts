@@ -82,6 +82,16 @@ export function loadField(a: Assembler, dst: Register, field: NumericField): voi
   a.load(size, dst, R10, offset);
 }
 
+/** Loads the `size` bytes behind the lowest `from` bytes of a field's value, zero-extended. */
+export function loadPiece(a: Assembler, dst: Register, field: NumericField, from: number, size: 1 | 2): void {
+  a.load(size, dst, R10, PLACES[field].offset + from);
+}
+
+/** What a field's value is below, for all that the verifier knows. */
+export function fieldRange(field: NumericField): number {
+  return 256 ** PLACES[field].size;
+}
+
 /** Fills those of the fields with zero that are asked for: fields that a hook does not have, or not always. */
 export function clearFields(a: Assembler, asked: ReadonlySet<Field>, fields: readonly Field[]): void {
   for (const field of fields) {

@@ -10,7 +10,8 @@ import { R0, R1, R2, R4, R5, R9 } from '../bpf/instruction.ts';
 import type { TableSegment } from '../classify/classification.ts';
 import type { ExitName } from '../classify/decision-list.ts';
 import { END_CODES, END_MASK, MANY, VALUE_SHIFT } from '../classify/outcomes.ts';
-import { emitCountSlot } from './actions.ts';
+import { emitCountAt, emitCountSlot } from './actions.ts';
+import { SLOT_SIZE } from './manifest.ts';
 import type { SegmentContext } from './segments.ts';
 
 /** The bits of an end that is no verdict. */
@@ -35,9 +36,15 @@ export function emitOutcome(a: Assembler, number: number, segment: TableSegment,
   const noVerdict = a.label('no verdict');
 
   emitDeferral(a, number, segment, context);
+  context.beforeEnd?.();
   if (!areSingle) a.jump('set', R9, MANY, many);
-  a.mov(R1, R9).alu('rsh', R1, VALUE_SHIFT);
-  emitCountSlot(a, abi, R1, context.undecidedSlot, broken);
+  a.mov(R1, R9);
+  if (abi.counting === 'looked-up') {
+    emitCountSlot(a.alu('rsh', R1, VALUE_SHIFT), abi, R1, context.undecidedSlot, broken);
+  } else {
+    // A slot has as many bytes as its number has bits in front: the word without them is its place.
+    emitCountAt(a.alu('and', R1, -SLOT_SIZE), abi, R1, context.undecidedSlot, broken);
+  }
   a.bind(counted);
   if (exits.length > 0 || ends.has('undecided')) a.jump('set', R9, NO_VERDICT, noVerdict);
   // A drop is one less than an accept, and so is its return value.

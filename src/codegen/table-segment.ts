@@ -10,10 +10,10 @@ import type { Variable } from '../classify/components.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
 import { emitFinish, finishScratch, finishVariables } from './finishes/emit-finish.ts';
 import { emitFlowInsert, emitFlowLookup } from './flow-cache.ts';
-import { emitIndex } from './indexes/emit-index.ts';
+import { classRange, emitIndex } from './indexes/emit-index.ts';
 import { emitOutcome } from './outcomes.ts';
 import type { SegmentContext } from './segments.ts';
-import { loadVariable, storeVariable } from './table-access.ts';
+import { loadVariable, rangeOf, storeVariable } from './table-access.ts';
 
 /** Emits segment `number`; packets enter where it is emitted. */
 export function emitTableSegment(a: Assembler, number: number, segment: TableSegment, context: SegmentContext): void {
@@ -29,10 +29,13 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
   }
   /** The variable that R0 holds. */
   let inR0: Variable | undefined;
+  /** What each variable is below, for all that the verifier knows. */
+  const ranges: number[] = [];
   for (const lookup of lookups) {
     mark(`segment ${number}: ${describe(lookup)}`);
     if (lookup.kind === 'index') {
       emitIndex(a, lookup.index, access, broken);
+      ranges[lookup.into] = classRange(lookup.index);
     } else {
       const { rows, columns, columnCount, table } = lookup;
       if (inR0 === rows) a.mov(R1, R0);
@@ -44,13 +47,14 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
         loadVariable(a, R2, columns);
         a.alu('add', R1, R2);
       }
-      access.element(a, R0, table, R1, broken);
+      access.element(a, R0, table, R1, broken, (ranges[rows]! - 1) * columnCount + ranges[columns]!);
+      ranges[lookup.into] = rangeOf(table);
     }
     if (onStack.has(lookup.into)) storeVariable(a, lookup.into, R0);
     inR0 = lookup.into;
   }
   mark(`segment ${number}: ${result.kind}`);
-  emitFinish(a, segment, { ...context, inR0, scratch: lookups.length });
+  emitFinish(a, segment, { ...context, inR0, ranges, scratch: lookups.length });
   if (cache !== undefined) emitFlowInsert(a, cache, number, behindFinish);
   mark(`segment ${number}: outcome`);
   a.bind(found);

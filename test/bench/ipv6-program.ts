@@ -136,7 +136,13 @@ function emit(classification: Classification, capacity: number, { possibleCpus }
   emitCounterArea(a, COUNTERS, possibleCpus, capacity);
   emitPrologue(a, fieldsOf(classification, order), pass);
   emitSegments(a, order, labels, a.label('undecided'), {
-    ...{ classification, abi: XDP_ABI, undecidedSlot: capacity, access: directAccess, mark },
+    ...{
+      classification,
+      abi: XDP_ABI,
+      undecidedSlot: capacity,
+      access: directAccess(classification.tables.length),
+      mark,
+    },
   });
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');

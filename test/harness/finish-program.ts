@@ -75,7 +75,7 @@ export function segmentsProgram(
     classification,
     abi: XDP_ABI,
     undecidedSlot: slots,
-    access: directAccess,
+    access: directAccess(classification.tables.length),
     flowCaches,
     mark: () => {},
   });

@@ -51,8 +51,9 @@ function keyProgram(field: Field, emit: (a: Assembler, broken: Label) => void): 
   return { name: 'key', type: 'xdp', ...a.finish() };
 }
 
-export function indexProgram(index: FieldIndex): Program {
-  return keyProgram(indexedField(index), (a, broken) => emitIndex(a, index, directAccess, broken));
+/** Returns the class, or BROKEN; `bytes` is the size of all tables. */
+export function indexProgram(index: FieldIndex, bytes: number): Program {
+  return keyProgram(indexedField(index), (a, broken) => emitIndex(a, index, directAccess(bytes), broken));
 }
 
 /** Returns 1 where the predicate holds, else 0. */

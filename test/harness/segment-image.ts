@@ -67,7 +67,7 @@ export function hookImage(classification: Classification, hook: TestHook): Image
     classification,
     abi: { ...XDP_ABI, undecided: meaning },
     undecidedSlot: slots,
-    access: directAccess,
+    access: directAccess(classification.tables.length),
     mark: () => {},
     ...(blind ? {} : { fetchLate }),
   });

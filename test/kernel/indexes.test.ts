@@ -44,7 +44,7 @@ function processed(
 ): number {
   const pool = new TablePool();
   const index = build(pool);
-  const kernel = new KeyProgramInKernel(indexProgram(index), pool.finish());
+  const kernel = new KeyProgramInKernel(indexProgram(index, pool.bytes), pool.finish());
   try {
     for (const { value, klass } of values) {
       const found = kernel.run(value);

@@ -2,7 +2,7 @@
 
 import type { Field } from '../../base/predicate.ts';
 import type { Assembler } from '../../bpf/assembler.ts';
-import { R0, R1, R9 } from '../../bpf/instruction.ts';
+import { R0, R9 } from '../../bpf/instruction.ts';
 import type { TableSegment } from '../../classify/classification.ts';
 import type { Variable } from '../../classify/components.ts';
 import { indexedField } from '../../classify/indexes/field-index.ts';
@@ -16,19 +16,20 @@ import { emitTuples, tuplesScratch } from './tuples.ts';
 export interface FinishContext extends SegmentContext {
   /** The variable of the last lookup, which is in R0, and on the stack if the finish reads others or reads it late. */
   readonly inR0: Variable | undefined;
+  /** By variable, what it is below for all that the verifier knows. */
+  readonly ranges: readonly number[];
   /** The first variable that no lookup has: the stack is free from there on. */
   readonly scratch: Variable;
 }
 
 /** R9 = outcome word. Clobbers R0–R5. */
 export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, context: FinishContext): void {
-  const { access, undecided: broken, abi, undecidedSlot, inR0, scratch, fetchLate } = context;
+  const { access, undecided: broken, abi, undecidedSlot, inR0, scratch, ranges, fetchLate } = context;
   switch (result.kind) {
     case 'dense':
       if (outcomes === undefined) throw new Error('codegen: a dense finish without outcomes');
       emitDense(a, result, context);
-      a.mov(R1, R0);
-      access.element(a, R9, outcomes, R1, broken);
+      access.element(a, R9, outcomes, R0, broken, result.late === undefined ? ranges[result.cell] : undefined);
       return;
     case 'tuples':
       emitTuples(a, result, {

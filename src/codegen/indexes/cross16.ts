@@ -3,8 +3,8 @@
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import { R0, R1, R9 } from '../../bpf/instruction.ts';
 import type { CrossIndex } from '../../classify/indexes/field-index.ts';
-import { loadField } from '../key.ts';
-import type { TableAccess } from '../table-access.ts';
+import { loadPiece } from '../key.ts';
+import { rangeOf, type TableAccess } from '../table-access.ts';
 
 export function emitCross(
   a: Assembler,
@@ -12,12 +12,10 @@ export function emitCross(
   access: TableAccess,
   broken: Label,
 ): void {
-  loadField(a, R1, field);
-  a.alu('rsh', R1, 16);
-  access.element(a, R9, high, R1, broken);
-  loadField(a, R1, field);
-  a.alu('and', R1, 0xffff);
-  access.element(a, R0, low, R1, broken);
+  loadPiece(a, R1, field, 2, 2);
+  access.element(a, R9, high, R1, broken, 1 << 16);
+  loadPiece(a, R1, field, 0, 2);
+  access.element(a, R0, low, R1, broken, 1 << 16);
   a.alu('mul', R9, columns).alu('add', R9, R0);
-  access.element(a, R0, cells, R9, broken);
+  access.element(a, R0, cells, R9, broken, (rangeOf(high) - 1) * columns + rangeOf(low));
 }

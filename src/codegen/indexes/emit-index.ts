@@ -5,7 +5,7 @@
 
 import type { Assembler, Label } from '../../bpf/assembler.ts';
 import type { FieldIndex } from '../../classify/indexes/field-index.ts';
-import type { TableAccess } from '../table-access.ts';
+import { rangeOf, type TableAccess } from '../table-access.ts';
 import { emitBounds } from './bounds.ts';
 import { emitCross } from './cross16.ts';
 import { emitDirect } from './direct.ts';
@@ -38,5 +38,24 @@ export function emitIndex(a: Assembler, index: FieldIndex, access: TableAccess, 
     case 'wide':
       emitWide(a, index, access, broken);
       return;
+  }
+}
+
+/** What the class that an index leaves in R0 is below, for all that the verifier knows. */
+export function classRange(index: FieldIndex): number {
+  switch (index.kind) {
+    case 'direct':
+      return rangeOf(index.table);
+    case 'cross16':
+      return rangeOf(index.cells);
+    case 'pages':
+      return rangeOf(index.low);
+    case 'nodes':
+      return 256 ** index.classWidth;
+    case 'wide':
+      return index.trees.classCount;
+    case 'bounds':
+    case 'names':
+      return Number.POSITIVE_INFINITY;
   }
 }

@@ -27,7 +27,7 @@ export function emitNodeSearch(
   const node = a.label(nodes.name);
   load(R1);
   a.alu('rsh', R1, shift);
-  access.element(a, R3, directory, R1, broken);
+  access.element(a, R3, directory, R1, broken, 2 ** (32 - shift));
   for (let level = 0; level < SPAN_LEVELS; level++) {
     a.jump32('lt', R3, bit, node);
     a.alu32('and', R3, bit - 1);

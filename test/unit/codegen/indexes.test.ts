@@ -60,7 +60,7 @@ function emitted(index: FieldIndex, access: TableAccess): Instruction[] {
 
 describe('the code of an index', () => {
   it.each(cases)('keeps R6 to R8 and writes no memory: $name', ({ index }) => {
-    for (const { opcode, dst } of emitted(index, directAccess)) {
+    for (const { opcode, dst } of emitted(index, directAccess(pool.bytes))) {
       const kind = opcode & 7;
       expect([CLASS.ST, CLASS.STX]).not.toContain(kind);
       const writes = kind === CLASS.LD || kind === CLASS.LDX || kind === CLASS.ALU || kind === CLASS.ALU64;

@@ -35,7 +35,7 @@ function expectRight(build: Build, field: NumericField, partition: Partition, va
   const pool = new TablePool();
   const index = build(field, partition, pool);
   const tables = pool.finish();
-  const run = inMachine(indexProgram(index), tables);
+  const run = inMachine(indexProgram(index, tables.length), tables);
   for (const value of values) {
     const wanted = classOf(partition, value);
     const found = lookUpIndex(index, fieldValues(field, value), tables);
