@@ -59,6 +59,12 @@ export class BtfReader {
     return this.find(KIND.struct, name);
   }
 
+  /** Bytes of a structure, or `undefined` where there is none of the name. */
+  structSize(name: string): number | undefined {
+    const id = this.structId(name);
+    return id === undefined ? undefined : this.types[this.starts[id]! + 2]!;
+  }
+
   /** Id of a function, or `undefined`. */
   functionId(name: string): number | undefined {
     return this.find(KIND.func, name);

@@ -9,9 +9,15 @@ interface Registers {
   readonly lo: Uint32Array;
 }
 
+/** It is always the same moment, just before the lower half wraps. */
+export const JIFFIES = 0xfffffff0;
+
 const NULL: Word = { hi: 0, lo: 0 };
 /** `sizeof(struct bpf_dynptr)` */
 const DYNPTR_SIZE = 16;
+/** `bpf_ct_opts.error` */
+const CONNECTION_ERROR = 4;
+const ENOENT = 2;
 
 /** Calls a function with the arguments in R1 and up; `undefined` where it leaves nothing in R0. */
 export function callFunction(
@@ -30,6 +36,8 @@ export function callFunction(
       requireAddress(argument(1), context.context, 'the context');
       machine.tailCall(hi[2]!, lo[3]!);
       return undefined;
+    case 'bpf_jiffies64':
+      return { hi: 0, lo: JIFFIES };
     case 'bpf_cast_to_kern_ctx':
       requireAddress(argument(1), context.context, 'the context');
       return { hi: context.kernelContext, lo: 0 };
@@ -44,6 +52,12 @@ export function callFunction(
       return NULL;
     case 'bpf_iter_num_next':
       return nextNumber(machine, argument(1));
+    case 'bpf_xdp_ct_lookup':
+      // Nobody tracks connections here.
+      machine.memory.store(4, hi[4]!, lo[4]! + CONNECTION_ERROR, 0, -ENOENT);
+      return NULL;
+    case 'bpf_ct_release':
+      throw new Error('there is no connection here');
     case 'bpf_iter_num_destroy':
       machine.memory.store(8, hi[1]!, lo[1]!, 0, 0);
       return undefined;

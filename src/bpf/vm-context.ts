@@ -31,6 +31,8 @@ export interface NetfilterRun extends MachineOptions {
   /** Absent where the hook has none: a null pointer. */
   readonly inDevice?: Pick<FakeDevice, 'name'>;
   readonly outDevice?: Pick<FakeDevice, 'name'>;
+  /** `enum ip_conntrack_info`, and the bytes of the `struct nf_conn`; absent, or without one, where there is none. */
+  readonly connection?: { readonly info: number; readonly entry?: Uint8Array };
 }
 
 /** `struct xdp_md` (include/uapi/linux/bpf.h) */
@@ -65,7 +67,7 @@ export function runXdp(program: PreparedProgram, run: XdpRun): number {
 /** Runs a netfilter program on a packet and returns its verdict: 0 drop, 1 accept. */
 export function runNetfilter(program: PreparedProgram, run: NetfilterRun): number {
   requireType(program, 'netfilter');
-  const { features, packet, linear = packet.length, inDevice, outDevice } = run;
+  const { features, packet, linear = packet.length, inDevice, outDevice, connection } = run;
   const { layout } = features;
   const machine = new VirtualMachine(run);
   const { memory } = machine;
@@ -74,17 +76,22 @@ export function runNetfilter(program: PreparedProgram, run: NetfilterRun): numbe
   const skb = new Structure('sk_buff')
     .word(layout.skbLen, packet.length)
     .word(layout.skbDataLen, packet.length - linear)
-    .pointer(layout.skbData, memory.add('the linear part', data))
-    .addTo(memory);
+    .pointer(layout.skbData, memory.add('the linear part', data));
+  if (features.connection !== undefined) {
+    const entry = connection?.entry === undefined ? 0 : memory.add('the nf_conn', connection.entry);
+    skb.word(features.connection.skbConnection, connection?.info ?? 0);
+    skb.word(features.connection.skbConnection + 4, entry);
+  }
+  const skbRegion = skb.addTo(memory);
   const state = new Structure('nf_hook_state')
     .pointer(layout.hookStateIn, inDevice === undefined ? 0 : addDevice(memory, layout, inDevice))
     .pointer(layout.hookStateOut, outDevice === undefined ? 0 : addDevice(memory, layout, outDevice))
     .addTo(memory);
   const context = new Structure('bpf_nf_ctx')
     .pointer(layout.nfCtxState, state)
-    .pointer(layout.nfCtxSkb, skb)
+    .pointer(layout.nfCtxSkb, skbRegion)
     .addTo(memory);
-  const verdict = machine.run(program, { context, kernelContext: context, skb: { region: skb, bytes: packet } });
+  const verdict = machine.run(program, { context, kernelContext: context, skb: { region: skbRegion, bytes: packet } });
   if (verdict > 1) throw new Error(`vm: ${program.program.name} returns ${verdict}, neither drop nor accept`);
   return verdict;
 }
@@ -99,7 +106,11 @@ function addDevice(
     const address = new Uint8Array(ADDRESS_SIZE);
     address.set(device.mac);
     structure.pointer(layout.deviceAddress, memory.add('the device address', address));
-    const net = new Structure('net').word(layout.netAddressGeneration, device.addressGeneration ?? 0).addTo(memory);
+    const generation = device.addressGeneration ?? 0;
+    const net = new Structure('net')
+      .word(layout.netAddressGeneration, generation)
+      .word(layout.netAddressGeneration6, generation)
+      .addTo(memory);
     structure.pointer(layout.deviceNet, net);
   }
   return structure.addTo(memory);

@@ -10,14 +10,15 @@
 // A device that a hook does not have is a null pointer; reading its name through BTF yields zeros, which is just
 // the empty name that iptables compares with.
 //
-// Stack below the key:  R10-104 dynptr (16)   R10-128 slice buffer (24)
+// Stack below the key, downwards: dynptr (16), slice buffer (24).
 
 import { type Features, requireFunction } from '../base/features.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
-import { clearFields, closeSlots, copyWide, KEY_OFFSET, loadField, storeField } from './key.ts';
+import { emitConnection } from './connection.ts';
+import { closeSlots, copyWide, KEY_OFFSET, loadField, storeField } from './key.ts';
 import { asksPorts, asksTransport, emitTransportFields, TRANSPORT_HEADER } from './transport-fields.ts';
 
 /** NF_DROP and NF_ACCEPT (include/uapi/linux/netfilter.h): all that a netfilter program may return. */
@@ -38,7 +39,7 @@ export function emitNetfilterPrologue(a: Assembler, features: Features, fields: 
   const malformed = a.label('malformed');
   const done = a.label('key complete');
 
-  clearFields(a, fields, ['state', 'inDevice', 'outDevice']);
+  emitConnection(a, features, fields);
   emitDeviceNames(a, features, fields);
   a.load(8, R9, R6, layout.nfCtxSkb);
   a.load(4, R8, R9, layout.skbLen).load(4, R1, R9, layout.skbDataLen);

@@ -48,6 +48,7 @@ const NUMBERS = {
     sendto: 44,
     recvfrom: 45,
     close: 3,
+    clock_getres: 229,
   },
   arm64: {
     bpf: 280,
@@ -66,6 +67,7 @@ const NUMBERS = {
     sendto: 206,
     recvfrom: 207,
     close: 57,
+    clock_getres: 114,
   },
 } as const;
 

@@ -1,5 +1,6 @@
 // What the compiler's oracle draws from, per placement, so that the kernel's test runs can show it.
 
+import type { Family } from '../../src/base/family.ts';
 import type { HostFacts } from '../../src/base/features.ts';
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
@@ -8,7 +9,7 @@ import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { type Budget, DEFAULT_BUDGET } from '../../src/classify/budget.ts';
 import type { FinishName } from '../../src/classify/make-finish.ts';
 import type { ScenarioOptions } from './generate.ts';
-import { EVERYTHING, type Vocabulary, XDP } from './random-rules.ts';
+import { EVERYTHING, EVERYTHING6, type Vocabulary, XDP } from './random-rules.ts';
 
 const LOOPBACK: Pick<Vocabulary, 'inDevices' | 'outDevices'> = { inDevices: ['lo'], outDevices: ['lo'] };
 
@@ -27,6 +28,11 @@ function chooseHook(packet: HookPacket): HookPacket {
 // every hook packets go out by the loopback device and come in by none.
 const TEST_RUN_SOURCES = [...EVERYTHING.sources, 0x08000000, 0x080000ff, 0x08000100, 0x0800ffff];
 
+/** As the kernel's test runs show packets. */
+function comeByNone(packet: HookPacket): HookPacket {
+  return { ...packet, inDevice: '', outDevice: 'lo' };
+}
+
 function fitTestRun(packet: HookPacket): HookPacket {
   const bytes = packet.bytes.slice();
   if (packet.hook === 'OUTPUT') bytes.set([8, 0], 12);
@@ -44,11 +50,13 @@ export interface OraclePlacement {
   /** Whether the kernel's test runs can show these packets; our own machine can always. */
   readonly inKernel: boolean;
   readonly placement: EnforcingPlacement;
+  /** IPv4 if absent. */
+  readonly family?: Family;
   readonly options: Omit<ScenarioOptions, 'packets'>;
   readonly localDestinations: HostFacts['localDestinations'];
 }
 
-const AT_XDP: Vocabulary = { ...XDP, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } };
+const AT_XDP: Vocabulary<number> = { ...XDP, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } };
 
 export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
   {
@@ -71,6 +79,29 @@ export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
     placement: 'netfilter',
     options: { vocabulary: { ...EVERYTHING, ...DEVICES } },
     localDestinations: LOCAL,
+  },
+  {
+    name: 'netfilter, connections',
+    inKernel: false,
+    placement: 'netfilter',
+    options: { vocabulary: { ...EVERYTHING, ...DEVICES, connections: 'given' } },
+    localDestinations: LOCAL,
+  },
+  {
+    name: 'netfilter, IPv6',
+    inKernel: true,
+    placement: 'netfilter',
+    family: 'ipv6',
+    options: { vocabulary: { ...EVERYTHING6, ...LOOPBACK }, settle: comeByNone },
+    localDestinations: [],
+  },
+  {
+    name: 'netfilter, IPv6, any device',
+    inKernel: false,
+    placement: 'netfilter',
+    family: 'ipv6',
+    options: { vocabulary: { ...EVERYTHING6, ...DEVICES } },
+    localDestinations: [],
   },
   {
     name: 'xdp, any device',

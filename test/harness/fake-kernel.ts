@@ -27,6 +27,7 @@ export const FEATURES: Features = {
     deviceAddress: 968,
     deviceNet: 1040,
     netAddressGeneration: 700,
+    netAddressGeneration6: 1700,
     skbLen: 112,
     skbDataLen: 116,
     skbData: 200,
@@ -42,6 +43,11 @@ export const FEATURES: Features = {
     bpf_iter_num_next: 106,
     bpf_iter_num_destroy: 107,
   },
+  connection: {
+    ...{ skbConnection: 104, status: 128, timeout: 8, original: 32, reply: 88 },
+    ...{ source: 0, sourcePort: 16, destination: 20, destinationPort: 36, protocol: 38 },
+  },
+  ticksPerSecond: 250,
   wordsType: 157,
 };
 

@@ -6,6 +6,7 @@
 import fc, { type Random } from 'fast-check';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { Choice } from './random.ts';
+import { randomConnection } from './random-connections.ts';
 import { randomPackets } from './random-packets.ts';
 import { EVERYTHING, randomRuleset, type Vocabulary } from './random-rules.ts';
 import { formatRuleset, type RuleSpec, type RulesetSpec } from './rule-spec.ts';
@@ -48,7 +49,9 @@ class ScenarioArbitrary extends fc.Arbitrary<Scenario> {
     const choice = new Choice(random);
     const ruleset = randomRuleset(choice, vocabulary);
     const made = randomPackets(choice, vocabulary, ruleset, packets);
-    return new fc.Value({ ruleset, packets: made.map(settle) }, undefined);
+    const settled = made.map(settle);
+    const connected = vocabulary.connections === 'given' ? settled.map((packet) => connect(choice, packet)) : settled;
+    return new fc.Value({ ruleset, packets: connected }, undefined);
   }
 
   override canShrinkWithoutContext(_value: unknown): _value is Scenario {
@@ -58,6 +61,11 @@ class ScenarioArbitrary extends fc.Arbitrary<Scenario> {
   override shrink(value: Scenario): fc.Stream<fc.Value<Scenario>> {
     return fc.stream(smaller(value)).map((scenario) => new fc.Value(scenario, undefined));
   }
+}
+
+function connect(choice: Choice, packet: HookPacket): HookPacket {
+  const connection = randomConnection(choice);
+  return connection === undefined ? packet : { ...packet, connection };
 }
 
 /** Scenarios that are one step simpler. */
@@ -94,7 +102,7 @@ function* simplerRules(rule: RuleSpec): Generator<RuleSpec> {
     const { [field]: _, ...rest } = rule;
     return rest as RuleSpec;
   };
-  for (const field of ['comment', 'source', 'destination', 'inDevice', 'outDevice', 'match'] as const) {
+  for (const field of ['comment', 'connection', 'source', 'destination', 'inDevice', 'outDevice', 'match'] as const) {
     if (rule[field] !== undefined) yield without(field);
   }
   if (rule.protocol !== undefined && rule.match === undefined) yield without('protocol');

@@ -3,8 +3,13 @@
 // Every user chain has a caller above it and none below, so nothing loops. A rule that ends a packet's way asks for
 // something narrow unless it is the last of its chain: otherwise the first rules would hide all others.
 
+import type { Address } from '../../src/base/address.ts';
+import type { Family } from '../../src/base/family.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
+import { parseAddress6 } from '../../src/base/ipv6.ts';
+import { bitsOf } from './address-bits.ts';
 import type { Choice } from './random.ts';
+import { randomConnectionMatch } from './random-connections.ts';
 import {
   nearAddress,
   oneAddress,
@@ -19,7 +24,7 @@ import {
 import type { AddressSpec, ChainSpec, RangeSpec, RuleSpec, RulesetSpec, TargetSpec } from './rule-spec.ts';
 
 /** What a random ruleset may hold. */
-export interface Vocabulary {
+export interface Vocabulary<A extends Address = Address> {
   /** Rules in all chains together; jumps that reach the user chains are on top. */
   readonly rules: { readonly min: number; readonly max: number };
   readonly userChains: { readonly min: number; readonly max: number };
@@ -31,9 +36,11 @@ export interface Vocabulary {
   /** Whether rules may ask for `-i` and for `-o`. */
   readonly inDeviceRules: boolean;
   readonly outDeviceRules: boolean;
-  /** Addresses that rules and packets are about. */
-  readonly sources: readonly number[];
-  readonly destinations: Readonly<Record<FilterChain, readonly number[]>>;
+  /** Addresses that rules and packets are about; their family is that of all. */
+  readonly sources: readonly A[];
+  readonly destinations: Readonly<Record<FilterChain, readonly A[]>>;
+  /** Whether rules ask about connections: those that packets are given, or those that the kernel tracks. */
+  readonly connections?: 'given' | 'real';
   /** What the rules of one ruleset are like, one of these; `mixed` if absent. */
   readonly manners?: readonly RulesetManner[];
 }
@@ -65,7 +72,7 @@ const ADDRESSES = [
 ];
 
 /** Everything at all three hooks. */
-export const EVERYTHING: Vocabulary = {
+export const EVERYTHING: Vocabulary<number> = {
   rules: { min: 1, max: 40 },
   userChains: { min: 0, max: 7 },
   hooks: ['INPUT', 'FORWARD', 'OUTPUT'],
@@ -77,8 +84,21 @@ export const EVERYTHING: Vocabulary = {
   destinations: { INPUT: ADDRESSES, FORWARD: ADDRESSES, OUTPUT: ADDRESSES },
 };
 
+/** Addresses that differ in one part each, so that prefixes and masks with holes tell them apart. */
+const ADDRESSES6 = [
+  ...['2001:db8::1', '2001:db8::2', '2001:db8::1:1', '2001:db8:0:1::1', '2001:db8:1::1', '2001:db9::1', 'fe80::1'],
+  ...['fd00:1:2:3:4:5:6:7', 'ff02::1', '::1', '::', '2001:db8:7fff:ffff::ff', '::ffff:10.0.0.1'],
+].map((text) => parseAddress6(text)!);
+
+/** The same for IPv6. */
+export const EVERYTHING6: Vocabulary<bigint> = {
+  ...EVERYTHING,
+  sources: ADDRESSES6,
+  destinations: { INPUT: ADDRESSES6, FORWARD: ADDRESSES6, OUTPUT: ADDRESSES6 },
+};
+
 /** What can be asked at XDP: no OUTPUT, no `-o`, and no packet comes in by the loopback device. */
-export const XDP: Vocabulary = {
+export const XDP: Vocabulary<number> = {
   ...EVERYTHING,
   hooks: ['INPUT', 'FORWARD'],
   inDevices: ['eth0', 'eth1', 'veth0'],
@@ -89,6 +109,10 @@ export const XDP: Vocabulary = {
 const BUILT_IN: readonly FilterChain[] = ['INPUT', 'FORWARD', 'OUTPUT'];
 
 const COMMENTS = ['ssh', 'hello world', 'a "quoted" word', 'back\\slash', '-A INPUT -j DROP', '!', "it's"];
+
+export function familyOf({ sources }: Vocabulary): Family {
+  return typeof sources[0] === 'bigint' ? 'ipv6' : 'ipv4';
+}
 
 export function randomRuleset(choice: Choice, vocabulary: Vocabulary): RulesetSpec {
   const { userChains, hooks } = vocabulary;
@@ -166,13 +190,13 @@ function randomCaller(choice: Choice, vocabulary: Vocabulary, caller: string, ca
 }
 
 function randomRule(choice: Choice, vocabulary: Vocabulary, chain: string, names: readonly string[]): RuleSpec {
-  const { sources, inDeviceRules, outDeviceRules } = vocabulary;
+  const { sources, inDeviceRules, outDeviceRules, connections } = vocabulary;
   const hasIn = inDeviceRules && chain !== 'OUTPUT';
   const hasOut = outDeviceRules && chain !== 'INPUT';
   const destinations = isBuiltIn(chain)
     ? vocabulary.destinations[chain]
     : vocabulary.hooks.flatMap((hook) => vocabulary.destinations[hook]);
-  const protocol = choice.chance(0.75) ? randomProtocol(choice) : undefined;
+  const protocol = choice.chance(0.75) ? randomProtocol(choice, familyOf(vocabulary)) : undefined;
   const match = protocol !== undefined ? randomTransportMatch(choice, protocol) : undefined;
   return {
     ...(choice.chance(0.35) && { source: randomAddress(choice, sources) }),
@@ -181,6 +205,8 @@ function randomRule(choice: Choice, vocabulary: Vocabulary, chain: string, names
     ...(hasOut && choice.chance(0.25) && { outDevice: randomDevice(choice, vocabulary.outDevices) }),
     ...(protocol !== undefined && { protocol }),
     ...(match !== undefined && { match }),
+    ...(connections !== undefined &&
+      choice.chance(0.5) && { connection: randomConnectionMatch(choice, connections === 'real') }),
     ...(choice.chance(0.1) && { comment: choice.pick(COMMENTS) }),
     target: randomTarget(
       choice,
@@ -200,6 +226,7 @@ function mannered(
   const any = randomRule(choice, vocabulary, chain, names);
   const target: TargetSpec = { kind: choice.pick(['ACCEPT', 'DROP', 'DROP']) };
   const source = nearAddress(choice, vocabulary.sources);
+  const bits = bitsOf(source);
   switch (manner) {
     case 'mixed':
       return any;
@@ -207,8 +234,8 @@ function mannered(
       const pool = vocabulary.destinations[isBuiltIn(chain) ? chain : choice.pick(vocabulary.hooks)];
       const [number, text] = choice.pick([[6, 'tcp'] as const, [17, 'udp'] as const]);
       return {
-        source: prefixOf(source, 32),
-        destination: prefixOf(nearAddress(choice, pool), 32),
+        source: prefixOf(source, bits),
+        destination: prefixOf(nearAddress(choice, pool), bits),
         protocol: { negated: false, number, text },
         match: { explicit: true, sport: onePort(choice, PORTS), dport: onePort(choice, PORTS) },
         target,
@@ -219,16 +246,16 @@ function mannered(
         source: prefixOf(
           source,
           choice.weighted([
-            [7, 32],
-            [2, 24],
-            [1, choice.integer(8, 29)],
+            [7, bits],
+            [2, (bits * 3) / 4],
+            [1, choice.integer(bits / 4, bits - 3)],
           ]),
         ),
         target,
       };
     case 'services': {
       const { protocol, match } = any;
-      const origin = choice.chance(0.2) ? { source: prefixOf(source, choice.pick([16, 24, 32])) } : {};
+      const origin = choice.chance(0.2) ? { source: prefixOf(source, (bits / 4) * choice.pick([2, 3, 4])) } : {};
       return {
         ...(protocol !== undefined && { protocol }),
         ...(match !== undefined && { match }),
@@ -252,7 +279,7 @@ function mannered(
       return {
         ...(hasIn && { inDevice: inDevice ?? randomDevice(choice, inDevices) }),
         ...(hasOut && { outDevice: outDevice ?? randomDevice(choice, outDevices) }),
-        ...(choice.chance(0.5) && { source: prefixOf(source, choice.pick([24, 32])) }),
+        ...(choice.chance(0.5) && { source: prefixOf(source, (bits / 4) * choice.pick([3, 4])) }),
         target: any.target,
       };
     }
@@ -275,7 +302,8 @@ function randomTarget(choice: Choice, callees: readonly string[]): TargetSpec {
 /** Whether the rule asks for something that few packets have. */
 function isNarrow(rule: RuleSpec): boolean {
   const { source, destination, match } = rule;
-  const narrowAddress = (a: AddressSpec | undefined): boolean => a !== undefined && !a.negated && (a.mask & 0xff) !== 0;
+  const narrowAddress = (a: AddressSpec | undefined): boolean =>
+    a !== undefined && !a.negated && (BigInt(a.mask) & 0xffn) !== 0n;
   const narrowRange = (r: RangeSpec | undefined): boolean => r !== undefined && !r.negated && r.high - r.low < 2000;
   return (
     narrowAddress(source) ||

@@ -1,12 +1,14 @@
 // Rulesets as the generators make them: a model apart from the parser's, with all that is needed to write the rule down
 // and to aim a packet at it. Printing it exercises the parser; shrinking it stays within what iptables accepts.
 
+import type { Address } from '../../src/base/address.ts';
+
 export interface AddressSpec {
   readonly negated: boolean;
   /** Already masked. */
-  readonly value: number;
-  readonly mask: number;
-  /** As written: `10.0.0.0/8`, `10.0.1.0/255.0.255.0`. */
+  readonly value: Address;
+  readonly mask: Address;
+  /** As written: `10.0.0.0/8`, `10.0.1.0/255.0.255.0`, `2001:db8::/32`. */
   readonly text: string;
 }
 
@@ -46,6 +48,8 @@ export interface IcmpSpec {
   readonly type?: number;
   /** Absent for all codes. */
   readonly code?: number;
+  /** The last of a range of codes. */
+  readonly lastCode?: number;
   readonly text: string;
 }
 
@@ -70,6 +74,8 @@ export interface RuleSpec {
   readonly outDevice?: DeviceSpec;
   readonly protocol?: ProtocolSpec;
   readonly match?: TransportMatchSpec;
+  /** What is asked about the connection, as written: `-m state --state NEW`. */
+  readonly connection?: string;
   readonly comment?: string;
   readonly target: TargetSpec;
 }
@@ -108,12 +114,13 @@ function formatRule(rule: RuleSpec): string {
   option('-o', rule.outDevice, rule.outDevice?.name ?? '');
   option('-p', protocol, protocol?.text ?? '');
   if (match !== undefined) {
-    if (match.explicit) words.push('-m', { 1: 'icmp', 6: 'tcp' }[protocol!.number] ?? 'udp');
+    if (match.explicit) words.push('-m', { 1: 'icmp', 6: 'tcp', 58: 'icmp6' }[protocol!.number] ?? 'udp');
     option('--sport', match.sport, match.sport?.text ?? '');
     option('--dport', match.dport, match.dport?.text ?? '');
     option(match.flags?.text ?? '', match.flags, '');
-    option('--icmp-type', match.icmp, match.icmp?.text ?? '');
+    option(protocol?.number === 58 ? '--icmpv6-type' : '--icmp-type', match.icmp, match.icmp?.text ?? '');
   }
+  if (rule.connection !== undefined) words.push(rule.connection);
   if (rule.comment !== undefined) words.push('-m', 'comment', '--comment', JSON.stringify(rule.comment));
   if (target.kind === 'jump') words.push('-j', target.chain);
   else if (target.kind === 'goto') words.push('-g', target.chain);

@@ -4,6 +4,7 @@ import type { HookPacket } from '../../src/base/packet.ts';
 import type { MapDefinition } from '../../src/bpf/image.ts';
 import { runNetfilter, runXdp } from '../../src/bpf/vm-context.ts';
 import { prepare } from '../../src/bpf/vm-prepare.ts';
+import { connectionInMemory } from './connection-entry.ts';
 import { FEATURES } from './fake-kernel.ts';
 import { type Runner, verdictOf } from './oracle.ts';
 
@@ -29,7 +30,7 @@ export function vmRunner(): Runner {
       let cpu = 0;
       return {
         run(packet: HookPacket, frame) {
-          const { hook, inDevice, outDevice, bytes } = packet;
+          const { hook, inDevice, outDevice, bytes, connection } = packet;
           cpu = (cpu + 1) % FEATURES.possibleCpus;
           const common = { features: FEATURES, maps, elementSizes, cpu };
           if (image.manifest.placement === 'xdp') {
@@ -41,7 +42,12 @@ export function vmRunner(): Runner {
             ...(outDevice === '' ? {} : { outDevice: { name: outDevice } }),
           };
           return verdictOf(
-            runNetfilter(programs.get(hook)!, { ...common, ...devices, packet: bytes }),
+            runNetfilter(programs.get(hook)!, {
+              ...common,
+              ...devices,
+              packet: bytes,
+              connection: connectionInMemory(connection, FEATURES),
+            }),
             image.manifest.placement,
           );
         },
