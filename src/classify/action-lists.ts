@@ -66,6 +66,8 @@ export class ActionLists {
   }
 
   private slots(chain: number): Slot[] {
+    // Nearly all chains are one slot; an array that grows would have room for many.
+    if (this.lengths[chain] === 1) return [this.chains.second(chain - 1)];
     const slots: Slot[] = [];
     for (let rest = chain; rest !== EMPTY; rest = this.chains.first(rest - 1)) slots.push(this.chains.second(rest - 1));
     return slots.reverse();

@@ -50,12 +50,12 @@ interface Frame {
 
 /** The lists of a chain, at least one. Falling off the last is the end `next`; of a hook's chain it never happens. */
 export function chainParts(chain: ChainMeaning, options: PartOptions): ChainPart[] {
-  return new ChainWalk(options).walk(chain);
+  return new ChainWalk(options, chain.rules.length).walk(chain);
 }
 
 /** The list that only counts a hook's policy. */
 export function policyList(chain: ChainMeaning): DecisionList {
-  const list = new ListBuilder();
+  const list = new ListBuilder(1);
   list.add(NO_CONDITIONS, chain.policySlot, chain.policy === 'drop' ? END.drop : END.accept, chain.policySlot);
   return list.finish();
 }
@@ -66,12 +66,13 @@ class ChainWalk {
   private readonly options: PartOptions;
   private readonly parts: ChainPart[] = [];
   private readonly frames: Frame[] = [];
-  private list = new ListBuilder();
+  private list: ListBuilder;
   private isUnlisted = false;
   private readonly ended: EndedVectors;
 
-  constructor(options: PartOptions) {
+  constructor(options: PartOptions, expected: number) {
     this.options = options;
+    this.list = new ListBuilder(expected);
     this.ended = new EndedVectors();
   }
 
@@ -193,7 +194,7 @@ class ChainWalk {
     this.add(asked, slot, END.call, slot);
     this.parts.push({ list: this.list.finish(), call: { chain, isGoto }, isUnlisted: this.isUnlisted });
     this.isUnlisted = false;
-    this.list = new ListBuilder();
+    this.list = new ListBuilder(64);
     this.ended.forget(-1);
     // What returned so far has left the list.
     frame.returns.length = 0;
@@ -252,9 +253,16 @@ class EndedVectors {
 /** A decision list while it grows. */
 class ListBuilder {
   private readonly conditions: (readonly Condition[])[] = [];
-  private slots = new Int32Array(64);
-  private goals = new Int32Array(64);
-  private owners = new Int32Array(64);
+  private slots: Int32Array;
+  private goals: Int32Array;
+  private owners: Int32Array;
+
+  /** For about so many decisions. */
+  constructor(expected: number) {
+    this.slots = new Int32Array(expected + 8);
+    this.goals = new Int32Array(expected + 8);
+    this.owners = new Int32Array(expected + 8);
+  }
 
   get length(): number {
     return this.conditions.length;

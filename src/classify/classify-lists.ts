@@ -129,7 +129,7 @@ class Work implements Making {
     if (tests === 0 || (this.force === undefined && tests <= 2 * this.budget.linearRules)) return undefined;
     const maker = new FinishMaker(reach, this);
     for (const choice of this.order(reach.list)) {
-      const outcomes = new Outcomes(this.lists);
+      const outcomes = new Outcomes(this.lists, reach.list.length);
       const made = maker.make(choice, outcomes);
       if (!isOverflow(made)) return { ...made, segment: this.tableSegment(made, outcomes, exits) };
       refused.push({ finish: choice.finish, reason: made.overflow });

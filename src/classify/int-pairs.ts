@@ -2,11 +2,19 @@
 // builders, without an object or a string for each.
 
 export class IntPairs {
-  private firsts = new Int32Array(64);
-  private seconds = new Int32Array(64);
+  private firsts: Int32Array;
+  private seconds: Int32Array;
   /** Number + 1 by hash, 0 where free; at most half full. */
-  private slots = new Int32Array(128);
+  private slots: Int32Array;
   private used = 0;
+
+  /** For about so many pairs; more have room too. */
+  constructor(expected = 60) {
+    const room = 2 ** Math.ceil(Math.log2(expected + 2));
+    this.firsts = new Int32Array(room);
+    this.seconds = new Int32Array(room);
+    this.slots = new Int32Array(2 * room);
+  }
 
   get count(): number {
     return this.used;

@@ -40,6 +40,8 @@ class RuleDecisions {
   /** Number of the shapes that the drops are about, see `ShapeTable.signature`; 0 where there are none. */
   readonly signature: number;
   whole: RuleView | undefined = undefined;
+  /** Whether nothing is asked of a packet's shape: then every region of every shape sees the whole. */
+  isWhole = false;
   /** The shape that `main` and `odd` are of. */
   shape: Shape | undefined = undefined;
   main: RuleView | undefined = undefined;
@@ -88,7 +90,7 @@ export class RuleCompiler {
   view(rule: RuleMeaning, place: Place | undefined): RuleView {
     const decisions = this.decisions(rule);
     if (place !== undefined && decisions.shape === place.shape) return decisions[place.region]!;
-    if (place === undefined && decisions.whole !== undefined) return decisions.whole;
+    if ((place === undefined || decisions.isWhole) && decisions.whole !== undefined) return decisions.whole;
     const conjunctions = this.compile(rule.clauses());
     if (place === undefined) return this.whole(decisions, conjunctions);
     this.part(decisions, conjunctions, place.shape);
@@ -160,6 +162,7 @@ export class RuleCompiler {
   private part(decisions: RuleDecisions, conjunctions: Conjunctions, shape: Shape): void {
     const { drops, match } = conjunctions;
     const isWhole = drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)));
+    decisions.isWhole = isWhole;
     decisions.shape = shape;
     decisions.main = isWhole ? this.whole(decisions, conjunctions) : this.restricted(conjunctions, shape, 'main');
     decisions.odd = isWhole ? decisions.main : this.restricted(conjunctions, shape, 'odd');

@@ -34,9 +34,7 @@ export class PerRule<T> {
     const end = rules.length - back;
     const between = new Map<Rule, T>();
     if (end > front) for (let i = front; i < end + shift; i++) between.set(before.rules[i]!, before.values[i]!);
-    const values = before.values.slice(0, front);
-    for (let i = front; i < end; i++) values.push(between.get(rules[i]!) ?? this.make(rules[i]!, name));
-    for (let i = end; i < rules.length; i++) values.push(before.values[i + shift]!);
-    return { rules, values };
+    const made = rules.slice(front, end).map((rule) => between.get(rule) ?? this.make(rule, name));
+    return { rules, values: before.values.slice(0, front).concat(made, before.values.slice(end + shift)) };
   }
 }

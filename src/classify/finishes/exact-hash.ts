@@ -164,11 +164,11 @@ function wordOf(low: number, high: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-/** The upper half of the hash of the key at `at`. */
+/** The upper half of the hash of the key at `at`, as a signed number: larger ones would each be an object. */
 function hashTop(words: Halves, at: number, keyWords: number, multipliers: readonly Multiplier[]): number {
   let mixed = upperProduct(words[at]!, words[at + 1]!, multipliers[0]!);
   if (keyWords === 2) mixed ^= upperProduct(words[at + 2]!, words[at + 3]!, multipliers[1]!);
-  return mixed >>> 0;
+  return mixed;
 }
 
 /** Bits 32–63 of the product of two 64-bit words. */

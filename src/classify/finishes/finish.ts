@@ -44,10 +44,12 @@ export interface FinishInput {
  */
 export class Outcomes {
   readonly lists: ActionLists;
-  private readonly numbers = new IntPairs();
+  private readonly numbers: IntPairs;
 
-  constructor(lists: ActionLists) {
+  /** For about so many outcomes. */
+  constructor(lists: ActionLists, expected?: number) {
     this.lists = lists;
+    this.numbers = new IntPairs(expected);
   }
 
   /** The number of an outcome: a chain, and the end behind it. */
