@@ -30,7 +30,7 @@ export const DIAGNOSTICS = {
   'unknown-chain': error('failed', 'The table does not have the chain.'),
   'unknown-rule': error('failed', 'The chain has no such rule, by what it says or by its number.'),
   'unsupported-option': error('other', 'The language has this, bpfilter does not enforce it yet.'),
-  'unsupported-table': error('other', 'Only the filter table of IPv4 is enforced; another table holds rules.'),
+  'unsupported-table': error('other', 'Only the filter table is enforced; another table holds rules.'),
   'missing-option': error('parameter', 'The extension cannot do without an option that the rule does not give.'),
   'excluded-option': error('parameter', 'Two options exclude each other.'),
   'missing-value': error('parameter', 'The option needs a value.'),

@@ -134,15 +134,24 @@ test('from netfilter to none and keeping counters', () => {
   expect(saved()).toMatch(/^\[3:180\] -A INPUT -p udp/m);
 });
 
-test('IPv6 can be kept and not yet enforced', () => {
+test('IPv6 is kept, enforced and shown apart from IPv4', () => {
   const six = PLAIN.replace('-p udp -m udp --dport 7001', '-s fe80::/10');
-  expect(at('netfilter', 'ip6tables-restore', six)).toMatchObject({ code: 1, err: expect.stringMatching(/IPv6 yet/) });
   expect(at('none', 'ip6tables-restore', six)).toMatchObject({ code: 0, err: expect.stringMatching(/IPv6 are kept/) });
   at('netfilter', 'restore', PLAIN);
   expect(status()).toMatchObject({
     families: { ipv4: { placement: 'netfilter' }, ipv6: { placement: 'none', rules: 1 } },
   });
   expect(namespace.run('ip6tables-save').out).toContain('-A INPUT -s fe80::/10 -j DROP\n');
+  expect(at('netfilter', 'ip6tables-restore', six)).toMatchObject({ code: 0, err: '' });
+  expect(at('none', 'restore', PLAIN)).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/IPv4 are enforced no longer/),
+  });
+  expect(status()).toMatchObject({
+    families: { ipv4: { placement: 'none' }, ipv6: { placement: 'netfilter', rules: 1 } },
+  });
+  expect(isHooked()).toBe(false);
+  expect(namespace.run('save').out).toContain('--dport 7001');
 });
 
 test('who is not root sees nothing, and is told why', () => {

@@ -1,5 +1,6 @@
 // The rows of COMPATIBILITY.md about extensions, made from the extensions themselves.
 
+import { FAMILIES, FAMILY_NAME } from '../../../src/base/family.ts';
 import type { MatchExtension, TargetExtension } from '../../../src/extensions/extension.ts';
 import { MATCHES, TARGETS } from '../../../src/extensions/registry.ts';
 
@@ -13,16 +14,15 @@ export function extensionRows(): string[] {
 function rowsOf(extensions: readonly (MatchExtension | TargetExtension)[]): string[] {
   const sorted = [...extensions].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return sorted.map((extension) => {
-    const { kind, name, families = ['ipv4', 'ipv6'], options } = extension;
+    const { kind, name, families = FAMILIES, options } = extension;
     const names = options.map((option) => `\`${[option.name, ...(option.aliases ?? [])].join('|')}\``).join(' ');
-    const family = families.map((each) => (each === 'ipv4' ? 'IPv4' : 'IPv6')).join(', ');
-    return `| \`-${kind === 'match' ? 'm' : 'j'} ${name}\` | ${family} | ${names} | ${enforced(extension)} |`;
+    const family = families.map((each) => FAMILY_NAME[each]).join(', ');
+    return `| \`-${kind === 'match' ? 'm' : 'j'} ${name}\` | ${family} | ${names} | ${enforced(extension, family)} |`;
   });
 }
 
-/** Only IPv4 rules are enforced at all. */
-function enforced(extension: MatchExtension | TargetExtension): string {
-  if (extension.meaning === undefined || extension.families?.includes('ipv4') === false) return 'not yet';
+function enforced(extension: MatchExtension | TargetExtension, family: string): string {
+  if (extension.meaning === undefined) return 'not yet';
   const isPartial = extension.kind === 'match' && extension.meaning.unsupported !== undefined;
-  return isPartial ? 'IPv4, but for options that the diagnostic names' : 'IPv4';
+  return isPartial ? `${family}, but for options that the diagnostic names` : family;
 }
