@@ -2,6 +2,7 @@
 
 import type { Family } from './family.ts';
 import { UnsupportedError } from './unsupported.ts';
+import type { WideIntervalSet } from './wide-intervals.ts';
 
 /** Where the generated programs find what they read in kernel structures, in bytes. Read from the kernel's BTF. */
 export interface KernelLayout {
@@ -17,6 +18,8 @@ export interface KernelLayout {
   readonly deviceNet: number;
   /** `net.ipv4.dev_addr_genid`: bumped whenever an IPv4 address of the namespace comes or goes (net/ipv4/fib_frontend.c). */
   readonly netAddressGeneration: number;
+  /** `net.ipv6.dev_addr_genid`: the same for IPv6, once duplicate address detection is over (net/ipv6/addrconf.c). */
+  readonly netAddressGeneration6: number;
   /** `struct sk_buff` */
   readonly skbLen: number;
   readonly skbDataLen: number;
@@ -99,6 +102,16 @@ export interface HostFacts {
    * for another host's once it has changed. Absent where nobody will run the program.
    */
   readonly addressGeneration?: number;
+  /** Of IPv6; present where programs for IPv6 are made. Then the generation is IPv6's too. */
+  readonly ipv6?: HostFacts6;
+}
+
+/** What `localDestinations` is for IPv4. */
+export interface HostFacts6 {
+  /** Delivered locally whichever device they come in by. */
+  readonly localDestinations: WideIntervalSet;
+  /** Link-local destinations: each is delivered where it comes in by the device of this index. */
+  readonly ofDevices: readonly { readonly ifindex: number; readonly destination: bigint }[];
 }
 
 /** The first kernel that has each function. */

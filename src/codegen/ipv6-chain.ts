@@ -44,11 +44,11 @@ export function asksChain(fields: ReadonlySet<Field>): boolean {
 }
 
 /**
- * R2 = a bit that says whether a register, which is not R2, has the number of an extension header; it says so of some
- * numbers above all of theirs too.
+ * Sets `bit` to whether another register has the number of an extension header; it says so of some numbers above all of
+ * theirs too.
  */
-export function emitExtensionBit(a: Assembler, number: Register): void {
-  a.loadConstant(R2, EXTENSIONS).alu('rsh', R2, number).alu('and', R2, 1);
+export function emitExtensionBit(a: Assembler, bit: Register, number: Register): void {
+  a.loadConstant(bit, EXTENSIONS).alu('rsh', bit, number).alu('and', bit, 1);
 }
 
 /** How a prologue reads extension headers. */
@@ -99,7 +99,7 @@ export function emitChain(a: Assembler, features: Features, { stack, fetch }: Ch
 
   a.bind(later).load(1, R1, R0, 0).store(1, R10, state('next'), R1).store(2, R10, state('fragment'), R2);
   a.alu('add', R9, FRAGMENT_SIZE).jump('gt', R1, LAST, ended);
-  emitExtensionBit(a, R1);
+  emitExtensionBit(a, R2, R1);
   a.jump('eq', R2, 0, ended);
   a.bind(malformed).store(1, R10, state('malformed'), 1).mov(R9, R8);
   a.bind(ended).mov(R1, R10).alu('add', R1, stack);

@@ -17,6 +17,7 @@ import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import { emitVerdict } from './actions.ts';
+import { emitConnection } from './connection.ts';
 import {
   asksChain,
   CHAIN_STACK,
@@ -26,7 +27,7 @@ import {
   IPV6_HEADER,
   loadChain,
 } from './ipv6-chain.ts';
-import { clearFields, closeSlots, copyWide, KEY_OFFSET, loadField, storeField } from './key.ts';
+import { closeSlots, copyWide, KEY_OFFSET, loadField, storeField } from './key.ts';
 import { emitAtMost, emitDeviceNames, MAXIMUM_LENGTH, NETFILTER_ABI, storeAsked } from './netfilter.ts';
 import { asksTransport, emitTransportFields, TRANSPORT_HEADER } from './transport-fields.ts';
 
@@ -43,7 +44,7 @@ export function emitNetfilterIpv6Prologue(a: Assembler, features: Features, fiel
   const short = a.label('shorter than a header');
   const done = a.label('key complete');
 
-  clearFields(a, fields, ['state', 'inDevice', 'outDevice']);
+  emitConnection(a, features, fields);
   emitDeviceNames(a, features, fields);
   a.load(8, R9, R6, layout.nfCtxSkb).load(4, R8, R9, layout.skbLen);
   a.jump('lt', R8, IPV6_HEADER.size, short);
@@ -61,7 +62,7 @@ export function emitNetfilterIpv6Prologue(a: Assembler, features: Features, fiel
       .alu('sub', R3, R2)
       .jump('lt', R3, IPV6_HEADER.size + TRANSPORT_HEADER, walk);
     a.bind(isNear);
-    emitExtensionBit(a, R1);
+    emitExtensionBit(a, R2, R1);
     a.jump('eq', R2, 0, plain);
     // The verifier looks at this way first: what it learns of the key holds for the other.
     a.bind(walk);

@@ -1,7 +1,8 @@
 // A predicate as code: a few compares and a jump. Clobbers R1–R3.
 
 import type { Interval } from '../base/intervals.ts';
-import type { DeviceField, DeviceName, InWideSet, MaskedWide, Predicate, WideField } from '../base/predicate.ts';
+import type { DeviceField, DeviceName, MaskedWide, Predicate, WideField } from '../base/predicate.ts';
+import type { WideIntervalSet } from '../base/wide-intervals.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
 import { loadField, WIDE_OFFSET } from './key.ts';
@@ -18,7 +19,8 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
       a.alu32('and', R1, predicate.mask).jump32('eq', R1, predicate.value, yes);
       return;
     case 'wide':
-      emitWideMember(a, predicate, yes);
+      loadWide(a, predicate.field);
+      emitWideMember(a, predicate.set, yes);
       return;
     case 'maskedWide':
       emitMaskedWide(a, predicate, yes);
@@ -79,16 +81,37 @@ export function emitMember(a: Assembler, value: Register, set: readonly Interval
   }
 }
 
-/** Jumps to `yes` if the address lies in one of the intervals: the upper halves decide but where they are equal. */
-function emitWideMember(a: Assembler, { field, set }: InWideSet, yes: Label): void {
+/** Loads an address of the key: its upper half into R1, its lower half into R2. */
+export function loadWide(a: Assembler, field: WideField): void {
   const at = WIDE_OFFSET[field];
+  a.load(8, R1, R10, at)
+    .bigEndian(R1, 64)
+    .load(8, R2, R10, at + 8)
+    .bigEndian(R2, 64);
+}
+
+/**
+ * Jumps to `yes` if the address whose halves are in R1 and R2 lies in one of the intervals: bisected, as `emitMember`. The
+ * upper halves decide but where they are equal. Clobbers R3.
+ */
+export function emitWideMember(a: Assembler, set: WideIntervalSet, yes: Label): void {
+  if (set.length > 4) {
+    const middle = set.length >> 1;
+    const [upper, lower, no] = [a.label('upper half'), a.label('lower half'), a.label('not a member')];
+    const { low } = set[middle]!;
+    a.loadConstant(R3, low >> 64n)
+      .jump('gt', R1, R3, upper)
+      .jump('lt', R1, R3, lower);
+    a.loadConstant(R3, low).jump('ge', R2, R3, upper).bind(lower);
+    emitWideMember(a, set.slice(0, middle), yes);
+    a.goto(no).bind(upper);
+    emitWideMember(a, set.slice(middle), yes);
+    a.bind(no);
+    return;
+  }
   for (const { low, high } of set) {
     const atLeast = a.label('not below');
     const no = a.label('not in this interval');
-    a.load(8, R1, R10, at)
-      .bigEndian(R1, 64)
-      .load(8, R2, R10, at + 8)
-      .bigEndian(R2, 64);
     a.loadConstant(R3, low >> 64n)
       .jump('lt', R1, R3, no)
       .jump('gt', R1, R3, atLeast);

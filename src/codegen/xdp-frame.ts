@@ -13,6 +13,7 @@ import { copyWide } from './key.ts';
 /** `struct xdp_md` */
 export const DATA = 0;
 export const DATA_END = 4;
+export const INGRESS_IFINDEX = 12;
 
 export const ETHERNET = 14;
 /** ETH_P_IP as a little-endian load of the two bytes reads it. */

@@ -1,5 +1,6 @@
 // The kernel that the process runs on, as the engine sees it.
 
+import type { Family } from '../base/family.ts';
 import { HOOK_NUMBER } from '../base/hooks.ts';
 import { addressGenerationProgram } from '../codegen/address-generation.ts';
 import {
@@ -29,9 +30,9 @@ import { listLinks, localDestinations } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import type { Kernel } from './kernel.ts';
 
-/** The address generation of this namespace, by a test run: its device is the loopback device. */
-export function readAddressGeneration(): number {
-  const program = loadProgram(addressGenerationProgram(probeFeatures()), new Map());
+/** A family's address generation of this namespace, by a test run: its device is the loopback device. */
+export function readAddressGeneration(family: Family = 'ipv4'): number {
+  const program = loadProgram(addressGenerationProgram(probeFeatures(), family), new Map());
   try {
     return testRun(program, new Uint8Array(64)).result;
   } finally {

@@ -24,6 +24,10 @@ const MEMBERS: Readonly<Record<keyof KernelLayout, Path>> = {
     ['net', 'ipv4'],
     ['netns_ipv4', 'dev_addr_genid'],
   ],
+  netAddressGeneration6: [
+    ['net', 'ipv6'],
+    ['netns_ipv6', 'dev_addr_genid'],
+  ],
   skbLen: [['sk_buff', 'len']],
   skbDataLen: [['sk_buff', 'data_len']],
   skbData: [['sk_buff', 'data']],
