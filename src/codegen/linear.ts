@@ -54,6 +54,7 @@ export function emitLinear(a: Assembler, number: number, segment: LinearSegment,
       a.goto(context.undecided);
       return;
     }
+    if (counters.length > 0 || then.kind === 'drop') context.beforeEnd?.();
     for (const slot of counters) {
       context.mark(slot);
       emitCount(a, context.abi, slot);

@@ -29,6 +29,11 @@ export interface SegmentOptions {
   readonly fetchLate?: (a: Assembler, field: Field) => void;
   /** What else the hook cannot do, and defers; only for hooks that defer. */
   readonly ability?: Omit<Ability, 'late'>;
+  /**
+   * Emitted before a packet that is sure to be decided is counted, or dropped without: may still send it to where undecided
+   * ones go. Keeps R6–R9.
+   */
+  readonly beforeEnd?: () => void;
   /** Marks the following instructions as those of a rule, or of this stage of the program. */
   readonly mark: (owner: Slot | string) => void;
 }

@@ -118,7 +118,7 @@ const DEVICE = R9;
  * What a packet costs are the instructions it passes. So everything has its place in the frame, the words of the IPv4
  * header are loaded once, and no jump is taken.
  */
-function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Field>, other: Label, pass: Label): void {
+export function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Field>, other: Label, pass: Label): void {
   const { layout } = features;
   const size = IPV4_HEADER + (fields.has('tcpFlags') ? TRANSPORT_HEADER : asksPorts(fields) ? PORTS : 0);
   const store = (field: NumericField, value: Register | number) => {
@@ -178,7 +178,7 @@ function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Fi
 const FRAGMENT_OFFSET = 0xff1f0000;
 
 /** Checks the header at R2 as the stack does. Leaves R2 and R3, R8 total length, R9 header length. */
-function emitIpHeader(a: Assembler, pass: Label): void {
+export function emitIpHeader(a: Assembler, pass: Label): void {
   const plain = a.label('header without options');
   const sized = a.label('total length is known');
   a.load(1, R1, R2, 0).mov(R9, IPV4_HEADER).jump('eq', R1, PLAIN_HEADER, plain);
@@ -228,7 +228,7 @@ const DST = R5;
 const FRAGMENT = R9;
 
 /** Stores the fields asked for of the header of R9 bytes at R2, and of the one behind it. Leaves DST and FRAGMENT. */
-function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void {
+export function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void {
   const store = (field: NumericField, value: Register | number) => {
     if (fields.has(field)) storeField(a, field, value);
   };

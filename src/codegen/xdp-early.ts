@@ -1,0 +1,141 @@
+// The XDP program of early verdicts: what is certain to be dropped, is dropped and counted here; all else goes on.
+//
+// It looks only at whole IPv4 packets without options, tags or anything else that is odd, to the device's own MAC address.
+// A packet that its rules drop is dropped once nothing speaks against it: the guards hold (`guards.ts`), and where
+// connections are tracked, it belongs to none. What goes on has been counted nowhere, so netfilter judges it from the start.
+//
+// A packet that a router would throw away or answer before FORWARD is asked, is not *forwardable*: its time to live has
+// run out, or it might be too long for where it goes (`ip_forward`, net/ipv4/ip_forward.c). No IPv4 device takes less
+// than 68 bytes (RFC 791).
+
+import type { Features } from '../base/features.ts';
+import type { Field } from '../base/predicate.ts';
+import { Assembler, type Label } from '../bpf/assembler.ts';
+import type { Program } from '../bpf/image.ts';
+import { R1, R2, R3, R4, R6, R8, R9 } from '../bpf/instruction.ts';
+import type { Classification } from '../classify/classification.ts';
+import { emitCounterArea } from './actions.ts';
+import { emitEarlyState, emitLookup, STATE_ASKS } from './early-connection.ts';
+import { emitGuards } from './guards.ts';
+import { clearFields, loadField, storeField } from './key.ts';
+import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
+import { directAccess, TABLE_MAP } from './table-access.ts';
+import { emitFields, emitIpHeader, emitPlainFrame, xdpAbi } from './xdp.ts';
+import { DATA, DATA_END, ETHERNET, ETHERTYPE_IPV4, emitDevicePointer, emitMacAddress } from './xdp-frame.ts';
+
+/** The table map of early programs; that of netfilter's is another. */
+export const EARLY_TABLES = 'tables_xdp';
+
+const IPV4_HEADER = 20;
+const PLAIN_HEADER = 0x45;
+/** Bits of the fragment word, as a little-endian load of its first byte has them. */
+const [MORE_FRAGMENTS, DONT_FRAGMENT] = [0x20, 0x40];
+const SMALLEST_MTU = 68;
+const MOST_TESTS = 64;
+
+export interface EarlyRequest {
+  /** Of the lists of `src/classify/early.ts`, entered at INPUT. */
+  readonly classification: Classification;
+  /** Whether connection tracking runs in the namespace. */
+  readonly tracked: boolean;
+  readonly features: Features;
+  readonly capacity: number;
+  readonly counters: string;
+  readonly mark: (a: Assembler) => SegmentOptions['mark'];
+}
+
+/** Whether early programs can tell a packet's connection state on this kernel. */
+export function findsState({ surroundings, functions }: Features): boolean {
+  return surroundings?.tcpLoose !== undefined && functions.bpf_xdp_ct_lookup !== undefined;
+}
+
+export function earlyProgram({ classification, tracked, features, capacity, counters, mark }: EarlyRequest): Program {
+  const a = new Assembler();
+  const stage = mark(a);
+  const entry = classification.entries.INPUT!;
+  const order = segmentOrder(classification, [entry]);
+  const labels = new Map(order.map((number) => [number, a.label(`segment ${number}`)]));
+  const undecided = a.label('undecided');
+  const fields = new Set<Field>([...fieldsOf(classification, order), ...(tracked ? STATE_ASKS : [])]);
+  if (tracked) fields.add('state');
+  stage('prologue XDP, early verdicts');
+  a.mov(R6, R1);
+  emitCounterArea(a, counters, features.possibleCpus, capacity);
+  emitEarlyPrologue(a, features, fields, labels.get(entry)!, undecided);
+  emitSegments(a, order, labels, undecided, {
+    classification,
+    abi: { ...xdpAbi(features), undecided: 'defer' },
+    undecidedSlot: capacity,
+    access: directAccess(classification.tables.length),
+    mark: stage,
+    ...(tracked && { fetchLate: () => emitEarlyState(a, features, undecided) }),
+    // Where rules are asked one by one, each has guards of its own.
+    ability: { segment: (segment) => segment.finish === 'tables' || segment.tests.length <= MOST_TESTS },
+    beforeEnd: () => emitCertainty(a, features, tracked, undecided),
+  });
+  const { instructions, lines } = a.finish();
+  return {
+    name: 'r_early',
+    type: 'xdp',
+    instructions: instructions.map((each) => (each.map === TABLE_MAP ? { ...each, map: EARLY_TABLES } : each)),
+    lines,
+  };
+}
+
+/** Leaves the key, and R8 bytes to count; goes on at `enter`, or to `pass` with packets that this is not for. */
+function emitEarlyPrologue(
+  a: Assembler,
+  features: Features,
+  fields: ReadonlySet<Field>,
+  enter: Label,
+  pass: Label,
+): void {
+  const other = a.label('not a plain frame');
+  const read = a.label('key complete');
+  clearFields(a, fields, ['state', 'outDevice', 'forwardable']);
+  emitPlainFrame(a, features, fields, other, pass);
+  a.goto(read);
+
+  // The same once more for those that lack a header which is asked for.
+  a.bind(other);
+  emitDevicePointer(a, features, R9);
+  emitMacAddress(a, features, R9);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + IPV4_HEADER)
+    .jump('gt', R1, R3, pass);
+  a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, pass);
+  a.load(2, R1, R2, ETHERNET - 2).jump('ne', R1, ETHERTYPE_IPV4, pass);
+  a.load(1, R1, R2, ETHERNET).jump('ne', R1, PLAIN_HEADER, pass);
+  a.alu('add', R2, ETHERNET);
+  emitIpHeader(a, pass);
+  emitFields(a, fields, pass);
+  a.jump('ne', R9, 0, pass);
+
+  a.bind(read);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + IPV4_HEADER)
+    .jump('gt', R1, R3, pass);
+  a.load(1, R1, R2, ETHERNET + 6).jump('set', R1, MORE_FRAGMENTS, pass);
+  if (fields.has('forwardable')) {
+    const fits = a.label('fits any device');
+    a.load(1, R3, R2, ETHERNET + 8).jump('le', R3, 1, enter);
+    a.jump('le', R8, SMALLEST_MTU, fits).jump('set', R1, DONT_FRAGMENT, enter);
+    a.bind(fits);
+    storeField(a, 'forwardable', 1);
+  }
+  a.goto(enter);
+}
+
+/** Goes to `undecided` where anything speaks against dropping the packet now. Keeps R6–R9. */
+function emitCertainty(a: Assembler, features: Features, tracked: boolean, undecided: Label): void {
+  emitGuards(a, features, 'ipv4', undecided);
+  if (!tracked) return;
+  // States that were found are not 0, and the packet belongs to no connection.
+  const known = a.label('no connection');
+  loadField(a, R1, 'state');
+  a.jump('ne', R1, 0, known);
+  emitLookup(a, features, undecided, known);
+  a.bind(known);
+}
