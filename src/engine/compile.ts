@@ -23,7 +23,7 @@ import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { emptyTable } from '../ruleset/tables.ts';
-import { checkEnforceable, unsupportedParts } from './enforceable.ts';
+import { checkEnforceable, type UnsupportedParts, unsupportedParts } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import type { Inexact } from './types.ts';
 
@@ -59,11 +59,12 @@ export function filterTable(ruleset: Ruleset): Table {
 /** Compiles rulesets of a family; of one that differs little from the one before, it looks at what is new. */
 export class Compiler {
   private readonly meanings: Meanings;
-  private readonly unsupported = unsupportedParts();
+  private readonly unsupported: UnsupportedParts;
   private readonly flattener = new Flattener();
 
   constructor(family: Family = 'ipv4') {
     this.meanings = new Meanings(family);
+    this.unsupported = unsupportedParts(family);
   }
 
   /** Compiles the filter table of a ruleset. */
@@ -72,9 +73,14 @@ export class Compiler {
     const unsupported = checkEnforceable(ruleset, file, options.before, this.unsupported);
     if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
     const table = filterTable(ruleset);
+    if (ruleset.family === 'ipv6' && placement === 'xdp') {
+      const message = 'XDP does not serve IPv6 yet';
+      const hint = 'use placement netfilter';
+      return { ok: false, diagnostics: [{ code: 'not-at-placement', message, file, span: table.span, hint }] };
+    }
     const { plan = sequentialSlots(table) } = options;
     const chains = this.meanings.chains(table, plan);
-    const ownerOf = ownerFinder(table, plan);
+    const ownerOf = ownerFinder(table, plan, ruleset.family);
     const { budget = DEFAULT_BUDGET } = options;
     const hidden = hiddenFields(placement);
     try {

@@ -23,7 +23,7 @@ export function checkEnforceable(
   ruleset: Ruleset,
   file: string,
   before?: Ruleset,
-  unsupported = unsupportedParts(),
+  unsupported = unsupportedParts(ruleset.family),
 ): Diagnostic[] {
   const found = ruleset.tables.flatMap((table) =>
     table.name === ENFORCED_TABLE
@@ -46,8 +46,8 @@ function checkTable(table: Table, file: string, before: Ruleset | undefined): Di
 /** What of each rule has no meaning to the compiler, by name. */
 export type UnsupportedParts = PerRule<readonly string[]>;
 
-export function unsupportedParts(): UnsupportedParts {
-  return new PerRule(unsupported);
+export function unsupportedParts(family: Family): UnsupportedParts {
+  return new PerRule((rule) => unsupported(rule, family));
 }
 
 function checkRules(
@@ -79,16 +79,16 @@ function checkRules(
 
 const NOTHING: readonly string[] = [];
 
-function unsupported({ fragment, matches, target }: Rule): readonly string[] {
+function unsupported({ fragment, matches, target }: Rule, family: Family): readonly string[] {
   let found = NOTHING;
   if (fragment !== undefined) found = [...found, 'the option -f'];
   for (const { extension, data } of matches) {
-    const meaning = findMatch(extension)?.meaning;
+    const meaning = findMatch(extension, family)?.meaning;
     const option = meaning?.unsupported?.(data);
     if (meaning === undefined) found = [...found, `the match ${extension}`];
     else if (option !== undefined) found = [...found, `the option ${option} of the match ${extension}`];
   }
-  if (target.kind === 'extension' && findTarget(target.extension)?.meaning === undefined)
+  if (target.kind === 'extension' && findTarget(target.extension, family)?.meaning === undefined)
     found = [...found, `the target ${target.extension}`];
   return found;
 }

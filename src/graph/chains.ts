@@ -25,8 +25,8 @@ import { type SlotPlan, sequentialSlots } from './slots.ts';
 
 /** Where the meaning of matches and targets is looked up; the tests put in their own. */
 export interface Extensions {
-  findMatch(name: string): MatchExtension | undefined;
-  findTarget(name: string): TargetExtension | undefined;
+  findMatch(name: string, family: Family): MatchExtension | undefined;
+  findTarget(name: string, family: Family): TargetExtension | undefined;
 }
 
 /** What gives a rule its meaning besides its words. */
@@ -51,7 +51,7 @@ export class RuleMeaning {
   constructor(rule: Rule, language: Language) {
     this.rule = rule;
     this.language = language;
-    this.target = ruleTarget(rule, language.extensions);
+    this.target = ruleTarget(rule, language);
     this.decisions = undefined;
   }
 
@@ -128,7 +128,7 @@ export function entered(chains: Chains, name: string): ChainMeaning {
   return chain;
 }
 
-function ruleTarget({ target, span }: Rule, extensions: Extensions): RuleTarget {
+function ruleTarget({ target, span }: Rule, { family, extensions }: Language): RuleTarget {
   switch (target.kind) {
     case 'none':
       return NONE;
@@ -137,7 +137,7 @@ function ruleTarget({ target, span }: Rule, extensions: Extensions): RuleTarget 
     case 'goto':
       return { kind: 'goto', chain: target.chain };
     case 'extension': {
-      const meaning = extensions.findTarget(target.extension)?.meaning;
+      const meaning = extensions.findTarget(target.extension, family)?.meaning;
       if (meaning === undefined) throw new Error(`line ${span.line}: target ${target.extension} has no meaning`);
       return VERDICTS[meaning.verdict];
     }
@@ -167,7 +167,7 @@ function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
   if (family === 'ipv6' && rule.protocol !== undefined) clauses.push(DROP_MALFORMED);
   require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
   for (const match of rule.matches) {
-    const extension = extensions.findMatch(match.extension);
+    const extension = extensions.findMatch(match.extension, family);
     if (extension?.meaning === undefined)
       throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
     clauses.push(...extension.meaning.clauses(match.data, family));

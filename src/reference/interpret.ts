@@ -77,7 +77,7 @@ export function interpret(table: Table, packet: HookPacket, observe?: Observer):
         at = { chain: chainOf(table, target.chain), index: 0 };
         break;
       case 'extension': {
-        const extension = findTarget(target.extension);
+        const extension = findTarget(target.extension, view.family);
         if (extension?.meaning === undefined) throw new Error(`target ${target.extension} has no meaning`);
         const { verdict } = extension.meaning;
         if (verdict !== 'return') return { verdict, counted, hotdrop: false };
@@ -106,7 +106,7 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
   if (rule.protocol !== undefined && view.malformed) return 'drop';
   if (!fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol)) return false;
   for (const [i, use] of rule.matches.entries()) {
-    const extension = findMatch(use.extension);
+    const extension = findMatch(use.extension, view.family);
     if (extension?.meaning === undefined) throw new Error(`match ${use.extension} has no meaning`);
     const result = extension.meaning.matches(use.data, view);
     observe?.(rule, i, result);

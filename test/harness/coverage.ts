@@ -1,7 +1,8 @@
 // How much of the rules a random run has really met. Agreement means little if most packets fall to the policy, so a
 // run adds up what the interpreter was asked and answered, prints it, and fails below the floors.
 
-import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
+import type { Family } from '../../src/base/family.ts';
+import { type HookPacket, type PacketView, viewOf } from '../../src/base/packet.ts';
 import { findMatch } from '../../src/extensions/registry.ts';
 import type { Observer, Outcome } from '../../src/reference/interpret.ts';
 import type { Rule, Table } from '../../src/ruleset/model.ts';
@@ -22,16 +23,17 @@ export const PREDICATE_KINDS = [
   'icmp --icmp-type',
 ] as const;
 
-export type PredicateKind = (typeof PREDICATE_KINDS)[number];
+const PREDICATE_KINDS6 = PREDICATE_KINDS.map((kind) => (kind === 'icmp --icmp-type' ? 'icmp6 --icmpv6-type' : kind));
+
+export type PredicateKind = (typeof PREDICATE_KINDS6)[number] | (typeof PREDICATE_KINDS)[number];
 
 /** Packets whose share is not a matter of rules. */
-const SHAPES = [
-  'first fragment',
-  'fragment at offset 1',
-  'later fragment',
-  'cut transport header',
-  'IPv4 options',
-] as const;
+const COMMON_SHAPES = ['first fragment', 'fragment at offset 1', 'later fragment', 'cut transport header'] as const;
+const SHAPES = {
+  ipv4: [...COMMON_SHAPES, 'IPv4 options'],
+  ipv6: [...COMMON_SHAPES, 'extension headers', 'more than 12 extension headers', 'malformed'],
+} as const;
+type Shape = (typeof SHAPES)[Family][number];
 
 /** How often a predicate was asked and held or did not, plain and behind `!`. */
 interface Answers {
@@ -52,13 +54,19 @@ const FLOORS: Floors = { decidedByRule: 0.6, rulesHit: 0.5 };
 
 export class Coverage {
   private readonly answers: Map<string, Answers>;
-  private readonly shapes = new Map<string, number>(SHAPES.map((shape) => [shape, 0]));
+  private readonly family: Family;
+  private readonly shapes: Map<string, number>;
   private readonly hits = new Map<Table, Set<string>>();
   private packets = 0;
   private decidedByRule = 0;
   private hotdrops = 0;
 
-  constructor(kinds: readonly PredicateKind[] = PREDICATE_KINDS) {
+  constructor(
+    family: Family = 'ipv4',
+    kinds: readonly PredicateKind[] = family === 'ipv6' ? PREDICATE_KINDS6 : PREDICATE_KINDS,
+  ) {
+    this.family = family;
+    this.shapes = new Map<string, number>(SHAPES[family].map((shape) => [shape, 0]));
     const none = { held: 0, failed: 0, negatedHeld: 0, negatedFailed: 0 };
     this.answers = new Map(kinds.map((kind) => [kind, { ...none }]));
   }
@@ -70,8 +78,8 @@ export class Coverage {
       return;
     }
     const use = rule.matches[asked]!;
-    const context = { family: 'ipv4' as const, names: systemNames(), protocol: rule.protocol?.value ?? 0 };
-    const options = optionsOf(findMatch(use.extension)!.print(use.data, context));
+    const context = { family: this.family, names: systemNames(), protocol: rule.protocol?.value ?? 0 };
+    const options = optionsOf(findMatch(use.extension, this.family)!.print(use.data, context));
     // A match that fails says not which of its options did.
     if (holds === 'drop' || (!holds && options.length > 1)) return;
     for (const { name, negated } of options) this.answer(`${use.extension} ${name}`, negated, holds);
@@ -158,16 +166,45 @@ function optionsOf(words: readonly string[]): { name: string; negated: boolean }
   return words.flatMap((name, i) => (name.startsWith('--') ? [{ name, negated: words[i - 1] === '!' }] : []));
 }
 
-function shapesOf(packet: HookPacket): (typeof SHAPES)[number][] {
-  const view = new Ipv4View(packet);
-  const isMore = (packet.bytes[6]! & 0x20) !== 0;
-  const { fragmentOffset, transportOffset: headerLength } = view;
-  const needed = { 1: 8, 6: 20, 17: 8 }[view.protocol] ?? 0;
+function shapesOf(packet: HookPacket): Shape[] {
+  const view = viewOf(packet);
+  const { fragmentOffset, protocol, transportOffset, malformed } = view;
+  const needed = { 1: 8, 6: 20, 17: 8, 58: 8 }[protocol] ?? 0;
+  const isCut = !malformed && fragmentOffset === 0 && packet.bytes.length - transportOffset < needed;
   return [
-    ...(fragmentOffset === 0 && isMore ? (['first fragment'] as const) : []),
     ...(fragmentOffset === 1 ? (['fragment at offset 1'] as const) : []),
     ...(fragmentOffset > 1 ? (['later fragment'] as const) : []),
-    ...(fragmentOffset === 0 && packet.bytes.length - headerLength < needed ? (['cut transport header'] as const) : []),
-    ...(headerLength > 20 ? (['IPv4 options'] as const) : []),
+    ...(isCut ? (['cut transport header'] as const) : []),
+    ...(view.family === 'ipv6' ? ipv6Shapes(view) : ipv4Shapes(view)),
   ];
+}
+
+function ipv4Shapes({ packet, fragmentOffset, transportOffset }: PacketView): Shape[] {
+  const isMore = (packet.bytes[6]! & 0x20) !== 0;
+  return [
+    ...(fragmentOffset === 0 && isMore ? (['first fragment'] as const) : []),
+    ...(transportOffset > 20 ? (['IPv4 options'] as const) : []),
+  ];
+}
+
+function ipv6Shapes({ packet, malformed, fragmentOffset, transportOffset }: PacketView): Shape[] {
+  const isFirst = packet.bytes[6] === 44 && fragmentOffset === 0 && (packet.bytes[43]! & 1) === 1;
+  return [
+    ...(isFirst ? (['first fragment'] as const) : []),
+    ...(malformed ? (['malformed'] as const) : []),
+    ...(!malformed && transportOffset > 40 ? (['extension headers'] as const) : []),
+    ...(chainLength(packet.bytes) > 12 ? (['more than 12 extension headers'] as const) : []),
+  ];
+}
+
+/** Extension headers at the packet's start, by their own lengths. */
+function chainLength(bytes: Uint8Array): number {
+  let count = 0;
+  let next = bytes[6]!;
+  for (let at = 40; [0, 43, 44, 51, 60].includes(next) && at + 4 <= bytes.length; count++) {
+    const length = next === 44 ? 8 : next === 51 ? 4 * (bytes[at + 1]! + 2) : 8 * (bytes[at + 1]! + 1);
+    next = bytes[at]!;
+    at += length;
+  }
+  return count;
 }

@@ -91,7 +91,8 @@ export function programDisagreements(text: string, packets: readonly HookPacket[
 
 /** A disagreement as a case file: what the interpreter says of every packet is what must happen. */
 export function failureCase(title: string, text: string, packets: readonly HookPacket[]): string {
-  const table = filterTable(parseRuleset(text, { file: 'random.rules' }).ruleset);
+  const { family = 'ipv4' } = packets[0] ?? {};
+  const table = filterTable(parseRuleset(text, { file: 'random.rules', family }).ruleset);
   const sum = new Tally(table);
   const outcomes = packets.map((packet) => {
     const outcome = interpret(table, packet);

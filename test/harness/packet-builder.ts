@@ -49,7 +49,7 @@ export function buildPacket(fields: PacketFields): Uint8Array {
   const options = fields.options ?? new Uint8Array();
   const payload = fields.payload ?? new Uint8Array();
   const isLater = (fields.fragmentOffset ?? 0) > 0;
-  const whole = isLater ? payload : transportBytes(fields, payload);
+  const whole = isLater ? payload : transportBytes(fields.transport, payload, pseudoHeader(fields));
   const behind = fields.cut === undefined ? whole : whole.subarray(0, fields.cut);
   const headerLength = 20 + options.length;
   const packet = new Uint8Array(headerLength + behind.length);
@@ -88,8 +88,15 @@ export function transportHeaderLength(transport: Transport): number {
   return { tcp: 20, udp: 8, icmp: 8, other: 0 }[transport.kind];
 }
 
-function transportBytes(fields: PacketFields, payload: Uint8Array): Uint8Array {
-  const { transport } = fields;
+/**
+ * A transport header and what stands behind it. `pseudoHeader` is what checksums begin with, for a length in bytes; ICMP
+ * of IPv4 has none.
+ */
+export function transportBytes(
+  transport: Transport,
+  payload: Uint8Array,
+  pseudoHeader: (length: number, forIcmp: boolean) => Uint8Array,
+): Uint8Array {
   const headerLength = transportHeaderLength(transport);
   const bytes = new Uint8Array(headerLength + payload.length);
   const data = new DataView(bytes.buffer);
@@ -101,20 +108,20 @@ function transportBytes(fields: PacketFields, payload: Uint8Array): Uint8Array {
       bytes[12] = 5 << 4;
       bytes[13] = transport.flags;
       data.setUint16(14, 0xffff);
-      data.setUint16(16, internetChecksum(pseudoHeader(fields, bytes.length), bytes));
+      data.setUint16(16, internetChecksum(pseudoHeader(bytes.length, false), bytes));
       break;
     case 'udp': {
       data.setUint16(0, transport.sport);
       data.setUint16(2, transport.dport);
       data.setUint16(4, bytes.length);
-      const checksum = internetChecksum(pseudoHeader(fields, bytes.length), bytes);
+      const checksum = internetChecksum(pseudoHeader(bytes.length, false), bytes);
       data.setUint16(6, checksum === 0 ? 0xffff : checksum);
       break;
     }
     case 'icmp':
       bytes[0] = transport.type;
       bytes[1] = transport.code;
-      data.setUint16(2, internetChecksum(bytes));
+      data.setUint16(2, internetChecksum(pseudoHeader(bytes.length, true), bytes));
       break;
     case 'other':
       break;
@@ -122,14 +129,17 @@ function transportBytes(fields: PacketFields, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function pseudoHeader(fields: PacketFields, length: number): Uint8Array {
-  const bytes = new Uint8Array(12);
-  const data = new DataView(bytes.buffer);
-  data.setUint32(0, fields.source);
-  data.setUint32(4, fields.destination);
-  bytes[9] = protocolOf(fields.transport);
-  data.setUint16(10, length);
-  return bytes;
+function pseudoHeader(fields: PacketFields): (length: number, forIcmp: boolean) => Uint8Array {
+  return (length, forIcmp) => {
+    if (forIcmp) return new Uint8Array();
+    const bytes = new Uint8Array(12);
+    const data = new DataView(bytes.buffer);
+    data.setUint32(0, fields.source);
+    data.setUint32(4, fields.destination);
+    bytes[9] = protocolOf(fields.transport);
+    data.setUint16(10, length);
+    return bytes;
+  };
 }
 
 /** Splits a whole packet into fragments with at most `size` bytes behind each header; `size` is a multiple of 8. */

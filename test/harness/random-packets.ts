@@ -1,12 +1,15 @@
 // Random packets, most of them aimed at a rule: a way from a hook to the rule is chosen, and what the rules on the way
 // ask is written into the packet, at the border of the predicate as often as inside it; some miss on purpose by one.
 
+import type { Address } from '../../src/base/address.ts';
 import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import { and, not, oneBit, or, randomLike, xor } from './address-bits.ts';
 import { buildPacket, type PacketFields, type Transport } from './packet-builder.ts';
 import type { Choice } from './random.ts';
+import { randomIpv6Packet } from './random-ipv6.ts';
 import { PORTS } from './random-rule-parts.ts';
-import type { Vocabulary } from './random-rules.ts';
+import { familyOf, type Vocabulary } from './random-rules.ts';
 import type { AddressSpec, DeviceSpec, RangeSpec, RuleSpec, RulesetSpec } from './rule-spec.ts';
 
 /** What a packet is made of while it is being aimed. */
@@ -14,9 +17,11 @@ interface Draft {
   readonly hook: FilterChain;
   inDevice: string;
   outDevice: string;
-  source: number;
-  destination: number;
+  source: Address;
+  destination: Address;
   protocol: number;
+  /** The family's ICMP. */
+  readonly icmpProtocol: number;
   sport: number;
   dport: number;
   flags: number;
@@ -109,7 +114,9 @@ function hasDevices(rule: RuleSpec, hook: FilterChain): boolean {
 }
 
 function randomDraft(choice: Choice, vocabulary: Vocabulary, hook: FilterChain): Draft {
-  const address = (pool: readonly number[]): number => (choice.chance(0.9) ? choice.pick(pool) : choice.word());
+  const address = (pool: readonly Address[]): Address =>
+    choice.chance(0.9) ? choice.pick(pool) : randomLike(choice, pool[0]!);
+  const isIpv6 = familyOf(vocabulary) === 'ipv6';
   const port = (): number => (choice.chance(0.5) ? choice.pick(PORTS) : choice.integer(0, 65535));
   return {
     hook,
@@ -120,11 +127,12 @@ function randomDraft(choice: Choice, vocabulary: Vocabulary, hook: FilterChain):
     protocol: choice.weighted([
       [8, 6],
       [5, 17],
-      [4, 1],
+      [4, isIpv6 ? 58 : 1],
       [1, 50],
       [1, 47],
       [1, choice.integer(0, 255)],
     ]),
+    icmpProtocol: isIpv6 ? 58 : 1,
     sport: port(),
     dport: port(),
     flags: choice.weighted([
@@ -134,7 +142,7 @@ function randomDraft(choice: Choice, vocabulary: Vocabulary, hook: FilterChain):
       [1, 0],
       [2, choice.integer(0, 255)],
     ]),
-    icmpType: choice.pick([0, 3, 5, 8, 11]),
+    icmpType: choice.pick(isIpv6 ? [1, 2, 3, 4, 128, 129] : [0, 3, 5, 8, 11]),
     icmpCode: choice.pick([0, 0, 1, 3, 4]),
   };
 }
@@ -160,7 +168,7 @@ function satisfy(choice: Choice, vocabulary: Vocabulary, draft: Draft, rule: Rul
       const wanted = protocol.negated === spoil;
       if (wanted) draft.protocol = protocol.number;
       else if (draft.protocol === protocol.number)
-        draft.protocol = choice.pick([1, 6, 17, 254].filter((p) => p !== protocol.number));
+        draft.protocol = choice.pick([1, 6, 17, 58, 254].filter((p) => p !== protocol.number));
     });
   }
   const { sport, dport, flags, icmp } = match ?? {};
@@ -170,40 +178,35 @@ function satisfy(choice: Choice, vocabulary: Vocabulary, draft: Draft, rule: Rul
     steps.push((spoil) => {
       const hit = (flags.value & ~flags.mask) === 0 && flags.negated === spoil;
       const around = choice.integer(0, 255) & ~flags.mask;
-      draft.flags = hit ? flags.value | around : (flags.value ^ aimBit(choice, flags.mask)) & 0xff;
+      draft.flags = hit ? flags.value | around : (flags.value ^ Number(oneBit(choice, flags.mask))) & 0xff;
     });
   }
   if (icmp?.type !== undefined) {
-    const { type, code } = icmp;
+    const { type, code, lastCode = code } = icmp;
     steps.push((spoil) => {
       const hit = icmp.negated === spoil;
       draft.icmpType = hit || (code !== undefined && choice.chance(0.5)) ? type : (type + choice.pick([1, 255])) & 255;
-      if (code !== undefined) draft.icmpCode = hit ? code : (code + choice.pick([1, 255])) & 255;
+      if (code !== undefined)
+        draft.icmpCode = hit ? choice.pick([code, lastCode!]) : choice.pick([lastCode! + 1, code + 255]) & 255;
     });
   }
   const missed = miss && steps.length > 0 ? choice.integer(0, steps.length - 1) : -1;
   for (const [i, step] of steps.entries()) step(i === missed);
 }
 
-/** One of the bits that are set. */
-function aimBit(choice: Choice, mask: number): number {
-  const bits = Array.from({ length: 32 }, (_, i) => (1 << i) >>> 0).filter((bit) => (mask & bit) !== 0);
-  return bits.length === 0 ? 0 : choice.pick(bits);
-}
-
-function aimAddress(choice: Choice, spec: AddressSpec, current: number, spoil: boolean): number {
+function aimAddress(choice: Choice, spec: AddressSpec, current: Address, spoil: boolean): Address {
   const { value, mask } = spec;
   if (spec.negated === spoil) {
     const host = choice.weighted([
       [4, current],
-      [1, 0],
-      [1, 0xffffffff],
-      [1, choice.word()],
+      [1, xor(current, current)],
+      [1, or(current, not(current))],
+      [1, randomLike(choice, current)],
     ]);
-    return (value | (host & ~mask)) >>> 0;
+    return or(value, and(host, not(mask)));
   }
-  if ((current & mask) >>> 0 !== value) return current;
-  return (current ^ aimBit(choice, mask)) >>> 0;
+  if (and(current, mask) !== value) return current;
+  return xor(current, oneBit(choice, mask));
 }
 
 function aimDevice(
@@ -228,7 +231,11 @@ function aimPort(choice: Choice, spec: RangeSpec, spoil: boolean): number {
 }
 
 function finish(choice: Choice, draft: Draft): HookPacket {
-  const { hook, inDevice, outDevice } = draft;
+  const { hook, inDevice, outDevice, source, destination } = draft;
+  if (typeof source === 'bigint' || typeof destination === 'bigint') {
+    const bytes = randomIpv6Packet(choice, transportOf(draft), BigInt(source), BigInt(destination));
+    return { family: 'ipv6', hook, inDevice, outDevice, bytes };
+  }
   const payload = choice.bytes(
     choice.weighted([
       [6, 0],
@@ -253,8 +260,8 @@ function finish(choice: Choice, draft: Draft): HookPacket {
     'cut first': true,
   };
   const fields: PacketFields = {
-    source: draft.source,
-    destination: draft.destination,
+    source,
+    destination,
     transport: transportOf(draft),
     payload: shape === 'later' || shape === 'offset 1' ? choice.bytes(choice.integer(1, 40)) : payload,
     id: choice.integer(1, 65535),
@@ -276,7 +283,7 @@ function transportOf(draft: Draft): Transport {
       return { kind: 'tcp', sport, dport, flags: draft.flags };
     case 17:
       return { kind: 'udp', sport, dport };
-    case 1:
+    case draft.icmpProtocol:
       return { kind: 'icmp', type: draft.icmpType, code: draft.icmpCode };
     default:
       return { kind: 'other', protocol };

@@ -1,6 +1,9 @@
 // The parts of random rules: addresses, devices, protocols, ports, flags, ICMP types, as iptables lets them be written.
 
-import { formatAddress, maskPrefix, prefixMask } from '../../src/base/ipv4.ts';
+import { type Address, formatAny, prefixLength } from '../../src/base/address.ts';
+import type { Family } from '../../src/base/family.ts';
+import { parseAddress6 } from '../../src/base/ipv6.ts';
+import { allBits, and, bitsOf, maskFor, randomLike, xor } from './address-bits.ts';
 import type { Choice } from './random.ts';
 import type {
   AddressSpec,
@@ -40,46 +43,53 @@ export function onePort(choice: Choice, pool: readonly number[]): RangeSpec {
   return { negated: false, low: port, high: port, text: `${port}` };
 }
 
-export function oneAddress(choice: Choice, pool: readonly number[]): AddressSpec {
-  return prefixOf(choice.pick(pool), 32);
+export function oneAddress(choice: Choice, pool: readonly Address[]): AddressSpec {
+  const address = choice.pick(pool);
+  return prefixOf(address, bitsOf(address));
 }
 
 /** An address of the pool, or one of its seven neighbours. */
-export function nearAddress(choice: Choice, pool: readonly number[]): number {
-  return (choice.pick(pool) ^ choice.integer(0, 7)) >>> 0;
+export function nearAddress(choice: Choice, pool: readonly Address[]): Address {
+  return xor(choice.pick(pool), choice.integer(0, 7));
 }
 
 /** The prefix of this length that the address is in. */
-export function prefixOf(address: number, length: number): AddressSpec {
-  const mask = prefixMask(length);
-  const value = (address & mask) >>> 0;
-  return { negated: false, value, mask, text: `${formatAddress(value)}/${length}` };
+export function prefixOf(address: Address, length: number): AddressSpec {
+  const mask = maskFor(address, length);
+  const value = and(address, mask);
+  return { negated: false, value, mask, text: `${formatAny(value)}/${length}` };
 }
 
-export function randomAddress(choice: Choice, pool: readonly number[]): AddressSpec {
-  const base = choice.chance(0.9) ? choice.pick(pool) : choice.word();
+/** Masks with holes. */
+const HOLES: readonly number[] = [0xff00ff00, 0xff0000ff, 0x00ffffff, 0xfffffffe ^ 0x100, 0xf0f0f0f0, 1].map(
+  (mask) => mask >>> 0,
+);
+const HOLES6: readonly bigint[] = [
+  ...['::ffff:ffff:ffff:ffff', 'ffff:ffff::ffff', 'ffff:ffff:0:ffff::', 'ff00:ff00::', '::1', '::ff00:0:ff'],
+].map((text) => parseAddress6(text)!);
+
+/** In the order of their weights, longest last but for the random one. */
+const LENGTHS: Readonly<Record<32 | 128, readonly number[]>> = {
+  32: [0, 8, 9, 16, 24, 30, 31, 32],
+  128: [0, 16, 33, 48, 64, 126, 127, 128],
+};
+const LENGTH_WEIGHTS = [1, 2, 1, 3, 4, 2, 1, 8];
+
+export function randomAddress(choice: Choice, pool: readonly Address[]): AddressSpec {
+  const base = choice.chance(0.9) ? choice.pick(pool) : randomLike(choice, pool[0]!);
+  const bits = bitsOf(base);
+  const lengths = LENGTHS[bits].map((length, i) => [LENGTH_WEIGHTS[i]!, length] as const);
   const mask = choice.chance(0.1)
-    ? choice.pick([0xff00ff00, 0xff0000ff, 0x00ffffff, 0xfffffffe ^ 0x100, 0xf0f0f0f0, 1])
-    : prefixMask(
-        choice.weighted([
-          [1, 0],
-          [2, 8],
-          [1, 9],
-          [3, 16],
-          [4, 24],
-          [2, 30],
-          [1, 31],
-          [8, 32],
-          [2, choice.integer(1, 32)],
-        ]),
-      );
-  const length = maskPrefix(mask >>> 0);
-  const value = (base & mask) >>> 0;
+    ? choice.pick<Address>(bits === 32 ? HOLES : HOLES6)
+    : maskFor(base, choice.weighted([...lengths, [2, choice.integer(1, bits)]]));
+  const length = prefixLength(mask);
+  const value = and(base, mask);
   // Bits outside the mask may be written, too: iptables drops them.
-  const written = formatAddress(choice.chance(0.2) ? base : value);
-  const dotted = length === undefined || choice.chance(0.1);
-  const suffix = dotted ? `/${formatAddress(mask >>> 0)}` : length === 32 && choice.chance(0.3) ? '' : `/${length}`;
-  return { negated: choice.chance(0.2), value, mask: mask >>> 0, text: written + suffix };
+  const written = formatAny(choice.chance(0.2) ? base : value);
+  const spelled = length === undefined || choice.chance(0.1);
+  const isWhole = mask === allBits(base);
+  const suffix = spelled ? `/${formatAny(mask)}` : isWhole && choice.chance(0.3) ? '' : `/${length}`;
+  return { negated: choice.chance(0.2), value, mask, text: written + suffix };
 }
 
 export function randomDevice(choice: Choice, devices: readonly string[]): DeviceSpec {
@@ -93,28 +103,50 @@ export function randomDevice(choice: Choice, devices: readonly string[]): Device
   return { negated: choice.chance(0.25), name };
 }
 
-export function randomProtocol(choice: Choice): ProtocolSpec {
-  const [number, text] = choice.weighted<readonly [number, string]>([
-    [10, [6, 'tcp']],
-    [6, [17, 'udp']],
-    [6, [1, 'icmp']],
-    [1, [6, '6']],
-    [1, [17, '17']],
-    [1, [1, '1']],
-    [1, [50, 'esp']],
-    [1, [132, 'sctp']],
-    [1, [136, 'udplite']],
-    [1, [47, '47']],
-    [1, [255, '255']],
-    [1, [0, 'all']],
-  ]);
+export function randomProtocol(choice: Choice, family: Family): ProtocolSpec {
+  const [number, text] = choice.weighted<readonly [number, string]>([...COMMON_PROTOCOLS, ...PROTOCOLS[family]]);
   return { negated: number !== 0 && choice.chance(0.12), number, text };
 }
+
+type WeightedProtocol = readonly [weight: number, protocol: readonly [number: number, text: string]];
+
+const COMMON_PROTOCOLS: readonly WeightedProtocol[] = [
+  [10, [6, 'tcp']],
+  [6, [17, 'udp']],
+  [1, [6, '6']],
+  [1, [17, '17']],
+  [1, [50, 'esp']],
+  [1, [132, 'sctp']],
+  [1, [136, 'udplite']],
+  [1, [47, '47']],
+  [1, [255, '255']],
+];
+
+const PROTOCOLS: Readonly<Record<Family, readonly WeightedProtocol[]>> = {
+  ipv4: [
+    [6, [1, 'icmp']],
+    [1, [1, '1']],
+    [1, [0, 'all']],
+  ],
+  // With headers that are walked over, which no packet ends in. `-p all` is in tests of its own: it asks for nothing here.
+  ipv6: [
+    [6, [58, 'ipv6-icmp']],
+    [1, [58, '58']],
+    [1, [58, 'icmpv6']],
+    [1, [59, '59']],
+    [1, [135, '135']],
+    [1, [44, '44']],
+    [1, [60, '60']],
+  ],
+};
 
 export function randomTransportMatch(choice: Choice, protocol: ProtocolSpec): TransportMatchSpec | undefined {
   if (protocol.negated) return undefined;
   if (protocol.number === 1 && choice.chance(0.8)) {
     return { explicit: choice.chance(0.6), icmp: randomIcmp(choice) };
+  }
+  if (protocol.number === 58 && choice.chance(0.8)) {
+    return { explicit: choice.chance(0.6), icmp: randomIcmpv6(choice) };
   }
   if (protocol.number !== 6 && protocol.number !== 17) return undefined;
   if (choice.chance(0.1)) return undefined;
@@ -192,5 +224,42 @@ function randomIcmp(choice: Choice): IcmpSpec {
     }
     case 'any':
       return { negated, text: 'any' };
+  }
+}
+
+/** ICMPv6 types and codes by the names that ip6tables takes (`ip6tables -p icmpv6 -h`). */
+const ICMPV6_NAMES: readonly (readonly [name: string, type: number, code?: number])[] = [
+  ['echo-request', 128],
+  ['echo-reply', 129],
+  ['destination-unreachable', 1],
+  ['port-unreachable', 1, 4],
+  ['packet-too-big', 2],
+  ['time-exceeded', 3],
+  ['ttl-zero-during-transit', 3, 0],
+  ['bad-header', 4, 0],
+];
+
+function randomIcmpv6(choice: Choice): IcmpSpec {
+  const negated = choice.chance(0.2);
+  const type = choice.pick([1, 3, 4, 128, 129, 255]);
+  const code = choice.pick([0, 1, 3, 255]);
+  switch (
+    choice.weighted([
+      [5, 'name'],
+      [3, 'type'],
+      [3, 'code'],
+      [1, 'codes'],
+    ] as const)
+  ) {
+    case 'name': {
+      const [text, named, ofName] = choice.pick(ICMPV6_NAMES);
+      return { negated, type: named, ...(ofName !== undefined && { code: ofName }), text };
+    }
+    case 'type':
+      return { negated, type, text: `${type}` };
+    case 'code':
+      return { negated, type, code, text: `${type}/${code}` };
+    case 'codes':
+      return { negated, type, code: 1, lastCode: 4, text: `${type}/1:4` };
   }
 }
