@@ -197,12 +197,14 @@ class NamespaceEngine implements Engine {
     const installation = this.state.installation();
     const store = this.state.store();
     if (installation === undefined || store === undefined) return [];
-    try {
-      for (const family of FAMILIES) finish({ kernel: this.kernel, store, installation, family });
-      return [];
-    } catch (error) {
-      return [unfinished(error)];
-    }
+    return FAMILIES.flatMap((family) => {
+      try {
+        finish({ kernel: this.kernel, store, installation, family });
+        return [];
+      } catch (error) {
+        return [unfinished(error)];
+      }
+    });
   }
 
   private enforce(request: EnforceRequest): ApplyResult {

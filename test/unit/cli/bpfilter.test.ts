@@ -102,6 +102,20 @@ test('status and counters for people', () => {
   ]);
 });
 
+test('rules of IPv6 are asked for, and are not those of IPv4', () => {
+  firewall.files.set('six', RULES.replace('-A INPUT -p tcp', '-A INPUT -s fe80::/10 -p tcp'));
+  expect(run('apply six')[0]).toBe(1);
+  expect(applyOutput.parse(JSON.parse(run('apply --ipv6 --json six')[1]))).toMatchObject({ ok: true, family: 'ipv6' });
+  expect(firewall.requests.map(({ ruleset }) => ruleset.family)).toEqual(['ipv6']);
+  const counters = (options: string) => countersOutput.parse(JSON.parse(run(`counters --json ${options}`)[1]));
+  expect(counters('')).toEqual({ family: 'ipv4', generation: 0, chains: [] });
+  expect(counters('--ipv6')).toMatchObject({ family: 'ipv6', generation: 1, placement: 'netfilter' });
+  expect(counters('--ipv6').chains[0]!.rules[0]!.rule).toBe('-A INPUT -s fe80::/10 -p tcp -m tcp --dport 22 -j ACCEPT');
+  expect(run('compile --ipv6 six --dump=graph')[1]).toContain('-s fe80::/10');
+  expect(run('explain six')[0]).toBe(1);
+  expect(explainOutput.parse(JSON.parse(run('explain --ipv6 --json six')[1]))).toMatchObject({ ok: true });
+});
+
 test('detach takes everything away', () => {
   firewall.hold(RULES);
   expect(run('detach')).toEqual([0, 'Nothing is enforced any more.\n', '']);
