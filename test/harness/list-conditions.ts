@@ -19,7 +19,13 @@ import {
   WIDE_FIELDS,
   type WideField,
 } from '../../src/base/predicate.ts';
-import { complementWide, normalizeWide, WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
+import {
+  complementWide,
+  intersectWide,
+  normalizeWide,
+  WIDE_MAXIMUM,
+  type WideIntervalSet,
+} from '../../src/base/wide-intervals.ts';
 import type { Condition } from '../../src/classify/decision-list.ts';
 import type { Choice } from './random.ts';
 
@@ -32,7 +38,7 @@ export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...WIDE_FIELDS, 
 
 /** What an IPv4 packet has at a hook that knows no connection states. */
 export const IPV4_FIELDS: readonly Field[] = [
-  ...NUMERIC_FIELDS.filter((field) => field !== 'malformed' && field !== 'state'),
+  ...(['src', 'dst', 'protocol', 'fragment', 'transportLength', 'sport', 'dport', 'tcpFlags', 'icmp'] as const),
   ...DEVICE_FIELDS,
 ];
 
@@ -58,7 +64,8 @@ const MOST_INTERVALS = 256;
 const known = new Map<string, Condition>();
 
 /** The condition that all of these literals, of one field, make together. Equal ones are one object. */
-export function makeCondition(field: Field, literals: readonly Literal[]): Condition {
+export function makeCondition(field: Field, asked: readonly Literal[]): Condition {
+  const literals = joinWide(asked);
   const set = isNumeric(field) ? setOf(field, literals) : undefined;
   const texts = literals.map(({ predicate, negated }) => `${negated ? '! ' : ''}${formatPredicate(predicate)}`).sort();
   const key = set === undefined ? texts.join() : `${field} ${set.map(({ low, high }) => `${low}-${high}`).join()}`;
@@ -68,6 +75,17 @@ export function makeCondition(field: Field, literals: readonly Literal[]): Condi
     known.set(key, condition);
   }
   return condition;
+}
+
+/** Literals of sets of wide values as one that is not negated, which is the form that conditions of them have. */
+function joinWide(literals: readonly Literal[]): readonly Literal[] {
+  let set: WideIntervalSet = [{ low: 0n, high: WIDE_MAXIMUM }];
+  for (const { predicate, negated } of literals) {
+    if (predicate.kind !== 'wide') return literals;
+    set = intersectWide(set, negated ? complementWide(predicate.set) : predicate.set);
+  }
+  const { field } = literals[0]!.predicate as Extract<Predicate, { kind: 'wide' }>;
+  return [{ predicate: { kind: 'wide', field, set }, negated: false }];
 }
 
 /** The condition that the field's value lies in the set. */

@@ -7,9 +7,13 @@ import type { Classification } from '../../src/classify/classification.ts';
 import type { Condition, ListSegment } from '../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import { indexedField } from '../../src/classify/indexes/field-index.ts';
+import type { Image } from '../../src/codegen/compile.ts';
 import { finishFields } from '../../src/codegen/finishes/emit-finish.ts';
+import type { FlowCacheChoice } from '../../src/codegen/flow-cache.ts';
 import { readSlots } from '../../src/engine/counters.ts';
+import { fieldImage, fieldPacket, keyValues } from './field-program.ts';
 import { fieldsOf } from './fields.ts';
+import { IPV4_FIELDS } from './list-conditions.ts';
 import type { Runner } from './oracle.ts';
 import { buildFrame, buildPacket } from './packet-builder.ts';
 import { hookFields, hookImage, plainImage } from './segment-image.ts';
@@ -33,9 +37,9 @@ export function classificationDisagreements(
   });
 }
 
-/** Whether programs can be made: connection states can be fetched late and not otherwise, and IPv6 has its own. */
+/** Whether packets can show it all: connection states can be fetched late and not otherwise. */
 export function isProgrammable({ segments }: Classification): boolean {
-  const asks = (field: Field): boolean => field === 'state' || field === 'src6' || field === 'dst6';
+  const asks = (field: Field): boolean => !IPV4_FIELDS.includes(field);
   return segments.every((segment) =>
     segment.finish === 'linear'
       ? !segment.tests.some(({ predicate }) => asks(predicate.field))
@@ -51,30 +55,70 @@ export function programDisagreements(
   values: readonly FieldValues[],
   runner: Runner,
 ): string[] {
-  const slots = 1 + segments.reduce((most, { list }) => list.slots.reduce((a, b) => Math.max(a, b), most), 0);
-  const counts = new Array<number>(slots + 1).fill(0);
-  const bytes = new Array<bigint>(slots + 1).fill(0n);
+  const slots = slotsOf(segments);
   // Connection states are what the test hook at XDP finds late; elsewhere all else can be seen.
   const asksState = segments.some(({ list }) => list.conditions.some((each) => each.some(isState)));
-  const seen = asksState ? hookFields : fieldsOf;
-  const packets = values.map((fields) => (asksState ? wholePacket(fields) : packetWith(fields, runner)));
-  const verdicts = packets.map((packet) => {
-    const { verdict, counted } = walkSegments(segments, 0, seen(packet));
+  const everywhere = Object.fromEntries(FILTER_CHAINS.map((chain) => [chain, classification.entries.INPUT!]));
+  const all = { ...classification, entries: everywhere };
+  const image = asksState ? hookImage(all, { ...runner, slots }) : plainImage(all, 'netfilter', { ...runner, slots });
+  const shown = values.map((fields) => {
+    const packet = asksState ? wholePacket(fields) : packetWith(fields, runner);
+    return { seen: asksState ? hookFields(packet) : fieldsOf(packet), packet, frame: frameOf(packet) };
+  });
+  return runDisagreements(segments, slots, image, shown, runner);
+}
+
+/** The same of programs that are given the values themselves, which any list has; with flow caches, if wanted. */
+export function fieldDisagreements(
+  segments: readonly ListSegment[],
+  classification: Classification,
+  values: readonly FieldValues[],
+  runner: Runner,
+  flowCache: FlowCacheChoice = 'off',
+): string[] {
+  const slots = slotsOf(segments);
+  const image = fieldImage(classification, { ...runner, slots, flowCache });
+  const shown = values.map((fields) => {
+    const packet = fieldPacket(fields);
+    return { seen: keyValues(fields), packet, frame: packet.bytes };
+  });
+  return runDisagreements(segments, slots, image, shown, runner);
+}
+
+function slotsOf(segments: readonly ListSegment[]): number {
+  return 1 + segments.reduce((most, { list }) => list.slots.reduce((a, b) => Math.max(a, b), most), 0);
+}
+
+interface Shown {
+  /** What the program can know of the packet. */
+  readonly seen: FieldValues;
+  readonly packet: HookPacket;
+  readonly frame: Uint8Array;
+}
+
+function runDisagreements(
+  segments: readonly ListSegment[],
+  slots: number,
+  image: Image,
+  shown: readonly Shown[],
+  runner: Runner,
+): string[] {
+  const counts = new Array<number>(slots + 1).fill(0);
+  const bytes = new Array<bigint>(slots + 1).fill(0n);
+  const verdicts = shown.map(({ seen, packet }) => {
+    const { verdict, counted } = walkSegments(segments, 0, seen);
     for (const slot of verdict === 'undecided' ? [...counted, slots] : counted) {
       counts[slot]!++;
       bytes[slot]! += BigInt(packet.bytes.length);
     }
     return verdict === 'accept' ? 'accept' : 'drop';
   });
-  const everywhere = Object.fromEntries(FILTER_CHAINS.map((chain) => [chain, classification.entries.INPUT!]));
-  const all = { ...classification, entries: everywhere };
-  const image = asksState ? hookImage(all, { ...runner, slots }) : plainImage(all, 'netfilter', { ...runner, slots });
   const run = runner.start(image);
   try {
-    const wrong = packets.flatMap((packet, i) => {
-      const found = run.run(packet, frameOf(packet));
+    const wrong = shown.flatMap(({ seen, packet, frame }, i) => {
+      const found = run.run(packet, frame);
       if (found === verdicts[i]) return [];
-      return [`${printFields(seen(packet))}: ${runner.name} says ${found}, the list ${verdicts[i]}`];
+      return [`${printFields(seen)}: ${runner.name} says ${found}, the list ${verdicts[i]}`];
     });
     for (const [slot, found] of readSlots(0, image.manifest, (_, map) => run.counters(map)).entries()) {
       if (found.packets === BigInt(counts[slot]!) && found.bytes === bytes[slot]) continue;
