@@ -23,7 +23,7 @@ export function readStored(
   const { ruleset, diagnostics } = parseRuleset(leftOut.size === 0 ? text : outline(text, leftOut), {
     file,
     family,
-    anyLength: true,
+    printedHere: true,
   });
   const [first] = diagnostics;
   if (first === undefined) return ruleset;

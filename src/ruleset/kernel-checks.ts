@@ -31,14 +31,24 @@ export function checkTable(table: Table, family: Family, kernel?: KernelNames): 
   const findings: KernelFinding[] = loops;
   for (const { name, rules } of table.chains) {
     const place: Place = { family, table: table.name, chains: reaching.get(name) ?? [], kernel };
+    let like: Rule | undefined;
     for (const rule of rules) {
+      if (like !== undefined && usesTheSame(rule, like)) continue;
+      const count = findings.length;
       for (const use of rule.matches) checkUse(findMatch(use.extension, family), use.data, rule, name, place, findings);
       const { target } = rule;
-      if (target.kind !== 'extension') continue;
-      checkUse(findTarget(target.extension, family), target.data, rule, name, place, findings);
+      if (target.kind === 'extension') {
+        checkUse(findTarget(target.extension, family), target.data, rule, name, place, findings);
+      }
+      like = findings.length === count ? rule : undefined;
     }
   }
   return findings;
+}
+
+/** Whether two rules use the very same extensions, as rules of one shape do. */
+function usesTheSame(a: Rule, b: Rule): boolean {
+  return a.matches === b.matches && a.target === b.target && a.protocol === b.protocol;
 }
 
 /** What all rules of a chain have in common. */

@@ -44,8 +44,8 @@ export interface ParseOptions {
   readonly noflush?: boolean;
   /** Whether the counters in the file count; if not, what the file brings starts at zero. Default: they do. */
   readonly counters?: boolean;
-  /** Lines may have any length: the text is one that was printed here. */
-  readonly anyLength?: boolean;
+  /** The text is one that was printed here: its lines may have any length, and the kernel has no objection to its tables. */
+  readonly printedHere?: boolean;
   readonly observer?: ParseObserver;
   /** Reads every line by the grammar, and none by its likeness to one read before. For tests. */
   readonly plain?: boolean;
@@ -138,8 +138,8 @@ class FileParser {
     }
     const zero = this.hasZero ? whole.indexOf('\0') : -1;
     // What a command line held may hold it, too.
-    const foreign = this.isForeign && !this.options.anyLength ? whole.indexOf(REPLACEMENT) : -1;
-    const isLong = !this.options.anyLength && whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
+    const foreign = this.isForeign && !this.options.printedHere ? whole.indexOf(REPLACEMENT) : -1;
+    const isLong = !this.options.printedHere && whole.length > LINE_LIMIT / 3 && Buffer.byteLength(whole) > LINE_LIMIT;
     if (zero >= 0) this.report('syntax', 'the line holds a zero byte', zero, 1);
     else if (foreign >= 0) this.report('syntax', 'the line is not UTF-8 text', foreign, 1, 'what it says would change');
     else if (isLong) this.report('syntax', `the line is longer than ${LINE_LIMIT} bytes`, 0, 1);
@@ -212,6 +212,7 @@ class FileParser {
     this.table = undefined;
     const table = draft.finish();
     this.tables.set(table.name, table);
+    if (this.options.printedHere) return;
     for (const { code, message, rule, reason } of checkTable(table, this.family, this.names.kernel)) {
       const { file } = this.options;
       this.diagnostics.push({ code, message, file, span: rule.span, reason, noticedAt: this.lineNumber });
@@ -297,7 +298,7 @@ class FileParser {
     const context: CommandContext = {
       ...{ family: this.family, names: this.names, table: table.name, fileOf: this.program },
       isDeclared: this.isDeclared,
-      ...{ span: this.spanOfText(line), anyLength: this.options.anyLength === true },
+      ...{ span: this.spanOfText(line), anyLength: this.options.printedHere === true },
     };
     const result = readLineCommand(line, context, counters);
     if (result.kind === 'findings') {
