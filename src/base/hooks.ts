@@ -9,8 +9,11 @@ export const FILTER_CHAINS: readonly FilterChain[] = ['INPUT', 'FORWARD', 'OUTPU
 /** Netfilter's number of each hook (`enum nf_inet_hooks`, include/uapi/linux/netfilter.h). */
 export const HOOK_NUMBER: Readonly<Record<FilterChain, number>> = { INPUT: 1, FORWARD: 2, OUTPUT: 3 };
 
-/** Where rules are enforced: all at netfilter, or INPUT and FORWARD at XDP alone. */
-export type EnforcingPlacement = 'netfilter' | 'xdp';
+/**
+ * Where rules are enforced: all at netfilter; there, and at XDP what is certain to be dropped; or INPUT and FORWARD at XDP
+ * alone.
+ */
+export type EnforcingPlacement = 'netfilter' | 'exact' | 'xdp';
 
 /** `none` keeps rules and enforces nothing. */
 export type Placement = EnforcingPlacement | 'none';

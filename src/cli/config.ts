@@ -21,7 +21,7 @@ import type { DevicePatterns } from './devices.ts';
 
 const DEFAULT_PATH = '/etc/bpfilter/config.json';
 
-export const PLACEMENTS = ['netfilter', 'xdp', 'none'] as const;
+export const PLACEMENTS = ['exact', 'netfilter', 'xdp', 'none'] as const;
 export const MODES = ['auto', 'native', 'generic'] as const;
 export const INEXACT = ['loopback', 'output', 'out-device'] as const;
 

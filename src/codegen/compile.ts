@@ -4,13 +4,15 @@ import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
+import { CONNECTION_FIELDS } from '../base/predicate.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import { R1, R6 } from '../bpf/instruction.ts';
-import type { Classification } from '../classify/classification.ts';
+import type { Classification, Segment } from '../classify/classification.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import { emitCounterArea, type HookAbi } from './actions.ts';
 import { emitConnection } from './connection.ts';
+import { lateField } from './deferral.ts';
 import type { DispatchPoint } from './dispatcher.ts';
 import { type FlowCacheChoice, type FlowCaches, flowCachesOf, flowMap } from './flow-cache.ts';
 import { areaSize, type Manifest } from './manifest.ts';
@@ -19,6 +21,7 @@ import { emitNetfilterIpv6Prologue } from './netfilter-ipv6.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitXdpPrologue, xdpAbi } from './xdp.ts';
+import { EARLY_TABLES, type EarlyVerdicts, earlyProgram } from './xdp-early.ts';
 import { emitXdpIpv6Prologue } from './xdp-ipv6.ts';
 
 export interface Image {
@@ -39,6 +42,8 @@ export interface CompileRequest {
   readonly features: Features;
   /** Only for placement `xdp`. */
   readonly facts: HostFacts;
+  /** Only for placement `exact`: the lists of early verdicts, where there are any. */
+  readonly early?: EarlyVerdicts;
   /** Name of the ruleset's text, for line info. */
   readonly file: string;
   /** Whether XDP programs remember the outcomes of the packets that came last; `auto` if absent. */
@@ -47,51 +52,62 @@ export interface CompileRequest {
 
 const COUNTERS: Readonly<Record<ProgramType, string>> = { netfilter: 'cnt_nf', xdp: 'cnt_xdp' };
 
+/** The types of a placement's programs. */
+const TYPES: Readonly<Record<EnforcingPlacement, readonly ProgramType[]>> = {
+  netfilter: ['netfilter'],
+  exact: ['netfilter', 'xdp'],
+  xdp: ['xdp'],
+};
+
 /** Generates the image. The same request gives the same image. */
 export function compileImage(request: CompileRequest): Image {
-  const { classification, capacity, placement, features } = request;
-  const type: ProgramType = placement;
-  const programs =
-    placement === 'xdp'
-      ? [{ point: 'XDP' as const, program: xdpProgram(request) }]
-      : FILTER_CHAINS.map((chain) => ({ point: chain, program: netfilterProgram(request, chain) }));
-  const counters: MapDefinition = {
-    name: COUNTERS[type],
-    type: 'array',
-    valueSize: areaSize(capacity) * features.possibleCpus,
-    maxEntries: 1,
-    mmapable: true,
-  };
+  const { classification, capacity, placement, features, early } = request;
+  const programs: { point: DispatchPoint; program: Program }[] = [];
+  if (placement === 'xdp') programs.push({ point: 'XDP', program: xdpProgram(request) });
+  else programs.push(...FILTER_CHAINS.map((point) => ({ point, program: netfilterProgram(request, point) })));
+  if (early !== undefined) programs.push({ point: 'XDP', program: earlyXdpProgram(request, early) });
+  const counters = TYPES[placement].map(
+    (type): MapDefinition => ({
+      name: COUNTERS[type],
+      type: 'array',
+      valueSize: areaSize(capacity) * features.possibleCpus,
+      maxEntries: 1,
+      mmapable: true,
+    }),
+  );
   const { tables } = classification;
   const flows = placement === 'xdp' ? xdpFlowCaches(request) : undefined;
   const maps = [
-    counters,
-    ...(tables.length === 0 ? [] : [tableMap(tables)]),
+    ...counters,
+    ...tableMap(TABLE_MAP, tables),
+    ...(early === undefined ? [] : tableMap(EARLY_TABLES, early.classification.tables)),
     ...(flows === undefined ? [] : [flowMap(flows)]),
   ];
   const manifest: Manifest = {
     placement,
     capacity,
     ...(request.facts.addressGeneration === undefined ? {} : { addressGeneration: request.facts.addressGeneration }),
+    ...(readsConnections(classification) && { connections: true }),
     possibleCpus: features.possibleCpus,
-    banks: [{ type, map: counters.name }],
+    banks: TYPES[placement].map((type) => ({ type, map: COUNTERS[type] })),
     tests: classification.segments.reduce((sum, s) => sum + (s.finish === 'linear' ? s.tests.length : 0), 0),
     lists: classification.lists.length,
   };
   return { programs, maps, manifest };
 }
 
+function readsConnections(classification: Classification): boolean {
+  const { segments } = classification;
+  const asked = fieldsOf(classification, [...segments.keys()]);
+  const isLate = (segment: Segment): boolean => segment.finish === 'tables' && lateField(segment) !== undefined;
+  return CONNECTION_FIELDS.some((field) => asked.has(field)) || segments.some(isLate);
+}
+
 /** What can be memory-mapped begins at a page, so that cache lines of tables are cache lines: else a header is in front. */
-function tableMap(tables: Uint8Array): MapDefinition {
-  return {
-    name: TABLE_MAP,
-    type: 'array',
-    valueSize: tables.length,
-    maxEntries: 1,
-    mmapable: true,
-    readOnly: true,
-    contents: tables,
-  };
+function tableMap(name: string, contents: Uint8Array): MapDefinition[] {
+  if (contents.length === 0) return [];
+  const valueSize = contents.length;
+  return [{ name, type: 'array', valueSize, maxEntries: 1, mmapable: true, readOnly: true, contents }];
 }
 
 function netfilterProgram(request: CompileRequest, chain: FilterChain): Program {
@@ -128,6 +144,12 @@ function xdpProgram(request: CompileRequest): Program {
   const options = optionsFor(request, xdpAbi(features), mark);
   emitSegments(a, order, labels, undecided, { ...options, flowCaches: xdpFlowCaches(request) });
   return { name: 'r_xdp', type: 'xdp', ...a.finish() };
+}
+
+function earlyXdpProgram(request: CompileRequest, early: EarlyVerdicts): Program {
+  const { features, capacity } = request;
+  const mark = (a: Assembler) => marker(a, request);
+  return earlyProgram({ ...early, features, capacity, counters: COUNTERS.xdp, mark });
 }
 
 function xdpFlowCaches({ classification, features, flowCache = 'auto' }: CompileRequest): FlowCaches | undefined {

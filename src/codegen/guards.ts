@@ -1,8 +1,8 @@
 // The guards of an early verdict: is everything still as it was when the rules were compiled?
 //
 // Asked just before a packet is dropped, so packets that go on never pay for it. The words of the namespace (see
-// `surroundings.ts`) must equal those kept with the generation; the map starts with all bits set, which no kernel has, so
-// a program defers everything until the words are written. Besides, nobody may take frames from the device, or listen
+// `surroundings.ts`) must equal those that user space has kept, 64 bytes for each family; where all bits are set, which no
+// kernel has, programs defer everything. Besides, nobody may take frames from the device, or listen
 // to them, before netfilter would see them: bridges, bonds, tc, netdev hooks, packet sockets (DHCP clients are some).
 
 import type { Family } from '../base/family.ts';
@@ -14,10 +14,16 @@ import { requireSurroundings, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 
 export const GUARD_MAP = 'guards';
 
-/** The map with the words that a generation rests on. */
+/** Where a family's words are in the map, in bytes. */
+export const GUARDS: Readonly<Record<Family, number>> = { ipv4: 0, ipv6: WORDS.size };
+
+/** Words that no kernel has. */
+export const NEVER_SAME = new Uint8Array(WORDS.size).fill(0xff);
+
+/** The map with the words that the generations in force rest on. */
 export function guardMap(): MapDefinition {
-  const contents = new Uint8Array(WORDS.size).fill(0xff);
-  return { name: GUARD_MAP, type: 'array', valueSize: WORDS.size, maxEntries: 1, mmapable: true, contents };
+  const contents = new Uint8Array([...NEVER_SAME, ...NEVER_SAME]);
+  return { name: GUARD_MAP, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: true, contents };
 }
 
 /** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
@@ -34,7 +40,7 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
   for (const list of deviceListeners) emitEmpty(list);
   a.load(8, R4, R4, layout.deviceNet);
   for (const list of netListeners) emitEmpty(list);
-  a.loadMapValue(R3, GUARD_MAP);
+  a.loadMapValue(R3, GUARD_MAP, GUARDS[family]);
   const emitSame = (size: 4 | 8, there: number, kept: number): void => {
     a.load(size, R1, R4, there).load(size, R2, R3, kept).jump('ne', R1, R2, changed);
   };

@@ -33,11 +33,15 @@ const [MORE_FRAGMENTS, DONT_FRAGMENT] = [0x20, 0x40];
 const SMALLEST_MTU = 68;
 const MOST_TESTS = 64;
 
-export interface EarlyRequest {
+/** What early verdicts are made of. */
+export interface EarlyVerdicts {
   /** Of the lists of `src/classify/early.ts`, entered at INPUT. */
   readonly classification: Classification;
   /** Whether connection tracking runs in the namespace. */
   readonly tracked: boolean;
+}
+
+export interface EarlyRequest extends EarlyVerdicts {
   readonly features: Features;
   readonly capacity: number;
   readonly counters: string;

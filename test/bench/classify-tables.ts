@@ -1,6 +1,6 @@
 // The results of the classify bench as tables.
 
-import type { EnforcingPlacement } from '../../src/base/hooks.ts';
+import type { ProgramType } from '../../src/bpf/image.ts';
 import { spreadOf } from './measure.ts';
 import { count, number, type Table } from './table.ts';
 import type { TableReads } from './table-reads.ts';
@@ -14,7 +14,7 @@ interface Samples {
 export interface PacketRow {
   readonly ruleset: string;
   readonly rules: number;
-  readonly placement: EnforcingPlacement;
+  readonly placement: ProgramType;
   /** The finish that was asked for. */
   readonly finish: string;
   readonly traffic: string;

@@ -11,7 +11,7 @@
 // In every measurement the counters of the program are compared with what the reference interpreter says of exactly the
 // packets that were run, warm-ups included.
 
-import type { EnforcingPlacement } from '../../src/base/hooks.ts';
+import type { ProgramType } from '../../src/bpf/image.ts';
 import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { filterTable } from '../../src/engine/compile.ts';
@@ -102,7 +102,7 @@ export class Workload implements Packets {
 /** Measures one program of a workload, with the finish that `finish` names; its rows join the others. */
 export function measureProgram(
   work: Workload,
-  placement: EnforcingPlacement,
+  placement: ProgramType,
   finish: string,
   traffic: readonly string[],
   options: BenchOptions,

@@ -4,13 +4,13 @@
 // as the one it goes out by.
 
 import type { HostFacts } from '../../src/base/features.ts';
-import { type EnforcingPlacement, HOOK_NUMBER } from '../../src/base/hooks.ts';
+import { HOOK_NUMBER } from '../../src/base/hooks.ts';
 import { normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { UnsupportedError } from '../../src/base/unsupported.ts';
 import { encodeInstructions } from '../../src/bpf/encode.ts';
-import type { Program } from '../../src/bpf/image.ts';
+import type { Program, ProgramType } from '../../src/bpf/image.ts';
 import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { passProgram } from '../../src/codegen/dispatcher.ts';
@@ -36,10 +36,10 @@ import { loopDebug } from './loop-debug.ts';
 import { FRAME, type LoopProgram, loopMaps, loopProgram } from './loop-program.ts';
 import { kernelMemory, processedInstructions } from './program-info.ts';
 
-export const PLACEMENTS: readonly EnforcingPlacement[] = ['xdp', 'netfilter'];
+export const PLACEMENTS: readonly ProgramType[] = ['xdp', 'netfilter'];
 
 /** What packets of a test run come in and go out by. */
-export const DEVICES: Readonly<Record<EnforcingPlacement, Pick<HookPacket, 'inDevice' | 'outDevice'>>> = {
+export const DEVICES: Readonly<Record<ProgramType, Pick<HookPacket, 'inDevice' | 'outDevice'>>> = {
   xdp: { inDevice: 'lo', outDevice: '' },
   netfilter: { inDevice: '', outDevice: 'lo' },
 };
@@ -52,7 +52,7 @@ export type CompiledForBench =
   | { readonly refused: string };
 
 /** What the compiler is told: this kernel, and the host's address as the only local one. Plain JSON values. */
-export function benchOptionsFor(placement: EnforcingPlacement, host: number | undefined): CompileOptions {
+export function benchOptionsFor(placement: ProgramType, host: number | undefined): CompileOptions {
   const facts: HostFacts = {
     addressGeneration: readAddressGeneration(),
     localDestinations: normalize([...GROUP_ADDRESSES, ...(host === undefined ? [] : [{ low: host, high: host }])]),
@@ -63,7 +63,7 @@ export function benchOptionsFor(placement: EnforcingPlacement, host: number | un
 
 export function compileForBench(
   ruleset: Ruleset,
-  placement: EnforcingPlacement,
+  placement: ProgramType,
   host: number | undefined,
   more: Partial<CompileOptions> = {},
 ): CompiledForBench {
@@ -82,7 +82,7 @@ export class SubjectPrograms {
   private loop: { program: number; rounds: Uint8Array; packets: number; maps: readonly number[] } | undefined;
 
   /** The program for packets of the chain; without an image, the empty program that accepts. Throws if refused. */
-  constructor(placement: EnforcingPlacement, chain: RulesetShape['chain'], image?: Image) {
+  constructor(placement: ProgramType, chain: RulesetShape['chain'], image?: Image) {
     const point = placement === 'xdp' ? 'XDP' : chain;
     this.image = image;
     this.program = image?.programs.find((each) => each.point === point)?.program ?? passProgram(placement);

@@ -10,7 +10,7 @@ import { DEFAULT_BUDGET } from '../../src/classify/budget.ts';
 import { classifyLists } from '../../src/classify/classify-lists.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import { Flattener } from '../../src/classify/flatten.ts';
-import { GUARD_MAP, guardMap } from '../../src/codegen/guards.ts';
+import { GUARD_MAP, GUARDS, guardMap } from '../../src/codegen/guards.ts';
 import { areaSize, SLOT_SIZE } from '../../src/codegen/manifest.ts';
 import {
   readSurroundings,
@@ -124,7 +124,7 @@ it.each([false, true])('drop and count what their lists drop; connections tracke
             objects.load(surroundingsProgram(features, 'ipv4'), { [SURROUNDINGS_MAP]: around.map }),
             new Uint8Array(64),
           );
-          guards.bytes.set(readSurroundings(around.bytes).words);
+          guards.bytes.set(readSurroundings(around.bytes).words, GUARDS.ipv4);
           const counted = new Map<number, bigint>();
           for (const [n, packet] of scenario.packets.entries()) {
             const { ...fields } = fieldsOf(packet);

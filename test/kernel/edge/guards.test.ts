@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { Assembler } from '../../../src/bpf/assembler.ts';
 import { R0, R1, R6 } from '../../../src/bpf/instruction.ts';
-import { emitGuards, GUARD_MAP, guardMap } from '../../../src/codegen/guards.ts';
+import { emitGuards, GUARD_MAP, GUARDS, guardMap } from '../../../src/codegen/guards.ts';
 import {
   readSurroundings,
   SURROUNDINGS_MAP,
@@ -49,9 +49,11 @@ class Guarded {
   private readonly around = mapped(surroundingsMap());
   private readonly reader: number;
   private readonly guard: number;
+  private readonly family: Family;
 
   constructor(namespace: Namespace, family: Family) {
     this.namespace = namespace;
+    this.family = family;
     const features = probeFeatures();
     this.reader = loaded(surroundingsProgram(features, family), SURROUNDINGS_MAP, this.around.map);
     const a = new Assembler();
@@ -68,7 +70,7 @@ class Guarded {
   }
 
   keep(): void {
-    this.guards.bytes.set(this.surroundings().words);
+    this.guards.bytes.set(this.surroundings().words, GUARDS[this.family]);
   }
 
   isSame(): boolean {
