@@ -1,9 +1,9 @@
 // Random rulesets enforced by the kernel's iptables-legacy on one router and by us on another: the same packets to both,
 // the same counters from both, and as many packets let through.
 //
-// BPFILTER_RUNS sets how many rulesets (500 at netfilter, half as many at XDP, a fiftieth with each finish forced and with
-// each budget too small), BPFILTER_SEED the seed (fixed in CI;
-// `random` for a new one). A failure is shrunk and printed as a case file.
+// BPFILTER_RUNS sets how many rulesets (500 at netfilter, a fifth of that for IPv6, half as many at XDP, a fiftieth with
+// each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A
+// failure is shrunk and printed as a case file.
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -11,9 +11,10 @@ import type { HookPacket } from '../../src/base/packet.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { ORACLE_SETTINGS } from '../harness/compiler-scenarios.ts';
 import { rulesetText, type ScenarioOptions, scenarios } from '../harness/generate.ts';
-import { legacyIptables } from '../harness/iptables.ts';
+import { legacyIp6tables, legacyIptables } from '../harness/iptables.ts';
 import { type Subject, withLab } from '../harness/lab.ts';
-import { LAB, piecesOf, settle } from '../harness/lab-world.ts';
+import { LAB, piecesOf, settle, WORLD, type World } from '../harness/lab-world.ts';
+import { WORLD6 } from '../harness/lab-world-ipv6.ts';
 import { failureCase } from '../harness/oracle.ts';
 import { fixHeaderChecksum } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
@@ -41,31 +42,49 @@ function settleWhole(packet: HookPacket): HookPacket {
   return { ...settled, bytes };
 }
 
-async function compare(subject: BpfilterSubject, runs: number, options: Omit<ScenarioOptions, 'packets'>) {
-  await withLab((oracle) =>
-    withLab((ours) => {
-      try {
-        fc.assert(
-          fc.property(scenarios({ ...options, packets: PACKETS }), (scenario) => {
-            const text = rulesetText(scenario);
-            const expected = oracle.runScenario(legacyIptables, text, scenario.packets);
-            const found = ours.runScenario(subject, text, scenario.packets);
-            const wrong = differences(expected.counters, found.counters);
-            if (expected.left !== found.left) wrong.push(`packets that leave: ${expected.left}, but ${found.left}`);
-            if (wrong.length === 0) return;
-            expect.fail(`${wrong.slice(0, 10).join('\n')}\n\n${failureCase(wrong[0]!, text, scenario.packets)}`);
-          }),
-          { numRuns: runs, seed },
-        );
-        subject.unload(ours.router);
-      } finally {
-        subject.close();
-      }
-    }),
+async function compare(
+  subject: BpfilterSubject,
+  runs: number,
+  options: Omit<ScenarioOptions, 'packets'>,
+  world: World = WORLD,
+) {
+  const legacy = world.family === 'ipv6' ? legacyIp6tables : legacyIptables;
+  await withLab(
+    (oracle) =>
+      withLab((ours) => {
+        try {
+          fc.assert(
+            fc.property(scenarios({ ...options, packets: PACKETS }), (scenario) => {
+              const text = rulesetText(scenario);
+              const expected = oracle.runScenario(legacy, text, scenario.packets);
+              const found = ours.runScenario(subject, text, scenario.packets);
+              const wrong = differences(expected.counters, found.counters);
+              if (expected.left !== found.left) wrong.push(`packets that leave: ${expected.left}, but ${found.left}`);
+              if (wrong.length === 0) return;
+              expect.fail(`${wrong.slice(0, 10).join('\n')}\n\n${failureCase(wrong[0]!, text, scenario.packets)}`);
+            }),
+            { numRuns: runs, seed },
+          );
+          subject.unload(ours.router);
+        } finally {
+          subject.close();
+        }
+      }, world),
+    world,
   );
 }
 
 it('at netfilter', () => compare(new BpfilterSubject('netfilter'), RUNS, { vocabulary: LAB, settle }));
+
+const { settle: settle6, vocabulary: vocabulary6 } = WORLD6;
+
+it('at netfilter, IPv6', () =>
+  compare(
+    new BpfilterSubject('netfilter', 'auto', {}, 'ipv6'),
+    RUNS / 5,
+    { vocabulary: vocabulary6, settle: settle6 },
+    WORLD6,
+  ));
 
 // Every finish forced and every budget too small, on rulesets of every manner.
 it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>

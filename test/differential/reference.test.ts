@@ -1,7 +1,7 @@
 // Random rulesets and packets through the kernel's own iptables-legacy: every counter is what the interpreter says, and
 // as many packets get through.
 //
-// BPFILTER_RUNS sets how many rulesets (500), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure
+// BPFILTER_RUNS sets how many rulesets (500, and two fifths of that for IPv6), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure
 // is shrunk and printed as a case file.
 
 import fc from 'fast-check';
@@ -11,9 +11,10 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { Coverage } from '../harness/coverage.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
-import { legacyIptables } from '../harness/iptables.ts';
+import { legacyIp6tables, legacyIptables } from '../harness/iptables.ts';
 import { type Lab, type Subject, withLab } from '../harness/lab.ts';
-import { LAB, leaves, seenOf, settle } from '../harness/lab-world.ts';
+import { leaves, WORLD, type World } from '../harness/lab-world.ts';
+import { WORLD6 } from '../harness/lab-world-ipv6.ts';
 import { failureCase } from '../harness/oracle.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
 import { differences, flatten, Tally } from '../harness/table-counters.ts';
@@ -23,8 +24,15 @@ const PACKETS = 200;
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 
 /** What differs between the subject and the interpreter, in sentences. */
-function disagreements(lab: Lab, subject: Subject, text: string, packets: readonly HookPacket[], coverage: Coverage) {
-  const { ruleset, diagnostics } = parseRuleset(text, { file: 'random.rules' });
+function disagreements(
+  lab: Lab,
+  subject: Subject,
+  text: string,
+  packets: readonly HookPacket[],
+  { family, seenOf }: World,
+  coverage: Coverage,
+) {
+  const { ruleset, diagnostics } = parseRuleset(text, { file: 'random.rules', family });
   if (diagnostics.length > 0) return diagnostics.map((d) => `refused by the parser: ${d.span.line}: ${d.message}`);
   const table = ruleset.tables[0]!;
   const tally = new Tally(table);
@@ -43,22 +51,26 @@ function disagreements(lab: Lab, subject: Subject, text: string, packets: readon
   ];
 }
 
-it('the interpreter counts what iptables-legacy counts', async () => {
+it.each([
+  ['iptables-legacy', legacyIptables, WORLD, RUNS],
+  ['ip6tables-legacy', legacyIp6tables, WORLD6, 0.4 * RUNS],
+] as const)('the interpreter counts what %s counts', async (_, subject, world, runs) => {
   await withLab((lab) => {
-    const coverage = new Coverage();
+    const coverage = new Coverage(world.family);
+    const { vocabulary, settle } = world;
     fc.assert(
-      fc.property(scenarios({ vocabulary: LAB, packets: PACKETS, settle }), (scenario) => {
+      fc.property(scenarios({ vocabulary, packets: PACKETS, settle }), (scenario) => {
         const text = rulesetText(scenario);
-        const found = disagreements(lab, legacyIptables, text, scenario.packets, coverage);
+        const found = disagreements(lab, subject, text, scenario.packets, world, coverage);
         if (found.length === 0) return;
         expect.fail(`${found.slice(0, 10).join('\n')}\n\n${failureCase(found[0]!, text, scenario.packets)}`);
       }),
-      { numRuns: RUNS, seed },
+      { numRuns: runs, seed },
     );
     console.log(coverage.report());
     // A handful of rulesets cannot hold everything.
-    if (RUNS >= 200) coverage.assertFloors();
-  });
+    if (runs >= 200) coverage.assertFloors();
+  }, world);
 });
 
 it.each([

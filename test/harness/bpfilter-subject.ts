@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Family } from '../../src/base/family.ts';
 import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { systemKernel } from '../../src/engine/system-kernel.ts';
@@ -20,19 +21,21 @@ export class BpfilterSubject implements Subject {
   private readonly placement: EnforcingPlacement;
   private readonly mode: XdpMode;
   private readonly tuning: Tuning;
+  private readonly family: Family;
   /** Below /run, as the pins need. */
   private readonly directory = mkdtempSync('/run/ipb-lab-');
   private engine: Engine | undefined;
 
-  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}) {
+  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}, family: Family = 'ipv4') {
     this.name = placement === 'xdp' ? `bpfilter at XDP (${mode})` : 'bpfilter at netfilter';
     this.placement = placement;
     this.mode = mode;
     this.tuning = tuning;
+    this.family = family;
   }
 
   load(namespace: Namespace, rules: string): void {
-    const { ruleset } = parseRuleset(rules, { file: 'random.rules' });
+    const { ruleset } = parseRuleset(rules, { file: 'random.rules', family: this.family });
     const result = this.within(namespace, (engine) =>
       engine.apply({
         ruleset,
@@ -48,7 +51,7 @@ export class BpfilterSubject implements Subject {
   }
 
   counters(namespace: Namespace) {
-    return this.within(namespace, (engine) => engine.counters('ipv4'));
+    return this.within(namespace, (engine) => engine.counters(this.family));
   }
 
   status(namespace: Namespace): Status {

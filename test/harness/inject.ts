@@ -3,10 +3,12 @@
 // A socket belongs to the namespace that its maker's thread is in (`Namespace.enter`) and works from anywhere.
 // All is synchronous: a batch of a few hundred frames takes about a millisecond.
 
+import type { Family } from '../../src/base/family.ts';
 import { systemCall, trySystemCall } from '../../src/kernel/syscall.ts';
 
 // include/linux/socket.h, include/uapi/asm-generic/socket.h, include/uapi/linux/in.h
 const AF_INET = 2;
+const AF_INET6 = 10;
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const IPPROTO_RAW = 255;
@@ -101,24 +103,35 @@ function drain(socket: number, buffer: Buffer): Uint8Array[] {
   }
 }
 
-/** Sends whole IPv4 packets from this host by one device, as OUTPUT sees them; the kernel fills in the checksum only. */
+/** Where an address is in a packet and in a `sockaddr_in` or `sockaddr_in6`, in bytes. */
+const DESTINATION = {
+  ipv4: { family: AF_INET, from: 16, size: 4, at: 4, all: 16 },
+  ipv6: { family: AF_INET6, from: 24, size: 16, at: 8, all: 28 },
+} as const;
+
+/** Sends whole packets from this host by one device, as OUTPUT sees them; the kernel fills in IPv4's checksum only. */
 export class PacketSender {
-  private readonly socket = systemCall('open a raw socket', 'socket', AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
-  private readonly address = Buffer.alloc(16);
+  private readonly socket: number;
+  private readonly destination: (typeof DESTINATION)[Family];
+  private readonly address: Buffer;
 
   /** The packets carry the mark, so that a routing rule can tell them from what the kernel itself sends. */
-  constructor(device: string, mark: number) {
+  constructor(device: string, mark: number, family: Family = 'ipv4') {
+    this.destination = DESTINATION[family];
+    this.address = Buffer.alloc(this.destination.all);
+    this.socket = systemCall('open a raw socket', 'socket', this.destination.family, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
     const word = Buffer.alloc(4);
     word.writeUInt32LE(mark);
     systemCall('mark packets', 'setsockopt', this.socket, SOL_SOCKET, SO_MARK, word, word.length);
     const name = Buffer.from(`${device}\0`);
     systemCall('bind to a device', 'setsockopt', this.socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
-    this.address.writeUInt16LE(AF_INET, 0);
+    this.address.writeUInt16LE(this.destination.family, 0);
   }
 
   /** Whether the packet was let out: the kernel tells the sender of a packet that OUTPUT dropped. */
   send(packet: Uint8Array): boolean {
-    this.address.set(packet.subarray(16, 20), 4);
+    const { from, size: length, at } = this.destination;
+    this.address.set(packet.subarray(from, from + length), at);
     const size = packet.length;
     const result = trySystemCall('sendto', this.socket, packet, size, 0, this.address, this.address.length);
     if (result < 0 && result !== -EPERM) throw new Error(`sending from a raw socket: errno ${-result}`);

@@ -8,15 +8,17 @@ import type { TableCounters } from './table-counters.ts';
 
 const NOTHING = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 
-export const legacyIptables: Subject = {
-  name: 'iptables-legacy',
-  load: restore,
-  unload: (namespace) => restore(namespace, NOTHING),
-  counters: (namespace) => readSavedCounters(run(namespace, 'iptables-legacy-save', ['-c', '-t', 'filter'])),
-};
+export const legacyIptables = legacy('iptables-legacy');
+export const legacyIp6tables = legacy('ip6tables-legacy');
 
-function restore(namespace: Namespace, rules: string): void {
-  run(namespace, 'iptables-legacy-restore', ['-w'], rules);
+function legacy(name: string): Subject {
+  const restore = (namespace: Namespace, rules: string) => void run(namespace, `${name}-restore`, ['-w'], rules);
+  return {
+    name,
+    load: restore,
+    unload: (namespace) => restore(namespace, NOTHING),
+    counters: (namespace) => readSavedCounters(run(namespace, `${name}-save`, ['-c', '-t', 'filter'])),
+  };
 }
 
 function run(namespace: Namespace, command: string, words: readonly string[], input = ''): string {

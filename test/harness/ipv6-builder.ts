@@ -2,7 +2,7 @@
 //
 // Everything is deterministic: what is not said is zero, or what a plain packet has (hop limit 64, good checksums).
 
-import { internetChecksum, type Transport, transportBytes } from './packet-builder.ts';
+import { type Transport, transportBytes } from './packet-builder.ts';
 
 /** `units` is the header's own length byte: 8 bytes each behind the first 8, 4 each behind 8 for authentication. */
 export type ExtensionHeader =
@@ -82,17 +82,4 @@ function pseudoHeader({ source, destination }: Ipv6Fields, protocol: number): (l
     bytes[39] = protocol;
     return bytes;
   };
-}
-
-/** Writes the right checksum into a transport header that is all there: TCP, UDP or ICMPv6 without extension headers. */
-export function fixChecksum6(packet: Uint8Array): void {
-  const protocol = packet[6]!;
-  const at = { 6: 16, 17: 6, 58: 2 }[protocol];
-  const segment = packet.subarray(40);
-  if (at === undefined || segment.length < at + 2) return;
-  segment.set([0, 0], at);
-  const address = (start: number) => packet.subarray(start, start + 16);
-  const tail = Uint8Array.of(0, 0, segment.length >> 8, segment.length & 255, 0, 0, 0, protocol);
-  const sum = internetChecksum(address(8), address(24), tail, segment);
-  segment.set([sum >> 8, sum & 255], at);
 }

@@ -11,17 +11,38 @@
 // to a routing table of its own. No packet is malformed or from a martian source, except those that are sent on
 // purpose and must not be seen; fragments for the router are reassembled before INPUT, and a lone one never gets there.
 
+import type { Family } from '../../src/base/family.ts';
 import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
 import { interpret, type Observer, type Outcome } from '../../src/reference/interpret.ts';
 import type { Table } from '../../src/ruleset/model.ts';
 import { fixHeaderChecksum, fragmentPacket } from './packet-builder.ts';
 import { EVERYTHING, type Vocabulary } from './random-rules.ts';
 
+/** What a lab is made of, and what hooks see in it. */
+export interface World {
+  readonly family: Family;
+  /** What rules and packets are about. */
+  readonly vocabulary: Vocabulary;
+  /** Bends a packet into one that can be sent. */
+  settle(packet: HookPacket): HookPacket;
+  /** What the table's hooks see when the packet is sent. */
+  seenOf(table: Table, packet: HookPacket, observe?: Observer): Seen[];
+  /** The packets that are sent for it. */
+  piecesOf(packet: HookPacket): Uint8Array[];
+  /** Of the router, before it has devices. */
+  readonly sysctls: readonly (readonly [key: string, value: number])[];
+  /** Words for `ip`. */
+  readonly addressCommands: readonly string[];
+  /** Destinations of the router's routes, most specific first, and the words of a route that name its gateway. */
+  readonly routes: readonly { readonly prefix: string; readonly device: string }[];
+  readonly via: string;
+}
+
 /** The router's devices that frames come in by. */
 export const DEVICES = ['eth0', 'eth1', 'veth0'] as const;
 
 /** Destinations of the router's routes, most specific first. */
-export const ROUTES: readonly {
+const ROUTES: readonly {
   readonly prefix: string;
   readonly device: string;
   readonly low: number;
@@ -32,7 +53,7 @@ export const ROUTES: readonly {
   { prefix: 'default', device: 'eth1', low: 0, high: 0xffffffff },
 ];
 
-export const LOCAL_PREFIX = '10.0.0.0/9';
+const LOCAL_PREFIX = '10.0.0.0/9';
 
 const SOURCES = [
   0x0b000001, 0x0b000002, 0x0b0000fe, 0x0b010203, 0xac100504, 0xc0a80101, 0xc0a80102, 0xcb007109, 0xf0000001,
@@ -140,3 +161,20 @@ export function malformed(good: Uint8Array): { readonly name: string; readonly b
     { name: 'half a header', bytes: good.slice(0, 11) },
   ];
 }
+
+export const WORLD: World = {
+  ...{ family: 'ipv4', vocabulary: LAB, settle, seenOf, piecesOf },
+  sysctls: [
+    ['net.ipv4.ip_forward', 1],
+    ['net.ipv4.conf.all.accept_local', 1],
+    ['net.ipv4.conf.all.rp_filter', 0],
+    ['net.ipv4.conf.default.rp_filter', 0],
+    ['net.ipv4.conf.all.send_redirects', 0],
+    ['net.ipv4.conf.default.send_redirects', 0],
+    // Lone fragments must not fill the reassembly queue.
+    ['net.ipv4.ipfrag_time', 1],
+  ],
+  addressCommands: [`route add local ${LOCAL_PREFIX} dev lo table local`],
+  routes: ROUTES,
+  via: 'via 169.254.0.1 onlink',
+};

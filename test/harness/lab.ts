@@ -3,14 +3,13 @@
 
 import type { HookPacket } from '../../src/base/packet.ts';
 import { FrameReceiver, FrameSender, PacketSender } from './inject.ts';
-import { DEVICES, LOCAL_PREFIX, malformed, piecesOf, ROUTES } from './lab-world.ts';
+import { DEVICES, malformed, WORLD, type World } from './lab-world.ts';
 import { connect, type Namespace, withNamespaces } from './namespace.ts';
-import { buildFrame } from './packet-builder.ts';
+import { buildFrame, ETHERTYPE } from './packet-builder.ts';
 import type { TableCounters } from './table-counters.ts';
 
 /** An ethertype for experiments (IEEE 802, local experimental): tells that all frames before have been handled. */
 const MARKER = 0x88b5;
-const IPV4 = 0x0800;
 const VLAN = 0x8100;
 /** Firewall mark of what the test sends from the router, and the routing table it leads to. */
 const MARK = 1;
@@ -41,6 +40,7 @@ interface Wire {
 
 export class Lab {
   readonly router: Namespace;
+  private readonly world: World;
   private readonly outside: Namespace;
   private readonly wires = new Map<string, Wire>();
   private readonly closers: (() => void)[] = [];
@@ -51,8 +51,9 @@ export class Lab {
   private readonly received: FrameReceiver;
   private readonly senders: ReadonlyMap<string, PacketSender>;
 
-  constructor(router: Namespace, outside: Namespace) {
+  constructor(router: Namespace, outside: Namespace, world: World) {
     this.router = router;
+    this.world = world;
     this.outside = outside;
     this.build();
     const keep = <T extends { close(): void }>(opened: T): T => {
@@ -62,12 +63,12 @@ export class Lab {
     [this.outsideSender, this.outsideMarkers, this.received] = outside.enter(() => [
       keep(new FrameSender()),
       keep(new FrameReceiver(MARKER, 5)),
-      keep(new FrameReceiver(IPV4, 5)),
+      keep(new FrameReceiver(ETHERTYPE[world.family], 5)),
     ]);
     [this.routerSender, this.routerMarkers, this.senders] = router.enter(() => [
       keep(new FrameSender()),
       keep(new FrameReceiver(MARKER, 5)),
-      new Map(['lo', ...DEVICES].map((device) => [device, keep(new PacketSender(device, MARK))])),
+      new Map(['lo', ...DEVICES].map((device) => [device, keep(new PacketSender(device, MARK, world.family))])),
     ]);
   }
 
@@ -95,7 +96,7 @@ export class Lab {
     const { toRouter } = this.wires.get(inDevice)!;
     const trailer = new Uint8Array(32).fill(0x55);
     const frames = malformed(bytes).map(({ name, bytes }) => [name, buildFrame(bytes, toRouter)] as const);
-    const tag = Uint8Array.of(0, 5, IPV4 >> 8, IPV4 & 255);
+    const tag = Uint8Array.of(0, 5, ETHERTYPE.ipv4 >> 8, ETHERTYPE.ipv4 & 255);
     return new Map([
       ...frames,
       ['another host’s MAC address', buildFrame(bytes, { ...toRouter, destination: Uint8Array.of(2, 0, 0, 0, 0, 99) })],
@@ -109,12 +110,13 @@ export class Lab {
 
   private send(packet: HookPacket): void {
     if (packet.hook === 'OUTPUT') this.senders.get(packet.outDevice)!.send(packet.bytes);
-    else for (const bytes of piecesOf(packet)) this.sendFrame(packet.inDevice, bytes, IPV4);
+    else for (const bytes of this.world.piecesOf(packet)) this.sendFrame(packet.inDevice, bytes);
   }
 
   /** Short frames are padded to Ethernet's least length, with bytes that are not zero. */
-  private sendFrame(device: string, bytes: Uint8Array, etherType: number): void {
+  private sendFrame(device: string, bytes: Uint8Array): void {
     const { index, ...addresses } = this.wires.get(device)!.toRouter;
+    const etherType = ETHERTYPE[this.world.family];
     const trailer = new Uint8Array(Math.max(0, 46 - bytes.length)).fill(0x55);
     this.outsideSender.send(buildFrame(bytes, { ...addresses, etherType, trailer }), index);
   }
@@ -132,19 +134,9 @@ export class Lab {
   }
 
   private build(): void {
-    const { router, outside } = this;
-    for (const [key, value] of [
-      ['net.ipv4.ip_forward', 1],
-      ['net.ipv4.conf.all.accept_local', 1],
-      ['net.ipv4.conf.all.rp_filter', 0],
-      ['net.ipv4.conf.default.rp_filter', 0],
-      ['net.ipv4.conf.all.send_redirects', 0],
-      ['net.ipv4.conf.default.send_redirects', 0],
-      // Lone fragments must not fill the reassembly queue.
-      ['net.ipv4.ipfrag_time', 1],
-    ] as const) {
-      router.sysctl(key, value);
-    }
+    const { router, outside, world } = this;
+    const version = world.family === 'ipv6' ? '-6 ' : '';
+    for (const [key, value] of world.sysctls) router.sysctl(key, value);
     for (const device of DEVICES) {
       connect(router, device, outside, device);
       // No ARP: there is one neighbour behind each device, and whoever is behind it takes every frame.
@@ -154,14 +146,20 @@ export class Lab {
         toRouter: { index: beyond.index, destination: inside.mac, source: beyond.mac },
         toOutside: { index: inside.index, destination: beyond.mac, source: inside.mac },
       });
-      router.ip(`rule add iif ${device} lookup ${FORWARD_TABLE}`);
-      router.ip(`route add default via 169.254.0.1 dev ${device} onlink table ${OWN_TABLE} metric ${inside.index}`);
+      router.ip(`${version}rule add iif ${device} lookup ${FORWARD_TABLE}`);
+      this.addRoute('default', device, `table ${OWN_TABLE} metric ${inside.index}`);
     }
-    for (const { prefix, device } of ROUTES) {
-      router.ip(`route add ${prefix} via 169.254.0.1 dev ${device} onlink table ${FORWARD_TABLE}`);
-    }
-    router.ip(`rule add fwmark ${MARK} lookup ${OWN_TABLE}`);
-    router.ip(`route add local ${LOCAL_PREFIX} dev lo table local`);
+    for (const { prefix, device } of world.routes) this.addRoute(prefix, device, `table ${FORWARD_TABLE}`);
+    router.ip(`${version}rule add fwmark ${MARK} lookup ${OWN_TABLE}`);
+    for (const words of world.addressCommands) router.ip(words);
+  }
+
+  private addRoute(prefix: string, device: string, words: string): void {
+    const { family, via } = this.world;
+    const version = family === 'ipv6' ? ['-6'] : [];
+    this.router.ip(
+      [...version, 'route add', prefix, via, 'dev', device, words].filter((word) => word !== '').join(' '),
+    );
   }
 }
 
@@ -170,9 +168,9 @@ function markerFrame(addresses: { readonly destination: Uint8Array; readonly sou
 }
 
 /** Makes a lab, runs `work` in it, and removes it. */
-export async function withLab<T>(work: (lab: Lab) => T | Promise<T>): Promise<T> {
+export async function withLab<T>(work: (lab: Lab) => T | Promise<T>, world = WORLD): Promise<T> {
   return withNamespaces(['router', 'outside'], async ([router, outside]) => {
-    const lab = new Lab(router!, outside!);
+    const lab = new Lab(router!, outside!, world);
     try {
       return await work(lab);
     } finally {

@@ -31,7 +31,10 @@ it('makes rulesets that our parser takes and packets that meet them', () => {
 });
 
 it('keeps to what XDP can be asked', () => {
-  const coverage = new Coverage('ipv4', PREDICATE_KINDS.filter((kind) => kind !== '-o'));
+  const coverage = new Coverage(
+    'ipv4',
+    PREDICATE_KINDS.filter((kind) => kind !== '-o'),
+  );
   cover(XDP, coverage);
   expect(coverage.shortfalls({ decidedByRule: 0.6, rulesHit: 0.6 })).toEqual([]);
   for (const scenario of fc.sample(scenarios({ vocabulary: XDP, packets: 20 }), { numRuns: 50, seed: 1 })) {
