@@ -273,7 +273,7 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
-  const hostFacts = () => context.kernel.hostFacts(false);
+  const hostFacts = () => context.kernel.hostFacts(false, ruleset.family);
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { type Clause, CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
@@ -23,6 +24,7 @@ import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { emptyTable } from '../ruleset/tables.ts';
+import { EarlyCompiler, type EarlyGround } from './early.ts';
 import { checkEnforceable, type UnsupportedParts, unsupportedParts } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import type { Inexact } from './types.ts';
@@ -43,6 +45,8 @@ export interface CompileOptions {
   readonly budget?: Budget;
   /** The finish that every list of decisions gets that can have it; chosen for each if absent. */
   readonly finish?: FinishName;
+  /** Only for placement `exact`: what early verdicts may rest on; there are none if absent. */
+  readonly early?: EarlyGround | undefined;
   /** Whether flow caches stand in front of tables; where they pay if absent. */
   readonly flowCache?: FlowCacheChoice;
 }
@@ -61,6 +65,7 @@ export class Compiler {
   private readonly meanings: Meanings;
   private readonly unsupported: UnsupportedParts;
   private readonly flattener = new Flattener();
+  private readonly early = new EarlyCompiler(this.flattener);
 
   constructor(family: Family = 'ipv4') {
     this.meanings = new Meanings(family);
@@ -73,11 +78,6 @@ export class Compiler {
     const unsupported = checkEnforceable(ruleset, file, options.before, this.unsupported);
     if (unsupported.length > 0) return { ok: false, diagnostics: unsupported };
     const table = filterTable(ruleset);
-    if (ruleset.family === 'ipv6' && placement === 'xdp') {
-      const message = 'XDP does not serve IPv6 yet';
-      const hint = 'use placement netfilter';
-      return { ok: false, diagnostics: [{ code: 'not-at-placement', message, file, span: table.span, hint }] };
-    }
     const { plan = sequentialSlots(table) } = options;
     const chains = this.meanings.chains(table, plan);
     const ownerOf = ownerFinder(table, plan, ruleset.family);
@@ -85,7 +85,7 @@ export class Compiler {
     const hidden = hiddenFields(placement);
     try {
       const lists = this.flattener.flatten(chains, { budget, hidden });
-      const unfit = placement === 'xdp' ? checkPlacement(lists, ownerOf, options.allowInexact, file) : [];
+      const unfit = placement === 'xdp' ? checkPlacement(lists, ownerOf, options.allowInexact, file, (hook) => asksConnection(chains, hook)) : [];
       if (unfit.length > 0) return { ok: false, diagnostics: unfit };
       const classification = this.classify(chains, lists, ownerOf, options);
       const image = compileImage({
@@ -97,6 +97,7 @@ export class Compiler {
         features,
         facts,
         file,
+        ...this.earlyVerdicts(chains, options),
         ...(options.flowCache !== undefined && { flowCache: options.flowCache }),
       });
       return { ok: true, classification, image };
@@ -105,6 +106,11 @@ export class Compiler {
       const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
       return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
     }
+  }
+
+  private earlyVerdicts(chains: Chains, { early: ground, features, budget = DEFAULT_BUDGET }: CompileOptions) {
+    const early = ground && this.early.compile(chains, ground, features, budget);
+    return early && { early };
   }
 
   /** Hooks whose packets meet few rules are asked test by test, others are looked up. */
@@ -122,6 +128,12 @@ export class Compiler {
     const graph = runPasses(smallGraph(chains, small, ownerOf), { ...passes, hidden: hiddenFields(placement) });
     return joinClassifications(tables, classify(graph));
   }
+}
+
+/** Whether some rule that a hook's packets may meet asks about connections. */
+function asksConnection(chains: Chains, hook: FilterChain): boolean {
+  const asks = ({ predicate }: Clause) => (CONNECTION_FIELDS as readonly Field[]).includes(predicate.field);
+  return chainsFrom(chains, hook).some(({ rules }) => rules.some((rule) => rule.clauses().some(asks)));
 }
 
 type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;
@@ -149,6 +161,6 @@ export function compileRuleset(ruleset: Ruleset, options: CompileOptions): Compi
   return new Compiler(ruleset.family).compile(ruleset, options);
 }
 
-const NOWHERE = { line: 1, column: 1, length: 1 } as const;
+export const NOWHERE = { line: 1, column: 1, length: 1 } as const;
 
 const EMPTY_FILTER = emptyTable('filter', NOWHERE);

@@ -16,6 +16,7 @@ import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type CompileOptions, Compiler, filterTable } from './compile.ts';
+import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { moveBase, readSlots, setBase } from './counters.ts';
 import { type ChosenDevices, chooseDevices } from './devices.ts';
 import { finish, flip, mapReader, unfinished } from './flip.ts';
@@ -188,6 +189,10 @@ class NamespaceEngine implements Engine {
     return { lost, found, undecided: undecided ?? ZERO, kept };
   }
 
+  warnings(family: Family): readonly string[] {
+    return conntrackWarnings(this.kernel, family, this.state.found(family)?.manifest);
+  }
+
   close(): void {
     this.state.close();
   }
@@ -219,6 +224,10 @@ class NamespaceEngine implements Engine {
         const store = this.state.storeForChange();
         const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation(), family };
         finish(context);
+        const before = this.state.found(family)?.manifest;
+        const warnings = conntrackWarnings(this.kernel, family, before);
+        const refused = beginConntrack(this.kernel, family, image.manifest, request.source.file);
+        if (refused !== undefined) return { ok: false, diagnostics: [refused] };
         const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
         const row = rowFor(request, ifindexes, image, counting.plan, (table) =>
           table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
@@ -228,7 +237,8 @@ class NamespaceEngine implements Engine {
         const made = { ...row, ...flipped.row };
         this.state.remember(new InForce(made, image.manifest, counting.plan, request.ruleset));
         const notes = flipped.unfinished === undefined ? devices.notes : [...devices.notes, flipped.unfinished];
-        return { ok: true, generation: made.id, diagnostics: [], notes, warnings: [] };
+        const ended = endConntrack(this.kernel, family, image.manifest);
+        return { ok: true, generation: made.id, diagnostics: [], notes, warnings: [...warnings, ...ended] };
       });
     } finally {
       for (const map of counting.shared.values()) this.kernel.close(map);
@@ -289,6 +299,7 @@ class NamespaceEngine implements Engine {
   /** Accepts every packet of some families again and takes what is theirs out of the kernel. */
   private takeDown(families: readonly Family[]): void {
     this.state.release(families);
+    for (const family of families) endConntrack(this.kernel, family, undefined);
     const store = this.state.store();
     for (const { id, family, state } of store?.generations() ?? []) {
       if (state === 'prepared' && families.includes(family)) store!.retire(id);
@@ -302,7 +313,7 @@ class NamespaceEngine implements Engine {
     known.lines.of(filterTable(request.ruleset));
     const broken = known.sawLineBreak ? checkLineBreaks(request.ruleset, source.file) : [];
     if (broken.length > 0) return { ok: false as const, diagnostics: broken };
-    const facts = placement === 'xdp' ? kernel.hostFacts(true) : { localDestinations: [] };
+    const facts = placement === 'xdp' ? kernel.hostFacts(true, request.ruleset.family) : { localDestinations: [] };
     const options = { ...this.tuning, placement, allowInexact, features: kernel.features(), facts, file: source.file };
     return known.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
   }

@@ -27,13 +27,20 @@ export interface NamespaceIdentity {
 export interface Kernel {
   features(): Features;
   /** `guarded` adds the word that tells when they are out of date; reading it needs root. */
-  hostFacts(guarded: boolean): HostFacts;
+  hostFacts(guarded: boolean, family: Family): HostFacts;
   devices(): readonly Device[];
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */
   isNamespaceInUse(cookie: string, inode: string): boolean;
   /** What rules can name of it. */
   readonly names: KernelNames;
+  /**
+   * Keeps connections of a family tracked until `releaseConntrack`, however other packet filters are emptied; throws where it
+   * cannot. Whether something of ours does.
+   */
+  holdConntrack(family: Family): void;
+  releaseConntrack(family: Family): void;
+  isConntrackHeld(family: Family): boolean;
   /** Sentences about other packet filters in force in this namespace. */
   foreignFilters(): readonly string[];
 

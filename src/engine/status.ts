@@ -7,6 +7,7 @@ import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import type { StoredRequest } from './flip.ts';
+import { conntrackWarnings } from './conntrack.ts';
 import type { InForce } from './in-force.ts';
 import { Installation } from './installation.ts';
 import { keptWarning } from './kept.ts';
@@ -81,12 +82,13 @@ function warningsOf({ kernel, families }: StatusFacts, family: Family, status: F
   if (found?.request.transitionTo !== undefined)
     warnings.push(`a change of the placement of ${name} was interrupted; the next change ends it`);
   const addressGeneration = found?.manifest.addressGeneration;
-  if (addressGeneration !== undefined && kernel.hostFacts(true).addressGeneration !== addressGeneration) {
+  if (addressGeneration !== undefined && kernel.hostFacts(true, family).addressGeneration !== addressGeneration) {
     warnings.push(
       `${name} addresses have changed since the rules were applied: packets to others than those known then are dropped ` +
         'as undecided; apply the rules again',
     );
   }
+  warnings.push(...conntrackWarnings(kernel, family, found?.manifest));
   for (const { hook, attached } of status.hooks)
     if (!attached) warnings.push(`${hook} of ${name} is not attached: its rules are not enforced`);
   for (const { name: device, note } of status.devices) if (note !== undefined) warnings.push(`${device}: ${note}`);

@@ -22,11 +22,12 @@ import {
   xdpLinkDevice,
 } from '../kernel/bpf.ts';
 import { findPinDirectory, openPinDirectory } from '../kernel/bpffs.ts';
+import { holdConntrack, isConntrackHeld, releaseConntrack } from '../kernel/conntrack.ts';
 import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
 import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
-import { listLinks, localDestinations } from '../kernel/rtnetlink.ts';
+import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -42,11 +43,13 @@ export function readAddressGeneration(family: Family = 'ipv4'): number {
 
 export const systemKernel: Kernel = {
   features: probeFeatures,
-  hostFacts: (guarded) =>
+  hostFacts: (guarded, family) => ({
     // The generation first: a change between the two makes the facts out of date, never wrong unnoticed.
-    guarded
-      ? { addressGeneration: readAddressGeneration(), localDestinations: localDestinations() }
-      : { localDestinations: localDestinations() },
+    ...(guarded && { addressGeneration: readAddressGeneration(family) }),
+    ...(family === 'ipv4'
+      ? { localDestinations: localDestinations() }
+      : { localDestinations: [], ipv6: localDestinations6() }),
+  }),
   devices: listLinks,
   names: kernelNames,
   namespace: () => {
@@ -55,6 +58,9 @@ export const systemKernel: Kernel = {
     return name === undefined ? identity : { ...identity, name };
   },
   isNamespaceInUse: isInUse,
+  holdConntrack,
+  releaseConntrack,
+  isConntrackHeld,
   foreignFilters,
   findPinDirectory,
   openPinDirectory,

@@ -63,6 +63,8 @@ export class InjectedFailure extends Error {
 
 export class FakeKernel implements Kernel {
   readonly objects: KernelObject[] = [];
+  /** Families whose connections are tracked for us. */
+  readonly held = new Set<Family>();
   /** Names of all calls that change something, in order. */
   readonly calls: string[] = [];
   presentDevices: Device[] = [{ ifindex: 2, name: 'eth0', loopback: false, ethernet: true }];
@@ -79,7 +81,12 @@ export class FakeKernel implements Kernel {
   addressGeneration = 5;
 
   hostFacts() {
-    return { addressGeneration: this.addressGeneration, localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }] };
+    const local6 = 0x20010db8n << 96n;
+    return {
+      addressGeneration: this.addressGeneration,
+      localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }],
+      ipv6: { localDestinations: [{ low: local6 + 1n, high: local6 + 1n }], ofDevices: [] },
+    };
   }
 
   /** A kernel without any such objects. */
@@ -100,6 +107,20 @@ export class FakeKernel implements Kernel {
 
   isNamespaceInUse(): boolean {
     return this.inUse;
+  }
+
+  holdConntrack(family: Family): void {
+    this.step('holdConntrack');
+    this.held.add(family);
+  }
+
+  releaseConntrack(family: Family): void {
+    this.step('releaseConntrack');
+    this.held.delete(family);
+  }
+
+  isConntrackHeld(family: Family): boolean {
+    return this.held.has(family);
   }
 
   foreignFilters(): readonly string[] {

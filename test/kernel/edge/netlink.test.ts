@@ -2,10 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { foreignFilters } from '../../../src/kernel/foreign.ts';
-import { localDestinations } from '../../../src/kernel/rtnetlink.ts';
+import { localDestinations, localDestinations6 } from '../../../src/kernel/rtnetlink.ts';
 import { withNamespace } from './test-namespace.ts';
 
 const MULTICAST = { low: 0xe0000000, high: 0xefffffff };
+const GROUPS = { low: 0xff00n << 112n, high: (1n << 128n) - 1n };
 const BROADCAST = { low: 0xffffffff, high: 0xffffffff };
 
 it('devices, with kind and master', () =>
@@ -42,6 +43,31 @@ it('local destinations: nothing but groups in a new namespace, then what its add
       MULTICAST,
       BROADCAST,
     ]);
+  }));
+
+it('local destinations of IPv6: what belongs to one device apart from what belongs to all', () =>
+  withNamespace((namespace) => {
+    const local = () => namespace.inside(localDestinations6);
+    expect(local()).toEqual({ localDestinations: [GROUPS], ofDevices: [] });
+    namespace.ip('link add v0 type veth peer name v1');
+    for (const device of ['v0', 'v1']) namespace.ip(`link set ${device} addrgenmode none`);
+    namespace.ip('addr add 2001:db8::1/64 dev v0 nodad');
+    namespace.ip('addr add fe80::7/64 dev v0 nodad');
+    for (const device of ['lo', 'v0', 'v1']) namespace.ip(`link set ${device} up`);
+    namespace.ip('route add 2001:db8:1::/64 via 2001:db8::9'); // not local
+    namespace.ip('route add local 2001:db8:2::/48 dev lo');
+    const { ifindex } = namespace.link('v0');
+    const address = 0x20010db8n << 96n;
+    const routed = address | (2n << 80n);
+    expect(local()).toEqual({
+      localDestinations: [
+        { low: 1n, high: 1n },
+        { low: address | 1n, high: address | 1n },
+        { low: routed, high: routed | ((1n << 80n) - 1n) },
+        GROUPS,
+      ],
+      ofDevices: [{ ifindex, destination: (0xfe80n << 112n) | 7n }],
+    });
   }));
 
 describe.each(['iptables-legacy', 'ip6tables-legacy'])('the filter table of %s', (command) => {
