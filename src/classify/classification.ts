@@ -57,13 +57,14 @@ export interface LinearSegment extends Exits {
 /** A step that finds a class: variable `into` is written once, before anything reads it. */
 export type Lookup =
   | { readonly kind: 'index'; readonly index: FieldIndex; readonly into: Variable }
-  /** The element of `table` at `rows * columnCount + columns`. */
+  /** The element of `table` at `rows * columnCount + columns`; that number itself where there is no table. */
   | {
       readonly kind: 'cross';
       readonly rows: Variable;
       readonly columns: Variable;
+      readonly rowCount: number;
       readonly columnCount: number;
-      readonly table: TableRef;
+      readonly table?: TableRef;
       readonly into: Variable;
     };
 

@@ -59,10 +59,12 @@ function lookUp(
 ): ActionList {
   const variables: number[] = [];
   for (const lookup of lookups) {
-    variables[lookup.into] =
-      lookup.kind === 'index'
-        ? lookUpIndex(lookup.index, fields, tables)
-        : readTable(tables, lookup.table, variables[lookup.rows]! * lookup.columnCount + variables[lookup.columns]!);
+    if (lookup.kind === 'index') {
+      variables[lookup.into] = lookUpIndex(lookup.index, fields, tables);
+      continue;
+    }
+    const pair = variables[lookup.rows]! * lookup.columnCount + variables[lookup.columns]!;
+    variables[lookup.into] = lookup.table === undefined ? pair : readTable(tables, lookup.table, pair);
   }
   switch (result.kind) {
     case 'dense': {

@@ -3,13 +3,13 @@
 import type { DeviceField } from '../base/predicate.ts';
 import type { ClassSets, FieldPartition } from './classes.ts';
 import type { Lookup } from './classification.ts';
-import type { Component, Partition, Variable, WidePartition } from './components.ts';
+import type { Component, Partition, WidePartition } from './components.ts';
 import type { Making } from './finishes/finish.ts';
 import { buildIndex } from './indexes/build-index.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import { buildNames } from './indexes/names.ts';
 import { buildWide } from './indexes/wide.ts';
-import { TablePool, type TableRef } from './tables.ts';
+import { TablePool } from './tables.ts';
 
 export interface Part {
   /** `src`, or `src dst`. */
@@ -54,30 +54,78 @@ export function componentsOf(parts: readonly Part[]): Component[] {
   }));
 }
 
-/** Makes the tables that find the classes of the parts, with the variables of `componentsOf`. */
-export function makeLookups(parts: readonly Part[], making: Making): Lookup[] {
+/** Cells of a table that is looked up by pairs, at most: it stays in the nearest cache with the others. */
+const PAIR_CELLS = 1 << 15;
+
+/** What a lookup gives for a part: its class, or the number of a pair, of which `classes` has the class. */
+interface Found {
+  readonly count: number;
+  readonly classes?: Uint32Array;
+}
+
+/**
+ * Makes the tables that find the classes of the parts, with the variables of `componentsOf`. A combination that only
+ * another asks has no table of its own where the other's table stays small without: a load less for each packet. `fresh` is
+ * a part that is never made again.
+ */
+export function makeLookups(parts: readonly Part[], making: Making, fresh?: Part): Lookup[] {
   const order = lookupOrder(parts);
-  return order.map(({ name, sets, source }, into): Lookup => {
+  const others = partners(order);
+  const found = new Map<Part, Found>();
+  return order.map((part, into): Lookup => {
+    const { name, sets, source } = part;
+    found.set(part, { count: sets.classCount });
     if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, making), into };
-    const { rows, columns, cells } = source;
-    const made = making.cache.remember('cells', [cells], [], () => {
+    const [rows, columns] = [found.get(source.rows)!, found.get(source.columns)!];
+    const lookup = {
+      ...({ kind: 'cross', rows: order.indexOf(source.rows), columns: order.indexOf(source.columns) } as const),
+      ...{ rowCount: rows.count, columnCount: columns.count, into },
+    };
+    const other = others.get(part);
+    const count = rows.count * columns.count;
+    const isPaired = other !== undefined && count * (found.get(other)?.count ?? other.sets.classCount) <= PAIR_CELLS;
+    if (isPaired) {
+      found.set(part, { count, classes: cellsOfPairs(source, rows, columns) });
+      return lookup;
+    }
+    if (part === fresh) {
+      const cells = cellsOfPairs(source, rows, columns);
+      return { ...lookup, table: making.pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1) };
+    }
+    const counts = Uint32Array.of(rows.count, columns.count);
+    const made = making.cache.remember('cells', [source.cells], [counts], () => {
       const pool = new TablePool();
+      const cells = cellsOfPairs(source, rows, columns);
       return { table: pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1), pool };
     });
-    const { table } = making.pool.adopt({ table: made.table }, made.pool);
-    return crossLookup(order.indexOf(rows), order.indexOf(columns), columns, table, into);
+    return { ...lookup, ...making.pool.adopt({ table: made.table }, made.pool) };
   });
 }
 
-/** The lookup of a table of cells. */
-export function crossLookup(
-  rows: Variable,
-  columns: Variable,
-  { sets }: Part,
-  table: TableRef,
-  into: Variable,
-): Lookup {
-  return { kind: 'cross', rows, columns, columnCount: sets.classCount, table, into };
+/** Of each part that another combines, and nothing else asks, the part that it is combined with. */
+function partners(order: readonly Part[]): ReadonlyMap<Part, Part> {
+  const found = new Map<Part, Part>();
+  for (const { source } of order) {
+    if (source.kind !== 'cross') continue;
+    found.set(source.rows, source.columns);
+    found.set(source.columns, source.rows);
+  }
+  return found;
+}
+
+/** The cells of a combination, by what was found of its parts. */
+function cellsOfPairs({ cells, columns }: CrossSource, rowsFound: Found, columnsFound: Found): Uint32Array {
+  if (rowsFound.classes === undefined && columnsFound.classes === undefined) return cells;
+  const width = columns.sets.classCount;
+  const all = new Uint32Array(rowsFound.count * columnsFound.count);
+  let at = 0;
+  for (let row = 0; row < rowsFound.count; row++) {
+    const start = width * (rowsFound.classes?.[row] ?? row);
+    for (let column = 0; column < columnsFound.count; column++) {
+      all[at++] = cells[start + (columnsFound.classes?.[column] ?? column)]!;
+    }
+  }
+  return all;
 }
 
 /** What a part that is no combination is made of. */

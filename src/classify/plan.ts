@@ -68,11 +68,18 @@ export function planOf(
 function plannedLookup({ name, sets }: Part, lookup: Lookup): PlannedLookup {
   const counts = { name, conditions: sets.predicateCount, classes: sets.classCount };
   if (lookup.kind === 'index') return { ...counts, ...describeIndex(lookup.index) };
-  return { ...counts, kind: 'cross', loads: 1, bytes: lookup.table.width * lookup.table.length };
+  const { table } = lookup;
+  return {
+    ...counts,
+    kind: 'cross',
+    loads: loadsOf(lookup),
+    bytes: table === undefined ? 0 : table.width * table.length,
+  };
 }
 
 function loadsOf(lookup: Lookup): number {
-  return lookup.kind === 'cross' ? 1 : describeIndex(lookup.index).loads;
+  if (lookup.kind === 'index') return describeIndex(lookup.index).loads;
+  return lookup.table === undefined ? 0 : 1;
 }
 
 /** Loads of the finish: an outcome word; records, a descriptor and two entries; or two entries for each mask. */

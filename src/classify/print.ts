@@ -38,8 +38,8 @@ export function printClassification({ entries, segments, lists, tables }: Classi
 
 function printLookup(lookup: Lookup): string {
   if (lookup.kind === 'index') return printIndex(lookup.index);
-  const { table, rows, columns, columnCount } = lookup;
-  return `${table.name} of ${rows} and ${columns}, ${table.length / columnCount} x ${columnCount}`;
+  const { table, rows, columns, rowCount, columnCount } = lookup;
+  return `${table?.name ?? 'pair'} of ${rows} and ${columns}, ${rowCount} x ${columnCount}`;
 }
 
 function printIndex(index: FieldIndex): string {

@@ -38,6 +38,7 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
       ranges[lookup.into] = classRange(lookup.index);
     } else {
       const { rows, columns, columnCount, table } = lookup;
+      const range = (ranges[rows]! - 1) * columnCount + ranges[columns]!;
       if (inR0 === rows) a.mov(R1, R0);
       else loadVariable(a, R1, rows);
       multiply(a, R1, columnCount);
@@ -47,8 +48,9 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
         loadVariable(a, R2, columns);
         a.alu('add', R1, R2);
       }
-      access.element(a, R0, table, R1, broken, (ranges[rows]! - 1) * columnCount + ranges[columns]!);
-      ranges[lookup.into] = rangeOf(table);
+      if (table === undefined) a.mov(R0, R1);
+      else access.element(a, R0, table, R1, broken, range);
+      ranges[lookup.into] = table === undefined ? range : rangeOf(table);
     }
     if (onStack.has(lookup.into)) storeVariable(a, lookup.into, R0);
     inR0 = lookup.into;
@@ -75,7 +77,7 @@ function variablesOnStack({ lookups, result }: TableSegment): ReadonlySet<Variab
 }
 
 function describe(lookup: Lookup): string {
-  return lookup.kind === 'index' ? `class of ${indexedField(lookup.index)}` : lookup.table.name;
+  return lookup.kind === 'index' ? `class of ${indexedField(lookup.index)}` : (lookup.table?.name ?? 'pair');
 }
 
 function multiply(a: Assembler, value: Register, factor: number): void {

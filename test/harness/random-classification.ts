@@ -137,7 +137,7 @@ function tableSegment(
     const classes = left.length === 0 ? own.length : choice.pick([2, 7]);
     const table = pool.putNumbers('cross', randomNumbers(choice, cells, classes), classes - 1);
     const into = lookups.length;
-    add({ kind: 'cross', rows, columns, columnCount, table, into }, classes);
+    add({ kind: 'cross', rows, columns, rowCount: counts[rows]!, columnCount, table, into }, classes);
     left.push(into);
   }
   const cell = left[0];

@@ -9,7 +9,7 @@ import type { ClassSets } from '../classes.ts';
 import type { DenseFinish, Lookup } from '../classification.ts';
 import { type CellMaker, type CellParts, cellsOverflow, crossCells, pairsOf } from '../combine.ts';
 import type { NumberLists } from '../components.ts';
-import { componentsOf, crossLookup, fieldOf, makeIndex, makeLookups, type Part, withClasses } from '../parts.ts';
+import { fieldOf, makeIndex, makeLookups, type Part, withClasses } from '../parts.ts';
 import type { Reach } from '../reach.ts';
 import { CellOutcomes, LATE } from './cell-outcomes.ts';
 import type { Making, Outcomes, Overflow } from './finish.ts';
@@ -30,7 +30,7 @@ export interface DenseInput {
 
 export function buildDense(input: DenseInput): Dense | Overflow {
   const { reach, parts, late, outcomes, making } = input;
-  const { budget, pool } = making;
+  const { budget } = making;
   const [rows, columns] = parts;
   const lateField = late === undefined ? undefined : { ...late.sets, ofDecision: late.ofDecision };
   const cells = new CellOutcomes(reach, outcomes, lateField, budget);
@@ -51,12 +51,14 @@ export function buildDense(input: DenseInput): Dense | Overflow {
     const index = makeIndex(withClasses(fieldOf(rows), numbers, count), making);
     return { lookups: [{ kind: 'index', index, into: 0 }], result: { kind: 'dense', cell: 0, ...lateTable } };
   }
-  const lookups = makeLookups(parts, making);
-  const [first, second] = componentsOf(parts);
-  const cell = lookups.length;
-  const table = pool.putNumbers(`cross ${nameOf(parts)}`, numbers, count - 1);
-  lookups.push(crossLookup(first!.variable, second!.variable, columns, table, cell));
-  return { lookups, result: { kind: 'dense', cell, ...lateTable } };
+  const last: Part = {
+    name: nameOf(parts),
+    sets: { ...columns.sets, classCount: count },
+    ofDecision: columns.ofDecision,
+    source: { kind: 'cross', rows, columns, cells: numbers },
+  };
+  const lookups = makeLookups([last], making, last);
+  return { lookups, result: { kind: 'dense', cell: lookups.length - 1, ...lateTable } };
 }
 
 function makeLate(
