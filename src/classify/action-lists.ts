@@ -23,10 +23,16 @@ const ENDS: ReadonlyMap<number, ActionList['then']> = new Map<number, ActionList
 export class ActionLists {
   readonly all: ActionList[] = [];
   /** Chain `n + 1` is the n-th pair: a shorter chain, and a slot. */
-  private readonly chains = new IntPairs();
+  private readonly chains: IntPairs;
   private readonly lengths: number[] = [0];
-  private readonly lists = new IntPairs();
+  private readonly lists: IntPairs;
   private readonly goals = new Map<string, number>();
+
+  /** For about so many lists. */
+  constructor(expected?: number) {
+    this.chains = new IntPairs(expected);
+    this.lists = new IntPairs(expected);
+  }
 
   /** The chain with one slot more. */
   chain(before: number, slot: Slot): number {

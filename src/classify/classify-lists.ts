@@ -39,13 +39,21 @@ export function classifyLists(
   hooks: Readonly<Partial<Record<FilterChain, HookLists>>>,
   options: ClassifyListsOptions = {},
 ): ListClassification {
-  const work = new Work(options);
+  const work = new Work(options, decisionsOf(hooks));
   const entries: Partial<Record<FilterChain, number>> = {};
   for (const hook of FILTER_CHAINS) {
     const lists = hooks[hook];
     if (lists !== undefined) entries[hook] = work.add(hook, lists);
   }
   return work.finish(entries);
+}
+
+function decisionsOf(hooks: Readonly<Partial<Record<FilterChain, HookLists>>>): number {
+  let decisions = 0;
+  for (const { segments } of Object.values(hooks)) {
+    for (const segment of segments) if ('list' in segment) decisions += segment.list.length;
+  }
+  return decisions;
 }
 
 /** The finishes that are tried, best first. */
@@ -60,12 +68,17 @@ class Work implements Making {
   private readonly force: FinishName | undefined;
   readonly cache: ClassifyCache;
   readonly pool = new TablePool();
-  private readonly lists = new ActionLists();
+  private readonly lists: ActionLists;
   private readonly words = new OutcomeWords();
   private readonly segments: Segment[] = [];
   private readonly plans: SegmentPlan[] = [];
 
-  constructor({ budget = DEFAULT_BUDGET, force, cache = new ClassifyCache() }: ClassifyListsOptions) {
+  /** For so many decisions. */
+  constructor(
+    { budget = DEFAULT_BUDGET, force, cache = new ClassifyCache() }: ClassifyListsOptions,
+    decisions: number,
+  ) {
+    this.lists = new ActionLists(decisions);
     this.budget = budget;
     this.cache = cache;
     cache.begin();

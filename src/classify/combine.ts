@@ -83,8 +83,8 @@ export function crossCells(
   const make = makerFor({ columnSets: columnSets.finish(), rowSets: rowSets.finish(), jointSets });
 
   // Cells by their sets: bases are a column set and a row set.
-  const bases = new IntPairs();
-  const known = new IntPairs();
+  const bases = new IntPairs(Math.max(columnSets.count, rowSets.count));
+  const known = new IntPairs(rows.classCount + width);
   const contents: number[] = [];
   let overflow: Overflow | undefined;
   const contentOf = (columnSet: number, rowSet: number, jointSet: number): number => {
