@@ -156,6 +156,12 @@ describe('findings in a file', () => {
     expect(findings(text)).toEqual(['8:13+1 unknown-target']);
   });
 
+  test('of rules with the same extensions the kernel refuses each that it would refuse alone', () => {
+    const text =
+      '*filter\n-A INPUT -s 10.0.0.1/32 -m tcp\n-A INPUT -s 10.0.0.2/32 -m tcp\n-A INPUT -p tcp -m tcp\nCOMMIT\n';
+    expect(findings(text)).toEqual(['2:1+30 refused-rule', '3:1+30 refused-rule']);
+  });
+
   test('what the kernel refuses is noticed at COMMIT', () => {
     const { diagnostics } = parse('*filter\n:c - [0:0]\n-A c -m tcp\n-A INPUT -j c\nCOMMIT\n');
     expect(diagnostics).toMatchObject([{ code: 'refused-rule', span: { line: 3 }, noticedAt: 5 }]);
