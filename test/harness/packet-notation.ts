@@ -18,12 +18,16 @@
 //   cut=N                             the packet ends N bytes behind its IPv4 header
 //   ttl=N id=N tos=N                  64, 0 and 0 if absent
 //
-// Where this cannot say everything, a second, indented line `hex` holds the bytes from the IPv4 header on, and the
+// Packets of IPv6 are told by their addresses; `ipv6-notation.ts` says what differs.
+//
+// Where this cannot say everything, a second, indented line `hex` holds the bytes from the IP header on, and the
 // words are for the reader only.
 
 import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import { formatAddress } from '../../src/base/ipv4.ts';
 import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
+import { buildIpv6Packet } from './ipv6-builder.ts';
+import { ipv6Words, isIpv6Words, parseIpv6Words, readIpv6Fields } from './ipv6-notation.ts';
 import { buildPacket, type PacketFields, TCP_FLAG, type Transport, transportHeaderLength } from './packet-builder.ts';
 
 const PROTOCOL_NAMES = new Map([
@@ -34,13 +38,23 @@ const PROTOCOL_NAMES = new Map([
 
 /** Prints the packet; a line feed and the `hex` line follow where the words alone do not give the same bytes. */
 export function formatPacket(packet: HookPacket): string {
-  const fields = readFields(packet);
   const words: string[] = [packet.hook];
   if (packet.hook !== 'OUTPUT') words.push(`in=${packet.inDevice}`);
   if (packet.hook !== 'INPUT') words.push(`out=${packet.outDevice}`);
-  words.push(...fieldWords(fields));
-  const line = words.join(' ');
-  return sameBytes(buildPacket(fields), packet.bytes) ? line : `${line}\n${formatHex(packet)}`;
+  const [own, bytes] = packet.family === 'ipv6' ? ipv6Line(packet) : ipv4Line(packet);
+  const line = [...words, ...own].join(' ');
+  return sameBytes(bytes, packet.bytes) ? line : `${line}\n${formatHex(packet)}`;
+}
+
+/** What can be said of a packet, and the bytes that this gives. */
+function ipv4Line(packet: HookPacket): [words: string[], bytes: Uint8Array] {
+  const fields = readFields(packet);
+  return [fieldWords(fields), buildPacket(fields)];
+}
+
+function ipv6Line(packet: HookPacket): [words: string[], bytes: Uint8Array] {
+  const fields = readIpv6Fields(packet);
+  return [ipv6Words(fields), buildIpv6Packet(fields)];
 }
 
 /** The line with the packet's bytes. */
@@ -61,6 +75,10 @@ export function parsePacket(line: string, hexLine?: string): HookPacket {
   };
   const inDevice = device('in', hook !== 'OUTPUT');
   const outDevice = device('out', hook !== 'INPUT');
+  if (isIpv6Words(words)) {
+    const bytes = hexLine === undefined ? buildIpv6Packet(parseIpv6Words(words)) : parseHex(hexLine);
+    return { family: 'ipv6', hook, inDevice, outDevice, bytes };
+  }
   const bytes = hexLine === undefined ? buildPacket(parseFields(words)) : parseHex(hexLine);
   return { hook, inDevice, outDevice, bytes };
 }

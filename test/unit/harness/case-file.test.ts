@@ -4,6 +4,7 @@ import { Ipv4View } from '../../../src/base/packet.ts';
 import { formatCase, parseCase, parsePackets, unmet } from '../../harness/case-file.ts';
 import { rulesetText, scenarios } from '../../harness/generate.ts';
 import { formatPacket, parsePacket } from '../../harness/packet-notation.ts';
+import { EVERYTHING, EVERYTHING6, type Vocabulary } from '../../harness/random-rules.ts';
 
 it.each([
   'INPUT in=eth0 tcp 10.0.0.1:1234 > 10.0.0.2:22 syn',
@@ -12,6 +13,12 @@ it.each([
   'INPUT in=eth0 47 10.0.0.1 > 10.0.0.2 payload=8',
   'INPUT in=eth0 tcp 10.0.0.1 > 10.0.0.2 payload=100 frag=185 more ttl=3 id=9 tos=16',
   'INPUT in=eth0 tcp 10.0.0.1:1 > 10.0.0.2:2 cut=19',
+  'INPUT in=eth0 tcp [2001:db8::1]:1234 > [2001:db8::2]:22 syn',
+  'FORWARD in=eth0 out=eth1 icmp6 2001:db8::1 > ff02::1 type=135 code=0 payload=16 ttl=255',
+  'OUTPUT out=lo udp [::1]:53 > [::1]:53 via=hop,rt:2,dst:20,ah:4,frag+ payload=64 tos=8',
+  'INPUT in=eth0 17 2001:db8::1 > 2001:db8::2 via=dst,frag:185 payload=64',
+  'INPUT in=eth0 tcp [2001:db8::1]:1 > [2001:db8::2]:2 via=dst cut=27',
+  'INPUT in=eth0 59 2001:db8::1 > 2001:db8::2',
 ])('prints what it read: %s', (line) => {
   expect(formatPacket(parsePacket(line))).toBe(line);
 });
@@ -33,13 +40,20 @@ it.each([
   ['INPUT in=a gre 1.1.1.1 > 2.2.2.2', 'no such protocol'],
   ['INPUT in=a udp 1.1.1.1:1 2.2.2.2:2', 'SOURCE > DESTINATION'],
   ['INPUT in=a udp 1.1.1.1:1 > 2.2.2.2:2 size=3', 'no such word: size=3'],
+  ['INPUT in=a udp ::1 > [::2]:2', 'udp needs two ports'],
+  ['INPUT in=a udp [::1]:1 > [::g]:2', 'no such address'],
+  ['INPUT in=a gre ::1 > ::2', 'no such protocol'],
+  ['INPUT in=a 6 ::1 > ::2 via=esp', 'no such extension header: esp'],
 ])('refuses %s', (line, message) => {
   expect(() => parsePacket(line)).toThrow(message);
 });
 
-it('keeps every random packet and ruleset, byte for byte', () => {
+it.each<[string, Vocabulary]>([
+  ['IPv4', EVERYTHING],
+  ['IPv6', EVERYTHING6],
+])('keeps every random packet and ruleset, byte for byte: %s', (_, vocabulary) => {
   fc.assert(
-    fc.property(scenarios({ packets: 50 }), (scenario) => {
+    fc.property(scenarios({ vocabulary, packets: 50 }), (scenario) => {
       const packets = scenario.packets.map((packet) => ({ packet, line: 0 }));
       const made = { title: 'random', rules: rulesetText(scenario), packets, counters: new Map() };
       const read = parseCase(formatCase(made), 'random.case');
