@@ -50,6 +50,7 @@ export const DIAGNOSTICS = {
     'other',
     "A packet could meet user chains in more ways than the compiler follows (1 000 calls of a chain of 1 000 rules, chains that call each other twice, 40 deep), or the kernel's verifier refuses the program; the message says which.",
   ),
+  'no-connections': error('version', 'The kernel cannot be made to track connections, which the rules ask about.'),
   'not-at-placement': error('other', 'The placement asked for cannot enforce this exactly.'),
 } as const satisfies Record<string, { severity: 'error' | 'warning'; form: Form; about: string }>;
 

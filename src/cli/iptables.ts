@@ -125,6 +125,7 @@ class Session {
     if (names.has('list-rules')) this.listRules(command);
     if (names.has('zero')) this.zero(command);
     else if (!names.has('list') && !names.has('list-rules')) this.change(command);
+    printWarnings(this.program.name, this.engine.warnings(this.program.family), this.context);
     return EXIT.ok;
   }
 

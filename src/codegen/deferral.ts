@@ -79,7 +79,8 @@ function isLate(segment: Segment, { late }: Ability): boolean {
   return !late && segment.finish === 'tables' && lateField(segment) !== undefined;
 }
 
-function lateField({ result }: Extract<Segment, { finish: 'tables' }>) {
+/** The field that a segment fetches late, if any. */
+export function lateField({ result }: Extract<Segment, { finish: 'tables' }>) {
   if (result.kind === 'masks' || result.late === undefined) return undefined;
   return indexedField(result.late.index);
 }

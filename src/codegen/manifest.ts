@@ -21,6 +21,8 @@ export interface Manifest {
   readonly banks: readonly { readonly type: ProgramType; readonly map: string }[];
   /** `net.ipv4.dev_addr_genid` that the programs compare; see `HostFacts`. */
   readonly addressGeneration?: number;
+  /** The programs read connections: the kernel must track them. */
+  readonly connections?: true;
   /** Which finish each hook's classifier chose, and its size. */
   readonly tests: number;
   readonly lists: number;

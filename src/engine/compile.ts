@@ -16,6 +16,7 @@ import { classify } from '../classify/linear.ts';
 import type { FinishName } from '../classify/make-finish.ts';
 import { compileImage, type Image } from '../codegen/compile.ts';
 import type { FlowCacheChoice } from '../codegen/flow-cache.ts';
+import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
 import { graphOf } from '../graph/build.ts';
 import { type Chains, chainsFrom, Meanings } from '../graph/chains.ts';
 import type { Graph, Slot, SlotOwner } from '../graph/graph.ts';
@@ -24,7 +25,8 @@ import { TooLargeError } from '../passes/pass.ts';
 import { type PassOptions, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { emptyTable } from '../ruleset/tables.ts';
-import { EarlyCompiler, type EarlyGround } from './early.ts';
+import { EarlyCompiler } from './early.ts';
+import type { EarlyGround } from './early-ground.ts';
 import { checkEnforceable, type UnsupportedParts, unsupportedParts } from './enforceable.ts';
 import { checkPlacement, hiddenFields } from './placement.ts';
 import type { Inexact } from './types.ts';
@@ -52,7 +54,13 @@ export interface CompileOptions {
 }
 
 export type CompileResult =
-  | { readonly ok: true; readonly classification: Classification; readonly image: Image }
+  | {
+      readonly ok: true;
+      readonly classification: Classification;
+      readonly image: Image;
+      /** What early verdicts rest on; absent where there are none. */
+      readonly ground?: EarlyGround;
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** The filter table of a ruleset; a ruleset without one enforces nothing and accepts everything. */
@@ -85,9 +93,13 @@ export class Compiler {
     const hidden = hiddenFields(placement);
     try {
       const lists = this.flattener.flatten(chains, { budget, hidden });
-      const unfit = placement === 'xdp' ? checkPlacement(lists, ownerOf, options.allowInexact, file, (hook) => asksConnection(chains, hook)) : [];
+      const unfit =
+        placement === 'xdp'
+          ? checkPlacement(lists, ownerOf, options.allowInexact, file, (hook) => asksConnection(chains, hook))
+          : [];
       if (unfit.length > 0) return { ok: false, diagnostics: unfit };
       const classification = this.classify(chains, lists, ownerOf, options);
+      const early = this.earlyVerdicts(chains, options);
       const image = compileImage({
         family: ruleset.family,
         classification,
@@ -97,10 +109,10 @@ export class Compiler {
         features,
         facts,
         file,
-        ...this.earlyVerdicts(chains, options),
+        ...(early && { early: early.verdicts }),
         ...(options.flowCache !== undefined && { flowCache: options.flowCache }),
       });
-      return { ok: true, classification, image };
+      return { ok: true, classification, image, ...(early && { ground: early.ground }) };
     } catch (error) {
       if (!(error instanceof TooLargeError || error instanceof TooManySegmentsError)) throw error;
       const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
@@ -108,9 +120,16 @@ export class Compiler {
     }
   }
 
-  private earlyVerdicts(chains: Chains, { early: ground, features, budget = DEFAULT_BUDGET }: CompileOptions) {
-    const early = ground && this.early.compile(chains, ground, features, budget);
-    return early && { early };
+  /** Early verdicts, with what they rest on: rules that ask for connections have them tracked. */
+  private earlyVerdicts(
+    chains: Chains,
+    { early: found, features, budget = DEFAULT_BUDGET }: CompileOptions,
+  ): { readonly verdicts: EarlyVerdicts; readonly ground: EarlyGround } | undefined {
+    if (found === undefined) return undefined;
+    const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook));
+    const ground = { ...found, tracked: found.tracked || hooks.some((hook) => asksConnection(chains, hook)) };
+    const verdicts = this.early.compile(chains, ground, features, budget);
+    return verdicts && { verdicts, ground };
   }
 
   /** Hooks whose packets meet few rules are asked test by test, others are looked up. */

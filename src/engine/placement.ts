@@ -1,33 +1,45 @@
 // What the `xdp` placement cannot see, and whether a ruleset needs it.
 //
 // XDP is shown neither what the host sends, nor loopback traffic, nor the device a forwarded packet will leave by. A
-// ruleset that asks about these is refused, unless the administrator has named the loss.
+// ruleset that asks about these is refused, unless the administrator has named the loss. Of connections it knows nothing:
+// a ruleset whose verdicts depend on them would drop nearly everything, so no such loss can be named.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { EnforcingPlacement, FilterChain } from '../base/hooks.ts';
-import type { DeviceField, Field } from '../base/predicate.ts';
-import { evaluatePredicate, type FieldValues } from '../base/predicate.ts';
+import {
+  CONNECTION_FIELDS,
+  type DeviceField,
+  evaluatePredicate,
+  type Field,
+  type FieldValues,
+} from '../base/predicate.ts';
 import { type Condition, type DecisionList, END, type ExitName, type HookLists } from '../classify/decision-list.ts';
 import type { Slot, SlotOwner } from '../graph/graph.ts';
 import type { Inexact } from './types.ts';
 
 /** The fields that the placement's hooks cannot see. */
 export function hiddenFields(placement: EnforcingPlacement): Partial<Record<FilterChain, readonly Field[]>> {
-  return placement === 'xdp' ? { FORWARD: ['outDevice'] } : {};
+  return placement === 'xdp' ? { INPUT: CONNECTION_FIELDS, FORWARD: ['outDevice', ...CONNECTION_FIELDS] } : {};
 }
 
 /**
  * What makes a ruleset unfit for the placement `xdp`. `lists` are those of all hooks, made with the fields hidden that
- * the placement hides.
+ * the placement hides. `asksConnection` says where some rule asks about connections.
  */
 export function checkPlacement(
   lists: Readonly<Partial<Record<FilterChain, HookLists>>>,
   ownerOf: (slot: Slot) => SlotOwner,
   allowed: readonly Inexact[],
   file: string,
+  asksConnection: (hook: FilterChain) => boolean,
 ): Diagnostic[] {
   const met = (hook: FilterChain, devices: Devices = {}): Met => meet(lists[hook], devices);
-  const losses: { inexact: Inexact; slots: () => readonly Slot[]; what: string; hint: string }[] = [
+  const asking = (['INPUT', 'FORWARD'] as const).filter(asksConnection);
+  const losses: { inexact?: Inexact; slots: () => readonly Slot[]; what: string; hint?: string }[] = [
+    {
+      slots: () => asking.flatMap((hook) => [...met(hook).undecided]),
+      what: 'XDP does not know connections, which -m conntrack and -m state ask for',
+    },
     {
       inexact: 'output',
       slots: () => enforcing(met('OUTPUT'), ownerOf),
@@ -42,13 +54,13 @@ export function checkPlacement(
     },
     {
       inexact: 'out-device',
-      slots: () => [...met('FORWARD').undecided],
+      slots: () => (asking.includes('FORWARD') ? [] : [...met('FORWARD').undecided]),
       what: 'XDP does not know the device a forwarded packet will leave by, which -o asks for',
       hint: 'drops and counts as undecided the packets whose verdict depends on it',
     },
   ];
   return losses
-    .filter(({ inexact }) => !allowed.includes(inexact))
+    .filter(({ inexact }) => inexact === undefined || !allowed.includes(inexact))
     .flatMap(({ inexact, slots, what, hint }) => {
       const [first, ...others] = slots();
       if (first === undefined) return [];
@@ -60,7 +72,7 @@ export function checkPlacement(
         file,
         span: { line: owner.line, column: 1, length: 1 },
         message: `${what}: ${subject}${more}`,
-        hint: `use placement netfilter, or --allow-inexact ${inexact}, which ${hint}`,
+        hint: `use placement netfilter${inexact === undefined ? '' : `, or --allow-inexact ${inexact}, which ${hint}`}`,
       };
     });
 }

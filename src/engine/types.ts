@@ -144,5 +144,7 @@ export interface Engine {
   /** Accepts everything again, takes all that is ours out of the kernel and forgets what is kept, in both families. */
   detach(): void;
   status(): Status;
+  /** What is wrong with the rules in force of a family, in sentences, for commands that do not ask for the status. */
+  warnings(family: Family): readonly string[];
   close(): void;
 }

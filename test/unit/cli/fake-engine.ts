@@ -89,6 +89,7 @@ export class FakeFirewall {
       detach: () => {
         this.inForce = undefined;
       },
+      warnings: () => [],
       status: () => ({
         namespace: { cookie: '17', name: 'blue' },
         families: {

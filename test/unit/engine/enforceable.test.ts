@@ -94,6 +94,6 @@ describe('checkEnforceable', () => {
 it('an extension that can be enforced is one of those the document lists', () => {
   const names = (all: readonly { name: string; meaning?: unknown }[]) =>
     all.filter(({ meaning }) => meaning !== undefined).map(({ name }) => name);
-  expect(names(MATCHES).sort()).toEqual(['comment', 'icmp', 'tcp', 'udp']);
+  expect(names(MATCHES).sort()).toEqual(['comment', 'conntrack', 'icmp', 'icmp6', 'state', 'tcp', 'udp']);
   expect(names(TARGETS).sort()).toEqual(['ACCEPT', 'DROP', 'RETURN']);
 });
