@@ -104,4 +104,20 @@ describe('the dense finish', () => {
     expect(countedBy(made, { src: 1, dport: 23 })).toBe('drop 0 2');
     expect(countedBy(made, { src: 2, dport: 23 })).toBe('drop 3 9');
   });
+
+  it("has no table of a small combination that another asks: the pair is the other's row", () => {
+    const tcp = setCondition('protocol', interval(6));
+    const made = dense([
+      { conditions: [from(1), tcp, to(22)], slot: 0, leads: END.accept },
+      { conditions: [tcp, to(80)], slot: 1, leads: END.accept },
+      { conditions: [from(2), to(53)], slot: 2, leads: END.accept },
+    ]);
+    const crosses = table(made).lookups.filter(({ kind }) => kind === 'cross');
+    expect(crosses.map((lookup) => 'table' in lookup)).toEqual([false, true]);
+    expect(countedBy(made, { src: 1, protocol: 6, dport: 22 })).toBe('accept 0');
+    expect(countedBy(made, { src: 1, protocol: 17, dport: 22 })).toBe('drop 9');
+    expect(countedBy(made, { src: 2, protocol: 6, dport: 80 })).toBe('accept 1');
+    expect(countedBy(made, { src: 2, protocol: 17, dport: 53 })).toBe('accept 2');
+    expect(countedBy(made, { src: 3, protocol: 17, dport: 53 })).toBe('drop 9');
+  });
 });
