@@ -50,6 +50,14 @@ const wideSet: fc.Arbitrary<Predicate> = fc.array(fc.tuple(wideValue, wideValue)
   set: normalizeWide(ends.map(([a, b]) => (a < b ? { low: a, high: b } : { low: b, high: a }))),
 }));
 
+/** Masks with holes, mostly. */
+const maskedWide: fc.Arbitrary<Predicate> = fc.record({
+  kind: fc.constant('maskedWide' as const),
+  field: fc.constant('src6' as const),
+  mask: wideValue,
+  value: wideValue,
+});
+
 const masked = (field: NumericField): fc.Arbitrary<Predicate> =>
   fc.record({ kind: fc.constant('masked' as const), field: fc.constant(field), mask: fc.nat(7), value: fc.nat(7) });
 
@@ -67,6 +75,7 @@ const arbitraryPredicate: fc.Arbitrary<Predicate> = fc.oneof(
   setOf('protocol'),
   setOf('src'),
   wideSet,
+  maskedWide,
   masked('tcpFlags'),
   masked('tcpFlags'),
   device('inDevice'),

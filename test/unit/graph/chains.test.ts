@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Clause } from '../../../src/base/predicate.ts';
+import { type Clause, formatPredicate } from '../../../src/base/predicate.ts';
 import { Flattener } from '../../../src/classify/flatten.ts';
 import { type ChainMeaning, chainsFrom, type Extensions, Meanings } from '../../../src/graph/chains.ts';
 import { sequentialSlots } from '../../../src/graph/slots.ts';
@@ -51,6 +51,34 @@ describe('Meanings', () => {
     expect([...chains.get('a')!.slots]).toEqual([4, 5]);
     expect(chainsFrom(chains, 'INPUT').map(({ name }) => name)).toEqual(['INPUT', 'a', 'b']);
     expect(chainsFrom(chains, 'OUTPUT').map(({ name }) => name)).toEqual(['OUTPUT']);
+  });
+
+  it('asks IPv6 rules with -p whether their packets can be read, once devices match', () => {
+    const text = `*filter\n-A INPUT -s ::5/::ff -d 2001:db8::/32 -i eth0 ! -p tcp\n-A INPUT -p tcp -m tcp --dport 22\nCOMMIT\n`;
+    const { ruleset, diagnostics } = parseRuleset(text, { file: 't', family: 'ipv6' });
+    expect(diagnostics).toEqual([]);
+    const rules = new Meanings('ipv6').chains(ruleset.tables[0]!).get('INPUT')!.rules;
+    const shown = rules.map((rule) =>
+      rule
+        .clauses()
+        .map(({ kind, predicate, negated }) => `${kind} ${negated ? 'not ' : ''}${formatPredicate(predicate)}`),
+    );
+    expect(shown).toEqual([
+      [
+        'require src6 & ::ff == ::5',
+        'require dst6 in 2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff',
+        'require inDevice is "eth0"',
+        'dropIf malformed in 1',
+        'require not protocol in 6',
+      ],
+      [
+        'dropIf malformed in 1',
+        'require protocol in 6',
+        'require fragment in 0',
+        'dropIf transportLength in 0-19',
+        'require dport in 22',
+      ],
+    ]);
   });
 
   it('takes the slots that it is given', () => {

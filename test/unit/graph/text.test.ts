@@ -25,11 +25,13 @@ slot 1 policy INPUT line 2
 2: inDevice begins "x\\" ? 3 : 4" ? 1 : 0 of 0
 3: tcpFlags & 0x17 == 0x2 ? 2 : 1
 4: dport in nothing ? 3 : 2
-5: count 1 -> 4
-6: call "a b" -> 5
-7: return
-hook INPUT 6
-chain "a b" 7
+5: src6 in 2001:db8::-2001:db8::ffff ? 4 : 0
+6: dst6 & ::1:ffff:0:ffff == ::1:1:0:2 ? 5 : 0
+7: count 1 -> 6
+8: call "a b" -> 7
+9: return
+hook INPUT 8
+chain "a b" 9
 `;
     expect(printGraph(parseGraph(text))).toBe(text);
   });

@@ -1,11 +1,17 @@
 import { expect, it } from 'vitest';
+import type { Family } from '../../../src/base/family.ts';
 import { interpret } from '../../../src/reference/interpret.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { expectationOf, parsePackets, unmet } from '../../harness/case-file.ts';
 import { parsePacket } from '../../harness/packet-notation.ts';
 
 /** Rules without their frame, and packets with what must happen to them in the notation of case files. */
-function expectOutcomes(rules: string, packets: string, policies = 'ACCEPT ACCEPT ACCEPT'): void {
+function expectOutcomes(
+  rules: string,
+  packets: string,
+  policies = 'ACCEPT ACCEPT ACCEPT',
+  family: Family = 'ipv4',
+): void {
   const [input, forward, output] = policies.split(' ');
   const chains = [...new Set([...rules.matchAll(/-A (\w+)/g)].map((found) => found[1]!))];
   const user = chains.filter((name) => !['INPUT', 'FORWARD', 'OUTPUT'].includes(name));
@@ -19,7 +25,7 @@ function expectOutcomes(rules: string, packets: string, policies = 'ACCEPT ACCEP
     'COMMIT',
     '',
   ].join('\n');
-  const { ruleset, diagnostics } = parseRuleset(text, { file: 'test.rules' });
+  const { ruleset, diagnostics } = parseRuleset(text, { file: 'test.rules', family });
   expect(diagnostics).toEqual([]);
   const trimmed = packets.replaceAll(/^ +/gm, '');
   for (const { packet, expected, line } of parsePackets(trimmed, 'test.packets')) {
@@ -164,4 +170,37 @@ COMMIT
     ['-p', true],
     [0, false],
   ]);
+});
+
+it('walks IPv6 headers for rules with -p alone, and drops what cannot be walked', () => {
+  expectOutcomes(
+    `-A INPUT -s 2001:db8::/32
+     -A INPUT -s 2001:db9::/32 -p tcp
+     -A INPUT ! -p tcp
+     -A INPUT -p tcp --dport 22 -j DROP
+     -A INPUT -p 60 -j DROP`,
+    `INPUT in=eth0 tcp [2001:db8::1]:9 > [::2]:22 via=hop,rt,dst,ah:4 -> drop counts INPUT:1 INPUT:4
+     INPUT in=eth0 59 2001:db8::1 > ::2 via=dst -> accept counts INPUT:1 INPUT:3 INPUT:policy
+     INPUT in=eth0 50 2001:db8::1 > ::2 via=dst -> accept counts INPUT:1 INPUT:3 INPUT:policy
+     INPUT in=eth0 6 2001:db8::1 > ::2 via=dst,frag:1 payload=40 -> accept counts INPUT:1 INPUT:policy
+     INPUT in=eth0 60 2001:db8::1 > ::2 via=frag:1 payload=40 -> drop uncounted counts INPUT:1
+     INPUT in=eth0 tcp [2001:db8::1]:9 > [::2]:22 via=dst cut=1 -> drop uncounted counts INPUT:1
+     INPUT in=eth0 tcp [2001:db9::1]:9 > [::2]:22 via=dst cut=1 -> drop uncounted
+     INPUT in=eth0 tcp [2001:db8::1]:9 > [::2]:22 via=dst cut=2 -> drop uncounted counts INPUT:1`,
+    'ACCEPT ACCEPT ACCEPT',
+    'ipv6',
+  );
+});
+
+it('compares IPv6 addresses bit by bit', () => {
+  expectOutcomes(
+    `-A INPUT -s ::5:6/::ffff:ffff
+     -A INPUT ! -d 2001:db8::/33 -j DROP
+     -A INPUT -d 2001:db8:0:1::/ffff:ffff:0:ffff:: -j DROP`,
+    `INPUT in=eth0 59 fd00:1:2:3::5:6 > 2001:db8:7fff::1 -> accept counts INPUT:1 INPUT:policy
+     INPUT in=eth0 59 fd00:1:2:3::5:7 > 2001:db8:8000::1 -> drop counts INPUT:2
+     INPUT in=eth0 59 fd00:1:2:3::5:7 > 2001:db8:55:1:2:3:4:5 -> drop counts INPUT:3`,
+    'ACCEPT ACCEPT ACCEPT',
+    'ipv6',
+  );
 });
