@@ -10,7 +10,12 @@ import { ORACLE_PLACEMENTS, ORACLE_SETTINGS } from './compiler-scenarios.ts';
 import { rulesetText, scenarios } from './generate.ts';
 import { kernelRunner } from './kernel-runner.ts';
 import { IPV4_FIELDS } from './list-conditions.ts';
-import { classificationDisagreements, isProgrammable, programDisagreements } from './list-oracle.ts';
+import {
+  classificationDisagreements,
+  fieldDisagreements,
+  isProgrammable,
+  programDisagreements,
+} from './list-oracle.ts';
 import { disagreements } from './oracle.ts';
 import { type ListScenario, listScenarios } from './random-lists.ts';
 import { MANNERED } from './random-rules.ts';
@@ -21,8 +26,8 @@ const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
 const [seed, rulesets, packets] = process.argv.slice(2).map(Number) as [number, number, number];
 const vm = vmRunner();
 const kernel = kernelRunner();
-const samples = ORACLE_PLACEMENTS.map(({ placement, options, localDestinations, inKernel }) => ({
-  options: { placement, runners: inKernel ? [vm, kernel] : [vm], localDestinations },
+const samples = ORACLE_PLACEMENTS.map(({ options, inKernel, name: _, ...about }) => ({
+  options: { ...about, runners: inKernel ? [vm, kernel] : [vm] },
   plain: fc.sample(scenarios({ ...options, packets }), { seed, numRuns: rulesets }),
   mannered: fc.sample(scenarios({ ...options, vocabulary: { ...options.vocabulary!, ...MANNERED }, packets }), {
     seed,
@@ -41,6 +46,13 @@ for (let index = 0; index < rulesets; index++) {
   }
   report(index, () => listObjection(lists[index]!));
   report(index, () => listObjection(programmable[index]!));
+  report(index, () => flowObjection(lists[index]!));
+}
+
+/** With flow caches, of packets that all come again. */
+function flowObjection({ segments, packets: values }: ListScenario): string | undefined {
+  const classification = classifyLists({ INPUT: { segments, entry: 0 } }, { force: 'tuples' });
+  return fieldDisagreements(segments, classification, [...values, ...values, ...values], vm, 'on')[0];
 }
 
 function listObjection({ segments, packets: values }: ListScenario): string | undefined {

@@ -171,4 +171,27 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "a.jump('eq', R9, END_CODES[exit], context",
     to: "a.jump('eq', R9, END_CODES.next, context",
   },
+  // src/codegen/flow-cache.ts: what is known of packets that came before
+  { file: 'src/codegen/flow-cache.ts', from: 'used += widthOf(field);', to: 'used += widthOf(field) >> 1;' },
+  {
+    file: 'src/codegen/flow-cache.ts',
+    from: 'for (const offset of [0, 8] as const) words',
+    to: 'for (const offset of [0, 0] as const) words',
+  },
+  {
+    file: 'src/codegen/flow-cache.ts',
+    from: "result.kind !== 'tuples' || result.late !== undefined",
+    to: "result.kind !== 'tuples'",
+  },
+  { file: 'src/codegen/flow-cache.ts', from: 'if (isUsed(result.goingOn)) return false;', to: '' },
+  {
+    file: 'src/codegen/flow-cache.ts',
+    from: '.load(4, R9, R3, 8 * key.length)',
+    to: '.load(4, R9, R3, 8 * key.length + 4)',
+  },
+  {
+    file: 'src/codegen/flow-cache.ts',
+    from: "a.load(4, R0, R3, 8 * key.length + 4).alu('xor', R0, number + 1);",
+    to: 'a.mov(R0, 0);',
+  },
 ];
