@@ -5,7 +5,8 @@ import type { HostFacts } from '../../src/base/features.ts';
 import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains, normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
-import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
+import { type HookPacket, Ipv4View, Ipv6View } from '../../src/base/packet.ts';
+import { containsWide, normalizeWide, WIDE_MAXIMUM, type WideIntervalSet } from '../../src/base/wide-intervals.ts';
 import { type Budget, DEFAULT_BUDGET } from '../../src/classify/budget.ts';
 import type { FinishName } from '../../src/classify/make-finish.ts';
 import type { ScenarioOptions } from './generate.ts';
@@ -14,7 +15,7 @@ import { EVERYTHING, EVERYTHING6, type Vocabulary, XDP } from './random-rules.ts
 const LOOPBACK: Pick<Vocabulary, 'inDevices' | 'outDevices'> = { inDevices: ['lo'], outDevices: ['lo'] };
 
 // Which chain a packet is for, XDP tells by its destination: half of the addresses are this host's, and groups are.
-const isOwn = (_: number, index: number): boolean => index % 2 === 0;
+const isOwn = (_: number | bigint, index: number): boolean => index % 2 === 0;
 const OWN = EVERYTHING.destinations.INPUT.filter(isOwn);
 const FOREIGN = EVERYTHING.destinations.FORWARD.filter((address, index) => !isOwn(address, index));
 const LOCAL = normalize([...GROUP_ADDRESSES, ...OWN.map((address) => ({ low: address, high: address }))]);
@@ -39,6 +40,22 @@ function fitTestRun(packet: HookPacket): HookPacket {
   return { ...packet, bytes, inDevice: '', outDevice: 'lo' };
 }
 
+// The same of IPv6.
+const OWN6 = EVERYTHING6.destinations.INPUT.filter(isOwn);
+const FOREIGN6 = EVERYTHING6.destinations.FORWARD.filter((_, index) => !isOwn(_, index));
+const LOCAL6 = normalizeWide([
+  { low: 0xff00n << 112n, high: WIDE_MAXIMUM },
+  ...OWN6.map((address) => ({ low: address, high: address })),
+]);
+
+/** A packet of no payload behind hop-by-hop options would end with the frame, of which the interpreter is not told. */
+function chooseHook6(packet: HookPacket): HookPacket {
+  const bytes = packet.bytes.slice();
+  if (bytes[4] === 0 && bytes[5] === 0 && bytes[6] === 0) bytes[6] = 59;
+  const isLocal = containsWide(LOCAL6, new Ipv6View(packet).destination);
+  return { ...packet, bytes, hook: isLocal ? 'INPUT' : 'FORWARD' };
+}
+
 /** One device's name is the beginning of another's. */
 const DEVICES: Pick<Vocabulary, 'inDevices' | 'outDevices'> = {
   inDevices: ['lo', 'eth0', 'eth00', 'veth0', 'a2345678901234'],
@@ -54,9 +71,16 @@ export interface OraclePlacement {
   readonly family?: Family;
   readonly options: Omit<ScenarioOptions, 'packets'>;
   readonly localDestinations: HostFacts['localDestinations'];
+  readonly localDestinations6?: WideIntervalSet;
 }
 
 const AT_XDP: Vocabulary<number> = { ...XDP, destinations: { INPUT: OWN, FORWARD: FOREIGN, OUTPUT: [] } };
+
+const AT_XDP6: Vocabulary<bigint> = {
+  ...EVERYTHING6,
+  ...{ hooks: XDP.hooks, outDeviceRules: false },
+  destinations: { INPUT: OWN6, FORWARD: FOREIGN6, OUTPUT: [] },
+};
 
 export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
   {
@@ -102,6 +126,15 @@ export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
     family: 'ipv6',
     options: { vocabulary: { ...EVERYTHING6, ...DEVICES } },
     localDestinations: [],
+  },
+  {
+    name: 'xdp, IPv6',
+    inKernel: true,
+    placement: 'xdp',
+    family: 'ipv6',
+    options: { vocabulary: { ...AT_XDP6, ...LOOPBACK }, settle: chooseHook6 },
+    localDestinations: [],
+    localDestinations6: LOCAL6,
   },
   {
     name: 'xdp, any device',

@@ -9,6 +9,7 @@ import type { EnforcingPlacement } from '../../src/base/hooks.ts';
 import { contains } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import type { WideIntervalSet } from '../../src/base/wide-intervals.ts';
 import type { Budget } from '../../src/classify/budget.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import type { FinishName } from '../../src/classify/make-finish.ts';
@@ -61,6 +62,7 @@ export interface OracleOptions {
   readonly runners: readonly Runner[];
   /** Only for placement `xdp`, which tells INPUT from FORWARD by them. */
   readonly localDestinations?: HostFacts['localDestinations'];
+  readonly localDestinations6?: WideIntervalSet | undefined;
   /** The finish that every list gets that can have it, and what the classifier may use; as the compiler has it if absent. */
   readonly finish?: FinishName;
   readonly budget?: Budget;
@@ -105,8 +107,17 @@ export function failureCase(title: string, text: string, packets: readonly HookP
 /** Packets that XDP leaves to the stack: later fragments to this host, and what comes from a group address. */
 function isPassedOn(packet: HookPacket, placement: EnforcingPlacement): boolean {
   if (placement !== 'xdp') return false;
+  if (packet.family === 'ipv6') return isThrownOut(packet);
   const { fragment, src } = fieldsOf(packet);
   return (packet.hook === 'INPUT' && fragment !== 0) || contains(GROUP_ADDRESSES, src);
+}
+
+/** Packets of IPv6 that XDP leaves to the stack, which throws them out: by their addresses (`ip6_rcv_core`). */
+function isThrownOut(packet: HookPacket): boolean {
+  const { src6, dst6 } = fieldsOf(packet);
+  const isGroup = (address: bigint) => address >> 120n === 0xffn;
+  if (src6 === 1n || dst6 === 1n || isGroup(src6)) return true;
+  return isGroup(dst6) ? ((dst6 >> 112n) & 15n) < 2n : dst6 >> 118n === 0x3fan;
 }
 
 /** What must happen to a packet at the placement. */
@@ -185,14 +196,18 @@ function runnerDisagreements(
 }
 
 function compileFor(table: Table, options: OracleOptions, runner?: Runner) {
-  const { family = 'ipv4', placement, localDestinations = [], finish, budget } = options;
+  const { family = 'ipv4', placement, localDestinations = [], localDestinations6 = [], finish, budget } = options;
+  const facts =
+    family === 'ipv4'
+      ? { localDestinations, addressGeneration: runner?.addressGeneration ?? 0 }
+      : { localDestinations: [], ipv6: { localDestinations: localDestinations6, ofDevices: [] } };
   const result = compileRuleset(
     { family, tables: [table] },
     {
       placement,
       allowInexact: ['loopback', 'output', 'out-device'],
       features: runner?.features ?? FEATURES,
-      facts: { localDestinations, addressGeneration: runner?.addressGeneration ?? 0 },
+      facts,
       file: 'random.rules',
       ...(finish !== undefined && { finish }),
       ...(budget !== undefined && { budget }),
