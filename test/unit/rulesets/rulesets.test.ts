@@ -3,7 +3,7 @@ import { interpret } from '../../../src/reference/interpret.ts';
 import { unmet } from '../../harness/case-file.ts';
 import { exampleRulesets } from '../../harness/rulesets.ts';
 
-const examples = exampleRulesets();
+const examples = [...exampleRulesets(), ...exampleRulesets('ipv6')];
 
 describe.each(examples)('$name', ({ table, packets }) => {
   it('does with every packet what its .packets file says', () => {
