@@ -226,9 +226,8 @@ function removeUnusedLinks({ installation, family }: FlipContext, request: Store
     if (!hooks.includes(hook)) installation.links.detachHook(family, hook);
   }
   const wanted = request?.placement === 'xdp' ? request.ifindexes : [];
-  for (const { ifindex, gone, families } of installation.links.attachedDevices()) {
-    if (gone || (families.includes(family) && !wanted.includes(ifindex)))
-      installation.links.detachDevice(family, ifindex);
+  for (const { ifindex, gone } of installation.links.attachedDevices()) {
+    if (gone || !wanted.includes(ifindex)) installation.links.detachDevice(family, ifindex);
   }
 }
 

@@ -82,7 +82,7 @@ export class Links {
     unlinkIfThere(this.path(hookPin(family, hook)));
   }
 
-  /** Has a device's dispatcher serve a family no longer; one that serves none goes. */
+  /** Has a device's dispatcher serve a family no longer, if it does; one that serves none goes. */
   detachDevice(family: Family, ifindex: number): void {
     const attached = this.attachedDevices().find((d) => d.ifindex === ifindex);
     const others = attached?.families.filter((each) => each !== family) ?? [];
@@ -138,9 +138,7 @@ export class Links {
   /** Takes a family from all hooks and devices. */
   detachAll(family: Family): void {
     for (const hook of FILTER_CHAINS) this.detachHook(family, hook);
-    for (const { ifindex, families } of this.attachedDevices()) {
-      if (families.includes(family)) this.detachDevice(family, ifindex);
-    }
+    for (const { ifindex } of this.attachedDevices()) this.detachDevice(family, ifindex);
   }
 
   private path(pin: string): string {

@@ -85,8 +85,7 @@ export class NamespaceState {
     const known = this.known.get(family);
     if (known?.id === id && store.created(id) === known.created) return known;
     const read = readGeneration(store, id);
-    if (read?.family !== family) return undefined;
-    this.known.set(family, read);
+    if (read !== undefined) this.known.set(family, read);
     return read;
   }
 

@@ -11,6 +11,7 @@ import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, ApplyResult, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
+import { Store } from '../../../src/store/store.ts';
 import { CounterCells } from '../../harness/counter-cells.ts';
 import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
@@ -91,7 +92,11 @@ function stateOf(family: Family) {
   });
   const own = (pin: string) => /^(link_)?v6_/.test(pin) === (family === 'ipv6') && /^(link_|v6_|g)/.test(pin);
   const mine = readdirSync(pins()).filter((pin) => own(pin) && !pin.startsWith('link_xdp'));
-  return { status: families[family], warnings, running, pins: mine, text: shown(family), packets: packetsOf(family) };
+  const store = Store.open(join(directory, 'state', 'boot-7', 'store.sqlite'));
+  const row = store.generation(generation)!.state;
+  store.close();
+  const told = { status: families[family], warnings, text: shown(family), packets: packetsOf(family) };
+  return { ...told, running, pins: mine, row };
 }
 
 describe('two families', () => {
