@@ -56,6 +56,8 @@ const SEND = `
   };
   next();`;
 
+const AT_XDP = '--placement xdp --device dev0 --mode generic --allow-inexact loopback';
+
 let directory: string;
 let made: Namespace[];
 /** Sends to the two others, which have one address each: one with our rules, the other with those of ip6tables-legacy. */
@@ -184,12 +186,24 @@ it('each family is enforced, shown, kept and released by itself, and both at onc
   expect(status().families).toMatchObject({ ipv4: { generation: 0, placement: 'none', hooks: [] }, ipv6 });
   send(sender, 'fd00::2', '5000/1001/8');
   expect(rulesOf(iptables('ip6tables-save -c'))[1]).toBe('[1:56] -A INPUT -p udp -m udp --dport 1001 -j DROP');
-  bpfilter('apply --placement xdp --device dev0 --mode generic --allow-inexact loopback -', FOUR);
+  bpfilter(`apply ${AT_XDP} -`, FOUR);
   expect(status().families).toMatchObject({ ipv4: { devices: [{ name: 'dev0', mode: 'generic' }] }, ipv6 });
   send(sender, '10.9.2.2', '5000/1001/8', 'fd00::2', '5000/1001/8');
   expect(rulesOf(iptables('ip6tables-save -c'))[1]).toContain('[2:112] ');
   expect(rulesOf(iptables('iptables-save -c'))[0]).toContain('[1:36] ');
+  bpfilter(`apply --ipv6 ${AT_XDP},output -`, SIX);
+  const served = { devices: [{ name: 'dev0', mode: 'generic' }], hooks: [], rules: expect.any(Number) };
+  expect(status().families).toMatchObject({ ipv4: served, ipv6: served });
+  send(sender, '10.9.2.2', '5000/1001/8', 'fd00::2', '5000/1001/8');
+  expect(rulesOf(iptables('ip6tables-save -c'))[1]).toContain('[3:168] ');
+  expect(rulesOf(iptables('iptables-save -c'))[0]).toContain('[2:72] ');
+  bpfilter('apply -', FOUR);
+  expect(status().families).toMatchObject({ ipv4: { devices: [], placement: 'netfilter' }, ipv6: served });
+  send(sender, '10.9.2.2', '5000/1001/8', 'fd00::2', '5000/1001/8');
+  expect(rulesOf(iptables('ip6tables-save -c'))[1]).toContain('[4:224] ');
+  expect(rulesOf(iptables('iptables-save -c'))[0]).toContain('[3:108] ');
   bpfilter('detach');
+  expect(ours.ip('link show dev0')).not.toContain('xdp');
   const { families } = status();
   for (const family of [families.ipv4, families.ipv6]) expect(family).toMatchObject({ generation: 0, hooks: [] });
   expect(pinned()).toEqual([]);

@@ -184,7 +184,7 @@ describe.each([
   ['ipv6', 'none', 'netfilter', 'xdp'],
   ['ipv6', 'netfilter', 'none', 'xdp'],
   ['ipv4', 'netfilter', 'netfilter', 'netfilter'],
-  ['ipv4', 'netfilter', 'xdp', 'netfilter'],
+  ['ipv4', 'netfilter', 'xdp', 'xdp'],
   ['ipv4', 'xdp', 'netfilter', 'netfilter'],
 ] as const)('a failure while %s goes from %s to %s', (family, from, to, others) => {
   it.each([
