@@ -18,8 +18,11 @@ export interface KernelLayout {
   readonly deviceNet: number;
   /** `net.ipv4.dev_addr_genid`: bumped whenever an IPv4 address of the namespace comes or goes (net/ipv4/fib_frontend.c). */
   readonly netAddressGeneration: number;
-  /** `net.ipv6.dev_addr_genid`: the same for IPv6, once duplicate address detection is over (net/ipv6/addrconf.c). */
-  readonly netAddressGeneration6: number;
+  /**
+   * `net.ipv6.dev_addr_genid`: the same for IPv6, whose addresses come once duplicate address detection is over
+   * (net/ipv6/addrconf.c). Absent where the kernel knows no IPv6.
+   */
+  readonly netAddressGeneration6?: number;
   /** `struct sk_buff` */
   readonly skbLen: number;
   readonly skbDataLen: number;
@@ -126,6 +129,13 @@ const FUNCTION_SINCE = {
   bpf_xdp_ct_lookup: '5.18',
   bpf_ct_release: '5.18',
 } as const;
+
+/** Where a family's address generation is in `struct net`; throws `UnsupportedError` where the kernel knows no IPv6. */
+export function addressGenerationOf({ layout, release }: Features, family: Family): number {
+  const offset = family === 'ipv4' ? layout.netAddressGeneration : layout.netAddressGeneration6;
+  if (offset === undefined) throw new UnsupportedError("IPv6 in the kernel's BTF", '6.4', release);
+  return offset;
+}
 
 /** The BTF id of a kernel function; throws `UnsupportedError` where the kernel lacks it. */
 export function requireFunction(features: Features, name: KernelFunction): number {

@@ -107,11 +107,9 @@ function addDevice(
     address.set(device.mac);
     structure.pointer(layout.deviceAddress, memory.add('the device address', address));
     const generation = device.addressGeneration ?? 0;
-    const net = new Structure('net')
-      .word(layout.netAddressGeneration, generation)
-      .word(layout.netAddressGeneration6, generation)
-      .addTo(memory);
-    structure.pointer(layout.deviceNet, net);
+    const net = new Structure('net').word(layout.netAddressGeneration, generation);
+    if (layout.netAddressGeneration6 !== undefined) net.word(layout.netAddressGeneration6, generation);
+    structure.pointer(layout.deviceNet, net.addTo(memory));
   }
   return structure.addTo(memory);
 }

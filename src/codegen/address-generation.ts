@@ -1,7 +1,7 @@
 // Reads the word that XDP programs compare their local destinations by: no other way leads to it from user space.
 
 import type { Family } from '../base/family.ts';
-import { type Features, requireFunction } from '../base/features.ts';
+import { addressGenerationOf, type Features, requireFunction } from '../base/features.ts';
 import { Assembler } from '../bpf/assembler.ts';
 import type { Program } from '../bpf/image.ts';
 import { R0 } from '../bpf/instruction.ts';
@@ -13,7 +13,6 @@ export function addressGenerationProgram(features: Features, family: Family): Pr
   a.from({ file: 'bpfilter', line: 1, column: 1, text: 'address generation' });
   a.callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
   a.load(8, R0, R0, layout.xdpRxq).load(8, R0, R0, layout.rxqDevice);
-  const generation = family === 'ipv4' ? layout.netAddressGeneration : layout.netAddressGeneration6;
-  a.load(8, R0, R0, layout.deviceNet).load(4, R0, R0, generation).exit();
+  a.load(8, R0, R0, layout.deviceNet).load(4, R0, R0, addressGenerationOf(features, family)).exit();
   return { name: 'addr_gen', type: 'xdp', ...a.finish() };
 }

@@ -13,7 +13,7 @@
 //
 // Stack below the key, downwards: packet start (8), data_end (8), the walk's.
 
-import type { Features, HostFacts, HostFacts6 } from '../base/features.ts';
+import { addressGenerationOf, type Features, type HostFacts, type HostFacts6 } from '../base/features.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
 import { normalizeWide } from '../base/wide-intervals.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
@@ -174,7 +174,7 @@ function emitGeneration(a: Assembler, features: Features, { addressGeneration }:
   if (addressGeneration === undefined) return;
   const { layout } = features;
   emitDevicePointer(a, features, R4);
-  a.load(8, R4, R4, layout.deviceNet).load(4, R1, R4, layout.netAddressGeneration6);
+  a.load(8, R4, R4, layout.deviceNet).load(4, R1, R4, addressGenerationOf(features, 'ipv6'));
   a.jump32('ne', R1, addressGeneration, undecided);
 }
 

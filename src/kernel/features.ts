@@ -11,7 +11,7 @@ import { systemCall, trySystemCall, viewOf } from './syscall.ts';
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
 /** Where each is found: a member of a structure, and on through members that are structures themselves. */
-const MEMBERS: Readonly<Record<keyof KernelLayout, Path>> = {
+const MEMBERS: Readonly<Record<Exclude<keyof KernelLayout, 'netAddressGeneration6'>, Path>> = {
   nfCtxState: [['bpf_nf_ctx', 'state']],
   nfCtxSkb: [['bpf_nf_ctx', 'skb']],
   hookStateIn: [['nf_hook_state', 'in']],
@@ -23,10 +23,6 @@ const MEMBERS: Readonly<Record<keyof KernelLayout, Path>> = {
   netAddressGeneration: [
     ['net', 'ipv4'],
     ['netns_ipv4', 'dev_addr_genid'],
-  ],
-  netAddressGeneration6: [
-    ['net', 'ipv6'],
-    ['netns_ipv6', 'dev_addr_genid'],
   ],
   skbLen: [['sk_buff', 'len']],
   skbDataLen: [['sk_buff', 'data_len']],
@@ -116,7 +112,7 @@ export function probeFeatures(): Features {
 
 function readFeatures(): Features {
   const btf = readVmlinux();
-  const layout = offsetsOf(btf, MEMBERS);
+  const layout = { ...offsetsOf(btf, MEMBERS), ...addressesOf6(btf) };
   const functions = Object.fromEntries(
     FUNCTIONS.flatMap((name) => {
       const id = btf.functionId(name);
@@ -150,6 +146,12 @@ function offsetsOf<Key extends string>(btf: BtfReader, paths: Readonly<Record<Ke
     Key,
     number
   >;
+}
+
+function addressesOf6(btf: BtfReader): Pick<KernelLayout, 'netAddressGeneration6'> {
+  const namespace = btf.memberOffset('net', 'ipv6');
+  const word = btf.memberOffset('netns_ipv6', 'dev_addr_genid');
+  return namespace === undefined || word === undefined ? {} : { netAddressGeneration6: namespace + word };
 }
 
 /** What early verdicts look at, or nothing where the kernel's types do not tell. */
