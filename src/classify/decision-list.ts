@@ -46,12 +46,17 @@ export interface ListSegment {
   readonly exits: Readonly<Partial<Record<ExitName, number>>>;
 }
 
-/** Which packets rules may drop because of their shape: later fragments, and whole packets of a length that is short. */
+/**
+ * Which packets rules may drop because of their shape: later fragments, whole packets of a length that is short, and what
+ * is malformed.
+ */
 export interface PacketShape {
   /** Protocols that have short lengths, each in one group. */
   readonly groups: readonly { readonly protocols: IntervalSet; readonly short: IntervalSet }[];
   /** Lengths that are short for some protocol. */
   readonly short: IntervalSet;
+  /** Whether rules drop what is malformed. */
+  readonly malformed: boolean;
 }
 
 /** Leads the packets that rules may drop by their shape to segment `odd`, all others to `main`. */

@@ -9,6 +9,9 @@ export function shapeTests({ shape, main, odd }: ShapeSegment, lists: ActionList
   const [toMain, toOdd] = [main, odd].map((segment): Edge => ({ kind: 'list', list: lists.goingOn(EMPTY, segment) }));
   const tests: LinearSegment['tests'][number][] = [];
   const next = (): Edge => ({ kind: 'test', test: tests.length + 1 });
+  if (shape.malformed) {
+    tests.push({ predicate: { kind: 'in', field: 'malformed', set: [{ low: 1, high: 1 }] }, yes: toOdd!, no: next() });
+  }
   tests.push({
     predicate: { kind: 'in', field: 'fragment', set: [{ low: 0, high: 0 }] },
     yes: shape.groups.length === 0 ? toMain! : next(),

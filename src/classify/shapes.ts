@@ -3,14 +3,14 @@
 // `-m tcp` gives each rule decisions that drop a packet whose header is cut off, or is a fragment that could overwrite
 // it. They are many, and hardly a packet meets one. So packets are parted before they meet a list. In the region `main`
 // are those that begin a packet (fragment offset 0) and that no such decision could drop, whatever else it asks; the
-// others are in the region `odd`. Of a rule, each region sees what is left of it there: in `main` no drop is left and
+// others are in the region `odd`, with the packets of IPv6 that every rule with `-p` drops as their headers cannot be read. Of a rule, each region sees what is left of it there: in `main` no drop is left and
 // nobody asks for fragments, in `odd` nothing is left of a rule behind a drop that catches all it could.
 //
 // The regions are made of the decisions themselves: of protocol, fragment offset and transport length that each asks
 // for. For each protocol, lengths at which a first fragment may be dropped are *short*.
 
 import { complement, contains, type IntervalSet, intersect, interval, isSubset, union } from '../base/intervals.ts';
-import { FIELD_MAXIMUM } from '../base/predicate.ts';
+import { FIELD_MAXIMUM, type Field } from '../base/predicate.ts';
 import { TripleIndex } from '../graph/triple-index.ts';
 import { fieldBit } from './conditions.ts';
 import type { Condition, PacketShape } from './decision-list.ts';
@@ -21,9 +21,11 @@ export type Region = 'main' | 'odd';
 const PROTOCOLS = interval(0, FIELD_MAXIMUM.protocol);
 const FRAGMENTS = interval(0, FIELD_MAXIMUM.fragment);
 const LENGTHS = interval(0, FIELD_MAXIMUM.transportLength);
+const EITHER = interval(0, 1);
 
-/** What a decision asks of a packet's shape. */
+/** What a decision asks of a packet's shape. What is malformed may have any protocol, offset and length. */
 interface Box {
+  readonly malformed: IntervalSet;
   readonly protocols: IntervalSet;
   readonly fragments: IntervalSet;
   readonly lengths: IntervalSet;
@@ -37,10 +39,11 @@ interface Group {
 
 const LENGTH_BIT = fieldBit('transportLength');
 const FRAGMENT_BIT = fieldBit('fragment');
+const MALFORMED_BIT = fieldBit('malformed');
 
 /** Whether a conjunction asks for more of the shape than the protocol. */
 export function asksShape(fields: number): boolean {
-  return (fields & (LENGTH_BIT | FRAGMENT_BIT)) !== 0;
+  return (fields & (LENGTH_BIT | FRAGMENT_BIT | MALFORMED_BIT)) !== 0;
 }
 
 /** The shapes of all rules of a compiler: sets of boxes, by number. */
@@ -61,18 +64,23 @@ export class ShapeTable {
     let protocol: Condition | undefined;
     let fragment: Condition | undefined;
     let length: Condition | undefined;
+    let malformed: Condition | undefined;
     for (let i = 0; i < conditions.length; i++) {
       const condition = conditions[i]!;
       if (condition.field === 'protocol') protocol = condition;
       else if (condition.field === 'fragment') fragment = condition;
       else if (condition.field === 'transportLength') length = condition;
+      else if (condition.field === 'malformed') malformed = condition;
     }
-    const [first, second, third] = [protocol?.id ?? 0, fragment?.id ?? 0, length?.id ?? 0];
+    // There are three sets of the field's two values, of which one asks nothing.
+    const state = malformed === undefined ? 0 : contains(malformed.set!, 1) ? 1 : 2;
+    const [first, second, third] = [protocol?.id ?? 0, 3 * (fragment?.id ?? 0) + state, length?.id ?? 0];
     let number = this.boxNumbers.get(first, second, third);
     if (number === undefined) {
       number = this.boxes.length;
       this.boxNumbers.set(first, second, third, number);
       this.boxes.push({
+        malformed: malformed?.set ?? EITHER,
         protocols: protocol?.set ?? PROTOCOLS,
         fragments: fragment?.set ?? FRAGMENTS,
         lengths: length?.set ?? LENGTHS,
@@ -127,6 +135,8 @@ interface Effect {
 export class Shape implements PacketShape {
   /** Protocols that have short lengths; the groups are disjoint. */
   readonly groups: readonly Group[];
+  /** Whether rules drop what is malformed. */
+  readonly malformed: boolean;
   /** Lengths that are short for some protocol. */
   readonly short: IntervalSet;
   private readonly table: ShapeTable;
@@ -137,7 +147,10 @@ export class Shape implements PacketShape {
 
   constructor(table: ShapeTable, drops: readonly Box[]) {
     this.table = table;
-    this.groups = groupProtocols(drops.filter(({ fragments }) => contains(fragments, 0)));
+    this.groups = groupProtocols(
+      drops.filter(({ fragments, malformed }) => contains(fragments, 0) && contains(malformed, 0)),
+    );
+    this.malformed = drops.some(({ malformed }) => !contains(malformed, 0));
     this.short = this.groups.reduce<IntervalSet>((all, { short }) => union(all, short), []);
     const asked = this.groups.reduce<IntervalSet>((all, { protocols }) => union(all, protocols), []);
     const free = complement(asked, FIELD_MAXIMUM.protocol);
@@ -151,7 +164,7 @@ export class Shape implements PacketShape {
     const left: Condition[] = [];
     for (let i = 0; i < conditions.length; i++) {
       const { field } = conditions[i]!;
-      if (field === 'fragment' ? region === 'main' : field === 'transportLength' && hasLength) continue;
+      if (field === 'transportLength' ? hasLength : region === 'main' && isAnswered(field)) continue;
       left.push(conditions[i]!);
     }
     return left;
@@ -178,8 +191,8 @@ export class Shape implements PacketShape {
     return made;
   }
 
-  private effectInMain({ protocols, fragments, lengths }: Box): Effect {
-    if (!contains(fragments, 0)) return { isDead: true, hasLength: false };
+  private effectInMain({ malformed, protocols, fragments, lengths }: Box): Effect {
+    if (!contains(fragments, 0) || !contains(malformed, 0)) return { isDead: true, hasLength: false };
     const there = this.all
       .filter((group) => intersect(group.protocols, protocols).length > 0)
       .map(({ short }) => complement(short, FIELD_MAXIMUM.transportLength));
@@ -189,27 +202,46 @@ export class Shape implements PacketShape {
     };
   }
 
-  private effectInOdd({ protocols, fragments, lengths }: Box): Effect {
-    const short = contains(fragments, 0)
-      ? this.all.filter((group) => intersect(group.protocols, protocols).length > 0).map((group) => group.short)
-      : [];
-    const hasLater = intersect(fragments, interval(1, FIELD_MAXIMUM.fragment)).length > 0;
+  private effectInOdd({ malformed, protocols, fragments, lengths }: Box): Effect {
+    const isReadable = contains(malformed, 0);
+    const isMalformed = this.malformed && contains(malformed, 1);
+    const short =
+      isReadable && contains(fragments, 0)
+        ? this.all.filter((group) => intersect(group.protocols, protocols).length > 0).map((group) => group.short)
+        : [];
+    const hasLater = isReadable && intersect(fragments, interval(1, FIELD_MAXIMUM.fragment)).length > 0;
     return {
-      isDead: !hasLater && short.every((each) => intersect(each, lengths).length === 0),
-      hasLength: (!hasLater || isSubset(LENGTHS, lengths)) && short.every((each) => isSubset(each, lengths)),
+      isDead: !isMalformed && !hasLater && short.every((each) => intersect(each, lengths).length === 0),
+      hasLength:
+        (!(hasLater || isMalformed) || isSubset(LENGTHS, lengths)) && short.every((each) => isSubset(each, lengths)),
     };
   }
 
-  private covers(drops: readonly Box[], { protocols, fragments, lengths }: Box): boolean {
+  private covers(drops: readonly Box[], box: Box): boolean {
+    const { malformed, protocols, fragments, lengths } = box;
     if (!isSubset(fragments, interval(0))) return false;
+    const isMalformed = this.malformed && contains(malformed, 1);
+    if (isMalformed && !drops.some((drop) => contains(drop.malformed, 1) && isWithin(box, drop))) return false;
     return this.all.every((group) => {
       const shared = intersect(group.protocols, protocols);
       const caught = drops
-        .filter((drop) => contains(drop.fragments, 0) && isSubset(shared, drop.protocols))
+        .filter((drop) => contains(drop.malformed, 0) && contains(drop.fragments, 0))
+        .filter((drop) => isSubset(shared, drop.protocols))
         .reduce<IntervalSet>((all, drop) => union(all, drop.lengths), []);
       return shared.length === 0 || isSubset(intersect(group.short, lengths), caught);
     });
   }
+}
+
+/** Whether every packet of region `main` answers a question about the field alike. */
+function isAnswered(field: Field): boolean {
+  return field === 'fragment' || field === 'malformed';
+}
+
+/** Whether whatever is malformed and has one shape has the other. */
+function isWithin(box: Box, other: Box): boolean {
+  const { protocols, fragments, lengths } = other;
+  return isSubset(box.protocols, protocols) && isSubset(box.fragments, fragments) && isSubset(box.lengths, lengths);
 }
 
 function groupProtocols(drops: readonly Box[]): Group[] {

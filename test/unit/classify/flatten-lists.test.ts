@@ -1,6 +1,7 @@
 // What lists look like: the shapes of flattening, one by one.
 
 import { describe, expect, it } from 'vitest';
+import type { Family } from '../../../src/base/family.ts';
 import { formatPredicate } from '../../../src/base/predicate.ts';
 import { END, type HookLists, type ListSegment, type ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
@@ -15,15 +16,18 @@ function hookLists(
   hook: 'INPUT' | 'FORWARD',
   rules: readonly string[],
   options: Partial<FlattenOptions> = {},
+  family: Family = 'ipv4',
 ): HookLists {
   const names = new Set(
     rules.flatMap((rule) => [...rule.matchAll(/-[Ajg] (c\d+|[a-z])(?= |$)/g)].map((found) => found[1])),
   );
   const chains = ['INPUT DROP', 'FORWARD DROP', 'OUTPUT ACCEPT', ...[...names].map((name) => `${name} -`)];
   const lines = ['*filter', ...chains.map((chain) => `:${chain} [0:0]`), ...rules, 'COMMIT', ''];
-  const { ruleset, diagnostics } = parseRuleset(lines.join('\n'), { file: 'test' });
+  const { ruleset, diagnostics } = parseRuleset(lines.join('\n'), { file: 'test', family });
   expect(diagnostics).toEqual([]);
-  return new Flattener().flatten(new Meanings().chains(ruleset.tables[0]!), { budget: BUDGET, ...options })[hook]!;
+  return new Flattener().flatten(new Meanings(family).chains(ruleset.tables[0]!), { budget: BUDGET, ...options })[
+    hook
+  ]!;
 }
 
 const ENDS = new Map(Object.entries(END).map(([name, end]) => [end as number, name]));
@@ -227,6 +231,30 @@ describe('lists', () => {
       '  fragment in 0, protocol in 17: -1 of 2 drop',
       '  src in 10.0.0.1: 3 accept',
       '  always: 4 drop',
+      'shape: main 0, odd 1',
+    ]);
+  });
+
+  it('leave what rules of IPv6 drop as malformed to the odd list', () => {
+    const rules = [
+      '-A INPUT -s fd00::1/128 -j ACCEPT',
+      '-A INPUT -p tcp -j ACCEPT',
+      '-A INPUT -p udp --dport 53 -j ACCEPT',
+    ];
+    const { segments, entry } = hookLists('INPUT', rules, {}, 'ipv6');
+    expect([`enter ${entry}`, ...segments.flatMap(printSegment)]).toEqual([
+      'enter 2',
+      'list',
+      '  src6 in fd00::1: 0 accept',
+      '  protocol in 6: 1 accept',
+      '  dport in 53, protocol in 17: 2 accept',
+      '  always: 3 drop',
+      'list',
+      '  src6 in fd00::1: 0 accept',
+      '  malformed in 1: -1 of 1 drop',
+      '  protocol in 6: 1 accept',
+      '  fragment in 0, protocol in 17, transportLength in 0-7: -1 of 2 drop',
+      '  always: 3 drop',
       'shape: main 0, odd 1',
     ]);
   });
