@@ -15,8 +15,12 @@
 // - In a fragment header, the 16 bits at offset 2 without their low 3 are the fragment's offset in bytes. Zero: a first
 //   or only fragment, and the walk goes on. Else it ends: the protocol is the next header that the fragment header names
 //   (of the first header of what was fragmented, that is), and if that is again one of the five, the walk has failed.
-// - The packet ends where the socket buffer does (`skb->len`): the stack has cut what comes in to 40 + payload length
-//   (except where that is 0 behind a jumbo payload option), and what a raw socket sends has any payload length.
+// - The packet ends where the socket buffer does (`skb->len`). Of what comes in the stack has cut it to 40 + payload
+//   length, unless that is 0 and the first header is hop-by-hop options (`ipv6_rcv`, net/ipv6/ip6_input.c): then it is
+//   all of the frame, padding included. What a raw socket sends has any payload length, and any version.
+// - The stack reads hop-by-hop options right behind the IPv6 header before any hook: packets that come in with bad ones
+//   are never seen. All other extension headers are read behind INPUT.
+// - Fragments that come in are seen one by one, at INPUT too, unless connection tracking puts them together before.
 // - Later kernels (commit 3744b0964d52) give up at the thirteenth extension header; 6.18 has no such limit.
 //
 // Matches (net/netfilter/xt_tcpudp.c) get the offset in bytes: never 1, so that the TCP match, which drops IPv4

@@ -98,3 +98,29 @@ it.each([
     }
   });
 });
+
+// A permitted difference: `-p all` asks IPv6 packets whether they can be read, until ip6tables-save has printed the rule,
+// without it. To us it asks nothing from the first.
+it.each([
+  ['ip6tables-legacy', () => legacyIp6tables, 0n],
+  ['bpfilter', () => new BpfilterSubject('netfilter', 'auto', {}, 'ipv6'), 1n],
+] as const)('-p all of a packet that cannot be read: %s', async (_, make, counted) => {
+  const subject: Subject & { close?(): void } = make();
+  const packet = parsePacket('INPUT in=eth0 tcp [fd00::1]:1 > [2001:db8::1]:22 via=dst cut=1');
+  const rules =
+    '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT\n-A INPUT -p all\nCOMMIT\n';
+  await withLab((lab) => {
+    try {
+      const { counters } = lab.runScenario(subject, rules, [packet]);
+      const found = flatten(counters).filter(([place]) => place.startsWith('INPUT'));
+      expect(found.map(([place, { packets }]) => [place, packets])).toEqual([
+        ['INPUT:1', 1n],
+        ['INPUT:2', counted],
+        ['INPUT:policy', counted],
+      ]);
+      subject.unload(lab.router);
+    } finally {
+      subject.close?.();
+    }
+  }, WORLD6);
+});

@@ -127,7 +127,7 @@ export interface Seen {
 }
 
 /** What the table's hooks see when the packet is sent in this world. */
-export function seenOf(table: Table, packet: HookPacket, observe?: Observer): Seen[] {
+function seenOf(table: Table, packet: HookPacket, observe?: Observer): Seen[] {
   const see = (seen: HookPacket): Seen => ({ packet: seen, outcome: interpret(table, seen, observe) });
   if (packet.hook === 'FORWARD') return piecesOf(packet).map((bytes) => see({ ...packet, bytes }));
   if (packet.hook === 'INPUT') return isFragment(packet) ? [] : [see(packet)];
