@@ -35,6 +35,12 @@ function linesOf(name: string, family: FamilyStatus, emphasize: (text: string) =
     const state = mode === undefined ? emphasize('not attached') : `${mode} XDP`;
     lines.push(`  device    ${device} (${ifindex}), ${state}${note === undefined ? '' : `: ${note}`}`);
   }
+  if (family.early !== undefined) {
+    const { dropped: early, waiting } = family.early;
+    lines.push(
+      `  early     ${early} packets dropped before netfilter${waiting === undefined ? '' : `; none now, because ${waiting}`}`,
+    );
+  }
   if (family.generation === 0) return lines;
   const { undecided, emptySlot } = dropped;
   return [...lines, `  dropped   ${undecided} packets that no rule could decide, ${emptySlot} for lack of rules`];

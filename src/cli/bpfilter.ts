@@ -2,7 +2,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import { FINISHES, type FinishName } from '../classify/make-finish.ts';
 import { explainRuleset } from '../engine/explain.ts';
@@ -117,6 +117,12 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .option(...IPV6)
     .option('--json', 'print the result as JSON')
     .action(run(format));
+
+  program
+    .command('sync')
+    .description('look anew at addresses, routes and other filters, on which early verdicts rest (placement exact)')
+    .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
+    .action(run(sync));
 
   program
     .command('detach')
@@ -313,6 +319,17 @@ function format(context: Context, file: string, options: FamilyOption & { readon
   const text = printRuleset(ruleset, { counters: /^\[/m.test(source.text) });
   if (options.json) printJson<FormatOutput>(context, { ok: true, text });
   else context.print(text);
+  return EXIT.ok;
+}
+
+function sync(context: Context, options: { readonly wait?: number }): number {
+  const config = loadConfig(context.environment);
+  withEngine(config, context, (engine) =>
+    engine.withLock(options.wait ?? config.wait, () => {
+      for (const family of FAMILIES)
+        for (const note of engine.sync(family)) context.print(`${FAMILY_NAME[family]}: ${note}\n`);
+    }),
+  );
   return EXIT.ok;
 }
 

@@ -33,12 +33,13 @@ export function enforcedTable(ruleset: Ruleset | undefined): Table | undefined {
 export type Where = Pick<ApplyRequest, 'placement' | 'devices' | 'mode' | 'allowInexact'>;
 
 /**
- * The choices that the configuration makes. At placement `xdp` without names, the devices are those that its patterns
+ * The choices that the configuration makes. At placements `exact` and `xdp` without names, the devices are those that its patterns
  * leave of all that are neither the loopback device nor part of a bridge or bond (rules name that instead).
  */
 export function whereToEnforce(config: Config, kernel: Kernel, names?: readonly string[]): Where {
   const { placement, mode, allowInexact } = config;
-  const devices = placement === 'xdp' ? (names ?? presentDevices(config, kernel)) : [];
+  const usesDevices = placement === 'xdp' || placement === 'exact';
+  const devices = usesDevices ? (names ?? presentDevices(config, kernel)) : [];
   return { placement, devices, mode, allowInexact };
 }
 

@@ -122,6 +122,7 @@ const familyStatus = z.strictObject({
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
+  early: z.strictObject({ dropped: decimal, waiting: z.string().optional() }).optional(),
 });
 
 /** `bpfilter status --json` */

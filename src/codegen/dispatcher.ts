@@ -22,6 +22,7 @@ import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import { R0, R1, R2, R3, R6, R7 } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
+import { guardMap } from './guards.ts';
 import { NETFILTER_ABI } from './netfilter.ts';
 import { XDP_ABI } from './xdp.ts';
 import {
@@ -65,7 +66,7 @@ export function slotIndex(pair: number, generation: number): number {
   return 2 * pair + (generation & 1);
 }
 
-/** The maps that all dispatchers of a namespace share, the state map last. */
+/** The maps that all generations of a namespace share, the state map last. */
 export function dispatcherMaps(): MapDefinition[] {
   const slots = (family: Family, type: ProgramType): MapDefinition => {
     const pairs = DISPATCH_POINTS.filter((p) => p.type === type).length;
@@ -74,6 +75,7 @@ export function dispatcherMaps(): MapDefinition[] {
   };
   return [
     ...FAMILIES.flatMap((family) => [slots(family, 'netfilter'), slots(family, 'xdp')]),
+    guardMap(),
     { name: STATE_MAP, type: 'array', valueSize: STATE.size, maxEntries: 1, mmapable: true },
   ];
 }

@@ -14,7 +14,8 @@ export const SLOT_SIZE = 16;
 
 export interface Manifest {
   readonly placement: EnforcingPlacement;
-  /** Number of slots. One more follows the last: packets that no rule could decide, which are dropped. */
+  /** Number of slots. One more follows the last: packets that no rule could decide, which are dropped; at placement `exact`, in the
+   * bank of XDP, packets that were dropped early. */
   readonly capacity: number;
   readonly possibleCpus: number;
   /** Counter maps by the program type that writes to them. */

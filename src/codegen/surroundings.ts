@@ -7,10 +7,10 @@
 // (`nf_hook_entries_grow`, net/netfilter/core.c). User space cannot see them. This program, run once on a device of the
 // namespace, copies them into a map; early programs compare what was copied with what is there, for every packet.
 //
-//   0     hook lists: PREROUTING, INPUT, FORWARD, OUTPUT          4 × u64, addresses; 0 where nobody hooks
-//   32    route generation, address generation                    2 × u32
-//   40    unused, to 64
-//   64    hooks of PREROUTING: number, then (function, priority, kind) u64, 15 × (u64, s32, u32)
+//   0     hook lists: PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING   5 × u64, addresses; 0 where nobody hooks
+//   40    route generation, address generation                          2 × u32
+//   48    unused, to 64
+//   64    hooks of PREROUTING: number, then (function, priority, kind)  u64, 15 × (u64, s32, u32)
 //   312   hooks of INPUT, and so on
 //
 // The first 64 bytes are the words, which are kept with a generation. Who hooks is looked at once.
@@ -23,11 +23,11 @@ import type { MapDefinition, Program } from '../bpf/image.ts';
 import { R0, R1, R2, R6, R7, R8, R9 } from '../bpf/instruction.ts';
 
 /** Hooks whose lists are looked at, in the order of NF_INET_* (include/uapi/linux/netfilter.h). */
-export const WATCHED_HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT'] as const;
+export const WATCHED_HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
 export type WatchedHook = (typeof WATCHED_HOOKS)[number];
 
 /** Bytes of the words, and where each begins. */
-export const WORDS = { hooks: 0, routes: 32, addresses: 36, size: 64 } as const;
+export const WORDS = { hooks: 0, routes: 40, addresses: 44, size: 64 } as const;
 
 /** `struct nf_hook_entry`: two pointers. */
 const ENTRY_SIZE = 16;

@@ -12,12 +12,12 @@ import type { Features } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { Program } from '../bpf/image.ts';
-import { R1, R2, R3, R4, R6, R8, R9 } from '../bpf/instruction.ts';
+import { R1, R2, R3, R4, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import type { Classification } from '../classify/classification.ts';
-import { emitCounterArea } from './actions.ts';
+import { emitCount, emitCounterArea, type HookAbi } from './actions.ts';
 import { emitEarlyState, emitLookup, STATE_ASKS } from './early-connection.ts';
 import { emitGuards } from './guards.ts';
-import { clearFields, loadField, storeField } from './key.ts';
+import { clearFields, KEY_OFFSET, loadField, storeField } from './key.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitFields, emitIpHeader, emitPlainFrame, xdpAbi } from './xdp.ts';
@@ -32,6 +32,8 @@ const PLAIN_HEADER = 0x45;
 const [MORE_FRAGMENTS, DONT_FRAGMENT] = [0x20, 0x40];
 const SMALLEST_MTU = 68;
 const MOST_TESTS = 64;
+/** Whether it is certain that the packet may be dropped: below what look-ups of connections use. */
+const CERTAIN = KEY_OFFSET - 40;
 
 /** What early verdicts are made of. */
 export interface EarlyVerdicts {
@@ -53,7 +55,9 @@ export function findsState({ surroundings, functions }: Features): boolean {
   return surroundings?.tcpLoose !== undefined && functions.bpf_xdp_ct_lookup !== undefined;
 }
 
-export function earlyProgram({ classification, tracked, features, capacity, counters, mark }: EarlyRequest): Program {
+export function earlyProgram(request: EarlyRequest): Program {
+  const { classification, tracked, features, capacity, counters, mark } = request;
+  const abi: HookAbi = { ...xdpAbi(features), undecided: 'defer' };
   const a = new Assembler();
   const stage = mark(a);
   const entry = classification.entries.INPUT!;
@@ -63,19 +67,19 @@ export function earlyProgram({ classification, tracked, features, capacity, coun
   const fields = new Set<Field>([...fieldsOf(classification, order), ...(tracked ? STATE_ASKS : [])]);
   if (tracked) fields.add('state');
   stage('prologue XDP, early verdicts');
-  a.mov(R6, R1);
+  a.mov(R6, R1).store(8, R10, CERTAIN, 0);
   emitCounterArea(a, counters, features.possibleCpus, capacity);
   emitEarlyPrologue(a, features, fields, labels.get(entry)!, undecided);
   emitSegments(a, order, labels, undecided, {
     classification,
-    abi: { ...xdpAbi(features), undecided: 'defer' },
+    abi,
     undecidedSlot: capacity,
     access: directAccess(classification.tables.length),
     mark: stage,
     ...(tracked && { fetchLate: () => emitEarlyState(a, features, undecided) }),
     // Where rules are asked one by one, each has guards of its own.
     ability: { segment: (segment) => segment.finish === 'tables' || segment.tests.length <= MOST_TESTS },
-    beforeEnd: () => emitCertainty(a, features, tracked, undecided),
+    beforeEnd: () => emitCertainty(a, request, abi, undecided),
   });
   const { instructions, lines } = a.finish();
   return {
@@ -132,14 +136,27 @@ function emitEarlyPrologue(
   a.goto(enter);
 }
 
-/** Goes to `undecided` where anything speaks against dropping the packet now. Keeps R6–R9. */
-function emitCertainty(a: Assembler, features: Features, tracked: boolean, undecided: Label): void {
+/**
+ * Goes to `undecided` where anything speaks against dropping the packet now, else counts it as one that was decided early:
+ * once, however often it is asked. Keeps R6–R9.
+ */
+function emitCertainty(
+  a: Assembler,
+  { tracked, features, capacity }: EarlyRequest,
+  abi: HookAbi,
+  undecided: Label,
+): void {
+  const certain = a.label('certain');
+  a.load(8, R1, R10, CERTAIN).jump('ne', R1, 0, certain);
   emitGuards(a, features, 'ipv4', undecided);
-  if (!tracked) return;
-  // States that were found are not 0, and the packet belongs to no connection.
-  const known = a.label('no connection');
-  loadField(a, R1, 'state');
-  a.jump('ne', R1, 0, known);
-  emitLookup(a, features, undecided, known);
-  a.bind(known);
+  if (tracked) {
+    // States that were found are not 0, and the packet belongs to no connection.
+    const known = a.label('no connection');
+    loadField(a, R1, 'state');
+    a.jump('ne', R1, 0, known);
+    emitLookup(a, features, undecided, known);
+    a.bind(known);
+  }
+  emitCount(a, abi, capacity);
+  a.store(8, R10, CERTAIN, 1).bind(certain);
 }

@@ -19,17 +19,21 @@ export type CounterLayout = Pick<Manifest, 'capacity' | 'possibleCpus' | 'banks'
 /** Gives the first `size` bytes of a counter map's bank, or `undefined` where the kernel no longer has it. */
 export type MapReader = (counterMap: number, bank: string, size: number) => Uint8Array | undefined;
 
-/** Sums all CPUs' areas of all banks: one entry per slot, and a last one for undecided packets. */
+/**
+ * Sums all CPUs' areas of all banks: one entry per slot, and a last one for undecided packets. Early drops, which the bank
+ * of XDP has last where there are two, are not among them.
+ */
 export function readSlots(counterMap: number, layout: CounterLayout, read: MapReader): Counters[] {
   const { capacity, possibleCpus, banks } = layout;
   const total: Counters[] = new Array(capacity + 1).fill(ZERO);
   const area = areaSize(capacity);
-  for (const { map } of banks) {
+  for (const { type, map } of banks) {
+    const isEarly = banks.length > 1 && type === 'xdp';
     const value = read(counterMap, map, area * possibleCpus);
     if (value === undefined) continue;
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
     for (let cpu = 0; cpu < possibleCpus; cpu++) {
-      for (let slot = 0; slot < total.length; slot++) {
+      for (let slot = 0; slot < total.length - (isEarly ? 1 : 0); slot++) {
         const at = cpu * area + slot * SLOT_SIZE;
         // Most slots of many have counted nothing; as two numbers that is seen without making a bigint.
         if (view.getUint32(at, true) === 0 && view.getUint32(at + 4, true) === 0) continue;
@@ -39,6 +43,13 @@ export function readSlots(counterMap: number, layout: CounterLayout, read: MapRe
     }
   }
   return total;
+}
+
+/** The packets that were dropped early since the counter map was made. */
+export function readEarlyDrops(counterMap: number, layout: CounterLayout, read: MapReader): Counters {
+  const { capacity, banks } = layout;
+  const early = banks.length > 1 ? banks.filter(({ type }) => type === 'xdp') : [];
+  return readSlots(counterMap, { ...layout, banks: early }, read)[capacity]!;
 }
 
 /** What a reader shows for each slot: counted, less base, plus what is still to be carried over. */

@@ -54,19 +54,26 @@ export interface ChosenDevices {
 
 /**
  * The devices of a request and the mode of each; one that has a program keeps its mode. Throws `InstallationError` for one
- * that cannot be served.
+ * that cannot be served; at placement `exact`, where netfilter does what XDP does not, it is left out.
  */
 export function chooseDevices(
-  request: Pick<ApplyRequest, 'devices' | 'mode'>,
+  request: Pick<ApplyRequest, 'placement' | 'devices' | 'mode'>,
   kernel: Kernel,
   attached: readonly AttachedDevice[],
 ): ChosenDevices {
   const present = kernel.devices();
-  const choices = request.devices.map((name) => {
+  const left: string[] = [];
+  const choices = request.devices.flatMap((name) => {
     const device = present.find((d) => d.name === name);
-    if (device === undefined) throw new InstallationError(`there is no device ${name} in this network namespace`);
-    const unfit = unfitness(device, present, request.mode);
-    if (unfit !== undefined) throw new InstallationError(unfit);
+    const unfit =
+      device === undefined
+        ? `there is no device ${name} in this network namespace`
+        : unfitness(device, present, request.mode);
+    if (device === undefined || unfit !== undefined) {
+      if (request.placement !== 'exact') throw new InstallationError(unfit!);
+      left.push(`no early verdicts at ${name}: ${unfit}`);
+      return [];
+    }
     const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
     const obtained = isAttached ? kernel.deviceMode(device.ifindex) : undefined;
     if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
@@ -75,9 +82,10 @@ export function chooseDevices(
       );
     }
     const choice = obtained === undefined ? chooseMode(device, request.mode) : { mode: obtained, why: 'as before' };
-    return { device, ...choice };
+    return [{ device, ...choice }];
   });
-  if (choices.length === 0)
+  if (choices.length === 0 && request.placement !== 'exact')
     throw new InstallationError('placement xdp needs at least one device; name it with --device');
-  return { chosen: choices, notes: choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`) };
+  const taken = choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`);
+  return { chosen: choices, notes: [...taken, ...left] };
 }

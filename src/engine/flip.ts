@@ -69,6 +69,8 @@ export interface FlipContext {
 export interface FlipResult {
   /** What the store has added to the row. */
   readonly row: Pick<Generation, 'id' | 'family' | 'created' | 'counterMap'>;
+  /** Devices that were left out, and why, in sentences. */
+  readonly left: readonly string[];
   /** What went wrong once the new rules were in force, and is left for the next command. */
   readonly unfinished?: string;
 }
@@ -80,19 +82,26 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   const request = plan.row.request as StoredRequest;
   const old = before === 0 ? undefined : (store.generation(before)?.request as StoredRequest | undefined);
   // Without its row nobody knows where the old generation is enforced.
-  const between = before !== 0 && old?.placement !== request.placement;
+  const between = before !== 0 && (old === undefined || sideOf(old.placement) !== sideOf(request.placement));
 
   const { first, row } = record(context, plan, before, between);
   const last = row.id;
   const attachedHooks: FilterChain[] = [];
   const attachedDevices: number[] = [];
+  const left: string[] = [];
   try {
     for (const [name, map] of plan.counterMaps) installation.pinCounters(family, last, name, map);
     fillFirst(context, first, between ? before : 0, plan.programs);
     for (const hook of hooksOf(request.placement))
       if (installation.links.attachHook(family, hook)) attachedHooks.push(hook);
     for (const { device, mode } of plan.devices) {
-      if (installation.links.attachDevice(family, device, mode)) attachedDevices.push(device.ifindex);
+      try {
+        if (installation.links.attachDevice(family, device, mode)) attachedDevices.push(device.ifindex);
+      } catch (error) {
+        // What is not decided early there, netfilter decides.
+        if (request.placement !== 'exact') throw error;
+        left.push(`${device.name}: no early verdicts: ${(error as Error).message}`);
+      }
     }
   } catch (error) {
     for (const hook of attachedHooks) installation.links.detachHook(family, hook);
@@ -106,10 +115,10 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
     try {
       leaveTransition(context, last, plan.programs);
     } catch (error) {
-      return { row, unfinished: unfinished(error) };
+      return { row, left, unfinished: unfinished(error) };
     }
   }
-  return { row };
+  return { row, left };
 }
 
 /** What to say of an error once new rules are in force. */
@@ -225,7 +234,7 @@ function removeUnusedLinks({ installation, family }: FlipContext, request: Store
   for (const { hook } of installation.links.attachedHooks(family)) {
     if (!hooks.includes(hook)) installation.links.detachHook(family, hook);
   }
-  const wanted = request?.placement === 'xdp' ? request.ifindexes : [];
+  const wanted = request === undefined || request.placement === 'netfilter' ? [] : request.ifindexes;
   for (const { ifindex, gone } of installation.links.attachedDevices()) {
     if (gone || !wanted.includes(ifindex)) installation.links.detachDevice(family, ifindex);
   }
@@ -237,9 +246,14 @@ export function mapReader(installation: Installation, family: Family): MapReader
 }
 
 function hooksOf(placement: EnforcingPlacement): readonly FilterChain[] {
-  return placement === 'netfilter' ? FILTER_CHAINS : [];
+  return placement === 'xdp' ? [] : FILTER_CHAINS;
 }
 
 function pointsOf(placement: EnforcingPlacement): readonly DispatchPoint[] {
-  return placement === 'netfilter' ? FILTER_CHAINS : ['XDP'];
+  return placement === 'xdp' ? ['XDP'] : placement === 'netfilter' ? FILTER_CHAINS : [...FILTER_CHAINS, 'XDP'];
+}
+
+/** Where packets get the verdict that the others wait for: early drops are netfilter's own, made sooner. */
+function sideOf(placement: EnforcingPlacement): 'netfilter' | 'xdp' {
+  return placement === 'xdp' ? 'xdp' : 'netfilter';
 }

@@ -31,13 +31,14 @@ export function rowFor(
   ifindexes: readonly number[],
   image: Image,
   plan: SlotPlan,
+  early: string | undefined,
   lines: PrintOptions['lines'],
 ): FlipPlan['row'] {
   const { ruleset, source, placement, devices, mode, allowInexact } = request;
   const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
   const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
-  const manifest: StoredManifest = { ...described, ...owners };
+  const manifest: StoredManifest = { ...described, ...owners, ...(early !== undefined && { early }) };
   const text = printRuleset(ruleset, { counters: false, ...(lines && { lines }) });
   return { sourceFile: source.file, text, request: stored, manifest, slots };
 }

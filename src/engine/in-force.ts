@@ -12,7 +12,11 @@ import { readPlan, type StoredSlots } from './slots.ts';
 import { readStored } from './stored-text.ts';
 
 /** What the row of a generation says of its programs; of the counter map, the map's row does. */
-export type StoredManifest = Omit<Manifest, keyof CounterLayout> & StoredSlots;
+export type StoredManifest = Omit<Manifest, keyof CounterLayout> &
+  StoredSlots & {
+    /** Digest of what early verdicts rest on (`early-ground.ts`); absent where there are none. */
+    readonly early?: string;
+  };
 
 export class InForce {
   readonly id: number;

@@ -24,6 +24,8 @@ import {
   STATE_MAP,
   slotIndex,
 } from '../codegen/dispatcher.ts';
+import { GUARD_MAP, GUARDS, guardMap } from '../codegen/guards.ts';
+import { WORDS } from '../codegen/surroundings.ts';
 import type { Descriptor, Kernel } from './kernel.ts';
 import { counterMapOfPin, counterPin, isLinkPin } from './layout.ts';
 import { Links } from './links.ts';
@@ -39,6 +41,7 @@ export class Installation {
   /** Those of all dispatchers that were opened so far. */
   private readonly maps: Map<string, Descriptor>;
   private readonly state: Uint8Array;
+  private openGuards: Uint8Array | undefined;
   /** The programs of points that a generation does not use, once they were needed. */
   private readonly passing = new Map<ProgramType, Descriptor>();
 
@@ -90,7 +93,7 @@ export class Installation {
       const path = join(this.directory, name);
       if (this.maps.has(name) || existsSync(path)) continue;
       const family = FAMILIES.find((each) => slotMaps(each).includes(name));
-      if (family === undefined || this.isAttached(family)) throw missingPin(path);
+      if (name !== GUARD_MAP && (family === undefined || this.isAttached(family))) throw missingPin(path);
       const map = this.kernel.createMap(definition);
       this.maps.set(name, map);
       this.kernel.pin(map, path);
@@ -119,6 +122,26 @@ export class Installation {
   /** The flip. */
   setGeneration(family: Family, generation: number): void {
     storeGeneration(this.state, family, generation);
+  }
+
+  /** Writes the words that early verdicts of a family compare. */
+  setGuards(family: Family, words: Uint8Array): void {
+    this.allGuards.set(words, GUARDS[family]);
+  }
+
+  /** The words that early verdicts of a family compare. */
+  guards(family: Family): Uint8Array {
+    return this.allGuards.subarray(GUARDS[family], GUARDS[family] + WORDS.size);
+  }
+
+  private get allGuards(): Uint8Array {
+    this.openGuards ??= this.kernel.mapBytes(this.map(GUARD_MAP), guardMap().valueSize);
+    return this.openGuards;
+  }
+
+  /** The map that early programs compare words with. */
+  get guardMap(): Descriptor {
+    return this.map(GUARD_MAP);
   }
 
   /** Packets of a family dropped because a slot was empty. */
@@ -225,6 +248,7 @@ export class Installation {
     for (const program of this.passing.values()) this.kernel.close(program);
     this.passing.clear();
     this.kernel.unmap(this.state);
+    if (this.openGuards !== undefined) this.kernel.unmap(this.openGuards);
     for (const map of this.maps.values()) this.kernel.close(map);
     this.maps.clear();
   }

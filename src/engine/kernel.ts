@@ -1,11 +1,13 @@
 // What the engine needs of a kernel, as one interface: `src/kernel` is behind it, and the tests put a failing one in
 // front of that to see that no step leaves half a ruleset.
 
+import type { EarlyFacts } from '../base/early.ts';
 import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { KernelNames } from '../base/names.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
+import type { Surroundings } from '../codegen/surroundings.ts';
 import type { Link } from '../kernel/rtnetlink.ts';
 
 /** An open object of the kernel: a map, a program or a link. */
@@ -28,6 +30,10 @@ export interface Kernel {
   features(): Features;
   /** `guarded` adds the word that tells when they are out of date; reading it needs root. */
   hostFacts(guarded: boolean, family: Family): HostFacts;
+  /** Who hooks into a family's packets, and the words that change with what early verdicts rest on. Needs root. */
+  surroundings(family: Family): Surroundings;
+  /** What is certain of packets of IPv4 by their addresses; `undefined` where nothing is. */
+  earlyFacts(): EarlyFacts | undefined;
   devices(): readonly Device[];
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */

@@ -7,7 +7,9 @@ import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { conntrackWarnings } from './conntrack.ts';
-import type { StoredRequest } from './flip.ts';
+import { readEarlyDrops } from './counters.ts';
+import { whyWaiting } from './early-sync.ts';
+import { mapReader, type StoredRequest } from './flip.ts';
 import type { InForce } from './in-force.ts';
 import { Installation } from './installation.ts';
 import { keptWarning } from './kept.ts';
@@ -15,7 +17,7 @@ import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
 import { ruleCount } from './slots.ts';
-import type { DeviceStatus, FamilyStatus, HookStatus, Status } from './types.ts';
+import type { DeviceStatus, EarlyStatus, FamilyStatus, HookStatus, Status } from './types.ts';
 
 export interface StatusFacts {
   readonly kernel: Kernel;
@@ -57,16 +59,26 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
   const generation = installation?.generation(family) ?? 0;
   const request = found?.request;
   const where = {
-    hooks: request?.placement === 'netfilter' ? hookStatus(installation!, family) : [],
-    devices: request?.placement === 'xdp' ? deviceStatus(kernel, installation!, family, request) : [],
+    hooks: request !== undefined && request.placement !== 'xdp' ? hookStatus(installation!, family) : [],
+    devices:
+      request !== undefined && request.placement !== 'netfilter'
+        ? deviceStatus(kernel, installation!, family, request)
+        : [],
     dropped: {
       emptySlot: String(installation?.emptySlotDrops(family) ?? 0n),
       undecided: String(undecided.packets),
     },
   };
+  const early = found && earlyStatus(kernel, installation!, family, found);
   if (generation !== 0) {
     if (found === undefined) return { generation, rules: 0, ...where };
-    return { generation, placement: found.request.placement, rules: ruleCount(found.plan), ...where };
+    return {
+      generation,
+      placement: found.request.placement,
+      rules: ruleCount(found.plan),
+      ...where,
+      ...(early && { early }),
+    };
   }
   if (kept === undefined) return { generation: 0, rules: 0, ...where };
   const chains = kept.tables.flatMap((table) => table.chains);
@@ -96,6 +108,18 @@ function warningsOf({ kernel, families }: StatusFacts, family: Family, status: F
   if (emptySlot !== '0')
     warnings.push(`${emptySlot} packets of ${name} were dropped because the kernel had lost their rules`);
   return warnings;
+}
+
+function earlyStatus(
+  kernel: Kernel,
+  installation: Installation,
+  family: Family,
+  { manifest, counterMap, layout }: InForce,
+): EarlyStatus | undefined {
+  if (manifest.early === undefined) return undefined;
+  const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
+  const waiting = whyWaiting(kernel, installation, family, manifest.early);
+  return { dropped: String(dropped), ...(waiting !== undefined && { waiting }) };
 }
 
 function hookStatus(installation: Installation, family: Family): HookStatus[] {

@@ -3,6 +3,7 @@
 import type { Family } from '../base/family.ts';
 import { HOOK_NUMBER } from '../base/hooks.ts';
 import { addressGenerationProgram } from '../codegen/address-generation.ts';
+import { readSurroundings, type Surroundings, surroundingsMap, surroundingsProgram } from '../codegen/surroundings.ts';
 import {
   attachNetfilter,
   attachXdp,
@@ -27,8 +28,10 @@ import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
 import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
+import { forwards, listRoutes, routingTables } from '../kernel/routes.ts';
 import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
+import { earlyFacts } from './early-facts.ts';
 import type { Kernel } from './kernel.ts';
 
 /** A family's address generation of this namespace, by a test run: its device is the loopback device. */
@@ -41,6 +44,25 @@ export function readAddressGeneration(family: Family = 'ipv4'): number {
   }
 }
 
+function surroundings(family: Family): Surroundings {
+  const definition = surroundingsMap();
+  const map = createMap(definition);
+  try {
+    const program = loadProgram(surroundingsProgram(probeFeatures(), family), new Map([[definition.name, map]]));
+    try {
+      testRun(program, new Uint8Array(64));
+      const bytes = mapMemory(map, definition.valueSize);
+      const found = readSurroundings(bytes);
+      unmapMemory(bytes);
+      return found;
+    } finally {
+      closeDescriptor(program);
+    }
+  } finally {
+    closeDescriptor(map);
+  }
+}
+
 export const systemKernel: Kernel = {
   features: probeFeatures,
   hostFacts: (guarded, family) => ({
@@ -50,6 +72,11 @@ export const systemKernel: Kernel = {
       ? { localDestinations: localDestinations() }
       : { localDestinations: [], ipv6: localDestinations6() }),
   }),
+  surroundings,
+  earlyFacts: () => {
+    const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
+    return earlyFacts(listRoutes(), routingTables(), devices);
+  },
   devices: listLinks,
   names: kernelNames,
   namespace: () => {

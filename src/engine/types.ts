@@ -70,6 +70,14 @@ export interface DeviceStatus {
   readonly note?: string;
 }
 
+/** What becomes of early verdicts. */
+export interface EarlyStatus {
+  /** Packets that were dropped early since their counters began. */
+  readonly dropped: string;
+  /** Why there are none now, in words that follow "because"; absent while there are. */
+  readonly waiting?: string;
+}
+
 export interface FamilyStatus {
   /** 0 where nothing is enforced. */
   readonly generation: number;
@@ -77,12 +85,14 @@ export interface FamilyStatus {
   readonly placement?: Placement;
   /** In all tables. */
   readonly rules: number;
-  /** At placement `netfilter`. */
+  /** At placements `netfilter` and `exact`. */
   readonly hooks: readonly HookStatus[];
-  /** At placement `xdp`. */
+  /** At placements `xdp` and `exact`. */
   readonly devices: readonly DeviceStatus[];
   /** Packets dropped because a slot was empty, and packets at XDP that no rule could decide. */
   readonly dropped: { readonly emptySlot: string; readonly undecided: string };
+  /** At placement `exact`, where rules make early verdicts. */
+  readonly early?: EarlyStatus;
 }
 
 export interface Status {
@@ -132,6 +142,11 @@ export interface Engine {
    * before are gone. Whoever changes something next does it otherwise. Returns, in sentences, what went wrong.
    */
   settle(): readonly string[];
+  /**
+   * Looks anew at what early verdicts rest on, and lets them go on: the rules in force are compiled again if need be. Returns
+   * what is to say about it, in sentences; nothing where no early verdicts were asked for.
+   */
+  sync(family: Family): readonly string[];
   /** Compiles and has the kernel verify; attaches nothing. */
   verify(request: ApplyRequest): ApplyResult;
   /** The counters of the filter table, of this moment. */

@@ -6,11 +6,13 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EarlyFacts } from '../../src/base/early.ts';
 import type { Family } from '../../src/base/family.ts';
 import type { Features } from '../../src/base/features.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
 import type { KernelNames } from '../../src/base/names.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
+import type { Surroundings } from '../../src/codegen/surroundings.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from '../../src/engine/kernel.ts';
 
 /** Facts of no kernel in particular. */
@@ -87,6 +89,18 @@ export class FakeKernel implements Kernel {
       localDestinations: [{ low: 0x0a000001, high: 0x0a000001 }],
       ipv6: { localDestinations: [{ low: local6 + 1n, high: local6 + 1n }], ofDevices: [] },
     };
+  }
+
+  /** What early verdicts may rest on; by default nothing is certain. */
+  hooks: Surroundings['hooks'] = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], POSTROUTING: [] };
+  facts: EarlyFacts | undefined;
+
+  surroundings(): Surroundings {
+    return { words: new Uint8Array(64).fill(this.addressGeneration), hooks: this.hooks };
+  }
+
+  earlyFacts(): EarlyFacts | undefined {
+    return this.facts;
   }
 
   /** A kernel without any such objects. */

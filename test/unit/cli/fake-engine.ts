@@ -72,6 +72,7 @@ export class FakeFirewall {
         if (this.lockError) throw this.lockError;
         return work();
       },
+      sync: () => [],
       current: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       basis: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       apply: (request) => answer(request, true),

@@ -1,0 +1,72 @@
+// Whether early verdicts have any ground in a namespace, and which: who hooks into packets' way, and where they go.
+//
+// Whoever sees packets before the filter table might count them, change them or take them away, so there may be nobody
+// but connection tracking. It is known by its priorities, which the kernel fixes (`enum nf_ip_hook_priorities`,
+// include/uapi/linux/netfilter_ipv4.h). A packet without a connection is NEW, unless someone has told tracking to expect
+// it: that takes a helper, and rules that assign it, of nftables or of the table raw.
+
+import { createHash } from 'node:crypto';
+import type { EarlyFacts } from '../base/early.ts';
+import type { Hook, Surroundings, WatchedHook } from '../codegen/surroundings.ts';
+
+/** What early verdicts may rest on. */
+export interface EarlyGround {
+  readonly facts: EarlyFacts;
+  /** Whether connection tracking runs in the namespace. */
+  readonly tracked: boolean;
+  /** Whether packets without a connection can only be NEW or INVALID. */
+  readonly unexpected: boolean;
+}
+
+/** `hook_ops_type` */
+const [MODULE, NFTABLES, BPF] = [0, 1, 2];
+/** NF_IP_PRI_CONNTRACK_DEFRAG, NF_IP_PRI_CONNTRACK, NF_IP_PRI_RAW; NF_IP_PRI_FILTER is 0. */
+const [DEFRAG, CONNTRACK, RAW] = [-400, -200, -300];
+
+export type GroundOrWhy = EarlyGround | { readonly why: string };
+
+/**
+ * What to say of early verdicts that were asked for: `found` is what they might rest on, `used` what those rest on that there
+ * are, `waiting` why they have not begun.
+ */
+export function earlyNotes(found: GroundOrWhy | undefined, used: EarlyGround | undefined, waiting?: string): string[] {
+  if (found === undefined) return [];
+  if ('why' in found) return [`no early verdicts, because ${found.why}`];
+  if (used === undefined) return ['no early verdicts: before netfilter, no drop is certain'];
+  return waiting === undefined ? [] : [`early verdicts wait, because ${waiting}`];
+}
+
+/** What early verdicts may rest on, or why there are none, in words that follow "because". */
+export function findGround(hooks: Surroundings['hooks'], facts: EarlyFacts | undefined): GroundOrWhy {
+  const lists = new Map<WatchedHook, readonly Hook[]>();
+  for (const [hook, list] of Object.entries(hooks)) {
+    if (list === undefined) return { why: `too many hook into ${hook} to look at them` };
+    lists.set(hook as WatchedHook, list);
+  }
+  const before = lists.get('PREROUTING')!.find((hook) => !isTracking(hook));
+  if (before !== undefined) return { why: `${describe(before)} sees packets first, at PREROUTING` };
+  for (const chain of ['INPUT', 'FORWARD'] as const) {
+    const [first, second] = lists.get(chain)!.filter(({ priority }) => priority < 0);
+    if (first !== undefined && first.kind !== BPF) return { why: `${describe(first)} sees packets first, at ${chain}` };
+    if (second !== undefined) return { why: `${describe(second)} sees packets beside us, at ${chain}` };
+  }
+  if (facts === undefined)
+    return { why: 'routing rules ask for more than the destination, or there are too many routes' };
+  const all = [...lists.values()].flat();
+  const assigns = ({ kind, priority }: Hook) => kind === NFTABLES || (kind === MODULE && priority === RAW);
+  return { facts, tracked: all.some(isTracking), unexpected: !all.some(assigns) };
+}
+
+function isTracking({ kind, priority }: Hook): boolean {
+  return kind === MODULE && (priority === DEFRAG || priority === CONNTRACK);
+}
+
+function describe({ kind, priority }: Hook): string {
+  const who = kind === NFTABLES ? 'a chain of nftables' : kind === BPF ? 'a BPF program' : 'a table of the kernel';
+  return `${who} at priority ${priority}`;
+}
+
+/** What tells one ground from another, in a few characters. */
+export function groundDigest(ground: EarlyGround): string {
+  return createHash('sha256').update(JSON.stringify(ground)).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,65 @@
+// Keeping early verdicts true: the words of the namespace are written where programs compare them, once it is certain that
+// the rules were compiled for what is there now.
+//
+// The words are read before the facts and after them. What changes in between shows in the words, and they are read anew;
+// what changes later shows to the programs, which leave everything to netfilter until the next time.
+
+import type { Family } from '../base/family.ts';
+import type { Surroundings } from '../codegen/surroundings.ts';
+import { type EarlyGround, findGround, type GroundOrWhy, groundDigest } from './early-ground.ts';
+import type { Installation } from './installation.ts';
+import type { Kernel } from './kernel.ts';
+
+const ATTEMPTS = 4;
+
+/** The ground of this moment, with the words that hold for it, or why there is none. */
+function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; words: Uint8Array } | { why: string } {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const before = kernel.surroundings(family);
+    const ground = findGround(before.hooks, kernel.earlyFacts());
+    if ('why' in ground) return ground;
+    if (isSame(before, kernel.surroundings(family))) return { ground, words: before.words };
+  }
+  return { why: 'addresses, routes or hooks change all the time' };
+}
+
+function isSame(a: Surroundings, b: Surroundings): boolean {
+  return Buffer.compare(a.words, b.words) === 0;
+}
+
+/** Why early verdicts of rules with this digest are not given at this moment; `undefined` while they are. */
+export function whyWaiting(
+  kernel: Kernel,
+  installation: Installation,
+  family: Family,
+  digest: string,
+): string | undefined {
+  if (Buffer.compare(kernel.surroundings(family).words, installation.guards(family)) === 0) return undefined;
+  const found = lookAround(kernel, family);
+  if ('why' in found) return found.why;
+  return groundDigest(found.ground) === digest
+    ? 'something changed that they might rest on: `bpfilter sync` lets them go on'
+    : 'addresses, routes or hooks have changed: `bpfilter sync` looks at them anew';
+}
+
+/** The ground that rules can be compiled for now, or why there is none. */
+export function currentGround(kernel: Kernel, family: Family): GroundOrWhy {
+  const found = lookAround(kernel, family);
+  return 'why' in found ? found : found.ground;
+}
+
+/**
+ * Lets early verdicts begin, or go on, if what they rest on is what the rules were compiled for, by its digest. Returns
+ * `undefined` then, else why they must wait.
+ */
+export function syncGuards(
+  { kernel, installation, family }: { kernel: Kernel; installation: Installation; family: Family },
+  digest: string,
+): string | undefined {
+  const found = lookAround(kernel, family);
+  if ('why' in found) return found.why;
+  if (groundDigest(found.ground) !== digest)
+    return 'addresses, routes or hooks are others than when the rules were compiled';
+  installation.setGuards(family, found.words);
+  return undefined;
+}
