@@ -40,6 +40,11 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "predicate: { kind: 'in', field, set }, negated: false",
   },
   { file: 'src/extensions/ports.ts', from: "portClause('sport', data.source)", to: "portClause('dport', data.source)" },
+  {
+    file: 'src/extensions/state/connection-clauses.ts',
+    from: 'if (!isTracked) return state !== undefined;',
+    to: 'if (!isTracked) return false;',
+  },
   // src/graph: how rules follow one another
   { file: 'src/graph/build.ts', from: '      return end;\n', to: '      return next;\n' },
   { file: 'src/graph/chains.ts', from: '(value | ~mask) >>> 0', to: '(value | (~mask & 0xffff)) >>> 0' },
@@ -128,6 +133,12 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/codegen/linear.ts',
     from: 'for (const slot of counters) {',
     to: 'for (const slot of counters.slice(1)) {',
+  },
+  { file: 'src/codegen/connection.ts', from: 'const UNTRACKED = 7;', to: 'const UNTRACKED = 6;' },
+  {
+    file: 'src/codegen/connection.ts',
+    from: "jump32('sge', R1, 0, left)",
+    to: "jump32('ge', R1, 0, left)",
   },
   // src/classify: classes, combinations, outcomes
   { file: 'src/classify/sweep.ts', from: 'leaving]!]! < at) active', to: 'leaving]!]! <= at) active' },
