@@ -17,7 +17,7 @@ import { asksTransport } from './transport-fields.ts';
 /** `struct ipv6hdr` (RFC 8200, section 3) */
 export const IPV6_HEADER = { size: 40, payloadLength: 4, next: 6, source: 8, destination: 24 } as const;
 
-const HOP_BY_HOP = 0;
+export const HOP_BY_HOP = 0;
 const ROUTING = 43;
 const FRAGMENT = 44;
 const AUTHENTICATION = 51;

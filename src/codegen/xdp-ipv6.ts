@@ -3,8 +3,8 @@
 // A frame that ip6tables would never be shown is passed on uncounted, for the stack to do with as it always does: what stands
 // in front of the packet says so (`xdp-frame.ts`), or `ip6_rcv_core` throws it out (net/ipv6/ip6_input.c): version, payload
 // length beyond the frame, a group address as its source, the loopback address as either end, a group of no or of the
-// interface's scope as its destination. What is thrown out by a sysctl, for its options or as no member of a group is
-// judged, and counted, before. The packet ends where its payload length says; without one, behind a header of hop-by-hop
+// interface's scope as its destination, hop-by-hop options that are cut off. What is thrown out by a sysctl, for what its
+// options say or as no member of a group is judged, and counted, before. The packet ends where its payload length says; without one, behind a header of hop-by-hop
 // options, it ends with the frame, as the length that a jumbo payload option gives is then the frame's.
 // Fragments are judged one by one: so they come to INPUT while nothing puts them together before.
 //
@@ -25,6 +25,7 @@ import {
   type ChainSource,
   emitChain,
   emitExtensionBit,
+  HOP_BY_HOP,
   IPV6_HEADER,
   loadChain,
 } from './ipv6-chain.ts';
@@ -88,15 +89,27 @@ function emitAddressChecks(a: Assembler, pass: Label): void {
   a.alu('rsh', R4, 8).alu('and', R4, 0x0f).jump('le', R4, INTERFACE_SCOPE, pass).bind(unicast);
 }
 
-/** R8 = bytes of the packet at R2, R1 = number of the header behind its own; R3 is data_end. Clobbers R5. */
+/**
+ * R8 = bytes of the packet at R2, R1 = number of the header behind its own; R3 is data_end. Leaves packets whose hop-by-hop
+ * options, which the stack reads first of all, are cut off. Clobbers R0 and R5.
+ */
 function emitLength(a: Assembler, pass: Label): void {
   const [sized, known] = [a.label('payload length is given'), a.label('length is known')];
+  const readable = a.label('no options, or all of them');
   a.mov(R5, R3).alu('sub', R5, R2);
   a.load(1, R1, R2, IPV6_HEADER.next);
   a.load(2, R8, R2, IPV6_HEADER.payloadLength).bigEndian(R8, 16);
-  a.jump('ne', R8, 0, sized).jump('ne', R1, 0, sized).mov(R8, R5).goto(known);
+  a.jump('ne', R8, 0, sized).jump('ne', R1, HOP_BY_HOP, sized).mov(R8, R5).goto(known);
   a.bind(sized).alu('add', R8, IPV6_HEADER.size).jump('gt', R8, R5, pass);
-  a.bind(known);
+  a.bind(known).jump('ne', R1, HOP_BY_HOP, readable);
+  a.mov(R0, R2)
+    .alu('add', R0, IPV6_HEADER.size + 2)
+    .jump('gt', R0, R3, pass);
+  a.load(1, R0, R2, IPV6_HEADER.size + 1)
+    .alu('add', R0, 1)
+    .alu('lsh', R0, 3)
+    .alu('add', R0, IPV6_HEADER.size);
+  a.jump('gt', R0, R8, pass).bind(readable);
 }
 
 /**

@@ -98,6 +98,22 @@ it.each(['native', 'generic'] as const)('at XDP, %s', (mode) =>
   compare(new BpfilterSubject('xdp', mode), RUNS / 2, { vocabulary: LAB_XDP, settle: settleWhole }),
 );
 
+/** The same for IPv6; its fragments come one by one, and are judged so. */
+const LAB6_XDP: typeof vocabulary6 = {
+  ...vocabulary6,
+  hooks: ['INPUT', 'FORWARD'],
+  inDevices: vocabulary6.inDevices.filter((name) => name !== 'lo'),
+  outDeviceRules: false,
+};
+
+it('at XDP, IPv6', () =>
+  compare(
+    new BpfilterSubject('xdp', 'generic', {}, 'ipv6'),
+    RUNS / 20,
+    { vocabulary: LAB6_XDP, settle: settle6 },
+    WORLD6,
+  ));
+
 // A permitted difference: iptables' INPUT is shown the reassembled packet, XDP judges and counts the first fragment.
 it.each([
   ['iptables-legacy', () => legacyIptables, 92n],

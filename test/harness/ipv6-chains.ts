@@ -24,6 +24,11 @@ export function ipv6Packet(next: number, payload: Uint8Array): Uint8Array {
   return Buffer.concat([header, payload]);
 }
 
+/** Whether a packet has all of the hop-by-hop options that stand right behind its header, or none. */
+export function hasReadableOptions(bytes: Uint8Array): boolean {
+  return bytes[6] !== 0 || (bytes.length >= 48 && bytes.length >= 40 + 8 * (bytes[41]! + 1));
+}
+
 /** `count` extension headers of the same kind, the shortest there are, behind each other; the last one names `end`. */
 export function repeatedHeaders(kind: number, count: number, end: number): Uint8Array {
   const bytes = new Uint8Array(8 * count);

@@ -29,6 +29,7 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { formatCase, makeCase } from './case-file.ts';
 import { FEATURES } from './fake-kernel.ts';
 import { fieldsOf } from './fields.ts';
+import { hasReadableOptions } from './ipv6-chains.ts';
 import { buildFrame, ETHERTYPE } from './packet-builder.ts';
 import { ownersOf } from './slots.ts';
 import { Tally } from './table-counters.ts';
@@ -112,8 +113,9 @@ function isPassedOn(packet: HookPacket, placement: EnforcingPlacement): boolean 
   return (packet.hook === 'INPUT' && fragment !== 0) || contains(GROUP_ADDRESSES, src);
 }
 
-/** Packets of IPv6 that XDP leaves to the stack, which throws them out: by their addresses (`ip6_rcv_core`). */
+/** Packets of IPv6 that XDP leaves to the stack, which throws them out (`ip6_rcv_core`): for their addresses or options. */
 function isThrownOut(packet: HookPacket): boolean {
+  if (!hasReadableOptions(packet.bytes)) return true;
   const { src6, dst6 } = fieldsOf(packet);
   const isGroup = (address: bigint) => address >> 120n === 0xffn;
   if (src6 === 1n || dst6 === 1n || isGroup(src6)) return true;

@@ -7,7 +7,7 @@ import { prepare } from '../../../src/bpf/vm-prepare.ts';
 import { seededChoice } from '../../fuzz/seeded.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
 import { fieldsOf } from '../../harness/fields.ts';
-import { ipv6Packet, randomChain, repeatedHeaders } from '../../harness/ipv6-chains.ts';
+import { hasReadableOptions, ipv6Packet, randomChain, repeatedHeaders } from '../../harness/ipv6-chains.ts';
 import { framesProgram, WAY } from '../../harness/ipv6-frames.ts';
 import { KEY_MAP, keyMap, readKey } from '../../harness/key-program.ts';
 import { buildFrame, ETHERTYPE } from '../../harness/packet-builder.ts';
@@ -84,7 +84,8 @@ describe('the XDP prologue for IPv6', () => {
       for (let index = 0; index < (fields.length <= 2 ? 60 : 800); index++) {
         const bytes = randomChain(seededChoice(7, index));
         const { way, key } = read(bytes);
-        expect(way).toBe(WAY.input);
+        expect(way).toBe(hasReadableOptions(bytes) ? WAY.input : WAY.pass);
+        if (way === WAY.pass) continue;
         const values = fieldsOf({ family: 'ipv6', hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes });
         const said = fields.filter((field) => values.malformed === 0 || ['src6', 'dst6', 'malformed'].includes(field));
         for (const field of said) expect(`${index} ${field} ${key![field]}`).toBe(`${index} ${field} ${values[field]}`);
