@@ -124,3 +124,37 @@ it.each([
     }
   }, WORLD6);
 });
+
+it.each([
+  ['ip6tables-legacy', () => legacyIp6tables],
+  ['bpfilter at netfilter', () => new BpfilterSubject('netfilter', 'auto', {}, 'ipv6')],
+] as const)('payload lengths and versions of IPv6 frames: %s', async (_, make) => {
+  const subject: Subject & { close?(): void } = make();
+  const rules = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -p udp\nCOMMIT\n';
+  const nothing = { packets: 0n, bytes: 0n };
+  const one = (bytes: bigint) => ({ packets: 1n, bytes });
+  await withLab((lab) => {
+    try {
+      for (const [name, at, bytes, expected] of [
+        ['as it should be', 4, [0, 20], one(60n)],
+        ['shorter than the frame', 4, [0, 16], one(56n)],
+        ['cut in the UDP header', 4, [0, 12], one(52n)],
+        ['cut in the extension header', 4, [0, 1], nothing],
+        ['none, as a jumbo payload has', 4, [0, 0], one(60n)],
+        ['none, and no hop-by-hop options', 4, [0, 0, 60], nothing],
+        ['beyond the frame', 4, [1, 0], nothing],
+        ['version 4', 0, [0x40], nothing],
+        ['multicast source', 8, [0xff, 2], nothing],
+        ['loopback source', 8, [...new Array<number>(15).fill(0), 1], nothing],
+      ] as const) {
+        const packet = parsePacket('INPUT in=eth0 udp [fd00::1]:1 > [2001:db8::1]:22 via=hop payload=4');
+        packet.bytes.set(bytes, at);
+        const { counters } = lab.runScenario(subject, rules, [packet]);
+        expect([name, counters.get('INPUT')!.rules[0]]).toEqual([name, expected]);
+      }
+      subject.unload(lab.router);
+    } finally {
+      subject.close?.();
+    }
+  }, WORLD6);
+});
