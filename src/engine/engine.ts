@@ -6,8 +6,10 @@
 import { type Counters, ZERO } from '../base/counters.ts';
 import { FAMILIES, type Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
+import { UnsupportedError } from '../base/unsupported.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
+import { GUARD_MAP, guardMap } from '../codegen/guards.ts';
 import type { SlotPlan } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
@@ -17,6 +19,8 @@ import { type CompileOptions, filterTable } from './compile.ts';
 import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
 import { type ChosenDevices, chooseDevices } from './devices.ts';
+import { earlyNotes, type GroundOrWhy, groundDigest } from './early-ground.ts';
+import { currentGround, syncGuards } from './early-sync.ts';
 import { finish, flip, unfinished } from './flip.ts';
 import { type CounterPlan, countersFor, type EnforceRequest, rowFor } from './generation-row.ts';
 import { InForce } from './in-force.ts';
@@ -79,10 +83,17 @@ class NamespaceEngine implements Engine {
     if (placement === 'none') return { ok: true, generation: 0, diagnostics: [], notes: [], warnings: [] };
     const enforced = { ...request, placement };
     const { notes } = this.chooseDevices(enforced);
-    const compiled = this.compile(enforced);
+    const early = this.earlyGround(enforced);
+    const compiled = this.compile(enforced, undefined, early);
     if (!compiled.ok) return compiled;
-    const result = { ok: true as const, generation: 0, diagnostics: [], notes, warnings: [] };
-    return this.withImage(enforced, compiled.image, new Map(), () => result);
+    const allNotes = [...notes, ...earlyNotes(early, compiled.ground)];
+    const result = { ok: true as const, generation: 0, diagnostics: [], notes: allNotes, warnings: [] };
+    const guards = compiled.ground && this.kernel.createMap(guardMap());
+    try {
+      return this.withImage(enforced, compiled.image, new Map(), guards, () => result);
+    } finally {
+      if (guards !== undefined) this.kernel.close(guards);
+    }
   }
 
   current(family: Family, ifLost: 'throw' | 'nothing' = 'throw'): Current | undefined {
@@ -194,15 +205,32 @@ class NamespaceEngine implements Engine {
     });
   }
 
+  sync(family: Family): readonly string[] {
+    this.requireLock();
+    const found = this.state.found(family);
+    const installation = this.state.installation();
+    if (found?.request.placement !== 'exact' || installation === undefined) return [];
+    const { early } = found.manifest;
+    if (early !== undefined && syncGuards({ kernel: this.kernel, installation, family }, early) === undefined)
+      return [];
+    const before = this.basis(family)!;
+    const { ruleset, placement, devices, mode, allowInexact } = before;
+    const source = { file: found.sourceFile };
+    const result = this.apply({ ruleset, source, before, counters: 'kept', placement, devices, mode, allowInexact });
+    return result.ok ? [...result.notes, ...result.warnings] : result.diagnostics.map(({ message }) => message);
+  }
+
   private enforce(request: EnforceRequest): ApplyResult {
     const { family } = request.ruleset;
     const devices = this.chooseDevices(request);
+    const early = this.earlyGround(request);
     const counting = this.planCounters(request);
     try {
-      const compiled = this.compile(request, counting.plan);
+      const compiled = this.compile(request, counting.plan, early);
       if (!compiled.ok) return compiled;
-      const { image } = compiled;
-      return this.withImage(request, image, counting.shared, (programs, counterMaps) => {
+      const { image, ground } = compiled;
+      const guards = ground && this.state.ensureInstallation().guardMap;
+      return this.withImage(request, image, counting.shared, guards, (programs, counterMaps) => {
         const store = this.state.storeForChange();
         const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation(), family };
         finish(context);
@@ -211,14 +239,17 @@ class NamespaceEngine implements Engine {
         const refused = beginConntrack(this.kernel, family, image.manifest, request.source.file);
         if (refused !== undefined) return { ok: false, diagnostics: [refused] };
         const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
-        const row = rowFor(request, ifindexes, image, counting.plan, (table) =>
+        const digest = ground && groundDigest(ground);
+        const row = rowFor(request, ifindexes, image, counting.plan, digest, (table) =>
           table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
         );
         const counters = countersFor(request, image.manifest, counting, store);
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
         const made = { ...row, ...flipped.row };
+        const waiting = digest === undefined ? undefined : syncGuards(context, digest);
         this.state.remember(new InForce(made, image.manifest, counting.plan, request.ruleset));
-        const notes = flipped.unfinished === undefined ? devices.notes : [...devices.notes, flipped.unfinished];
+        const notes = [...devices.notes, ...flipped.left, ...earlyNotes(early, ground, waiting)];
+        if (flipped.unfinished !== undefined) notes.push(flipped.unfinished);
         const ended = endConntrack(this.kernel, family, image.manifest);
         return { ok: true, generation: made.id, diagnostics: [], notes, warnings: [...warnings, ...ended] };
       });
@@ -261,7 +292,19 @@ class NamespaceEngine implements Engine {
     }
   }
 
-  private compile(request: EnforceRequest, plan?: SlotPlan) {
+  /** What early verdicts of a request may rest on; `undefined` where it asks for none. */
+  private earlyGround({ placement, ruleset: { family } }: EnforceRequest): GroundOrWhy | undefined {
+    if (placement !== 'exact') return undefined;
+    if (family === 'ipv6') return { why: 'they are not made of rules of IPv6 yet' };
+    try {
+      return currentGround(this.kernel, family);
+    } catch (error) {
+      if (error instanceof UnsupportedError) return { why: error.message };
+      throw error;
+    }
+  }
+
+  private compile(request: EnforceRequest, plan?: SlotPlan, early?: GroundOrWhy) {
     const { placement, allowInexact, source, before } = request;
     const { kernel } = this;
     const known = this.known[request.ruleset.family];
@@ -270,7 +313,9 @@ class NamespaceEngine implements Engine {
     if (broken.length > 0) return { ok: false as const, diagnostics: broken };
     const facts = placement === 'xdp' ? kernel.hostFacts(true, request.ruleset.family) : { localDestinations: [] };
     const options = { ...this.tuning, placement, allowInexact, features: kernel.features(), facts, file: source.file };
-    return known.compiler.compile(request.ruleset, { ...options, before: before?.ruleset, ...(plan && { plan }) });
+    const ground = early === undefined || 'why' in early ? undefined : early;
+    const more = { before: before?.ruleset, early: ground, ...(plan && { plan }) };
+    return known.compiler.compile(request.ruleset, { ...options, ...more });
   }
 
   /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
@@ -278,6 +323,7 @@ class NamespaceEngine implements Engine {
     request: EnforceRequest,
     image: Image,
     shared: ReadonlyMap<string, Descriptor>,
+    guards: Descriptor | undefined,
     work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, counters: ReadonlyMap<string, Descriptor>) => ApplyResult,
   ): ApplyResult {
     const made = new Map<string, Descriptor>();
@@ -287,6 +333,7 @@ class NamespaceEngine implements Engine {
         if (!shared.has(definition.name)) made.set(definition.name, this.kernel.createMap(definition));
       }
       const maps = new Map([...shared, ...made]);
+      if (guards !== undefined) maps.set(GUARD_MAP, guards);
       for (const { point, program } of image.programs) programs.set(point, this.kernel.loadProgram(program, maps));
       const banks = new Set(image.manifest.banks.map(({ map }) => map));
       return work(programs, new Map([...made].filter(([name]) => banks.has(name))));
@@ -299,7 +346,7 @@ class NamespaceEngine implements Engine {
   }
 
   private chooseDevices(request: EnforceRequest): ChosenDevices {
-    if (request.placement !== 'xdp') return { chosen: [], notes: [] };
+    if (request.placement === 'netfilter') return { chosen: [], notes: [] };
     return chooseDevices(request, this.kernel, this.state.installation()?.links.attachedDevices() ?? []);
   }
 
