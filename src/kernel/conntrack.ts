@@ -5,17 +5,18 @@
 // does it for them: in a user chain that nothing jumps to, of a table of iptables-legacy that hardly anyone uses. `iptables
 // -F` empties the filter table alone, and `nft flush ruleset` those of nftables alone. The price is the table's own hook,
 // with empty chains: `security` comes behind the filter table, so what that drops does not pay it. The table is changed by
-// the kernel's own calls, so no iptables need be installed.
+// the kernel's own calls, so no iptables need be installed. Where the kernel has none of these tables, nftables must do.
 
 import { readFileSync } from 'node:fs';
 import type { Family } from '../base/family.ts';
+import { holdByNft, isHeldByNft, releaseByNft } from './conntrack-nft.ts';
 import { KernelError } from './errors.ts';
 import { addressOf, closeDescriptor, systemCall, trySystemCall } from './syscall.ts';
 import { lockFile } from './wait.ts';
 import { asksState, entryCount, findChain, type Piece, withoutPiece, withStateChain } from './xtables-blob.ts';
 
-/** The chain that says what it is for. */
-const HOLDING_CHAIN = 'bpfilter-conntrack';
+/** The chain, or table of nftables, that says what it is for. */
+const HOLDING_NAME = 'bpfilter-conntrack';
 
 /** Tables that may hold it: those with one hook for every packet first. */
 const TABLES = ['security', 'raw', 'mangle'] as const;
@@ -48,27 +49,29 @@ const EAGAIN = 11;
 
 /** Whether our rule is there. Changes nothing. */
 export function isConntrackHeld(family: Family): boolean {
-  return TABLES.some((name) => {
+  const isHeldBy = (name: string): boolean => {
     const found = findHolding(family, name);
     return found !== undefined && asksState(family, found.table, found.chain);
-  });
+  };
+  return TABLES.some(isHeldBy) || isHeldByNft(family, HOLDING_NAME);
 }
 
-/** Has the kernel track the connections of a family from now on; throws `KernelError` where it cannot. */
-export function holdConntrack(family: Family): void {
+/**
+ * Has the kernel track the connections of a family from now on; throws `KernelError` where it cannot. `tables` are those of
+ * iptables that may hold the rule, where a test says so.
+ */
+export function holdConntrack(family: Family, tables: readonly string[] = TABLES): void {
   if (isConntrackHeld(family)) return;
   // What is left of our chain where its rule was taken away.
   releaseConntrack(family);
   let failed: KernelError | undefined;
-  for (const name of TABLES) {
-    const errno = editTable(family, name, (table) => {
-      const { table: changed, added } = withStateChain(family, table, HOLDING_CHAIN);
-      return { table: changed, added };
-    });
+  for (const name of tables) {
+    const errno = editTable(family, name, (table) => withStateChain(family, table, HOLDING_NAME));
     if (errno === 0) return;
     failed ??= new KernelError(`keep connection tracking on by a rule in iptables' table ${name}`, errno);
   }
-  throw failed!;
+  const errno = holdByNft(family, HOLDING_NAME);
+  if (errno !== 0) throw failed ?? new KernelError('keep connection tracking on by a rule of nftables', errno);
 }
 
 /** Takes our rule away, if it is there. */
@@ -76,19 +79,22 @@ export function releaseConntrack(family: Family): void {
   for (const name of TABLES) {
     if (findHolding(family, name) === undefined) continue;
     const errno = editTable(family, name, (table) => {
-      const removed = findChain(family, table, HOLDING_CHAIN);
+      const removed = findChain(family, table, HOLDING_NAME);
       const rest = removed && withoutPiece(family, table, removed);
       return rest === undefined ? undefined : { table: rest, removed };
     });
     if (errno !== 0) throw new KernelError(`take our rule out of iptables' table ${name}`, errno);
   }
+  if (!isHeldByNft(family, HOLDING_NAME)) return;
+  const errno = releaseByNft(family, HOLDING_NAME);
+  if (errno !== 0) throw new KernelError('take our table out of nftables', errno);
 }
 
 /** A table that has our chain; asking for one that does not exist would make it. */
 function findHolding(family: Family, name: string): { readonly table: Buffer; readonly chain: Piece } | undefined {
   if (!existing(family).includes(name)) return undefined;
   const found = withSocket(family, (socket) => readTable(family, socket, name));
-  const chain = typeof found === 'number' ? undefined : findChain(family, found.table, HOLDING_CHAIN);
+  const chain = typeof found === 'number' ? undefined : findChain(family, found.table, HOLDING_NAME);
   return chain === undefined ? undefined : { table: (found as ReadTable).table, chain };
 }
 

@@ -15,8 +15,11 @@ const NLM_F_ACK = 4;
 /** On an answer: what is dumped changed while it was. */
 const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_DUMP = 0x300;
+const NLM_F_CREATE = 0x400;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
 const HEADER = 16;
 /** `struct nlmsgerr` with NETLINK_CAP_ACK: the errno, and the header of the request. */
 const NLMSGERR = 4 + HEADER;
@@ -70,6 +73,22 @@ export class NetlinkSocket {
     return errno === 0 ? undefined : { errno, attributes: answer.body.subarray(NLMSGERR) };
   }
 
+  /** Asks nfnetlink for changes that are made together or not at all; returns 0 or the errno of the first that is refused. */
+  changeTogether(subsystem: number, changes: readonly { readonly type: number; readonly body: Uint8Array }[]): number {
+    const limits = Buffer.from([0, 0, subsystem >> 8, subsystem & 255]);
+    const last = changes.length - 1;
+    const requests = changes.map(({ type, body }, i) =>
+      message((subsystem << 8) | type, NLM_F_REQUEST | NLM_F_CREATE | (i === last ? NLM_F_ACK : 0), body),
+    );
+    const batch = Buffer.concat([
+      message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, limits),
+      ...requests,
+      message(NFNL_MSG_BATCH_END, NLM_F_REQUEST, limits),
+    ]);
+    systemCall(this.operation, 'sendto', this.descriptor, batch, batch.length, 0, 0, 0);
+    return errnoOf(this.receive()[0]!);
+  }
+
   close(): void {
     closeDescriptor(this.descriptor);
   }
@@ -94,11 +113,7 @@ export class NetlinkSocket {
   }
 
   private send(type: number, flags: number, body: Uint8Array): void {
-    const request = Buffer.alloc(HEADER + body.length);
-    request.writeUInt32LE(request.length, 0);
-    request.writeUInt16LE(type, 4);
-    request.writeUInt16LE(flags, 6);
-    request.set(body, HEADER);
+    const request = message(type, flags, body);
     systemCall(this.operation, 'sendto', this.descriptor, request, request.length, 0, 0, 0);
   }
 
@@ -119,6 +134,24 @@ export class NetlinkSocket {
     const one = Buffer.from([1, 0, 0, 0]);
     systemCall(this.operation, 'setsockopt', this.descriptor, SOL_NETLINK, option, one, one.length);
   }
+}
+
+function message(type: number, flags: number, body: Uint8Array): Buffer {
+  const made = Buffer.alloc(HEADER + body.length);
+  made.writeUInt32LE(made.length, 0);
+  made.writeUInt16LE(type, 4);
+  made.writeUInt16LE(flags, 6);
+  made.set(body, HEADER);
+  return made;
+}
+
+/** An attribute, padded to a multiple of 4 bytes. */
+export function attribute(type: number, payload: Uint8Array): Buffer {
+  const made = Buffer.alloc((4 + payload.length + 3) & ~3);
+  made.writeUInt16LE(4 + payload.length, 0);
+  made.writeUInt16LE(type, 2);
+  made.set(payload, 4);
+  return made;
 }
 
 /** What an error or the end of a dump says, 0 for success. */

@@ -149,3 +149,20 @@ it.each(FAMILIES)('%s: what others have in the table stays, with its counters', 
     expect(rules().join()).toMatch(/\[2:\d+\] -A all -j zoo/);
   }),
 );
+
+it.each(FAMILIES)('%s: nftables do where there is no such table', (family) =>
+  withHost(family, ({ run, exchange, apply, engine, isHeld }) => {
+    apply(NO_STATE);
+    holdConntrack(family, []);
+    expect(isHeld()).toBe(true);
+    expect(spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout).toContain('bpfilter-conntrack');
+    expect(apply(STATES)).toEqual([]);
+    expect(exchange()).toEqual([0, 1, 1]);
+    run('nft flush ruleset');
+    expect(engine.warnings(family)).toHaveLength(1);
+    expect(exchange()).toEqual([2, 0, 0]);
+    holdConntrack(family, []);
+    expect(apply(NO_STATE)).toEqual([]);
+    expect(spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout).toBe('');
+  }),
+);
