@@ -2,7 +2,7 @@
 
 import type { Interval } from '../base/intervals.ts';
 import type { DeviceField, DeviceName, MaskedWide, Predicate, WideField } from '../base/predicate.ts';
-import type { WideIntervalSet } from '../base/wide-intervals.ts';
+import type { WideInterval, WideIntervalSet } from '../base/wide-intervals.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
 import { loadField, WIDE_OFFSET } from './key.ts';
@@ -109,20 +109,33 @@ export function emitWideMember(a: Assembler, set: WideIntervalSet, yes: Label): 
     a.bind(no);
     return;
   }
-  for (const { low, high } of set) {
+  for (const interval of set) emitWideInterval(a, interval, yes);
+}
+
+/** Compares with one interval; single addresses, and prefixes of up to 64 bits, take fewer compares than others. */
+function emitWideInterval(a: Assembler, { low, high }: WideInterval, yes: Label): void {
+  const no = a.label('not in this interval');
+  const hasWholeHalves = BigInt.asUintN(64, low) === 0n && BigInt.asUintN(64, ~high) === 0n;
+  a.loadConstant(R3, low >> 64n);
+  if (hasWholeHalves && low >> 64n === high >> 64n) {
+    a.jump('eq', R1, R3, yes);
+  } else if (hasWholeHalves) {
+    a.jump('lt', R1, R3, no);
+    a.loadConstant(R3, high >> 64n).jump('le', R1, R3, yes);
+  } else if (low === high) {
+    a.jump('ne', R1, R3, no);
+    a.loadConstant(R3, low).jump('eq', R2, R3, yes);
+  } else {
     const atLeast = a.label('not below');
-    const no = a.label('not in this interval');
-    a.loadConstant(R3, low >> 64n)
-      .jump('lt', R1, R3, no)
-      .jump('gt', R1, R3, atLeast);
+    a.jump('lt', R1, R3, no).jump('gt', R1, R3, atLeast);
     a.loadConstant(R3, low).jump('lt', R2, R3, no);
     a.bind(atLeast);
     a.loadConstant(R3, high >> 64n)
       .jump('gt', R1, R3, no)
       .jump('lt', R1, R3, yes);
     a.loadConstant(R3, high).jump('le', R2, R3, yes);
-    a.bind(no);
   }
+  a.bind(no);
 }
 
 /** Masks and values have the uppermost byte first, as addresses in the key do. */

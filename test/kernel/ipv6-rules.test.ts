@@ -20,6 +20,8 @@ const QUESTIONS = [
   '-p udp -m udp --dport 0:32767',
   '-p tcp -m tcp --tcp-flags SYN,ACK SYN',
   '-p tcp -m tcp ! --sport 1024:65535',
+  '-p ipv6-icmp -m icmp6 ! --icmpv6-type 128',
+  '-p ipv6-icmp -m icmp6 --icmpv6-type 1/4',
   '-s 2001:db8::/32',
   '-s 2001:db8::2/ffff:0:ffff::ffff -p udp',
   '! -d 2001:db8::1',

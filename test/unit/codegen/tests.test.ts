@@ -11,7 +11,13 @@ const half = fc.oneof(fc.bigInt(0n, 2n), fc.bigInt(0n, (1n << 64n) - 1n), fc.con
 const address = fc.tuple(half, half).map(([high, low]) => (high << 64n) | low);
 
 it('addresses of IPv6 in sets', () => {
-  const intervals = fc.array(fc.tuple(address, address), { minLength: 1, maxLength: 4 });
+  // Many single addresses, so that sets are long enough to be bisected.
+  const interval = fc.oneof(
+    { weight: 6, arbitrary: address.map((one) => [one, one] as const) },
+    fc.tuple(address, address),
+  );
+  const block = half.map((high) => [high << 64n, (high << 64n) | ((1n << 64n) - 1n)] as const);
+  const intervals = fc.array(fc.oneof({ weight: 3, arbitrary: interval }, block), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(intervals, fc.array(address, { maxLength: 8 }), (ends, more) => {
       const set = normalizeWide(ends.map(([a, b]) => (a < b ? { low: a, high: b } : { low: b, high: a })));
