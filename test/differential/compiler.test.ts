@@ -53,9 +53,9 @@ describe('compiled programs do what the interpreter says', () => {
     });
   });
 
-  it.each(Object.values(coverages))(
-    'and rules, predicates and shapes were met enough for that to mean something',
-    (coverage) => {
+  it.each(Object.entries(coverages))(
+    'and rules, predicates and shapes of %s were met enough for that to mean something',
+    (_, coverage) => {
       console.log(coverage.report());
       // A handful of rulesets cannot hold everything.
       if (RUNS >= 200) coverage.assertFloors();
