@@ -32,7 +32,6 @@ import {
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
   ETHERTYPES_VLAN,
-  MAX_TAGS,
   VLAN_ID,
   VLAN_TAG,
 } from './xdp-frame.ts';
@@ -121,9 +120,15 @@ function dispatcher(name: string, type: ProgramType, body: (a: Assembler, off: L
 }
 
 /**
- * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some (`xdp-frame.ts`);
- * what is neither passes. A frame with more tags than are skipped may be of either: the rules drop it as undecided.
- * Clobbers R0–R3 and R7.
+ * How many tags of VLAN 0 are looked behind: more than the rules skip (src/codegen/xdp.ts), as what they do with frames that
+ * have more is for the rules of their family to say.
+ */
+const TAGS_TO_SKIP = 8;
+
+/**
+ * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some; what is neither
+ * passes. A frame with too many tags may be of either: it is dropped, as if there were nothing in its slot. Clobbers R0–R3
+ * and R7.
  */
 function emitChoice(a: Assembler, off: Label): void {
   const [other, ipv4, ipv6] = [a.label('not plain IPv4'), a.label('tagged IPv4'), a.label('IPv6')];
@@ -140,11 +145,17 @@ function emitChoice(a: Assembler, off: Label): void {
     a.goto(off).bind(tag);
     a.alu('add', R2, VLAN_TAG).jump('gt', R2, R3, off);
     a.load(2, R1, R2, -4).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, off);
-    if (tags === MAX_TAGS) break;
+    if (tags === TAGS_TO_SKIP) break;
     a.load(2, R1, R2, -2);
   }
-  a.loadMapValue(R7, STATE_MAP).load(4, R1, R7, STATE.generation.ipv4).jump('eq', R1, 0, ipv6);
-  a.bind(ipv4);
+  a.loadMapValue(R7, STATE_MAP);
+  for (const family of FAMILIES) {
+    const unused = a.label('no rules');
+    a.load(4, R1, R7, STATE.generation[family]).jump('eq', R1, 0, unused);
+    emitEmpty(a, family, 'xdp');
+    a.bind(unused);
+  }
+  a.goto(off).bind(ipv4);
   emitDispatch(a, 'ipv4', 'xdp', 0, off);
   a.bind(ipv6);
   emitDispatch(a, 'ipv6', 'xdp', 0, off);
@@ -161,7 +172,13 @@ function emitDispatch(a: Assembler, family: Family, type: ProgramType, pair: num
     a.mov(R1, R6).loadMap(R2, SLOT_MAPS[family][type]).mov(R3, slotIndex(pair, parity)).call(12 /* bpf_tail_call */);
     if (parity === 0) a.goto(empty);
   }
-  a.bind(empty).mov(R1, 1).atomicAdd(8, R7, STATE.emptySlotDrops[family], R1);
+  a.bind(empty);
+  emitEmpty(a, family, type);
+}
+
+/** Drops and counts a packet that has no rules to meet. The state is in R7. */
+function emitEmpty(a: Assembler, family: Family, type: ProgramType): void {
+  a.mov(R1, 1).atomicAdd(8, R7, STATE.emptySlotDrops[family], R1);
   emitVerdict(a, abiOf(type), 'drop');
 }
 

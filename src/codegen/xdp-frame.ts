@@ -26,7 +26,7 @@ export const ETHERTYPES_VLAN = [0x0081, 0xa888] as const;
 export const VLAN_TAG = 4;
 export const VLAN_ID = 0x0fff;
 /** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
-export const MAX_TAGS = 2;
+const MAX_TAGS = 2;
 
 /** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
 export function emitDevicePointer(a: Assembler, features: Features, device: Register): void {

@@ -116,11 +116,16 @@ describe('the dispatcher of both families at a device', () => {
     }
   });
 
-  it('hands frames with a third tag to rules that are in force, as they may be of either family', () => {
-    const frame = frameOf([VLAN, VLAN, VLAN, ARP]);
-    expect(familyOf(frame)).toBe('ipv4');
-    expect(familyOf(frame, { ipv6: 2 })).toBe('ipv6');
-    expect(familyOf(frame, {})).toBeUndefined();
+  it('looks behind more tags than rules do, and drops what has too many', () => {
+    const tagged = (tags: number, etherType: number) => frameOf([...new Array(tags).fill(VLAN), etherType]);
+    for (let tags = 3; tags <= 8; tags++) {
+      expect(familyOf(tagged(tags, IPV4))).toBe('ipv4');
+      expect(familyOf(tagged(tags, IPV6))).toBe('ipv6');
+      expect(familyOf(tagged(tags, ARP))).toBeUndefined();
+    }
+    expect(familyOf(tagged(9, IPV6))).toBe('ipv4');
+    expect(familyOf(tagged(9, IPV6), { ipv6: 2 })).toBe('ipv6');
+    expect(familyOf(tagged(9, IPV6), {})).toBeUndefined();
   });
 
   it('passes what is cut short, and what belongs to a family without rules in force', () => {
