@@ -53,7 +53,7 @@ export function isConntrackHeld(family: Family): boolean {
     const found = findHolding(family, name);
     return found !== undefined && asksState(family, found.table, found.chain);
   };
-  return TABLES.some(isHeldBy) || isHeldByNft(family, HOLDING_NAME);
+  return existing(family).some(isHeldBy) || isHeldByNft(family, HOLDING_NAME);
 }
 
 /**
@@ -76,7 +76,7 @@ export function holdConntrack(family: Family, tables: readonly string[] = TABLES
 
 /** Takes our rule away, if it is there. */
 export function releaseConntrack(family: Family): void {
-  for (const name of TABLES) {
+  for (const name of existing(family)) {
     if (findHolding(family, name) === undefined) continue;
     const errno = editTable(family, name, (table) => {
       const removed = findChain(family, table, HOLDING_NAME);
@@ -90,17 +90,18 @@ export function releaseConntrack(family: Family): void {
   if (errno !== 0) throw new KernelError('take our table out of nftables', errno);
 }
 
-/** A table that has our chain; asking for one that does not exist would make it. */
+/** A table, which exists, if it has our chain. */
 function findHolding(family: Family, name: string): { readonly table: Buffer; readonly chain: Piece } | undefined {
-  if (!existing(family).includes(name)) return undefined;
   const found = withSocket(family, (socket) => readTable(family, socket, name));
   const chain = typeof found === 'number' ? undefined : findChain(family, found.table, HOLDING_NAME);
   return chain === undefined ? undefined : { table: (found as ReadTable).table, chain };
 }
 
-function existing(family: Family): string[] {
+/** Those of the tables that exist: asking for one that does not would make it. */
+function existing(family: Family): readonly string[] {
   try {
-    return readFileSync(`/proc/thread-self/net/${FAMILIES[family].names}`, 'utf8').trim().split('\n');
+    const names = readFileSync(`/proc/thread-self/net/${FAMILIES[family].names}`, 'utf8').split('\n');
+    return TABLES.filter((name) => names.includes(name));
   } catch {
     return []; // the kernel has no iptables, or none was ever used
   }

@@ -137,8 +137,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { file: 'src/codegen/connection.ts', from: 'const UNTRACKED = 7;', to: 'const UNTRACKED = 6;' },
   {
     file: 'src/codegen/connection.ts',
-    from: "jump32('sge', R1, 0, left)",
-    to: "jump32('ge', R1, 0, left)",
+    from: ".alu('and', R2, INFO_MASK).alu('lsh', R2, 2);",
+    to: ".alu('and', R2, INFO_MASK).alu('lsh', R2, 3);",
   },
   // src/classify: classes, combinations, outcomes
   { file: 'src/classify/sweep.ts', from: 'leaving]!]! < at) active', to: 'leaving]!]! <= at) active' },

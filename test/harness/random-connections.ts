@@ -48,7 +48,7 @@ export function randomConnectionMatch(choice: Choice, real: boolean): string {
   }
   if (choice.chance(0.25)) words.push(`${not()}--ctstatus ${choice.chance(0.1) ? 'NONE' : someOf(choice, STATUSES)}`);
   if (choice.chance(0.25)) words.push(`--ctdir ${choice.pick(['ORIGINAL', 'REPLY'])}`);
-  if (hasFurther) words.push(...someOf(choice, FURTHER).map((further) => not() + further(choice, real)));
+  if (hasFurther) words.push(...furtherOf(choice).map((further) => not() + further(choice, real)));
   return `-m conntrack ${words.join(' ')}`;
 }
 
@@ -64,9 +64,18 @@ const FURTHER: readonly ((choice: Choice, real: boolean) => string)[] = [
     ]),
   ),
   // Seconds that pass while packets are sent must not matter.
-  (choice, real) =>
-    `--ctexpire ${real ? choice.pick(['0:1000000', '200000:500000', '0:500']) : range(choice, SECONDS)}`,
+  expiry,
 ];
+
+function expiry(choice: Choice, real: boolean): string {
+  return `--ctexpire ${real ? choice.pick(['0:1000000', '200000:500000', '0:500']) : range(choice, SECONDS)}`;
+}
+
+/** One or two of them: more would hardly ever be met. */
+function furtherOf(choice: Choice): readonly (typeof FURTHER)[number][] {
+  const [one, other] = [choice.pick(FURTHER), choice.pick(FURTHER)];
+  return one === other || choice.chance(0.7) ? [one] : [one, other];
+}
 
 function range(choice: Choice, pool: readonly number[]): string {
   const [low, high] = [choice.pick(pool), choice.pick(pool)];
