@@ -3,11 +3,16 @@
 // A packet first meets a list of where it goes: by its device, source and destination it is one that INPUT is shown for
 // certain, or FORWARD, or none, which is left to netfilter. Then it meets the chain's own list, made with the fields hidden
 // that nobody knows yet, in which only drops are left: what is accepted is judged, and counted, by netfilter.
+//
+// Looking a connection up costs several times what all else does. So where rules ask for the state, a packet first meets
+// their list as if it were of a new connection, and only where that would drop it is the state asked for. Others are left
+// to netfilter, which drops those of them that are INVALID.
 
+import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
 import type { EarlyFacts } from '../base/early.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import type { IntervalSet } from '../base/intervals.ts';
-import type { NumericField } from '../base/predicate.ts';
+import { evaluatePredicate, type FieldValues, type Literal, type NumericField } from '../base/predicate.ts';
 import type { ConditionTable } from './conditions.ts';
 import {
   type Condition,
@@ -38,6 +43,12 @@ export function earlyLists(
   const add = ({ segments: own, entry }: HookLists): number => {
     const base = 1 + segments.length;
     segments.push(...own.map((segment) => moved(early(segment), base)));
+    for (let place = base - 1; place < base - 1 + own.length; place++) {
+      const whole = segments[place]!;
+      if (!('list' in whole) || !asksState(whole)) continue;
+      segments[place] = { list: asNew(whole.list, table), exits: { next: 1 + segments.length } };
+      segments.push(whole);
+    }
     return base + entry;
   };
   const ways = new Ways(table);
@@ -93,6 +104,32 @@ class Ways {
     const conditions = [...this.conditions, []];
     return { length: then.length, conditions, slots: new Int32Array(then.length).fill(-1), then };
   }
+}
+
+/** Whether a list asks for connection states, and leads to no other. */
+function asksState({ list, exits }: ListSegment): boolean {
+  if (Object.keys(exits).length > 0) return false;
+  return list.conditions.some((asked) => asked.some(({ field }) => field === 'state'));
+}
+
+/** What a list says of packets of new connections, with the end `next` for what it would drop. */
+function asNew({ length, conditions, then: ends }: DecisionList, table: ConditionTable): DecisionList {
+  const values = { state: classNumber('NEW') << CLASS_SHIFT } as FieldValues;
+  const then = ends.map((end) => (end === END.drop ? END.next : end));
+  const asked = conditions.map((all, decision) => {
+    const others = all.filter(({ field }) => field !== 'state');
+    if (others.length === all.length) return all;
+    const applies = all.every(
+      ({ field, literals }) => field !== 'state' || literals.every((each) => holds(each, values)),
+    );
+    if (!applies) then[decision] = decision + 1;
+    return table.vector(applies ? others : []).conditions;
+  });
+  return { length, conditions: asked, slots: new Int32Array(length).fill(-1), then };
+}
+
+function holds({ predicate, negated }: Literal, values: FieldValues): boolean {
+  return evaluatePredicate(predicate, values) !== negated;
 }
 
 /** The segment with drops alone; whoever is undecided is not counted. */

@@ -5,10 +5,11 @@ import type { Bench } from './bench.ts';
 import { build } from './build.ts';
 import { classify } from './classify.ts';
 import { commands } from './commands.ts';
+import { early } from './early.ts';
 import { forced } from './forced.ts';
 import { ipv6 } from './ipv6.ts';
 import { parse } from './parse.ts';
 import { update } from './update.ts';
 import { veth } from './veth.ts';
 
-export const BENCHES: readonly Bench[] = [classify, ipv6, forced, veth, accept, build, update, commands, parse];
+export const BENCHES: readonly Bench[] = [classify, ipv6, forced, early, veth, accept, build, update, commands, parse];

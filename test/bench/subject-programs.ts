@@ -4,7 +4,7 @@
 // as the one it goes out by.
 
 import type { HostFacts } from '../../src/base/features.ts';
-import { HOOK_NUMBER } from '../../src/base/hooks.ts';
+import { type EnforcingPlacement, HOOK_NUMBER } from '../../src/base/hooks.ts';
 import { normalize } from '../../src/base/intervals.ts';
 import { GROUP_ADDRESSES } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
@@ -14,6 +14,8 @@ import type { Program, ProgramType } from '../../src/bpf/image.ts';
 import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { passProgram } from '../../src/codegen/dispatcher.ts';
+import { NETFILTER_ABI } from '../../src/codegen/netfilter.ts';
+import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { type CompileOptions, compileRuleset } from '../../src/engine/compile.ts';
 import { readSlots } from '../../src/engine/counters.ts';
 import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
@@ -52,7 +54,7 @@ export type CompiledForBench =
   | { readonly refused: string };
 
 /** What the compiler is told: this kernel, and the host's address as the only local one. Plain JSON values. */
-export function benchOptionsFor(placement: ProgramType, host: number | undefined): CompileOptions {
+export function benchOptionsFor(placement: EnforcingPlacement, host: number | undefined): CompileOptions {
   const facts: HostFacts = {
     addressGeneration: readAddressGeneration(),
     localDestinations: normalize([...GROUP_ADDRESSES, ...(host === undefined ? [] : [{ low: host, high: host }])]),
@@ -63,7 +65,7 @@ export function benchOptionsFor(placement: ProgramType, host: number | undefined
 
 export function compileForBench(
   ruleset: Ruleset,
-  placement: ProgramType,
+  placement: EnforcingPlacement,
   host: number | undefined,
   more: Partial<CompileOptions> = {},
 ): CompiledForBench {
@@ -127,6 +129,17 @@ export class SubjectPrograms {
     } finally {
       closeDescriptor(slots);
     }
+  }
+
+  /** Writes bytes of a map's value. */
+  write(map: string, offset: number, bytes: Uint8Array): void {
+    this.memory.get(map)!.set(bytes, offset);
+  }
+
+  /** What the program says of a packet. */
+  verdict(frame: Uint8Array): 'accept' | 'drop' {
+    const { result } = testRun(this.whole, frame, this.context);
+    return result === (this.context === undefined ? XDP_ABI : NETFILTER_ABI).accept ? 'accept' : 'drop';
   }
 
   /** Nanoseconds of one packet, whole ones: the mean of `repeat` runs, as the kernel tells it. */

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CLASS_SHIFT, STATE_CLASSES, type StateClass } from '../../../src/base/connection-state.ts';
 import type { EarlyFacts } from '../../../src/base/early.ts';
 import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
 import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
@@ -13,7 +14,7 @@ import { filterTable } from '../../../src/engine/compile.ts';
 import { Meanings } from '../../../src/graph/chains.ts';
 import { interpret } from '../../../src/reference/interpret.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
-import { fieldsOf } from '../../harness/fields.ts';
+import { fieldsOf, NO_FIELDS } from '../../harness/fields.ts';
 import { rulesetText, scenarios } from '../../harness/generate.ts';
 import { EVERYTHING } from '../../harness/random-rules.ts';
 import { ownersOf } from '../../harness/slots.ts';
@@ -103,5 +104,40 @@ describe('early lists', () => {
     expect(flattener.early(lists('DROP'), FACTS)).toBeDefined();
     expect(flattener.early(lists('DROP'), { ...FACTS, devices: [] })).toBeUndefined();
     expect(flattener.early(lists('DROP'), { ...FACTS, local: [] })).toBeUndefined();
+  });
+  it('ask for the state only where packets of new connections would be dropped', () => {
+    const rules = [
+      '*filter',
+      ':INPUT DROP',
+      '-A INPUT -m conntrack --ctstate INVALID -j DROP',
+      '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+      '-A INPUT -p tcp --dport 22 -j ACCEPT',
+      'COMMIT',
+      '',
+    ];
+    const flattener = new Flattener();
+    const table = filterTable(parseRuleset(rules.join('\n'), { file: 'test' }).ruleset);
+    const lists = flattener.flatten(new Meanings().chains(table), { budget: DEFAULT_BUDGET });
+    const early = flattener.early(lists, FACTS)!;
+    const classification = classifyLists({ INPUT: early }, { budget: { ...DEFAULT_BUDGET, linearRules: 0 } });
+    const packet = {
+      ...NO_FIELDS,
+      src: EVERYTHING.sources[1]!,
+      dst: FACTS.local[0]!.low,
+      inDevice: 'eth0',
+      protocol: 6,
+    };
+    const say = (dport: number, state: string) => {
+      const number = STATE_CLASSES.indexOf(state as StateClass) << CLASS_SHIFT;
+      const fields = { ...packet, transportLength: 20, dport, state: number };
+      const { verdict, counted } = evaluateClassification(classification, 'INPUT', fields);
+      return [verdict, ...counted];
+    };
+    const policy = 3;
+    expect(say(22, 'INVALID')).toEqual(['undecided']);
+    expect(say(22, 'NEW')).toEqual(['undecided']);
+    expect(say(23, 'INVALID')).toEqual(['drop', 0]);
+    expect(say(23, 'NEW')).toEqual(['drop', policy]);
+    expect(say(23, 'ESTABLISHED')).toEqual(['undecided']);
   });
 });
