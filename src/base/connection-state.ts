@@ -17,7 +17,6 @@ export const STATUS_MASK = 0x3f;
 
 /** Bits of `nf_conn.status`, as rules name them. */
 export const STATUS_BITS = { EXPECTED: 1, SEEN_REPLY: 2, ASSURED: 4, CONFIRMED: 8, SNAT: 16, DNAT: 32 } as const;
-export type StatusBit = keyof typeof STATUS_BITS;
 
 export function classNumber(name: StateClass): number {
   return STATE_CLASSES.indexOf(name);

@@ -4,7 +4,6 @@
 // BPFILTER_RUNS sets how many rulesets (100), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure is not
 // shrunk: it may depend on the flows before it.
 
-import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { formatAddress } from '../../src/base/ipv4.ts';
@@ -31,9 +30,7 @@ function prepare({ router }: Lab): void {
     `-t nat -A PREROUTING -d ${formatAddress(DNAT.from)} -j DNAT --to-destination ${formatAddress(DNAT.to)}`,
     `-t nat -A POSTROUTING -s ${formatAddress(SNAT.from)} -j SNAT --to-source ${formatAddress(SNAT.to)}`,
   ];
-  router.enter(() => {
-    for (const rule of rules) execFileSync('iptables-legacy', ['-w', ...rule.split(' ')]);
-  });
+  for (const rule of rules) router.exec('iptables-legacy', ['-w', ...rule.split(' ')]);
 }
 
 /** One of each kind, some with what is not so; all but EXPECTED, which takes a protocol's helper. */

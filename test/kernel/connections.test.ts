@@ -36,8 +36,8 @@ interface Host {
   /** How many packets of an exchange each rule of INPUT counts. */
   exchange(): number[];
   readonly engine: Engine;
-  /** Runs a command; what it cannot find does not matter. */
-  run(command: string): void;
+  /** Runs commands and returns what they print; what they cannot find does not matter. */
+  run(command: string): string;
   readonly isHeld: () => boolean;
 }
 
@@ -89,7 +89,7 @@ function hostOf(family: Family, address: string, engine: Engine): Host {
       expect(spawnSync(process.execPath, words, { timeout: 5000 }).status).toBe(0);
       return rules().map((count, i) => count - before[i]!);
     },
-    run: (command) => void spawnSync('sh', ['-c', command]),
+    run: (command) => spawnSync('sh', ['-c', command], { encoding: 'utf8' }).stdout,
     isHeld: () => isConntrackHeld(family),
   };
 }
@@ -155,7 +155,7 @@ it.each(FAMILIES)('%s: nftables do where there is no such table', (family) =>
     apply(NO_STATE);
     holdConntrack(family, []);
     expect(isHeld()).toBe(true);
-    expect(spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout).toContain('bpfilter-conntrack');
+    expect(run('nft list tables')).toContain('bpfilter-conntrack');
     expect(apply(STATES)).toEqual([]);
     expect(exchange()).toEqual([0, 1, 1]);
     run('nft flush ruleset');
@@ -163,6 +163,6 @@ it.each(FAMILIES)('%s: nftables do where there is no such table', (family) =>
     expect(exchange()).toEqual([2, 0, 0]);
     holdConntrack(family, []);
     expect(apply(NO_STATE)).toEqual([]);
-    expect(spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout).toBe('');
+    expect(run('nft list tables')).toBe('');
   }),
 );
