@@ -46,6 +46,8 @@ export interface SurroundingsLayout extends Readonly<Record<Family, NetWords>> {
   /** Lists of `struct net_device`, and of `struct net`, which are empty where nobody listens to frames. */
   readonly deviceListeners: readonly number[];
   readonly netListeners: readonly number[];
+  /** How many IPsec policies are for forwarded packets, in `struct net`; absent where the kernel has no IPsec. */
+  readonly forwardPolicies?: number;
   /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where connection tracking is a module. */
   readonly tcpLoose?: number;
 }

@@ -3,7 +3,8 @@
 // Asked just before a packet is dropped, so packets that go on never pay for it. The words of the namespace (see
 // `surroundings.ts`) must equal those that user space has kept, 64 bytes for each family; where all bits are set, which no
 // kernel has, programs defer everything. Besides, nobody may take frames from the device, or listen
-// to them, before netfilter would see them: bridges, bonds, tc, netdev hooks, packet sockets (DHCP clients are some).
+// to them, before netfilter would see them: bridges, bonds, VLANs, tc, netdev hooks, packet sockets (DHCP clients are
+// some); and no policy of IPsec may throw away what is to be forwarded.
 
 import type { Family } from '../base/family.ts';
 import { type Features, requireFunction } from '../base/features.ts';
@@ -29,7 +30,7 @@ export function guardMap(): MapDefinition {
 /** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
 export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
   const { layout } = features;
-  const { deviceTakers, deviceListeners, netListeners, [family]: words } = requireSurroundings(features);
+  const { deviceTakers, deviceListeners, netListeners, forwardPolicies, [family]: words } = requireSurroundings(features);
   const emitEmpty = (list: number): void => {
     // An empty list's first pointer is to itself.
     a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);
@@ -40,6 +41,7 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
   for (const list of deviceListeners) emitEmpty(list);
   a.load(8, R4, R4, layout.deviceNet);
   for (const list of netListeners) emitEmpty(list);
+  if (forwardPolicies !== undefined) a.load(4, R1, R4, forwardPolicies).jump('ne', R1, 0, changed);
   a.loadMapValue(R3, GUARD_MAP, GUARDS[family]);
   const emitSame = (size: 4 | 8, there: number, kept: number): void => {
     a.load(size, R1, R4, there).load(size, R2, R3, kept).jump('ne', R1, R2, changed);

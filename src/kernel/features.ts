@@ -65,8 +65,16 @@ const NET_WORDS: Readonly<Record<Family, Readonly<Record<keyof NetWords, Path>>>
   },
 };
 
-/** Bridges, bonds and macvlans; tc programs and classifiers (`miniq_ingress` before 6.6); netdev hooks of nftables. */
-const DEVICE_TAKERS = ['rx_handler', 'tcx_ingress', 'miniq_ingress', 'nf_hooks_ingress'] as const;
+/**
+ * Bridges, bonds and macvlans; VLANs; tc programs and classifiers (`miniq_ingress` before 6.6); netdev hooks of nftables.
+ */
+const DEVICE_TAKERS = ['rx_handler', 'vlan_info', 'tcx_ingress', 'miniq_ingress', 'nf_hooks_ingress'] as const;
+/** Counts of policies of IPsec, by direction: the third is for packets on their way to FORWARD. */
+const FORWARD_POLICIES = 4 * 2;
+const POLICY_COUNT: Path = [
+  ['net', 'xfrm'],
+  ['netns_xfrm', 'policy_count'],
+];
 const TCP_LOOSE: Path = [
   ['net', 'ct'],
   ['netns_ct', 'nf_ct_proto'],
@@ -157,10 +165,12 @@ function addressesOf6(btf: BtfReader): Pick<KernelLayout, 'netAddressGeneration6
 /** What early verdicts look at, or nothing where the kernel's types do not tell. */
 function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
   try {
-    const tcpLoose = TCP_LOOSE.reduce<number | undefined>((sum, [struct, member]) => {
-      const offset = btf.memberOffset(struct, member);
-      return sum === undefined || offset === undefined ? undefined : sum + offset;
-    }, 0);
+    const find = (path: Path): number | undefined =>
+      path.reduce<number | undefined>((sum, [struct, member]) => {
+        const offset = btf.memberOffset(struct, member);
+        return sum === undefined || offset === undefined ? undefined : sum + offset;
+      }, 0);
+    const [tcpLoose, policies] = [find(TCP_LOOSE), find(POLICY_COUNT)];
     const members = (struct: string, names: readonly string[]): number[] =>
       names.flatMap((name) => btf.memberOffset(struct, name) ?? []);
     return {
@@ -172,6 +182,7 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         deviceListeners: members('net_device', LISTENERS),
         netListeners: members('net', LISTENERS),
         ...(tcpLoose !== undefined && { tcpLoose }),
+        ...(policies !== undefined && { forwardPolicies: policies + FORWARD_POLICIES }),
       },
     };
   } catch (error) {
