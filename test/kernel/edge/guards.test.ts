@@ -149,6 +149,19 @@ describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
   });
 });
 
+it('do not hold while IPsec has policies for forwarded packets', () => {
+  withNamespace((namespace) => {
+    const guarded = new Guarded(namespace, 'ipv4');
+    const policy = 'dir fwd src 192.0.2.0/24 dst 198.51.100.0/24';
+    namespace.ip(`xfrm policy add ${policy}`);
+    guarded.keep();
+    expect(guarded.isSame()).toBe(false);
+    namespace.ip(`xfrm policy delete ${policy}`);
+    guarded.keep();
+    expect(guarded.isSame()).toBe(true);
+  });
+});
+
 it('tells who hooks, in the order of packets', () => {
   withNamespace((namespace) => {
     namespace.exec('iptables-legacy', ['-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-j', 'ACCEPT']);
