@@ -63,7 +63,7 @@ if (options.json) console.log(JSON.stringify(run, null, 1));
 else {
   for (const { tables } of run.benches) for (const table of tables) console.log(renderTable(table));
   const { cpu, cpus, kernel, node } = run.machine;
-  console.log(`${cpu}, ${cpus} CPUs, load ${run.load.before.toFixed(1)} before, Linux ${kernel}, Node ${node}`);
+  console.log(`${cpu}, ${cpus} CPUs, ${run.load.before.toFixed(1)} busy before, Linux ${kernel}, Node ${node}`);
 }
 if (options.write) {
   writeFileSync(new URL('BENCHMARKS.md', ROOT), renderReport(run));

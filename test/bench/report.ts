@@ -30,13 +30,13 @@ export function renderReport(run: RunDocument): string {
     `| date | ${date.slice(0, 10)} |`,
     `| commit | ${commit} |`,
     `| command | \`${command}\` |`,
-    `| load | ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after |`,
+    `| CPUs busy | ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after |`,
     `| time | ${benches.map(({ name, seconds }) => `${name} ${count(seconds)} s`).join(', ')} |`,
     '',
     ...(run.isQuick ? ['**A smoke run: these figures mean nothing.**', ''] : []),
     ...(isBusy
       ? [
-          `**The machine was busy with other things when the run began (load ${load.before.toFixed(1)}): these figures are`,
+          `**The machine was busy with other things when the run began (${load.before.toFixed(1)} CPUs): these figures are`,
           'no reference.**',
           '',
         ]
