@@ -16,7 +16,7 @@ export interface RunDocument {
   readonly command: string;
   /** A smoke run, whose figures mean nothing. */
   readonly isQuick: boolean;
-  /** Load averages of a minute. */
+  /** How many CPUs were busy. */
   readonly load: { readonly before: number; readonly after: number };
   readonly benches: readonly {
     readonly name: string;
