@@ -1,10 +1,28 @@
-// A compiler that lives on knows conditions by number, and begins to number anew once most of them are gone.
+// A compiler that lives on, from one ruleset to the next, makes what a new one would: it knows rules by object, and
+// conditions by number, and begins to number anew once most of them are gone.
 
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type CompileOptions, Compiler, compileRuleset } from '../../../src/engine/compile.ts';
+import { FAMILIES } from '../../../src/base/family.ts';
+import type { HookPacket } from '../../../src/base/packet.ts';
+import { evaluateClassification } from '../../../src/classify/evaluate.ts';
+import {
+  type CompileOptions,
+  type CompileResult,
+  Compiler,
+  compileRuleset,
+  filterTable,
+} from '../../../src/engine/compile.ts';
+import { extendPlan, inheritSlots, roomyPlan } from '../../../src/engine/slots.ts';
 import type { Ruleset } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { seededChoice } from '../../fuzz/seeded.ts';
+import { ORACLE_SETTINGS } from '../../harness/compiler-scenarios.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
+import { fieldsOf } from '../../harness/fields.ts';
+import { rulesetText, scenarios } from '../../harness/generate.ts';
+import type { Choice } from '../../harness/random.ts';
+import { EVERYTHING, EVERYTHING6, MANNERED, type Vocabulary } from '../../harness/random-rules.ts';
 
 const OPTIONS: CompileOptions = {
   ...{ placement: 'netfilter', allowInexact: [], features: FEATURES, file: 'rules' },
@@ -31,4 +49,71 @@ it('takes nothing from conditions of before for those that have their numbers no
   const reversed = rules(numbers(50).reverse(), []);
   compile(reversed);
   expect(compile(reversed)).toEqual(compileRuleset(reversed, OPTIONS));
+});
+
+const USER_CHAINS = { min: 5, max: 5 };
+const VOCABULARY: Readonly<Record<(typeof FAMILIES)[number], Vocabulary>> = {
+  ipv4: { ...EVERYTHING, ...MANNERED, userChains: USER_CHAINS, connections: 'given' },
+  ipv6: { ...EVERYTHING6, ...MANNERED, userChains: USER_CHAINS, connections: 'given' },
+};
+
+/** Takes out rules of a chain, moves others, and puts in some of a ruleset that has the same chains. */
+function edited(choice: Choice, ruleset: Ruleset, other: Ruleset): Ruleset {
+  const table = filterTable(ruleset);
+  const at = choice.integer(0, table.chains.length - 1);
+  const chain = table.chains[at]!;
+  const rules = [...chain.rules];
+  const others = filterTable(other).chains[at]!.rules;
+  for (let i = choice.integer(1, 6); i > 0; i--) {
+    const taken = choice.chance(0.5) ? rules.splice(choice.integer(0, rules.length), 1) : [];
+    const put = others.length > 0 && choice.chance(0.6) ? [{ ...choice.pick(others) }] : [];
+    rules.splice(choice.integer(0, rules.length), 0, ...put, ...(choice.chance(0.6) ? taken : []));
+  }
+  return { ...ruleset, tables: [{ ...table, chains: table.chains.with(at, { ...chain, rules }) }] };
+}
+
+/** What becomes of packets, and who counts them. */
+function outcomes(result: CompileResult, packets: readonly HookPacket[]): unknown[] {
+  if (!result.ok) return [...result.diagnostics];
+  return packets.map((packet) => {
+    const { verdict, counted } = evaluateClassification(result.classification, packet.hook, fieldsOf(packet));
+    return `${verdict} ${counted.join(' ')}`;
+  });
+}
+
+it.each(FAMILIES)('makes of %s rules that are edited what a new compiler makes of them', (family) => {
+  const drawn = () => scenarios({ vocabulary: VOCABULARY[family], packets: 60 });
+  let compiled = 0;
+  fc.assert(
+    fc.property(
+      drawn(),
+      drawn(),
+      fc.nat(),
+      fc.constantFrom({ name: 'plain' }, ...ORACLE_SETTINGS),
+      (one, other, seed, set) => {
+        const parse = (scenario: typeof one): Ruleset =>
+          parseRuleset(rulesetText(scenario), { file: 'rules', family }).ruleset;
+        const packets = [...one.packets, ...other.packets];
+        const choice = seededChoice(seed, 0);
+        const { name: _, ...setting } = set;
+        const [first, others] = [parse(one), parse(other)];
+        const compiler = new Compiler(family);
+        let [before, ruleset, plan] = [first, first, roomyPlan(filterTable(first))];
+        for (let round = 0; round < 5; round++) {
+          const options = { ...OPTIONS, ...setting, plan };
+          const warm = compiler.compile(ruleset, options);
+          if (warm.ok) compiled++;
+          expect(outcomes(warm, packets)).toEqual(outcomes(compileRuleset(ruleset, options), packets));
+          // Now and then a change is taken back.
+          const next = choice.chance(0.2) ? before : edited(choice, ruleset, others);
+          const table = filterTable(next);
+          plan =
+            extendPlan(inheritSlots({ table: filterTable(ruleset), plan }, table), table, plan) ?? roomyPlan(table);
+          [before, ruleset] = [ruleset, next];
+        }
+      },
+    ),
+    { numRuns: 6, seed: 20 },
+  );
+  expect(compiled).toBeGreaterThan(20);
 });

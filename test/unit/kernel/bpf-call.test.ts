@@ -1,0 +1,38 @@
+// What is done where a signal interrupts the verifier: the kernel then says EAGAIN, and knows nothing of the program.
+
+import { constants } from 'node:os';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { tryLoad } from '../../../src/kernel/bpf-call.ts';
+
+const kernel = vi.hoisted(() => ({ calls: 0, answer: (_call: number): number => 0 }));
+
+vi.mock(import('../../../src/kernel/syscall.ts'), async (importOriginal) => ({
+  ...(await importOriginal()),
+  addressOf: () => 0n,
+  trySystemCall: () => kernel.answer(++kernel.calls),
+}));
+
+const { EAGAIN, EACCES } = constants.errno;
+const PROGRAM = { name: 'any', type: 'xdp', code: new Uint8Array(16) } as const;
+
+beforeEach(() => {
+  kernel.calls = 0;
+});
+
+it('loads a program again until no signal comes in between', () => {
+  kernel.answer = (call) => (call < 10 ? -EAGAIN : 7);
+  expect(tryLoad(PROGRAM)).toBe(7);
+  expect(kernel.calls).toBe(10);
+});
+
+it('loads no program again that the verifier refuses', () => {
+  kernel.answer = () => -EACCES;
+  expect(tryLoad(PROGRAM)).toBe(-EACCES);
+  expect(kernel.calls).toBe(1);
+});
+
+it('gives up where signals never end', () => {
+  kernel.answer = () => -EAGAIN;
+  expect(tryLoad(PROGRAM)).toBe(-EAGAIN);
+  expect(kernel.calls).toBeLessThanOrEqual(100);
+});
