@@ -129,6 +129,18 @@ export const LARGE_KINDS: readonly LargeKind[] = [
       ),
   },
   {
+    name: 'half alike',
+    about: 'many pairs of hosts for one port, many ports of one pair: keys of two words that differ in one',
+    decision: (choice, index) =>
+      deciding(
+        choice,
+        index,
+        choice.chance(0.5)
+          ? [one('src', choice.integer(1, 0xffffffff)), one('dst', choice.integer(1, 0xffffffff)), one('dport', 443)]
+          : [one('src', 0x0a000001), one('dst', 0x0a000002), one('dport', choice.integer(1000, 0xffff))],
+      ),
+  },
+  {
     name: 'blacklist',
     about: 'sources of mixed prefix lengths',
     decision: (choice, index) =>
