@@ -38,6 +38,10 @@ export function callFunction(
       return undefined;
     case 'bpf_jiffies64':
       return { hi: 0, lo: JIFFIES };
+    case 'bpf_xdp_get_buff_len':
+      if (context.frameLength === undefined) throw new Error('there is no frame here');
+      requireAddress(argument(1), context.context, 'the context');
+      return { hi: 0, lo: context.frameLength };
     case 'bpf_cast_to_kern_ctx':
       requireAddress(argument(1), context.context, 'the context');
       return { hi: context.kernelContext, lo: 0 };

@@ -19,6 +19,8 @@ export interface XdpRun extends MachineOptions {
   readonly features: Features;
   /** From the Ethernet header on. */
   readonly frame: Uint8Array;
+  /** How many bytes of it lie in its first buffer, all if absent. Programs do not reach the others. */
+  readonly linear?: number;
   readonly device: FakeDevice;
 }
 
@@ -47,21 +49,21 @@ const ADDRESS_SIZE = 32;
 /** Runs an XDP program on a frame and returns its action (`enum xdp_action`). */
 export function runXdp(program: PreparedProgram, run: XdpRun): number {
   requireType(program, 'xdp');
-  const { features, frame, device } = run;
+  const { features, frame, linear = frame.length, device } = run;
   const { layout } = features;
   const machine = new VirtualMachine(run);
   const { memory } = machine;
-  const data = memory.add('the frame', frame, { writable: true });
+  const data = memory.add('the frame', frame.subarray(0, linear), { writable: true });
   const dev = addDevice(memory, layout, device);
   const rxq = new Structure('xdp_rxq_info').pointer(layout.rxqDevice, dev).addTo(memory);
   const buff = new Structure('xdp_buff').pointer(layout.xdpRxq, rxq).addTo(memory);
   const fields = new Map<number, Word>([
     [XDP_MD.data, { hi: data, lo: 0 }],
-    [XDP_MD.dataEnd, { hi: data, lo: frame.length }],
+    [XDP_MD.dataEnd, { hi: data, lo: linear }],
     [XDP_MD.ingressIfindex, { hi: 0, lo: device.ifindex }],
   ]);
   const context = memory.addStructure('xdp_md', fields);
-  return machine.run(program, { context, kernelContext: buff });
+  return machine.run(program, { context, kernelContext: buff, frameLength: frame.length });
 }
 
 /** Runs a netfilter program on a packet and returns its verdict: 0 drop, 1 accept. */

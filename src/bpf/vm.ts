@@ -34,6 +34,8 @@ export interface Context {
   readonly context: number;
   /** What `bpf_cast_to_kern_ctx` makes of it. */
   readonly kernelContext: number;
+  /** Only for XDP programs: bytes in all buffers of the frame. */
+  readonly frameLength?: number;
   /** Only for netfilter programs: the `sk_buff`, and the bytes that a dynptr of it covers. */
   readonly skb?: { readonly region: number; readonly bytes: Uint8Array };
 }

@@ -32,6 +32,7 @@ import {
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
   ETHERTYPES_VLAN,
+  emitCutOff,
   VLAN_ID,
   VLAN_TAG,
 } from './xdp-frame.ts';
@@ -56,9 +57,11 @@ export const STATE = {
 
 export const STATE_MAP = 'state';
 export const SLOT_MAPS: Readonly<Record<Family, Readonly<Record<ProgramType, string>>>> = {
-  ipv4: { netfilter: 'slots_nf', xdp: 'slots_xdp' },
-  ipv6: { netfilter: 'slots_nf6', xdp: 'slots_xdp6' },
+  ipv4: { netfilter: 'slots_nf', xdp: 'slots_xdpf' },
+  ipv6: { netfilter: 'slots_nf6', xdp: 'slots_xdpf6' },
 };
+/** Those of earlier versions, whose XDP programs take frames of one buffer only: an array takes no others then. */
+export const FORMER_XDP_SLOTS: Readonly<Record<Family, string>> = { ipv4: 'slots_xdp', ipv6: 'slots_xdp6' };
 
 /** The index in its slot array of a point's slot for a generation. */
 export function slotIndex(pair: number, generation: number): number {
@@ -127,13 +130,14 @@ const TAGS_TO_SKIP = 8;
 
 /**
  * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some; what is neither
- * passes. A frame with too many tags may be of either: it is dropped, as if there were nothing in its slot. Clobbers R0–R3
- * and R7.
+ * passes. A frame with too many tags, or with them behind its first buffer, may be of either: it is dropped, as if there were
+ * nothing in its slot. Clobbers R0–R3, R7 and R8.
  */
 function emitChoice(a: Assembler, off: Label): void {
   const [other, ipv4, ipv6] = [a.label('not plain IPv4'), a.label('tagged IPv4'), a.label('IPv6')];
+  const [cutOff, either] = [a.label('cut off'), a.label('of either family')];
   a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.alu('add', R2, ETHERNET).jump('gt', R2, R3, off);
+  a.alu('add', R2, ETHERNET).jump('gt', R2, R3, cutOff);
   a.load(2, R1, R2, -2).jump('ne', R1, ETHERTYPE_IPV4, other);
   emitDispatch(a, 'ipv4', 'xdp', 0, off);
   a.bind(other);
@@ -143,18 +147,20 @@ function emitChoice(a: Assembler, off: Label): void {
     a.jump('eq', R1, ETHERTYPE_IPV6, ipv6);
     for (const etherType of ETHERTYPES_VLAN) a.jump('eq', R1, etherType, tag);
     a.goto(off).bind(tag);
-    a.alu('add', R2, VLAN_TAG).jump('gt', R2, R3, off);
+    a.alu('add', R2, VLAN_TAG).jump('gt', R2, R3, cutOff);
     a.load(2, R1, R2, -4).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, off);
     if (tags === TAGS_TO_SKIP) break;
     a.load(2, R1, R2, -2);
   }
-  a.loadMapValue(R7, STATE_MAP);
+  a.bind(either).loadMapValue(R7, STATE_MAP);
   for (const family of FAMILIES) {
     const unused = a.label('no rules');
     a.load(4, R1, R7, STATE.generation[family]).jump('eq', R1, 0, unused);
     emitEmpty(a, family, 'xdp');
     a.bind(unused);
   }
+  a.goto(off).bind(cutOff);
+  emitCutOff(a, either);
   a.goto(off).bind(ipv4);
   emitDispatch(a, 'ipv4', 'xdp', 0, off);
   a.bind(ipv6);

@@ -102,8 +102,13 @@ export function emitChain(a: Assembler, features: Features, { stack, fetch }: Ch
   emitExtensionBit(a, R2, R1);
   a.jump('eq', R2, 0, ended);
   a.bind(malformed).store(1, R10, state('malformed'), 1).mov(R9, R8);
-  a.bind(ended).mov(R1, R10).alu('add', R1, stack);
-  iterator('bpf_iter_num_destroy');
+  emitChainEnd(a.bind(ended), features, stack);
+}
+
+/** What ends a walk, also one that `fetch` has left. Clobbers R0–R5. */
+export function emitChainEnd(a: Assembler, features: Features, stack: number): void {
+  a.mov(R1, R10).alu('add', R1, stack);
+  a.callKernel('bpf_iter_num_destroy', requireFunction(features, 'bpf_iter_num_destroy'));
 }
 
 /** Loads what a walk has found into a register. */

@@ -198,7 +198,7 @@ function emitPrologue(a: Assembler, { device }: OffloadRequest, fields: Readonly
   store('protocol', R0);
   a.mov(R0, R2).alu('add', R0, IPV4_HEADER);
   if (asksTransport(fields)) {
-    emitTransportFields(a, fields, frameTransport(a, R9));
+    emitTransportFields(a, fields, frameTransport(a, R9, undecided));
   }
   closeSlots(a, fields);
   emitMember(a, R4, GROUP_ADDRESSES, undecided);

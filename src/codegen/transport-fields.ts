@@ -21,14 +21,14 @@ export interface TransportSource {
 }
 
 /**
- * The header at R0 of a frame whose packet has R1 bytes behind it; R3 is `data_end`. The second jump is never taken, as
- * the packet ends within the frame; the verifier wants it.
+ * The header at R0 of a frame whose packet has R1 bytes behind it; R3 is `data_end`. A packet that has the header, but not in
+ * the frame's first buffer, goes to `behind`.
  */
-export function frameTransport(a: Assembler, fragment: Register): TransportSource {
+export function frameTransport(a: Assembler, fragment: Register, behind: Label): TransportSource {
   return {
     fragment,
     require(size, missing) {
-      a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, missing);
+      a.jump('lt', R1, size, missing).mov(R2, R0).alu('add', R2, size).jump('gt', R2, R3, behind);
     },
     load(size, offset) {
       a.load(size, R2, R0, offset);

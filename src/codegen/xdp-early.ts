@@ -116,8 +116,10 @@ function emitEarlyPrologue(
   a.load(2, R1, R2, ETHERNET - 2).jump('ne', R1, ETHERTYPE_IPV4, pass);
   a.load(1, R1, R2, ETHERNET).jump('ne', R1, PLAIN_HEADER, pass);
   a.alu('add', R2, ETHERNET);
-  emitIpHeader(a, pass);
-  emitFields(a, fields, pass);
+  // Without a total length: TCP in one piece, or what the stack throws away.
+  a.load(2, R1, R2, 2).jump('eq', R1, 0, pass);
+  emitIpHeader(a, pass, pass);
+  emitFields(a, fields, pass, pass);
   a.jump('ne', R9, 0, pass);
 
   a.bind(read);

@@ -3,12 +3,16 @@
 // A frame with a VLAN's tag, or for another host's MAC address (`PACKET_OTHERHOST`), is none for iptables. Tags of VLAN 0
 // carry a priority only: the stack takes them off, however many there are, and the packet is the device's own
 // (`__netif_receive_skb_core`, net/core/dev.c). Two are skipped here; what has more is dropped as undecided.
+//
+// A frame may lie in several buffers (jumbo frames, TCP in one piece). Programs read the first, which `data_end` ends, and
+// ask for the length of all where the packet is longer. Drivers put all headers into the first buffer; a frame whose
+// headers lie behind it is undecided.
 
 import { type Features, requireFunction } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R4, R6, R8, type Register } from '../bpf/instruction.ts';
-import { copyWide } from './key.ts';
+import { R0, R1, R2, R3, R4, R5, R6, R8, R10, type Register } from '../bpf/instruction.ts';
+import { copyWide, KEY_OFFSET } from './key.ts';
 
 /** `struct xdp_md` */
 export const DATA = 0;
@@ -27,6 +31,33 @@ export const VLAN_TAG = 4;
 export const VLAN_ID = 0x0fff;
 /** How many priority tags are skipped: one from a switch, one more where it tunnels those of its customers. */
 const MAX_TAGS = 2;
+
+/** Where frames go that are not read on. */
+export interface FrameExits {
+  readonly pass: Label;
+  readonly undecided: Label;
+  /** Frames whose first buffer is too short for what every packet has: `emitCutOff` sees to them. */
+  readonly cutOff: Label;
+}
+
+const BPF_XDP_GET_BUFF_LEN = 188;
+/** Where R2 and R3 are kept over the call. */
+const [START, END] = [KEY_OFFSET - 8, KEY_OFFSET - 16];
+
+/** R5 = bytes of the frame from R2 on, in all of its buffers. Keeps R2 and R3, clobbers R0, R1, R4 and 16 bytes of stack. */
+export function emitRestOfFrame(a: Assembler): void {
+  a.store(8, R10, START, R2).store(8, R10, END, R3);
+  a.mov(R1, R6).call(BPF_XDP_GET_BUFF_LEN).mov(R5, R0);
+  a.load(8, R2, R10, START).load(8, R3, R10, END);
+  a.load(4, R1, R6, DATA).mov(R4, R2).alu('sub', R4, R1).alu('sub', R5, R4);
+}
+
+/** Goes on only with frames that have one buffer: they are as short as they look. Others have R8, their bytes. */
+export function emitCutOff(a: Assembler, undecided: Label): void {
+  a.mov(R1, R6).call(BPF_XDP_GET_BUFF_LEN);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END).alu('sub', R3, R2);
+  a.mov(R8, R0).alu('sub', R8, ETHERNET).jump('ne', R0, R3, undecided);
+}
 
 /** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
 export function emitDevicePointer(a: Assembler, features: Features, device: Register): void {
@@ -51,7 +82,7 @@ export function emitDevice(
   features: Features,
   fields: ReadonlySet<Field>,
   header: number,
-  pass: Label,
+  { pass, cutOff }: FrameExits,
 ): void {
   const { layout } = features;
   const ours = a.label('our MAC address, or a group');
@@ -61,7 +92,7 @@ export function emitDevice(
   a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
   a.mov(R1, R2)
     .alu('add', R1, ETHERNET + header)
-    .jump('gt', R1, R3, pass);
+    .jump('gt', R1, R3, cutOff);
   // Both are 48 bits; what follows them is shifted out. The lowest bit of the first byte marks a group address.
   a.load(8, R1, R2, 0).alu('xor', R4, R1).alu('lsh', R4, 16).jump('eq', R4, 0, ours);
   a.alu('and', R1, 1).jump('eq', R1, 0, pass);
@@ -73,7 +104,8 @@ export function emitDevice(
  * of other ethertypes. Leaves R2 packet start, R3 data_end; in undecided frames R8, the bytes behind the last tag that
  * was skipped.
  */
-export function emitTags(a: Assembler, etherType: number, header: number, pass: Label, undecided: Label): void {
+export function emitTags(a: Assembler, etherType: number, header: number, exits: FrameExits): void {
+  const { pass, undecided, cutOff } = exits;
   const found = a.label('packet');
   a.load(2, R1, R2, -2);
   for (let skipped = 0; ; skipped++) {
@@ -84,7 +116,7 @@ export function emitTags(a: Assembler, etherType: number, header: number, pass: 
     a.load(2, R1, R2, 0).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, pass);
     if (skipped === MAX_TAGS) break;
     a.load(2, R4, R2, 2).alu('add', R2, VLAN_TAG);
-    a.mov(R1, R2).alu('add', R1, header).jump('gt', R1, R3, pass).mov(R1, R4);
+    a.mov(R1, R2).alu('add', R1, header).jump('gt', R1, R3, cutOff).mov(R1, R4);
   }
   a.mov(R8, R3).alu('sub', R8, R2).goto(undecided);
   a.bind(found);

@@ -24,6 +24,7 @@ import {
   CHAIN_STACK,
   type ChainSource,
   emitChain,
+  emitChainEnd,
   emitExtensionBit,
   HOP_BY_HOP,
   IPV6_HEADER,
@@ -34,7 +35,15 @@ import { emitAtMost, MAXIMUM_LENGTH } from './netfilter.ts';
 import { emitWideMember, loadWide } from './tests.ts';
 import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
 import { XDP_ABI, type XdpWays } from './xdp.ts';
-import { ETHERTYPE_IPV6, emitDevice, emitDevicePointer, emitTags, INGRESS_IFINDEX } from './xdp-frame.ts';
+import {
+  ETHERTYPE_IPV6,
+  emitCutOff,
+  emitDevice,
+  emitDevicePointer,
+  emitRestOfFrame,
+  emitTags,
+  INGRESS_IFINDEX,
+} from './xdp-frame.ts';
 
 const START = KEY_OFFSET - 8;
 const END = START - 8;
@@ -60,16 +69,19 @@ export function emitXdpIpv6Prologue(
 ): void {
   const pass = a.label('not for ip6tables');
   clearFields(a, fields, ['state', 'outDevice']);
-  emitDevice(a, features, fields, IPV6_HEADER.size, pass);
-  emitTags(a, ETHERTYPE_IPV6, IPV6_HEADER.size, pass, ways.undecided);
+  const exits = { pass, undecided: ways.undecided, cutOff: a.label('cut off') };
+  emitDevice(a, features, fields, IPV6_HEADER.size, exits);
+  emitTags(a, ETHERTYPE_IPV6, IPV6_HEADER.size, exits);
   emitAddressChecks(a, pass);
-  emitLength(a, pass);
+  emitLength(a, pass, ways.undecided);
   a.mov(R4, R2);
   if (fields.has('src6')) copyWide(a, 'src6', IPV6_HEADER.source);
   copyWide(a, 'dst6', IPV6_HEADER.destination);
-  if (asksChain(fields)) emitBehindHeader(a, features, fields);
+  if (asksChain(fields)) emitBehindHeader(a, features, fields, ways.undecided);
   closeSlots(a, fields);
   emitDestination(a, features, facts, ways);
+  a.goto(pass).bind(exits.cutOff);
+  emitCutOff(a, ways.undecided);
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
 }
@@ -91,20 +103,23 @@ function emitAddressChecks(a: Assembler, pass: Label): void {
 
 /**
  * R8 = bytes of the packet at R2, R1 = number of the header behind its own; R3 is data_end. Leaves packets whose hop-by-hop
- * options, which the stack reads first of all, are cut off. Clobbers R0 and R5.
+ * options, which the stack reads first of all, are cut off. Clobbers R0, R4 and R5.
  */
-function emitLength(a: Assembler, pass: Label): void {
+function emitLength(a: Assembler, pass: Label, undecided: Label): void {
   const [sized, known] = [a.label('payload length is given'), a.label('length is known')];
   const readable = a.label('no options, or all of them');
+  const options = IPV6_HEADER.size + 2;
   a.mov(R5, R3).alu('sub', R5, R2);
-  a.load(1, R1, R2, IPV6_HEADER.next);
-  a.load(2, R8, R2, IPV6_HEADER.payloadLength).bigEndian(R8, 16);
-  a.jump('ne', R8, 0, sized).jump('ne', R1, HOP_BY_HOP, sized).mov(R8, R5).goto(known);
-  a.bind(sized).alu('add', R8, IPV6_HEADER.size).jump('gt', R8, R5, pass);
-  a.bind(known).jump('ne', R1, HOP_BY_HOP, readable);
-  a.mov(R0, R2)
-    .alu('add', R0, IPV6_HEADER.size + 2)
-    .jump('gt', R0, R3, pass);
+  a.load(2, R8, R2, IPV6_HEADER.payloadLength).bigEndian(R8, 16).jump('ne', R8, 0, sized);
+  a.load(1, R1, R2, IPV6_HEADER.next).jump('ne', R1, HOP_BY_HOP, sized);
+  emitRestOfFrame(a);
+  a.mov(R8, R5).goto(known);
+  a.bind(sized).alu('add', R8, IPV6_HEADER.size).jump('le', R8, R5, known);
+  emitRestOfFrame(a);
+  a.jump('gt', R8, R5, pass);
+  a.bind(known).load(1, R1, R2, IPV6_HEADER.next).jump('ne', R1, HOP_BY_HOP, readable);
+  a.jump('lt', R8, options, pass);
+  a.mov(R0, R2).alu('add', R0, options).jump('gt', R0, R3, undecided);
   a.load(1, R0, R2, IPV6_HEADER.size + 1)
     .alu('add', R0, 1)
     .alu('lsh', R0, 3)
@@ -114,9 +129,11 @@ function emitLength(a: Assembler, pass: Label): void {
 
 /**
  * Stores the fields of what is behind the header at R2, of number R1; R3 is data_end. On the way R0 is the transport header,
- * R1 its length with what follows, R4 the fragment offset, R9 whether the chain is malformed. Clobbers all but R6–R8.
+ * R1 its length with what follows, R4 the fragment offset, R9 whether the chain is malformed. Headers behind the first buffer are
+ * undecided. Clobbers all but R6–R8.
  */
-function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<Field>): void {
+function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<Field>, undecided: Label): void {
+  const beyond = a.label('behind the first buffer');
   const [plain, behind, near] = [a.label('transport header is next'), a.label('behind the chain'), a.label('near')];
   const store = (field: NumericField, value: Register) => {
     if (fields.has(field)) storeField(a, field, value);
@@ -130,7 +147,7 @@ function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<
     fetch(size, missing) {
       a.mov(R1, R9).alu('add', R1, size).jump('gt', R1, R8, missing).jump('gt', R9, FARTHEST, missing);
       a.load(8, R0, R10, START).load(8, R3, R10, END).alu('add', R0, R9);
-      a.mov(R1, R0).alu('add', R1, size).jump('gt', R1, R3, missing);
+      a.mov(R1, R0).alu('add', R1, size).jump('gt', R1, R3, beyond);
     },
   };
   emitExtensionBit(a, R4, R1);
@@ -150,6 +167,9 @@ function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<
   loadChain(a, R9, 'malformed', chain);
   a.goto(behind);
 
+  emitChainEnd(a.bind(beyond), features, CHAIN);
+  a.goto(undecided);
+
   a.bind(plain).mov(R5, R8).alu('sub', R5, IPV6_HEADER.size);
   storeLength();
   a.mov(R4, 0).mov(R9, 0);
@@ -157,7 +177,7 @@ function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<
   store('protocol', R1);
   a.mov(R0, R2).alu('add', R0, IPV6_HEADER.size).mov(R1, R5);
   a.bind(behind);
-  if (asksTransport(fields)) emitTransportFields(a, fields, frameTransport(a, R4));
+  if (asksTransport(fields)) emitTransportFields(a, fields, frameTransport(a, R4, undecided));
   store('malformed', R9);
 }
 

@@ -32,9 +32,11 @@ import {
   DATA_END,
   ETHERNET,
   ETHERTYPE_IPV4,
+  emitCutOff,
   emitDevice,
   emitDevicePointer,
   emitMacAddress,
+  emitRestOfFrame,
   emitTags,
 } from './xdp-frame.ts';
 
@@ -76,12 +78,16 @@ export function emitXdpPrologue(
   a.goto(forward);
 
   a.bind(other);
-  emitDevice(a, features, fields, IPV4_HEADER, pass);
-  emitTags(a, ETHERTYPE_IPV4, IPV4_HEADER, pass, undecided);
-  emitIpHeader(a, pass);
-  emitFields(a, fields, pass);
+  const exits = { pass, undecided, cutOff: a.label('cut off') };
+  emitDevice(a, features, fields, IPV4_HEADER, exits);
+  emitTags(a, ETHERTYPE_IPV4, IPV4_HEADER, exits);
+  emitIpHeader(a, pass, undecided);
+  emitFields(a, fields, pass, undecided);
   emitDestination(a, features, facts, undefined, local, undecided);
   a.goto(forward);
+  a.bind(exits.cutOff);
+  emitCutOff(a, undecided);
+  a.goto(pass);
   a.bind(local).jump('eq', FRAGMENT, 0, input);
   a.bind(pass);
   emitVerdict(a, XDP_ABI, 'accept');
@@ -118,7 +124,13 @@ const DEVICE = R9;
  * What a packet costs are the instructions it passes. So everything has its place in the frame, the words of the IPv4
  * header are loaded once, and no jump is taken.
  */
-export function emitPlainFrame(a: Assembler, features: Features, fields: ReadonlySet<Field>, other: Label, pass: Label): void {
+export function emitPlainFrame(
+  a: Assembler,
+  features: Features,
+  fields: ReadonlySet<Field>,
+  other: Label,
+  pass: Label,
+): void {
   const { layout } = features;
   const size = IPV4_HEADER + (fields.has('tcpFlags') ? TRANSPORT_HEADER : asksPorts(fields) ? PORTS : 0);
   const store = (field: NumericField, value: Register | number) => {
@@ -177,24 +189,33 @@ export function emitPlainFrame(a: Assembler, features: Features, fields: Readonl
 /** Of the second word of a header, as it is loaded. */
 const FRAGMENT_OFFSET = 0xff1f0000;
 
-/** Checks the header at R2 as the stack does. Leaves R2 and R3, R8 total length, R9 header length. */
-export function emitIpHeader(a: Assembler, pass: Label): void {
+/**
+ * Checks the header at R2 as the stack does; what of it is behind the first buffer leads to `behind`. Leaves R2 and R3, R8
+ * total length, R9 header length.
+ */
+export function emitIpHeader(a: Assembler, pass: Label, behind: Label): void {
   const plain = a.label('header without options');
-  const sized = a.label('total length is known');
+  const [longer, given, known] = [
+    a.label('longer than the buffer'),
+    a.label('given'),
+    a.label('total length is known'),
+  ];
   a.load(1, R1, R2, 0).mov(R9, IPV4_HEADER).jump('eq', R1, PLAIN_HEADER, plain);
   a.mov(R9, R1).alu('rsh', R1, 4).jump('ne', R1, 4, pass);
   a.alu('and', R9, 15).alu('lsh', R9, 2).jump('lt', R9, IPV4_HEADER, pass);
   a.bind(plain);
   a.mov(R5, R3).alu('sub', R5, R2); // R5: bytes of the frame behind its link header
   a.load(2, R8, R2, 2).bigEndian(R8, 16);
-  // Length 0 is one too large for the field: of TCP in one piece, as long as the buffer (`iph_totlen`, linux/ip.h).
-  a.jump('ne', R8, 0, sized).mov(R8, R5).bind(sized);
-  a.jump('lt', R8, R9, pass).jump('gt', R8, R5, pass);
-  emitChecksum(a, pass);
+  a.jump('eq', R8, 0, longer).jump('le', R8, R5, known).bind(longer);
+  emitRestOfFrame(a);
+  // Length 0 is one too large for the field: of TCP in one piece, as long as the frame (`iph_totlen`, linux/ip.h).
+  a.jump('ne', R8, 0, given).mov(R8, R5).bind(given).jump('gt', R8, R5, pass);
+  a.bind(known).jump('lt', R8, R9, pass);
+  emitChecksum(a, pass, behind);
 }
 
 /** Sums the header of R9 bytes at R2 in words of 32 bits, in any byte order, and tests the sum. Clobbers R0, R1. */
-function emitChecksum(a: Assembler, pass: Label): void {
+function emitChecksum(a: Assembler, pass: Label, behind: Label): void {
   const summed = a.label('header is summed');
   a.load(4, R0, R2, 0);
   for (let offset = 4; offset < 20; offset += 4) a.load(4, R1, R2, offset).alu('add', R0, R1);
@@ -202,7 +223,7 @@ function emitChecksum(a: Assembler, pass: Label): void {
     a.jump('le', R9, offset, summed);
     a.mov(R1, R2)
       .alu('add', R1, offset + 4)
-      .jump('gt', R1, R3, pass);
+      .jump('gt', R1, R3, behind);
     a.load(4, R1, R2, offset).alu('add', R0, R1);
   }
   emitChecksumTest(a.bind(summed), pass);
@@ -227,8 +248,11 @@ const SRC = R4;
 const DST = R5;
 const FRAGMENT = R9;
 
-/** Stores the fields asked for of the header of R9 bytes at R2, and of the one behind it. Leaves DST and FRAGMENT. */
-export function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label): void {
+/**
+ * Stores the fields asked for of the header of R9 bytes at R2, and of the one behind it; where that is behind the first buffer,
+ * goes to `behind`. Leaves DST and FRAGMENT.
+ */
+export function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label, behind: Label): void {
   const store = (field: NumericField, value: Register | number) => {
     if (fields.has(field)) storeField(a, field, value);
   };
@@ -246,7 +270,7 @@ export function emitFields(a: Assembler, fields: ReadonlySet<Field>, pass: Label
     store('protocol', R2);
   }
   if (asksTransport(fields)) {
-    emitTransportFields(a, fields, frameTransport(a, FRAGMENT));
+    emitTransportFields(a, fields, frameTransport(a, FRAGMENT, behind));
   }
   closeSlots(a, fields);
   emitSource(a, pass);

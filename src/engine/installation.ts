@@ -8,7 +8,9 @@
 // one that passes. So a dispatcher can be attached at any time, and meets either rules or "not used".
 //
 // Earlier versions made nothing for IPv6. What they have installed stays, and is completed by the next change: the word of
-// IPv6 is 0 in their state map, its slots are made, and a device's dispatcher gives way to one of both families.
+// IPv6 is 0 in their state map, its slots are made, and a device's dispatcher gives way to one of both families. Their XDP
+// programs took frames of one buffer only, and the kernel lets them share no slots with others: where one is attached to a
+// device, nothing can be replaced; where none is, the slots are made anew.
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +20,7 @@ import {
   DISPATCH_POINTS,
   type DispatchPoint,
   dispatcherMaps,
+  FORMER_XDP_SLOTS,
   passProgram,
   SLOT_MAPS,
   STATE,
@@ -29,7 +32,7 @@ import { WORDS } from '../codegen/surroundings.ts';
 import type { Descriptor, Kernel } from './kernel.ts';
 import { counterMapOfPin, counterPin, isLinkPin } from './layout.ts';
 import { Links } from './links.ts';
-import { missingPin, unlinkIfThere } from './pins.ts';
+import { InstallationError, missingPin, unlinkIfThere } from './pins.ts';
 
 /** The programs of a generation, by point; a point without one is not used. */
 export type PointPrograms = ReadonlyMap<DispatchPoint, Descriptor>;
@@ -61,7 +64,8 @@ export class Installation {
     const installation = new Installation(kernel, directory, state);
     try {
       for (const family of FAMILIES) {
-        if (installation.generation(family) !== 0) for (const name of slotMaps(family)) installation.map(name);
+        if (installation.generation(family) === 0) continue;
+        for (const name of slotMaps(family)) if (!installation.isFormer(family, name)) installation.map(name);
       }
     } catch (error) {
       installation.close();
@@ -86,18 +90,36 @@ export class Installation {
     return new Installation(kernel, directory, state!);
   }
 
-  /** Makes the slots of a family that an earlier version has not made. */
+  /** Makes the slots that an earlier version has not made. Throws where they cannot take the place of others. */
   complete(): void {
     for (const definition of dispatcherMaps()) {
       const { name } = definition;
       const path = join(this.directory, name);
       if (this.maps.has(name) || existsSync(path)) continue;
       const family = FAMILIES.find((each) => slotMaps(each).includes(name));
-      if (name !== GUARD_MAP && (family === undefined || this.isAttached(family))) throw missingPin(path);
+      const isFormer = family !== undefined && this.isFormer(family, name);
+      if (isFormer) this.requireNoDevice();
+      else if (name !== GUARD_MAP && (family === undefined || this.isAttached(family))) throw missingPin(path);
       const map = this.kernel.createMap(definition);
       this.maps.set(name, map);
+      if (isFormer) for (const parity of [0, 1]) this.kernel.setSlot(map, parity, this.passProgram('xdp'));
       this.kernel.pin(map, path);
+      if (isFormer) unlinkIfThere(this.path(FORMER_XDP_SLOTS[family]));
     }
+  }
+
+  /** Whether there are slots of an earlier version in place of these. */
+  private isFormer(family: Family, name: string): boolean {
+    const isXdp = name === SLOT_MAPS[family].xdp;
+    return isXdp && !existsSync(this.path(name)) && existsSync(this.path(FORMER_XDP_SLOTS[family]));
+  }
+
+  private requireNoDevice(): void {
+    if (this.links.attachedDevices().every(({ gone }) => gone)) return;
+    throw new InstallationError(
+      'the XDP programs in force are of an earlier version, so the rules in force cannot be replaced; ' +
+        'run `bpfilter detach` and apply the ruleset again',
+    );
   }
 
   /** Whether any dispatcher is there that knows the family's slots. */

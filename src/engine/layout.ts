@@ -1,8 +1,8 @@
 // Where everything of a namespace lies.
 //
 //   RUN/bpf/<cookie>_<inode>/   pins, on a bpffs; the namespace's SO_NETNS_COOKIE, and its inode to look for users by
-//     state  slots_nf  slots_xdp                  made once, shared by all generations: of IPv4,
-//            slots_nf6  slots_xdp6                and of IPv6
+//     state  slots_nf  slots_xdpf                 made once, shared by all generations: of IPv4,
+//            slots_nf6  slots_xdpf6               and of IPv6
 //     link_INPUT  link_FORWARD  link_OUTPUT       netfilter hooks of IPv4,
 //     link_v6_INPUT …                             and of IPv6
 //     link_xdp_<ifindex>                          devices, for both families

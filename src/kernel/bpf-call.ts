@@ -24,6 +24,11 @@ export const COMMAND = {
 const PROGRAM_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 6, netfilter: 32 };
 /** BPF_XDP and BPF_NETFILTER of `enum bpf_attach_type`. */
 export const ATTACH_TYPE: Readonly<Record<ProgramType, number>> = { xdp: 37, netfilter: 45 };
+/**
+ * BPF_F_XDP_HAS_FRAGS for XDP (kernel 5.18): programs take frames of several buffers. A program array takes only programs
+ * that are alike in this.
+ */
+const PROGRAM_FLAGS: Readonly<Record<ProgramType, number>> = { xdp: 1 << 5, netfilter: 0 };
 /** What the names of all our objects begin with in the kernel. */
 export const NAME_PREFIX = 'ipb_';
 const ATTR_SIZE = 160;
@@ -80,6 +85,7 @@ export function tryLoad({ name, type, code, debug }: EncodedProgram, log?: Buffe
         attr.writeUInt32LE(log.length, 28);
         pointer(attr, 32, log);
       }
+      attr.writeUInt32LE(PROGRAM_FLAGS[type], 44);
       objectName(name).copy(attr, 48);
       attr.writeUInt32LE(ATTACH_TYPE[type], 68);
       if (debug === undefined) return;

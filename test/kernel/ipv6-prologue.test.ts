@@ -21,6 +21,8 @@ const FIELDS: readonly Field[] = [
   ...(['src6', 'dst6', 'protocol', 'fragment', 'transportLength', 'sport', 'dport', 'tcpFlags', 'malformed'] as const),
 ];
 const HOOK_STATE = 56;
+/** `struct xdp_md`: where the first buffer ends (kernel 6.18). */
+const XDP_MD = { size: 24, dataEnd: 4 } as const;
 const NFPROTO_IPV6 = 10;
 
 const definition = keyMap(FIELDS);
@@ -85,6 +87,23 @@ it('reads packets as the interpreter does, at every hook', () => {
   for (let index = 0; index < 900; index++) {
     const hook = FILTER_CHAINS[index % 3]!;
     expectRight({ family: 'ipv6', hook, inDevice: '', outDevice: '', bytes: randomChain(seededChoice(16, index)) });
+  }
+});
+
+it.each([17, 0, 60])('reads headers %i in the first of several buffers, and no others', (kind) => {
+  const headers = kind === 17 ? [] : [repeatedHeaders(kind, 3, 17)];
+  const bytes = ipv6Packet(kind, Buffer.concat([...headers, Uint8Array.of(0, 7, 0, 53), new Uint8Array(60)]));
+  const frame = buildFrame(bytes, {
+    destination: new Uint8Array(6),
+    source: new Uint8Array(6),
+    etherType: ETHERTYPE.ipv6,
+  });
+  const upToFlags = 14 + 40 + 24 * headers.length + 14;
+  const context = Buffer.alloc(XDP_MD.size);
+  for (let linear = 14; linear <= frame.length; linear++) {
+    context.writeUInt32LE(linear, XDP_MD.dataEnd);
+    const expected = linear < upToFlags ? WAY.undecided : WAY.input;
+    expect(testRun(atXdp, frame, context).result, `${linear}`).toBe(expected);
   }
 });
 

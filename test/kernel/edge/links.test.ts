@@ -124,9 +124,15 @@ describe('XDP links', () => {
   });
 
   it("tell the driver's reason", () => {
-    namespace.ip('link add v0 mtu 9000 type veth peer name v1 mtu 9000');
-    expect(() => attach('v0', 'native')).toThrow(/ERANGE \(.*MTU.*\)/);
+    namespace.ip('link add v0 numrxqueues 1 numtxqueues 1 type veth peer name v1 numrxqueues 2 numtxqueues 2');
+    expect(() => attach('v0', 'native')).toThrow(/ENOSPC \(.*queues.*\)/);
     expect(namespace.link('v0').xdp).toBeUndefined();
+  });
+
+  it('serve frames of several pages', () => {
+    namespace.ip('link add v0 mtu 9000 type veth peer name v1 mtu 9000');
+    attach('v0', 'native');
+    expect(namespace.link('v0').xdp).toBe('native');
   });
 
   it('are refused natively where the driver has no XDP', () => {

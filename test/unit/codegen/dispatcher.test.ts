@@ -42,7 +42,7 @@ function frameOf(etherTypes: readonly number[], vlan = 0, length = 60): Uint8Arr
 }
 
 /** What a dispatcher returns, and the packets of each family that it has dropped. */
-function dispatch(prepared: PreparedProgram, { generations, slots }: World, frame = frameOf([IPV4])) {
+function dispatch(prepared: PreparedProgram, { generations, slots }: World, frame = frameOf([IPV4]), linear?: number) {
   const state = new Uint8Array(STATE.size);
   const view = new DataView(state.buffer);
   for (const family of FAMILIES) view.setUint32(STATE.generation[family], generations[family] ?? 0, true);
@@ -54,7 +54,7 @@ function dispatch(prepared: PreparedProgram, { generations, slots }: World, fram
   };
   const result =
     type === 'xdp'
-      ? runXdp(prepared, { ...run, frame, device: ETH0 })
+      ? runXdp(prepared, { ...run, frame, linear: linear ?? frame.length, device: ETH0 })
       : runNetfilter(prepared, { ...run, packet: new Uint8Array(40) });
   const drops = FAMILIES.map((family) => view.getUint32(STATE.emptySlotDrops[family], true));
   return { result, drops };
@@ -94,8 +94,12 @@ describe('the dispatcher of both families at a device', () => {
   const pass = prepare(passProgram('xdp'));
 
   /** Which family a frame is dispatched to: each has an empty slot, and counts. */
-  function familyOf(frame: Uint8Array, generations: World['generations'] = { ipv4: 1, ipv6: 2 }): Family | undefined {
-    const { result, drops } = dispatch(both, { generations, slots: {} }, frame);
+  function familyOf(
+    frame: Uint8Array,
+    generations: World['generations'] = { ipv4: 1, ipv6: 2 },
+    linear?: number,
+  ): Family | undefined {
+    const { result, drops } = dispatch(both, { generations, slots: {} }, frame, linear);
     const family = FAMILIES.find((_, index) => drops[index] === 1);
     expect(result).toBe(family === undefined ? XDP_PASS : XDP_DROP);
     return family;
@@ -135,6 +139,15 @@ describe('the dispatcher of both families at a device', () => {
     expect(familyOf(frameOf([VLAN, IPV6], 0, 18))).toBe('ipv6');
     expect(familyOf(frameOf([IPV4]), { ipv6: 1 })).toBeUndefined();
     expect(familyOf(frameOf([IPV6]), { ipv4: 1 })).toBeUndefined();
+  });
+
+  it('drops what has its ethertype behind the first of several buffers', () => {
+    const tagged = frameOf([VLAN, IPV6]);
+    expect(familyOf(tagged, { ipv6: 2 }, 13)).toBe('ipv6');
+    expect(familyOf(tagged, { ipv6: 2 }, 17)).toBe('ipv6');
+    expect(familyOf(tagged, { ipv4: 1 }, 17)).toBe('ipv4');
+    expect(familyOf(tagged, { ipv4: 1 }, 18)).toBeUndefined();
+    expect(familyOf(tagged, {}, 17)).toBeUndefined();
   });
 
   it('has slots for each family', () => {

@@ -44,6 +44,8 @@ interface Arrival {
   readonly trailer?: Uint8Array;
   readonly ifindex?: number;
   readonly addressGeneration?: number;
+  /** Bytes in the frame's first buffer, all if absent. */
+  readonly linear?: number;
 }
 
 /** Shows packets to the prologue for these fields. */
@@ -56,7 +58,8 @@ function reader(fields: readonly Field[] = FIELDS) {
     const { ifindex = 2, addressGeneration = GENERATION } = arrival;
     const frame = buildFrame(bytes, { destination, source: OTHER_MAC, etherType, trailer });
     const device = { ifindex, name: 'eth0', mac: MAC, addressGeneration };
-    const way = runXdp(program, { features: FEATURES, maps, frame, device });
+    const linear = arrival.linear ?? frame.length;
+    const way = runXdp(program, { features: FEATURES, maps, frame, device, linear });
     return { way, key: way === WAY.input ? readKey(value, fields) : undefined };
   };
 }
@@ -100,6 +103,23 @@ describe('the XDP prologue for IPv6', () => {
       const bytes = ipv6Packet(kind, Buffer.concat([repeatedHeaders(kind, count, 17), Uint8Array.of(0, 7, 0, 53)]));
       expect(read(bytes).key).toMatchObject({ protocol: 17, sport: 7, dport: 53, malformed: 0 });
     }
+  });
+
+  it.each([0, 43, 44, 51, 60, 17])('reads headers %i in the first of several buffers, and no others', (kind) => {
+    const read = reader();
+    const headers = kind === 17 ? [] : [repeatedHeaders(kind, 3, 17)];
+    const bytes = ipv6Packet(kind, Buffer.concat([...headers, Uint8Array.of(0, 7, 0, 53), new Uint8Array(60)]));
+    const whole = read(bytes);
+    expect(whole).toMatchObject({ way: WAY.input, key: { protocol: 17, sport: 7, dport: 53, length: bytes.length } });
+    const upToFlags = 14 + 40 + 24 * headers.length + 14;
+    for (let linear = 14; linear < 14 + bytes.length; linear++) {
+      const { way, key } = read(bytes, { linear });
+      expect(way, `${linear}`).toBe(linear < upToFlags ? WAY.undecided : WAY.input);
+      if (way === WAY.input) expect(key).toEqual(whole.key);
+    }
+    if (kind !== 0) return;
+    bytes.fill(0, 4, 6);
+    expect(read(bytes, { linear: upToFlags })).toEqual(whole);
   });
 
   it.each([

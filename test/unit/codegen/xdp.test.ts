@@ -22,7 +22,7 @@ COMMIT
 const GENERATION = 7;
 
 /** Runs the ruleset on a frame and says what happened, and what was counted: rule, policies, undecided. */
-function judge(bytes: Uint8Array, addressGeneration: number, features: Features = FEATURES) {
+function judge(bytes: Uint8Array, addressGeneration: number, features: Features = FEATURES, linear?: number) {
   const { ruleset } = parseRuleset(RULES, { file: 'test.rules' });
   const compiled = compileRuleset(ruleset, {
     placement: 'xdp',
@@ -37,7 +37,10 @@ function judge(bytes: Uint8Array, addressGeneration: number, features: Features 
   const mac = new Uint8Array(6);
   const frame = buildFrame(bytes, { destination: mac, source: mac });
   const device = { ifindex: 2, name: 'eth0', mac, addressGeneration };
-  const result = runXdp(prepare(image.programs[0]!.program), { frame, device, maps, features });
+  const result = runXdp(prepare(image.programs[0]!.program), {
+    ...{ frame, device, maps, features },
+    linear: linear ?? frame.length,
+  });
   const counted = readSlots(1, image.manifest, (_, map) => maps.get(map));
   return {
     code: disassemble(image.programs[0]!.program),
@@ -58,6 +61,28 @@ describe('at XDP', () => {
     fixHeaderChecksum(bytes);
     expect(judge(bytes, GENERATION)).toEqual(whole);
     expect(whole).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 140]] });
+  });
+
+  it('a frame of several buffers is judged where its headers are in the first, and undecided where not', () => {
+    const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn options=8 payload=100');
+    const whole = judge(bytes, GENERATION);
+    expect(whole).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 148]] });
+    const [ethernet, upToPorts] = [14, 14 + 28 + 4];
+    for (let linear = ethernet; linear < ethernet + 148; linear++) {
+      const expected = linear < upToPorts ? { verdict: 'drop', counted: [[UNDECIDED, 148]] } : whole;
+      expect(judge(bytes, GENERATION, FEATURES, linear), `${linear}`).toMatchObject(expected);
+    }
+    // As long as the frame.
+    bytes.set([0, 0], 2);
+    fixHeaderChecksum(bytes);
+    expect(judge(bytes, GENERATION, FEATURES, 60)).toEqual(whole);
+    // Longer than the frame, and cut off with it.
+    bytes.set([0, 149], 2);
+    fixHeaderChecksum(bytes);
+    for (const linear of [60, 162]) {
+      expect(judge(bytes, GENERATION, FEATURES, linear)).toMatchObject({ verdict: 'accept', counted: [] });
+    }
+    expect(judge(bytes.subarray(0, 19), GENERATION)).toMatchObject({ verdict: 'accept', counted: [] });
   });
 
   it('nothing is taken for another host’s once addresses have changed', () => {

@@ -1,12 +1,12 @@
 // Two families in one namespace: whatever is done for one, the other stays as it is, programs, links, counters and all.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAMILIES, type Family } from '../../../src/base/family.ts';
 import type { Placement } from '../../../src/base/hooks.ts';
-import { DISPATCH_POINTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
+import { DISPATCH_POINTS, FORMER_XDP_SLOTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, ApplyResult, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
@@ -276,6 +276,48 @@ describe('an installation of a version that enforced IPv4 alone', () => {
       if (outcome === 'done' && shown('ipv4') === text(2)) break;
     }
     expect(readdirSync(pins())).toEqual(expect.arrayContaining(Object.values(SLOT_MAPS.ipv6)));
+  });
+});
+
+describe('an installation of a version whose XDP programs took frames of one buffer only', () => {
+  const slotsOf = (family: Family) => join(pins(), SLOT_MAPS[family].xdp);
+  const former = (family: Family) => join(pins(), FORMER_XDP_SLOTS[family]);
+  const asThen = () => {
+    for (const family of FAMILIES) renameSync(slotsOf(family), former(family));
+    for (const engine of opened.splice(0)) engine.close();
+  };
+
+  it('gets slots anew where no device has a program, wherever that is interrupted', () => {
+    apply('ipv4', text(1));
+    asThen();
+    expect(open().status()).toMatchObject({ families: { ipv4: { generation: 1 } }, warnings: [] });
+    for (let step = 1; ; step++) {
+      kernel.failAt = kernel.calls.length + step;
+      const outcome = attempt(() => apply('ipv4', text(2), 'xdp'));
+      kernel.failAt = Number.POSITIVE_INFINITY;
+      expect([text(1), text(2)]).toContain(shown('ipv4'));
+      for (const family of FAMILIES.filter((each) => existsSync(slotsOf(each)))) {
+        const map = kernel.openPin(slotsOf(family))!;
+        for (const slot of [0, 1]) expect(kernel.openSlot(map, slot)).toBeDefined();
+      }
+      if (outcome === 'done' && shown('ipv4') === text(2)) break;
+    }
+    expect(open().status().families.ipv4).toMatchObject({ devices: [{ mode: 'generic' }] });
+  });
+
+  it('stays as it is where a device has one', () => {
+    apply('ipv4', text(1), 'xdp');
+    asThen();
+    expect(open().status()).toMatchObject({ families: { ipv4: { generation: 1 } }, warnings: [] });
+    for (const family of FAMILIES) {
+      expect(() => apply(family, text(2))).toThrow(/earlier version.*run `bpfilter detach` and apply/);
+    }
+    expect(shown('ipv4')).toBe(text(1));
+    const engine = open();
+    engine.withLock(0, () => engine.detach());
+    apply('ipv4', text(2), 'xdp');
+    expect(readdirSync(pins())).not.toContain(FORMER_XDP_SLOTS.ipv4);
+    expect(shown('ipv4')).toBe(text(2));
   });
 });
 
