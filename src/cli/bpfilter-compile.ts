@@ -7,10 +7,13 @@ import { disassemble } from '../bpf/disassemble.ts';
 import type { FinishName } from '../classify/make-finish.ts';
 import { printClassification } from '../classify/print.ts';
 import type { Image } from '../codegen/compile.ts';
+import { assumedGround } from '../engine/assumed-ground.ts';
 import { type CompileResult, compileRuleset, filterTable } from '../engine/compile.ts';
+import type { EarlyGround, GroundOrWhy } from '../engine/early-ground.ts';
 import { checkEnforceable } from '../engine/enforceable.ts';
 import { hiddenFields } from '../engine/placement.ts';
 import { buildGraph } from '../graph/build.ts';
+import { Meanings } from '../graph/chains.ts';
 import { printDot } from '../graph/dot.ts';
 import type { Graph } from '../graph/graph.ts';
 import { printGraph } from '../graph/print.ts';
@@ -37,6 +40,8 @@ export interface DumpRequest {
   };
   /** What a network namespace knows; only asked for at placement `xdp`. */
   hostFacts(): HostFacts;
+  /** Only for placement `exact`: what early verdicts may rest on; of an assumed host if absent. */
+  readonly ground: GroundOrWhy | undefined;
 }
 
 /** The text of a stage, or why the ruleset cannot be compiled. */
@@ -81,12 +86,19 @@ function afterPass(stage: string, graph: Graph, where: DumpRequest['where']): Gr
 
 type Compiled = Extract<CompileResult, { ok: true }>;
 
-function ofCompiled({ ruleset, file, where, hostFacts }: DumpRequest, print: (compiled: Compiled) => string) {
+function ofCompiled(request: DumpRequest, print: (compiled: Compiled) => string) {
+  const { ruleset, file, where, hostFacts } = request;
   const facts = where.placement === 'xdp' ? hostFacts() : { localDestinations: [] };
   const { finish, ...options } = where;
-  const kernel = { features: probeFeatures(), facts, file };
+  const kernel = { features: probeFeatures(), facts, file, early: groundOf(request) };
   const result = compileRuleset(ruleset, { ...options, ...kernel, ...(finish && { finish }) });
   return result.ok ? print(result) : result.diagnostics;
+}
+
+function groundOf({ ruleset, where, ground }: DumpRequest): EarlyGround | undefined {
+  if (where.placement !== 'exact' || ruleset.family === 'ipv6') return undefined;
+  const found = ground ?? assumedGround(new Meanings(ruleset.family).chains(filterTable(ruleset)));
+  return 'why' in found ? undefined : found;
 }
 
 function printImage({ programs, maps, manifest }: Image): string {

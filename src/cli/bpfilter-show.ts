@@ -2,7 +2,7 @@
 
 import type { Counters } from '../base/counters.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
-import type { Current, FamilyStatus, Status } from '../engine/types.ts';
+import type { Current, EarlyStatus, FamilyStatus, Status } from '../engine/types.ts';
 import { printRuleLine, sortedChains } from '../ruleset/print.ts';
 import { enforcedTable } from './request.ts';
 import type { CountersOutput } from './schemas.ts';
@@ -31,19 +31,20 @@ function linesOf(name: string, family: FamilyStatus, emphasize: (text: string) =
       `  hook      ${attached ? `${hook}, priority ${priority ?? 'unknown'}` : emphasize(`${hook}, not attached`)}`,
     );
   }
-  for (const { name: device, ifindex, mode, note } of devices) {
-    const state = mode === undefined ? emphasize('not attached') : `${mode} XDP`;
+  for (const { name: device, ifindex, mode, why, note } of devices) {
+    const state = mode === undefined ? emphasize('not attached') : `${mode} XDP${why === undefined ? '' : `, ${why}`}`;
     lines.push(`  device    ${device} (${ifindex}), ${state}${note === undefined ? '' : `: ${note}`}`);
   }
-  if (family.early !== undefined) {
-    const { dropped: early, waiting } = family.early;
-    lines.push(
-      `  early     ${early} packets dropped before netfilter${waiting === undefined ? '' : `; none now, because ${waiting}`}`,
-    );
-  }
+  for (const { name: device, why } of family.leftOut ?? []) lines.push(`  left out  ${device}: ${why}`);
+  if (family.early !== undefined) lines.push(`  early     ${describeEarly(family.early)}`);
   if (family.generation === 0) return lines;
   const { undecided, emptySlot } = dropped;
   return [...lines, `  dropped   ${undecided} packets that no rule could decide, ${emptySlot} for lack of rules`];
+}
+
+function describeEarly({ dropped, waiting, none }: EarlyStatus): string {
+  if (none !== undefined) return `no packet is dropped before netfilter, because ${none}`;
+  return `${dropped} packets dropped before netfilter${waiting === undefined ? '' : `; none now, because ${waiting}`}`;
 }
 
 function describeFamily({ generation, placement, rules }: FamilyStatus): string {

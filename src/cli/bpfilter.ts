@@ -5,6 +5,9 @@ import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import { FINISHES, type FinishName } from '../classify/make-finish.ts';
+import { chooseDevices } from '../engine/devices.ts';
+import { earlyNotes, type GroundOrWhy } from '../engine/early-ground.ts';
+import { currentGround } from '../engine/early-sync.ts';
 import { explainRuleset } from '../engine/explain.ts';
 import type { ApplyRequest } from '../engine/types.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
@@ -16,6 +19,7 @@ import { CommandError, EXIT } from './compat.ts';
 import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
 import { commandNames } from './names.ts';
+import { placementHelp } from './placements.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 import type { ApplyOutput, ExplainOutput, FormatOutput, StatusOutput } from './schemas.ts';
 
@@ -64,11 +68,15 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .description('bring an iptables-save file into force; counters of rules that stay are kept')
     .argument('<file>', 'ruleset, - for the standard input')
     .option(...IPV6)
-    .option('--device <name...>', 'devices to attach to at placement xdp (default: those of the configuration)')
+    .option(
+      '--device <name...>',
+      'devices to attach to at placements exact and xdp (default: those of the configuration)',
+    )
     .addOption(new Option('--mode <mode>', 'how XDP programs are attached').choices(MODES))
     .option('--test', 'compile and have the kernel verify, change nothing')
     .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
     .option('--json', 'print the result as JSON')
+    .addHelpText('after', placementHelp())
     .action(run(apply));
 
   program
@@ -94,11 +102,14 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
         FINISHES,
       ),
     )
+    .option(...HERE)
     .action(run(compile));
 
   program
     .command('explain')
-    .description('show how packets find their rules in a ruleset, and which rules no packet meets; needs no root')
+    .description(
+      'show how packets find their rules in a ruleset, which rules no packet meets, and at placement exact which drop packets before netfilter, and why not the others; needs no root',
+    )
     .argument('<file>', 'ruleset, - for the standard input')
     .option(...IPV6)
     .addOption(
@@ -107,6 +118,10 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
       ),
     )
     .addOption(new Option('--finish <finish>', 'the finish of all lists that can have it').choices(FINISHES))
+    .option(...HERE)
+    .option('--device <name...>', 'devices to explain with --here (default: those of the configuration)')
+    .addOption(new Option('--mode <mode>', 'how XDP programs would be attached').choices(MODES))
+    .option('--rules', 'name every rule that is or is not dropped early, not only the first of each kind')
     .option('--json', 'print the result as JSON')
     .action(run(explain));
 
@@ -134,6 +149,11 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
 
   return program;
 }
+
+const HERE = [
+  '--here',
+  'at placement exact: with the addresses, routes and other filters of this network namespace (needs root), not of an assumed host',
+] as const;
 
 const IPV6 = ['--ipv6', 'the rules are those of ip6tables'] as const;
 
@@ -265,7 +285,12 @@ function counters(context: Context, options: FamilyOption & { readonly json?: bo
   return EXIT.ok;
 }
 
-interface CompileOptions extends WhereOptions, FamilyOption {
+/** Whose facts early verdicts are made with. */
+interface HereOption {
+  readonly here?: boolean;
+}
+
+interface CompileOptions extends WhereOptions, FamilyOption, HereOption {
   readonly dump: string;
   readonly finish?: FinishName;
 }
@@ -280,30 +305,50 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
   const hostFacts = () => context.kernel.hostFacts(false, ruleset.family);
-  const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts });
+  const ground = groundFor(options, placement, ruleset.family, context);
+  if (ground !== undefined && 'why' in ground) printWarnings('bpfilter', earlyNotes(ground, undefined), context);
+  const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts, ground });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);
   return EXIT.ok;
 }
 
-interface ExplainCommandOptions extends FamilyOption {
+interface ExplainCommandOptions extends FamilyOption, HereOption, Pick<WhereOptions, 'mode'> {
   readonly placement?: EnforcingPlacement;
   readonly finish?: FinishName;
+  readonly device?: readonly string[];
+  readonly rules?: boolean;
   readonly json?: boolean;
 }
 
 function explain(context: Context, file: string, options: ExplainCommandOptions): number {
-  const { placement, finish, json } = options;
-  const configured = loadConfig(context.environment).placement;
-  const where = placement ?? (configured === 'none' ? 'netfilter' : configured);
+  const { finish, json } = options;
+  const config = configFor(context, options);
+  const placement = config.placement === 'none' ? 'netfilter' : config.placement;
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
-  const found =
-    diagnostics.length > 0 ? diagnostics : explainRuleset(ruleset, { placement: where, file: source.file, finish });
+  if (diagnostics.length > 0) return refuse(diagnostics, source, { ...(json && { json }) }, context);
+  const ground = groundFor(options, placement, ruleset.family, context);
+  const features = () => context.kernel.features();
+  const found = explainRuleset(ruleset, { placement, file: source.file, finish, ground, features });
   if (!('hooks' in found)) return refuse(found, source, { ...(json && { json }) }, context);
-  if (json) printJson<ExplainOutput>(context, explanationData(found));
-  else context.print(describeExplanation(found));
+  const devices =
+    ground === undefined
+      ? undefined
+      : chooseDevices(whereToEnforce({ ...config, placement }, context.kernel, options.device), context.kernel, []);
+  if (json) printJson<ExplainOutput>(context, explanationData(found, devices));
+  else context.print(describeExplanation(found, options.rules, devices));
   return EXIT.ok;
+}
+
+/** What early verdicts may rest on in this network namespace, if that is asked for. */
+function groundFor(
+  { here }: HereOption,
+  placement: EnforcingPlacement,
+  family: Family,
+  { kernel }: Context,
+): GroundOrWhy | undefined {
+  return here && placement === 'exact' ? currentGround(kernel, family) : undefined;
 }
 
 /** The tables stay in the order of the file; rules show counters if those of the file do. */

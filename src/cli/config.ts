@@ -3,7 +3,7 @@
 //   /etc/bpfilter/config.json, or the file that BPFILTER_CONFIG names; it need not exist unless named.
 //
 //   key               environment              value
-//   placement         BPFILTER_PLACEMENT       netfilter | xdp | none
+//   placement         BPFILTER_PLACEMENT       exact | netfilter | xdp | none
 //   mode              BPFILTER_MODE            auto | native | generic
 //   devices.include   BPFILTER_DEVICES         patterns, `*` for any characters, a trailing `+` as in iptables
 //   devices.exclude   (`!` before a pattern)

@@ -1,4 +1,4 @@
-// Which devices the placement `xdp` attaches to where the command line names none.
+// Which devices the placements `exact` and `xdp` attach to where the command line names none.
 
 export interface DevicePatterns {
   readonly include: readonly string[];

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { FAMILIES } from '../base/family.ts';
 import { FINISHES } from '../classify/make-finish.ts';
+import { LATE_REASONS } from '../engine/explain-early.ts';
 import { INEXACT, MODES, PLACEMENTS } from './config.ts';
 
 const decimal = z.string().regex(/^-?\d+$/);
@@ -45,6 +46,33 @@ export const formatOutput = z.discriminatedUnion('ok', [
 
 const lineOfRule = { rule: z.string(), line: z.int() };
 
+/** How packets are looked up in a list of rules. */
+const segment = z.strictObject({
+  segment: z.int(),
+  finish: z.enum(FINISHES),
+  /** 0 where the segment asks for the shape of the packet. */
+  decisions: z.int(),
+  /** Table elements, nodes and entries that most packets touch, without counters. */
+  loads: z.int(),
+  /** Bytes of its tables; segments may share some. */
+  bytes: z.int(),
+  /** What the finish is made of. */
+  detail: z.string().optional(),
+  lookups: z.array(
+    z.strictObject({
+      name: z.string(),
+      kind: z.string(),
+      conditions: z.int(),
+      classes: z.int(),
+      loads: z.int(),
+      bytes: z.int(),
+    }),
+  ),
+  tables: z.array(z.strictObject({ name: z.string(), offset: z.int(), bytes: z.int() })),
+  /** Better finishes that were not taken. */
+  refused: z.array(z.strictObject({ finish: z.enum(FINISHES), reason: z.string() })),
+});
+
 /** `bpfilter explain --json`: how packets find their rules. */
 export const explainOutput = z.discriminatedUnion('ok', [
   z.strictObject({
@@ -52,37 +80,13 @@ export const explainOutput = z.discriminatedUnion('ok', [
     hooks: z.array(
       z.strictObject({
         hook,
+        /** Where its packets are judged; empty where nobody does. */
+        at: z.array(z.enum(['xdp', 'netfilter'])),
         /** Rules that its packets may meet. */
         rules: z.int(),
         /** Tests, where few rules are asked one after the other; there are no segments then. */
         tests: z.int().optional(),
-        segments: z.array(
-          z.strictObject({
-            segment: z.int(),
-            finish: z.enum(FINISHES),
-            /** 0 where the segment asks for the shape of the packet. */
-            decisions: z.int(),
-            /** Table elements, nodes and entries that most packets touch, without counters. */
-            loads: z.int(),
-            /** Bytes of its tables; segments may share some. */
-            bytes: z.int(),
-            /** What the finish is made of. */
-            detail: z.string().optional(),
-            lookups: z.array(
-              z.strictObject({
-                name: z.string(),
-                kind: z.string(),
-                conditions: z.int(),
-                classes: z.int(),
-                loads: z.int(),
-                bytes: z.int(),
-              }),
-            ),
-            tables: z.array(z.strictObject({ name: z.string(), offset: z.int(), bytes: z.int() })),
-            /** Better finishes that were not taken. */
-            refused: z.array(z.strictObject({ finish: z.enum(FINISHES), reason: z.string() })),
-          }),
-        ),
+        segments: z.array(segment),
       }),
     ),
     tableBytes: z.int(),
@@ -103,6 +107,34 @@ export const explainOutput = z.discriminatedUnion('ok', [
         rules: z.array(z.strictObject({ rule: z.string(), testsBefore: z.int(), testsAfter: z.int() })),
       }),
     ),
+    /** At placement exact: what is dropped before netfilter. */
+    early: z
+      .strictObject({
+        /** Facts of the network namespace with --here, else of an assumed host. */
+        facts: z.enum(['here', 'assumed']),
+        /** Why nothing is dropped early. */
+        none: z.string().optional(),
+        /** Whether packets of connections are left to netfilter. */
+        tracked: z.boolean(),
+        segments: z.array(segment),
+        tableBytes: z.int(),
+        /** With --here: the mode of each device and why, or why it is left out. */
+        devices: z.array(
+          z.strictObject({ name: z.string(), mode: z.enum(['native', 'generic']).optional(), why: z.string() }),
+        ),
+        /** Each rule and policy. */
+        rules: z.array(
+          z.strictObject({
+            ...lineOfRule,
+            chain: z.string(),
+            /** Why packets that meet it are left to netfilter; absent where some are dropped early. */
+            late: z.enum(LATE_REASONS).optional(),
+            by: z.strictObject(lineOfRule).optional(),
+            asksState: z.boolean().optional(),
+          }),
+        ),
+      })
+      .optional(),
   }),
   z.strictObject({ ok: z.literal(false), diagnostics: z.array(diagnostic) }),
 ]);
@@ -118,11 +150,16 @@ const familyStatus = z.strictObject({
       name: z.string(),
       ifindex: z.int(),
       mode: z.enum(['native', 'generic']).optional(),
+      /** Why that mode. */
+      why: z.string().optional(),
       note: z.string().optional(),
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
-  early: z.strictObject({ dropped: decimal, waiting: z.string().optional() }).optional(),
+  /** `waiting` is why there are no early drops now, `none` why the rules make none. */
+  early: z.strictObject({ dropped: decimal, waiting: z.string().optional(), none: z.string().optional() }).optional(),
+  /** Devices that were asked for and have no early drops. */
+  leftOut: z.array(z.strictObject({ name: z.string(), why: z.string() })).optional(),
 });
 
 /** `bpfilter status --json` */

@@ -126,8 +126,7 @@ export class Compiler {
     { early: found, features, budget = DEFAULT_BUDGET }: CompileOptions,
   ): { readonly verdicts: EarlyVerdicts; readonly ground: EarlyGround } | undefined {
     if (found === undefined) return undefined;
-    const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook));
-    const ground = { ...found, tracked: found.tracked || hooks.some((hook) => asksConnection(chains, hook)) };
+    const ground = { ...found, tracked: found.tracked || asksConnections(chains) };
     const verdicts = this.early.compile(chains, ground, features, budget);
     return verdicts && { verdicts, ground };
   }
@@ -153,6 +152,11 @@ export class Compiler {
 function asksConnection(chains: Chains, hook: FilterChain): boolean {
   const asks = ({ predicate }: Clause) => (CONNECTION_FIELDS as readonly Field[]).includes(predicate.field);
   return chainsFrom(chains, hook).some(({ rules }) => rules.some((rule) => rule.clauses().some(asks)));
+}
+
+/** The same of any hook. */
+export function asksConnections(chains: Chains): boolean {
+  return FILTER_CHAINS.some((hook) => chains.has(hook) && asksConnection(chains, hook));
 }
 
 type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;

@@ -1,6 +1,7 @@
 // Which mode an XDP program is attached in, per device, and why.
 
 import type { XdpMode } from '../base/hooks.ts';
+import type { StoredRequest } from './flip.ts';
 import type { Device, Kernel } from './kernel.ts';
 import type { AttachedDevice } from './links.ts';
 import { InstallationError } from './pins.ts';
@@ -12,7 +13,7 @@ const NATIVE_KINDS: ReadonlySet<string> = new Set(['tun']);
 /** Devices whose packets also pass the device below them, which would judge them under its own name. */
 const STACKED_KINDS: ReadonlySet<string> = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec']);
 
-interface ModeChoice {
+export interface ModeChoice {
   readonly mode: 'native' | 'generic';
   readonly why: string;
 }
@@ -26,8 +27,9 @@ function chooseMode(device: Device, mode: XdpMode): ModeChoice {
   if (device.kind === undefined) return { mode: 'native', why: 'a physical device' };
   if (device.kind === 'veth')
     return { mode: 'generic', why: 'native XDP on a veth makes its peer segment TCP in software' };
-  if (NATIVE_KINDS.has(device.kind)) return { mode: 'native', why: `a ${device.kind} device runs XDP natively` };
-  return { mode: 'generic', why: `a ${device.kind} device has no native XDP` };
+  if (NATIVE_KINDS.has(device.kind))
+    return { mode: 'native', why: `a device of kind ${device.kind} runs XDP natively` };
+  return { mode: 'generic', why: `a device of kind ${device.kind} has no native XDP` };
 }
 
 /** Why XDP on a device would not judge just what iptables' `-i` of its name does; `undefined` if it would. */
@@ -47,9 +49,17 @@ function unfitness(device: Device, present: readonly Device[], mode: XdpMode): s
 }
 
 export interface ChosenDevices {
-  readonly chosen: readonly { readonly device: Device; readonly mode: 'native' | 'generic' }[];
-  /** Which mode each has, and why. */
+  readonly chosen: readonly (ModeChoice & { readonly device: Device })[];
+  /** At placement `exact`: devices that cannot be served. */
+  readonly left: readonly LeftDevice[];
+  /** Which mode each has, and why, or why it is left out. */
   readonly notes: readonly string[];
+}
+
+export interface LeftDevice {
+  readonly name: string;
+  /** A sentence without its end. */
+  readonly why: string;
 }
 
 /**
@@ -62,18 +72,11 @@ export function chooseDevices(
   attached: readonly AttachedDevice[],
 ): ChosenDevices {
   const present = kernel.devices();
-  const left: string[] = [];
-  const choices = request.devices.flatMap((name) => {
-    const device = present.find((d) => d.name === name);
-    const unfit =
-      device === undefined
-        ? `there is no device ${name} in this network namespace`
-        : unfitness(device, present, request.mode);
-    if (device === undefined || unfit !== undefined) {
-      if (request.placement !== 'exact') throw new InstallationError(unfit!);
-      left.push(`no early verdicts at ${name}: ${unfit}`);
-      return [];
-    }
+  const left = leftOut(request.devices, present, request.mode);
+  if (request.placement !== 'exact' && left.length > 0) throw new InstallationError(left[0]!.why);
+  const names = request.devices.filter((name) => !left.some((each) => each.name === name));
+  const chosen = names.map((name) => {
+    const device = present.find((d) => d.name === name)!;
     const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
     const obtained = isAttached ? kernel.deviceMode(device.ifindex) : undefined;
     if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
@@ -81,11 +84,40 @@ export function chooseDevices(
         `${name} has ${obtained} XDP; another mode would leave it without rules for a moment: run \`bpfilter detach\` first`,
       );
     }
-    const choice = obtained === undefined ? chooseMode(device, request.mode) : { mode: obtained, why: 'as before' };
-    return [{ device, ...choice }];
+    return {
+      device,
+      ...(obtained === undefined ? chooseMode(device, request.mode) : keptMode(device, request.mode, obtained)),
+    };
   });
-  if (choices.length === 0 && request.placement !== 'exact')
+  if (chosen.length === 0 && request.placement !== 'exact')
     throw new InstallationError('placement xdp needs at least one device; name it with --device');
-  const taken = choices.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`);
-  return { chosen: choices, notes: [...taken, ...left] };
+  const notes = [
+    ...chosen.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`),
+    ...left.map(({ name, why }) => `no early verdicts at ${name}: ${why}`),
+  ];
+  return { chosen, left, notes };
+}
+
+/** Why a device has the mode that it has. */
+export function keptMode(device: Device, asked: XdpMode, obtained: ModeChoice['mode']): ModeChoice {
+  const choice = chooseMode(device, asked);
+  return choice.mode === obtained ? choice : { mode: obtained, why: 'as before' };
+}
+
+/** Which of some devices cannot be served, and why. */
+export function leftOut(names: readonly string[], present: readonly Device[], mode: XdpMode): LeftDevice[] {
+  return names.flatMap((name) => {
+    const device = present.find((d) => d.name === name);
+    const why =
+      device === undefined ? `there is no device ${name} in this network namespace` : unfitness(device, present, mode);
+    return why === undefined ? [] : [{ name, why }];
+  });
+}
+
+/** Whether some device that was left out can be served by now. */
+export function areFit(
+  { leftOut: names = [], mode }: Pick<StoredRequest, 'leftOut' | 'mode'>,
+  kernel: Kernel,
+): boolean {
+  return names.length > 0 && leftOut(names, kernel.devices(), mode).length < names.length;
 }

@@ -20,7 +20,8 @@ const SPECIAL = normalize([
   { low: 0x7f000000, high: 0x7fffffff },
   { low: 0xe0000000, high: ALL },
 ]);
-const ORDINARY = complement(SPECIAL, ALL);
+/** All others. */
+export const ORDINARY = complement(SPECIAL, ALL);
 
 /** More routes than this say nothing: the tables made of them would outgrow those of the rules. */
 export const MOST_ROUTES = 2000;
@@ -52,7 +53,9 @@ export function earlyFacts(
     devices: devices.map(({ ifindex, name, forwards }): EarlyDevice => {
       const isBy = (route: Route) =>
         route.type === UNICAST && route.devices.length > 0 && route.devices.every((each) => each === ifindex);
-      return { name, sources: where(isBy), forwards };
+      const mayBeBy = ({ type, devices }: Route) =>
+        type === UNICAST && (devices.length === 0 || devices.includes(ifindex));
+      return { name, sources: where(isBy), forwards, back: where(mayBeBy) };
     }),
   };
 }

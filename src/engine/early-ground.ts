@@ -24,6 +24,8 @@ const [DEFRAG, CONNTRACK, RAW] = [-400, -200, -300];
 
 export type GroundOrWhy = EarlyGround | { readonly why: string };
 
+export const NOT_IPV6: GroundOrWhy = { why: 'they are not made of rules of IPv6 yet' };
+
 /**
  * What to say of early verdicts that were asked for: `found` is what they might rest on, `used` what those rest on that there
  * are, `waiting` why they have not begun.

@@ -5,8 +5,9 @@
 // what changes later shows to the programs, which leave everything to netfilter until the next time.
 
 import type { Family } from '../base/family.ts';
+import { UnsupportedError } from '../base/unsupported.ts';
 import type { Surroundings } from '../codegen/surroundings.ts';
-import { type EarlyGround, findGround, type GroundOrWhy, groundDigest } from './early-ground.ts';
+import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, NOT_IPV6 } from './early-ground.ts';
 import type { Installation } from './installation.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -42,10 +43,24 @@ export function whyWaiting(
     : 'addresses, routes or hooks have changed: `bpfilter sync` looks at them anew';
 }
 
+/** Why rules that were compiled without early verdicts make none. */
+export function whyNone(kernel: Kernel, family: Family): string {
+  const found = currentGround(kernel, family);
+  return 'why' in found
+    ? found.why
+    : 'no drop was certain before netfilter when the rules were compiled: `bpfilter sync` looks anew';
+}
+
 /** The ground that rules can be compiled for now, or why there is none. */
 export function currentGround(kernel: Kernel, family: Family): GroundOrWhy {
-  const found = lookAround(kernel, family);
-  return 'why' in found ? found : found.ground;
+  if (family === 'ipv6') return NOT_IPV6;
+  try {
+    const found = lookAround(kernel, family);
+    return 'why' in found ? found : found.ground;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return { why: error.message };
+    throw error;
+  }
 }
 
 /**

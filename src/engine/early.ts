@@ -1,17 +1,26 @@
 // Early verdicts of a ruleset: from what rules mean and what is certain of a namespace to the tables of the XDP program.
 
-import type { EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
 import type { Budget } from '../classify/budget.ts';
 import { ClassifyCache } from '../classify/cache.ts';
-import { classifyLists } from '../classify/classify-lists.ts';
+import { classifyLists, type ListClassification } from '../classify/classify-lists.ts';
 import type { HookLists } from '../classify/decision-list.ts';
-import type { Flattener, FlattenOptions } from '../classify/flatten.ts';
+import type { EarlyChain } from '../classify/early.ts';
+import type { Flattener } from '../classify/flatten.ts';
 import { TooManySegmentsError } from '../classify/flatten-plan.ts';
 import { type EarlyVerdicts, findsState } from '../codegen/xdp-early.ts';
 import type { Chains } from '../graph/chains.ts';
 import type { EarlyGround } from './early-ground.ts';
+
+export interface EarlyLists {
+  /** The fields that nobody knows early. */
+  readonly hidden: Readonly<Record<EarlyChain, readonly Field[]>>;
+  /** The lists of the chains, made with these fields hidden. */
+  readonly known: Readonly<Partial<Record<EarlyChain, HookLists>>>;
+  /** Those of early verdicts; absent where nothing is certain to be dropped. */
+  readonly early: HookLists | undefined;
+}
 
 /** Makes early verdicts; of rules that differ little from those before, it looks at what is new. */
 export class EarlyCompiler {
@@ -23,26 +32,31 @@ export class EarlyCompiler {
   }
 
   /** `undefined` where nothing is certain to be dropped. */
-  compile(
+  compile(chains: Chains, ground: EarlyGround, features: Features, budget: Budget): EarlyVerdicts | undefined {
+    const lists = this.lists(chains, ground, features, budget)?.early;
+    if (lists === undefined) return undefined;
+    return { classification: this.classify(lists, budget), tracked: ground.tracked };
+  }
+
+  classify(lists: HookLists, budget: Budget): ListClassification {
+    // In tables a list's counters are known together with its verdict.
+    return classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache: this.cache });
+  }
+
+  /** What verdicts are made of; `undefined` where user chains are too large. */
+  lists(
     chains: Chains,
     { facts, tracked, unexpected }: EarlyGround,
     features: Features,
     budget: Budget,
-  ): EarlyVerdicts | undefined {
+  ): EarlyLists | undefined {
     // Of connections only the state can be known: of packets that belong to none.
     const canAsk: readonly Field[] = tracked && unexpected && findsState(features) ? ['state'] : [];
     const unknown = CONNECTION_FIELDS.filter((field) => !canAsk.includes(field));
     const hidden = { INPUT: unknown, FORWARD: ['outDevice' as const, ...unknown] };
-    const lists = this.lists(chains, facts, { budget, hidden });
-    if (lists === undefined) return undefined;
-    // In tables a list's counters are known together with its verdict.
-    const options = { budget: { ...budget, linearRules: 0 }, cache: this.cache };
-    return { classification: classifyLists({ INPUT: lists }, options), tracked };
-  }
-
-  private lists(chains: Chains, facts: EarlyFacts, options: FlattenOptions): HookLists | undefined {
     try {
-      return this.flattener.early(this.flattener.flatten(chains, options), facts);
+      const known = this.flattener.flatten(chains, { budget, hidden });
+      return { hidden, known, early: this.flattener.early(known, facts) };
     } catch (error) {
       // Netfilter can have them all the same: fewer fields are hidden there.
       if (error instanceof TooManySegmentsError) return undefined;

@@ -6,7 +6,6 @@
 import { type Counters, ZERO } from '../base/counters.ts';
 import { FAMILIES, type Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
-import { UnsupportedError } from '../base/unsupported.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import { GUARD_MAP, guardMap } from '../codegen/guards.ts';
@@ -18,7 +17,7 @@ import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type CompileOptions, filterTable } from './compile.ts';
 import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
-import { type ChosenDevices, chooseDevices } from './devices.ts';
+import { areFit, type ChosenDevices, chooseDevices } from './devices.ts';
 import { earlyNotes, type GroundOrWhy, groundDigest } from './early-ground.ts';
 import { currentGround, syncGuards } from './early-sync.ts';
 import { finish, flip, unfinished } from './flip.ts';
@@ -211,10 +210,16 @@ class NamespaceEngine implements Engine {
     const installation = this.state.installation();
     if (found?.request.placement !== 'exact' || installation === undefined) return [];
     const { early } = found.manifest;
-    if (early !== undefined && syncGuards({ kernel: this.kernel, installation, family }, early) === undefined)
-      return [];
+    if (!areFit(found.request, this.kernel)) {
+      if (early === undefined) {
+        const ground = currentGround(this.kernel, family);
+        if ('why' in ground) return earlyNotes(ground, undefined);
+      } else if (syncGuards({ kernel: this.kernel, installation, family }, early) === undefined) return [];
+    }
     const before = this.basis(family)!;
-    const { ruleset, placement, devices, mode, allowInexact } = before;
+    const { ruleset, placement, mode, allowInexact } = before;
+    // Devices that could not be served may be fit by now.
+    const devices = [...before.devices, ...(found.request.leftOut ?? [])];
     const source = { file: found.sourceFile };
     const result = this.apply({ ruleset, source, before, counters: 'kept', placement, devices, mode, allowInexact });
     return result.ok ? [...result.notes, ...result.warnings] : result.diagnostics.map(({ message }) => message);
@@ -238,14 +243,16 @@ class NamespaceEngine implements Engine {
         const warnings = conntrackWarnings(this.kernel, family, before);
         const refused = beginConntrack(this.kernel, family, image.manifest, request.source.file);
         if (refused !== undefined) return { ok: false, diagnostics: [refused] };
-        const ifindexes = devices.chosen.map(({ device }) => device.ifindex);
         const digest = ground && groundDigest(ground);
-        const row = rowFor(request, ifindexes, image, counting.plan, digest, (table) =>
+        const row = rowFor(request, devices, image, counting.plan, digest, (table) =>
           table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
         );
         const counters = countersFor(request, image.manifest, counting, store);
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
         const made = { ...row, ...flipped.row };
+        // A packet may still be in the program of before, whose verdicts rest on what was there then.
+        const isOther = digest !== undefined && before?.early !== undefined && before.early !== digest;
+        if (isOther) this.kernel.waitForGracePeriod();
         const waiting = digest === undefined ? undefined : syncGuards(context, digest);
         this.state.remember(new InForce(made, image.manifest, counting.plan, request.ruleset));
         const notes = [...devices.notes, ...flipped.left, ...earlyNotes(early, ground, waiting)];
@@ -294,14 +301,7 @@ class NamespaceEngine implements Engine {
 
   /** What early verdicts of a request may rest on; `undefined` where it asks for none. */
   private earlyGround({ placement, ruleset: { family } }: EnforceRequest): GroundOrWhy | undefined {
-    if (placement !== 'exact') return undefined;
-    if (family === 'ipv6') return { why: 'they are not made of rules of IPv6 yet' };
-    try {
-      return currentGround(this.kernel, family);
-    } catch (error) {
-      if (error instanceof UnsupportedError) return { why: error.message };
-      throw error;
-    }
+    return placement === 'exact' ? currentGround(this.kernel, family) : undefined;
   }
 
   private compile(request: EnforceRequest, plan?: SlotPlan, early?: GroundOrWhy) {
@@ -346,7 +346,7 @@ class NamespaceEngine implements Engine {
   }
 
   private chooseDevices(request: EnforceRequest): ChosenDevices {
-    if (request.placement === 'netfilter') return { chosen: [], notes: [] };
+    if (request.placement === 'netfilter') return { chosen: [], left: [], notes: [] };
     return chooseDevices(request, this.kernel, this.state.installation()?.links.attachedDevices() ?? []);
   }
 

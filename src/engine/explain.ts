@@ -1,7 +1,8 @@
 // What the compiler decides about a ruleset, as plain data: how each hook's packets find their rules, rules that no packet
-// meets, and what the passes did to hooks that are asked test by test.
+// meets, what is dropped before netfilter, and what the passes did to hooks that are asked test by test.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Features } from '../base/features.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { DEFAULT_BUDGET } from '../classify/budget.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
@@ -18,12 +19,19 @@ import { ownerFinder, sequentialSlots } from '../graph/slots.ts';
 import { TooLargeError } from '../passes/pass.ts';
 import { PASSES, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset } from '../ruleset/model.ts';
+import { assumedGround } from './assumed-ground.ts';
 import { filterTable, smallGraph, smallHooks } from './compile.ts';
+import { type GroundOrWhy, NOT_IPV6 } from './early-ground.ts';
 import { checkEnforceable } from './enforceable.ts';
+import { type EarlyPlaces, explainEarly, type LateReason } from './explain-early.ts';
 import { hiddenFields } from './placement.ts';
 
 export interface ExplainOptions {
   readonly placement: EnforcingPlacement;
+  /** What the kernel can do: asked at placement `exact` alone. */
+  readonly features: () => Features;
+  /** Only for placement `exact`: what early verdicts may rest on; of an assumed host (`assumed-ground.ts`) if absent. */
+  readonly ground?: GroundOrWhy | undefined;
   /** Name of the ruleset's text. */
   readonly file: string;
   /** The finish that every list gets that can have it; chosen for each if absent. */
@@ -37,16 +45,54 @@ export interface Explanation {
   readonly unmet: readonly UnmetRule[];
   /** What each pass did to hooks that are asked test by test; only passes that did something. */
   readonly passes: readonly PassEffect[];
+  /** At placement `exact`. */
+  readonly early?: EarlyExplanation;
 }
 
 export interface HookExplanation {
   readonly hook: FilterChain;
+  /** Where its packets are judged; empty where nobody does. */
+  readonly at: readonly ('xdp' | 'netfilter')[];
   /** Rules that its packets may meet. */
   readonly rules: number;
   /** Its segments, numbered as in the classification; empty where it is asked test by test from the graph. */
-  readonly segments: readonly (SegmentPlan & { readonly segment: number; readonly bytes: number })[];
+  readonly segments: readonly ExplainedSegment[];
   /** Tests, where it is asked test by test from the graph. */
   readonly tests?: number;
+}
+
+export type ExplainedSegment = SegmentPlan & { readonly segment: number; readonly bytes: number };
+
+/** What is dropped before netfilter. */
+export interface EarlyExplanation {
+  /** Whether it is so for the network namespace of the process. */
+  readonly isHere: boolean;
+  /** Why nothing is, in words that follow "because"; absent where something is. */
+  readonly none?: string;
+  /** Whether packets of connections are left to netfilter. */
+  readonly tracked: boolean;
+  readonly segments: readonly ExplainedSegment[];
+  /** Bytes of its table map. */
+  readonly tableBytes: number;
+  /** Each rule and policy, in the order of the table. */
+  readonly rules: readonly ExplainedRule[];
+}
+
+export interface ExplainedRule {
+  readonly rule: string;
+  readonly line: number;
+  readonly chain: string;
+  /** Why packets that meet it are left to netfilter; absent where some are dropped, and counted, at XDP. */
+  readonly late?: LateReason;
+  /** The rule that leaves them undecided, where that is why and it is known. */
+  readonly by?: RuleName;
+  /** Whether it asks for the connection state, which is looked up at XDP. */
+  readonly asksState?: boolean;
+}
+
+interface RuleName {
+  readonly rule: string;
+  readonly line: number;
 }
 
 /** A rule that no packet meets. */
@@ -56,7 +102,7 @@ export interface UnmetRule {
   readonly rule: string;
   readonly line: number;
   /** The rule that takes its packets. */
-  readonly by?: { readonly rule: string; readonly line: number };
+  readonly by?: RuleName;
 }
 
 export interface PassEffect {
@@ -81,7 +127,7 @@ export function explainRuleset(ruleset: Ruleset, options: ExplainOptions): Expla
   }
 }
 
-function explain(ruleset: Ruleset, { placement, finish }: ExplainOptions): Explanation {
+function explain(ruleset: Ruleset, { placement, features, ground, finish }: ExplainOptions): Explanation {
   const table = filterTable(ruleset);
   const plan = sequentialSlots(table);
   const ownerOf = ownerFinder(table, plan, ruleset.family);
@@ -96,21 +142,44 @@ function explain(ruleset: Ruleset, { placement, finish }: ExplainOptions): Expla
   const graph = smallGraph(chains, small, ownerOf);
   const effects = new PassEffects(graph, ownerOf);
   const optimized = runPasses(graph, { hidden, onPass: (name, after) => effects.add(name, after) });
+  const found = ground ?? (ruleset.family === 'ipv6' ? NOT_IPV6 : assumedGround(chains));
+  const early = placement === 'exact' ? explainEarly(chains, lists, flattener, found, features()) : undefined;
   const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook)).map((hook): HookExplanation => {
     const rules = chainsFrom(chains, hook).reduce((sum, chain) => sum + chain.rules.length, 0);
     const root = optimized.roots[hook];
     const tests = root === undefined ? {} : { tests: sum(testsByRule({ ...optimized, roots: { [hook]: root } })) };
-    return { hook, rules, segments: segmentsOf(hook, plans), ...tests };
+    return { hook, at: judges(placement, hook, early), rules, segments: segmentsOf(hook, plans), ...tests };
   });
   return {
     hooks,
     tableBytes: tables.length,
     unmet: unmetRules(chains, lists, flattener, ownerOf),
     passes: effects.all,
+    ...(early && { early: { isHere: ground !== undefined, ...earlyExplanation(early, ownerOf) } }),
   };
 }
 
-function segmentsOf(hook: FilterChain, plans: readonly SegmentPlan[]): HookExplanation['segments'] {
+/** Where packets of a hook are judged. */
+function judges(placement: EnforcingPlacement, hook: FilterChain, early: EarlyPlaces | undefined) {
+  if (placement === 'xdp') return hook === 'OUTPUT' ? [] : ['xdp' as const];
+  return early?.hooks.includes(hook) ? ['xdp' as const, 'netfilter' as const] : ['netfilter' as const];
+}
+
+function earlyExplanation(
+  { none, tracked, plans, tableBytes, places }: EarlyPlaces,
+  ownerOf: (slot: Slot) => SlotOwner,
+): Omit<EarlyExplanation, 'isHere'> {
+  const rules = places.map((place): ExplainedRule => {
+    const owner = ownerOf(place.slot);
+    const named = { ...ruleOf(owner), chain: owner.chain };
+    if (place.early) return { ...named, ...(place.asksState && { asksState: true }) };
+    return { ...named, late: place.reason, ...(place.by !== undefined && { by: ruleOf(ownerOf(place.by)) }) };
+  });
+  const segments = segmentsOf('INPUT', plans);
+  return { ...(none !== undefined && { none }), tracked, segments, tableBytes, rules };
+}
+
+function segmentsOf(hook: FilterChain, plans: readonly SegmentPlan[]): ExplainedSegment[] {
   return plans
     .map((plan, segment) => ({
       ...plan,
@@ -150,7 +219,7 @@ function unmetRules(
   return unmet;
 }
 
-function ruleOf(owner: SlotOwner): { rule: string; line: number } {
+function ruleOf(owner: SlotOwner): RuleName {
   return { rule: owner.kind === 'rule' ? owner.text : `the policy of ${owner.chain}`, line: owner.line };
 }
 

@@ -40,6 +40,8 @@ export interface StoredRequest {
   readonly devices: readonly string[];
   /** Of the devices: a device keeps its rules when it is renamed. */
   readonly ifindexes: readonly number[];
+  /** Devices that were asked for and cannot be served, at placement `exact`. */
+  readonly leftOut?: readonly string[];
   readonly mode: 'auto' | 'native' | 'generic';
   readonly allowInexact: readonly ('loopback' | 'output' | 'out-device')[];
   /** Of a generation between two placements: the one it leads to. */

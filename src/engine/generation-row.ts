@@ -8,6 +8,7 @@ import { type PrintOptions, printRuleset } from '../ruleset/print.ts';
 import type { Store } from '../store/store.ts';
 import { filterTable } from './compile.ts';
 import { type CounterLayout, emptyBase, setBase } from './counters.ts';
+import type { ChosenDevices } from './devices.ts';
 import type { FlipPlan, StoredRequest } from './flip.ts';
 import type { StoredManifest } from './in-force.ts';
 import type { Descriptor } from './kernel.ts';
@@ -28,14 +29,20 @@ export interface CounterPlan {
 
 export function rowFor(
   request: EnforceRequest,
-  ifindexes: readonly number[],
+  { chosen, left }: Pick<ChosenDevices, 'chosen' | 'left'>,
   image: Image,
   plan: SlotPlan,
   early: string | undefined,
   lines: PrintOptions['lines'],
 ): FlipPlan['row'] {
-  const { ruleset, source, placement, devices, mode, allowInexact } = request;
-  const stored: StoredRequest = { placement, devices, ifindexes, mode, allowInexact };
+  const { ruleset, source, placement, mode, allowInexact } = request;
+  const devices = chosen.map(({ device }) => device.name);
+  const ifindexes = chosen.map(({ device }) => device.ifindex);
+  const leftOut = left.map(({ name }) => name);
+  const stored: StoredRequest = {
+    ...{ placement, devices, ifindexes, mode, allowInexact },
+    ...(leftOut.length > 0 && { leftOut }),
+  };
   const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
   const manifest: StoredManifest = { ...described, ...owners, ...(early !== undefined && { early }) };

@@ -4,11 +4,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
-import { FILTER_CHAINS } from '../base/hooks.ts';
+import { FILTER_CHAINS, type XdpMode } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { conntrackWarnings } from './conntrack.ts';
 import { readEarlyDrops } from './counters.ts';
-import { whyWaiting } from './early-sync.ts';
+import { keptMode, type LeftDevice, leftOut } from './devices.ts';
+import { whyNone, whyWaiting } from './early-sync.ts';
 import { mapReader, type StoredRequest } from './flip.ts';
 import type { InForce } from './in-force.ts';
 import { Installation } from './installation.ts';
@@ -69,7 +70,8 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
       undecided: String(undecided.packets),
     },
   };
-  const early = found && earlyStatus(kernel, installation!, family, found);
+  const early = request?.placement === 'exact' ? earlyStatus(kernel, installation!, family, found!) : undefined;
+  const left = request?.leftOut === undefined ? [] : leftOutStatus(kernel, request.leftOut, request.mode);
   if (generation !== 0) {
     if (found === undefined) return { generation, rules: 0, ...where };
     return {
@@ -78,6 +80,7 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
       rules: ruleCount(found.plan),
       ...where,
       ...(early && { early }),
+      ...(left.length > 0 && { leftOut: left }),
     };
   }
   if (kept === undefined) return { generation: 0, rules: 0, ...where };
@@ -104,6 +107,8 @@ function warningsOf({ kernel, families }: StatusFacts, family: Family, status: F
   for (const { hook, attached } of status.hooks)
     if (!attached) warnings.push(`${hook} of ${name} is not attached: its rules are not enforced`);
   for (const { name: device, note } of status.devices) if (note !== undefined) warnings.push(`${device}: ${note}`);
+  const { waiting } = status.early ?? {};
+  if (waiting !== undefined) warnings.push(`early verdicts of ${name} wait, because ${waiting}`);
   const { emptySlot } = status.dropped;
   if (emptySlot !== '0')
     warnings.push(`${emptySlot} packets of ${name} were dropped because the kernel had lost their rules`);
@@ -115,11 +120,17 @@ function earlyStatus(
   installation: Installation,
   family: Family,
   { manifest, counterMap, layout }: InForce,
-): EarlyStatus | undefined {
-  if (manifest.early === undefined) return undefined;
+): EarlyStatus {
+  if (manifest.early === undefined) return { dropped: '0', none: whyNone(kernel, family) };
   const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
   const waiting = whyWaiting(kernel, installation, family, manifest.early);
   return { dropped: String(dropped), ...(waiting !== undefined && { waiting }) };
+}
+
+function leftOutStatus(kernel: Kernel, names: readonly string[], mode: XdpMode): LeftDevice[] {
+  const still = leftOut(names, kernel.devices(), mode);
+  const fit = 'it can be served now: `bpfilter sync` attaches to it';
+  return names.map((name) => still.find((each) => each.name === name) ?? { name, why: fit });
 }
 
 function hookStatus(installation: Installation, family: Family): HookStatus[] {
@@ -146,7 +157,7 @@ function deviceStatus(
     const link = links.find((l) => l.ifindex === device.ifindex && !l.gone);
     const mode = link === undefined ? undefined : kernel.deviceMode(device.ifindex);
     if (mode === undefined) return { name, ifindex: device.ifindex, note: 'no rules are attached to this device' };
-    return { name, ifindex: device.ifindex, mode };
+    return { name, ifindex: device.ifindex, ...keptMode(device, request.mode, mode) };
   });
 }
 

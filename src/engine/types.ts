@@ -26,7 +26,7 @@ export interface ApplyRequest {
    */
   readonly counters: 'ruleset' | 'carry' | 'kept';
   readonly placement: Placement;
-  /** Only for placement `xdp`: names of the devices to attach to. */
+  /** Only for placements `xdp` and `exact`: names of the devices to attach to. */
   readonly devices: readonly string[];
   readonly mode: XdpMode;
   readonly allowInexact: readonly Inexact[];
@@ -67,6 +67,8 @@ export interface DeviceStatus {
   readonly ifindex: number;
   /** Mode obtained; absent where nothing is attached, and `note` says why. */
   readonly mode?: 'native' | 'generic';
+  /** Why that mode. */
+  readonly why?: string;
   readonly note?: string;
 }
 
@@ -74,8 +76,10 @@ export interface DeviceStatus {
 export interface EarlyStatus {
   /** Packets that were dropped early since their counters began. */
   readonly dropped: string;
-  /** Why there are none now, in words that follow "because"; absent while there are. */
+  /** Why rules that make some do not now, in words that follow "because"; absent while they do. */
   readonly waiting?: string;
+  /** Why the rules make none, in such words; absent where they do. */
+  readonly none?: string;
 }
 
 export interface FamilyStatus {
@@ -91,8 +95,10 @@ export interface FamilyStatus {
   readonly devices: readonly DeviceStatus[];
   /** Packets dropped because a slot was empty, and packets at XDP that no rule could decide. */
   readonly dropped: { readonly emptySlot: string; readonly undecided: string };
-  /** At placement `exact`, where rules make early verdicts. */
+  /** At placement `exact`. */
   readonly early?: EarlyStatus;
+  /** At placement `exact`: devices that were asked for and have no early verdicts, each with why. */
+  readonly leftOut?: readonly { readonly name: string; readonly why: string }[];
 }
 
 export interface Status {

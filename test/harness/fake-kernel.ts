@@ -53,6 +53,18 @@ export const FEATURES: Features = {
   wordsType: 157,
 };
 
+/** The same of a kernel whose XDP programs may give early verdicts. */
+export const EARLY_FEATURES: Features = {
+  ...FEATURES,
+  functions: { ...FEATURES.functions, bpf_xdp_ct_lookup: 108, bpf_ct_release: 109 },
+  surroundings: {
+    ...{ hookCount: 0, hookList: 8, hookFunction: 0, hookPriority: 36, hookKind: 33 },
+    ...{ deviceTakers: [800], deviceListeners: [808], netListeners: [160], tcpLoose: 2500 },
+    ipv4: { hooks: 1800, routes: 704, addresses: 700 },
+    ipv6: { hooks: 1840, routes: 1704, addresses: 1700 },
+  },
+};
+
 type KernelObject =
   | { kind: 'map'; definition: MapDefinition; bytes: Uint8Array; slots: Map<number, number> }
   | { kind: 'program'; program: Program }
@@ -75,8 +87,10 @@ export class FakeKernel implements Kernel {
   failAt = Number.POSITIVE_INFINITY;
   dead = false;
 
+  knownFeatures: Features = FEATURES;
+
   features(): Features {
-    return FEATURES;
+    return this.knownFeatures;
   }
 
   /** As the kernel's word. */
@@ -226,9 +240,9 @@ export class FakeKernel implements Kernel {
   }
 
   deviceMode(ifindex: number): 'native' | 'generic' | undefined {
-    return this.objects.find((o) => o.kind === 'device link' && o.ifindex === ifindex) === undefined
-      ? undefined
-      : 'generic';
+    for (const object of this.objects)
+      if (object.kind === 'device link' && object.ifindex === ifindex) return object.mode;
+    return undefined;
   }
 
   waitForGracePeriod(): void {

@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import type { MatchExtension, TargetExtension } from '../../extensions/extension.ts';
 import { MATCHES, TARGETS } from '../../extensions/registry.ts';
 import { bpfilterProgram } from '../bpfilter.ts';
+import { PLACEMENTS } from '../config.ts';
 import { synopsis } from '../iptables-help.ts';
 import { RESTORE_ABOUT, RESTORE_OPTIONS } from '../iptables-restore.ts';
 import { SAVE_ABOUT, SAVE_OPTIONS } from '../iptables-save.ts';
 import { XML_ABOUT, XML_OPTIONS } from '../iptables-xml.ts';
 import { helpOfDefinitions, OPTION_GROUPS, type OptionHelp } from '../options-help.ts';
+import { PLACEMENT_ABOUT } from '../placements.ts';
 import { commandName, PROGRAMS, XML_COMMAND } from '../program.ts';
 import { bold, italic, ManualPage, plain } from './roff.ts';
 
@@ -99,7 +101,7 @@ function extensionsPage(): string {
   const page = new ManualPage('iptables-bpf-extensions', 8, 'matches and targets of iptables-bpf and ip6tables-bpf');
   page.paragraph(
     'Rules with any of these are read, checked and printed. Those of which "not enforced yet" is said are refused at the ' +
-      'placements netfilter and xdp.',
+      'placements exact, netfilter and xdp.',
   );
   page.section('Matches');
   for (const extension of sorted(MATCHES)) addExtension(page, extension);
@@ -139,6 +141,8 @@ function bpfilterPage(): string {
     page.subsection(`bpfilter ${command.name()} ${command.usage()}`).paragraph(sentence(command.description()));
     for (const { flags, description } of command.options) page.item(bold(flags), description);
   }
+  page.section('Placements');
+  for (const name of PLACEMENTS) page.item(bold(name), PLACEMENT_ABOUT[name]);
   addFiles(page);
   return seeAlso(page, ['iptables-bpf', 'iptables-bpf-restore', 'iptables-bpf-save']);
 }

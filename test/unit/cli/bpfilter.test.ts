@@ -164,7 +164,7 @@ test('explain shows how packets find their rules, and which rules none meets', (
   firewall.files.set('g', `${RULES.replace('COMMIT\n', '')}-A INPUT -j DROP\n-A INPUT -j DROP\nCOMMIT\n`);
   const [code, out] = run('explain g');
   expect(code).toBe(0);
-  expect(out).toMatch(/^INPUT: \d+ rules, asked one after the other with \d+ tests$/m);
+  expect(out).toMatch(/^INPUT, at netfilter: \d+ rules, asked one after the other with \d+ tests$/m);
   expect(out).toMatch(
     /^1 rule that no packet meets:\n {2}line \d+: -A INPUT -j DROP: it says again what is said in line/m,
   );
@@ -178,6 +178,78 @@ test('explain shows how packets find their rules, and which rules none meets', (
   expect(explainOutput.parse(JSON.parse(run('explain --json bad')[1]))).toMatchObject({ ok: false });
   expect(run('explain bad')[0]).toBe(1);
   expect(firewall.requests).toEqual([]);
+});
+
+const EARLY_RULES = `*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+${Array.from({ length: 9 }, (_, i) => `-A INPUT -p tcp -m tcp --dport ${i + 1} -j ACCEPT\n`).join('')}-A INPUT -p udp -j DROP
+COMMIT
+`;
+
+test('explain at placement exact says what is dropped before netfilter, and why not the rest', () => {
+  firewall.files.set('g', EARLY_RULES);
+  const [code, out, err] = run('explain g --placement exact');
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/^INPUT, at XDP and netfilter: 10 rules$/m);
+  expect(out).toMatch(/^FORWARD, at netfilter: 0 rules/m);
+  expect(out).toMatch(/^dropped at XDP, before netfilter, for an assumed host .*: 2 of 13 rules and policies$/m);
+  expect(out).toMatch(/^ {2}early:\n {4}line 14: -A INPUT -p udp -j DROP\n {4}line \d+: the policy of INPUT$/m);
+  expect(out).toMatch(/^ {2}not early, 10: accept: .*\n( {4}line .*\n){3} {4}and 7 more$/m);
+  expect(run('explain g --placement exact --rules')[1]).toMatch(
+    /^ {2}not early, 10: accept: .*\n( {4}line .*\n){10}(?! {4})/m,
+  );
+  const data = explainOutput.parse(JSON.parse(run('explain g --placement exact --json')[1]));
+  expect(data).toMatchObject({
+    hooks: [{ at: ['xdp', 'netfilter'] }, { at: ['netfilter'] }, { at: ['netfilter'] }],
+    early: { facts: 'assumed', tracked: false, devices: [] },
+  });
+  if (data.ok) expect(data.early!.rules.filter(({ late }) => late === 'accept')).toHaveLength(10);
+  expect(explainOutput.parse(JSON.parse(run('explain g --json')[1]))).not.toHaveProperty('early');
+});
+
+test('explain --here asks the network namespace, and says how devices would be served', () => {
+  firewall.files.set('g', EARLY_RULES);
+  const line = 'explain g --placement exact --here --device eth0 veth1 eth1';
+  const none = run(line)[1];
+  expect(none).toMatch(/in this network namespace: 0 of 13/);
+  expect(none).toMatch(/^ {2}none, because routing rules ask/m);
+  firewall.facts = {
+    local: [{ low: 0x0a000001, high: 0x0a000001 }],
+    routed: [],
+    devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
+  };
+  const out = run(line)[1];
+  expect(out).toMatch(/in this network namespace: 2 of 13/);
+  expect(out).toMatch(
+    /^ {2}eth0: native XDP, a physical device\n {2}veth1: generic XDP, native XDP on a veth .*\n {2}eth1: nothing: /m,
+  );
+  expect(explainOutput.parse(JSON.parse(run(`${line} --json`)[1]))).toMatchObject({
+    early: { facts: 'here', devices: [{ name: 'eth0', mode: 'native' }, { name: 'veth1' }, { name: 'eth1' }] },
+  });
+});
+
+test('status says which mode each device has and why, and what becomes of early verdicts', () => {
+  firewall.hold(RULES);
+  firewall.more = {
+    devices: [{ name: 'eth0', ifindex: 2, mode: 'native', why: 'a physical device' }],
+    leftOut: [{ name: 'eth1', why: 'eth1 belongs to br0' }],
+    early: { dropped: '12', waiting: 'somebody hooks in' },
+  };
+  const out = run('status')[1];
+  expect(out).toContain('  device    eth0 (2), native XDP, a physical device\n');
+  expect(out).toContain('  left out  eth1: eth1 belongs to br0\n');
+  expect(out).toContain('  early     12 packets dropped before netfilter; none now, because somebody hooks in\n');
+  expect(statusOutput.parse(JSON.parse(run('status --json')[1])).families.ipv4).toMatchObject(firewall.more);
+  firewall.more = { early: { dropped: '0', none: 'nothing is certain' } };
+  expect(run('status')[1]).toContain('  early     no packet is dropped before netfilter, because nothing is certain\n');
+});
+
+test('sync says what there is to say of each family', () => {
+  firewall.syncNotes = ['eth0: generic XDP, as before'];
+  expect(run('sync -w 2')).toEqual([0, 'IPv4: eth0: generic XDP, as before\nIPv6: eth0: generic XDP, as before\n', '']);
+  expect(firewall.waits).toEqual([2]);
 });
 
 test('fmt prints the canonical form, of either family, and tells every mistake', () => {

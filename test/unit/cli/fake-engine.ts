@@ -1,10 +1,12 @@
 // An engine that keeps everything in memory, and a context around it that remembers what was printed.
 
+import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Context } from '../../../src/cli/context.ts';
 import type { Device, Kernel } from '../../../src/engine/kernel.ts';
-import type { ApplyRequest, ApplyResult, Current, Engine } from '../../../src/engine/types.ts';
+import type { ApplyRequest, ApplyResult, Current, Engine, FamilyStatus } from '../../../src/engine/types.ts';
 import { zeroCounters } from '../../../src/ruleset/edit.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { EARLY_FEATURES, FakeKernel } from '../../harness/fake-kernel.ts';
 
 const DEVICES: readonly Device[] = [
   { ifindex: 1, name: 'lo', loopback: true, ethernet: true },
@@ -26,6 +28,12 @@ export class FakeFirewall {
   lockError: Error | undefined;
   readonly waits: number[] = [];
   readonly files = new Map<string | undefined, string>();
+  /** What is certain of packets by their addresses. */
+  facts: EarlyFacts | undefined;
+  /** What else the status says of IPv4. */
+  more: Partial<FamilyStatus> = {};
+  /** What `sync` says of each family. */
+  syncNotes: readonly string[] = [];
   out = '';
   err = '';
 
@@ -52,7 +60,12 @@ export class FakeFirewall {
         this.err += text;
       },
       now: () => new Date(2026, 10, 1, 8, 21, 39),
-      kernel: { devices: () => DEVICES } as unknown as Kernel,
+      kernel: {
+        devices: () => DEVICES,
+        features: () => EARLY_FEATURES,
+        surroundings: () => new FakeKernel().surroundings(),
+        earlyFacts: () => this.facts,
+      } as unknown as Kernel,
       openEngine: () => this.engine(),
     };
   }
@@ -72,7 +85,7 @@ export class FakeFirewall {
         if (this.lockError) throw this.lockError;
         return work();
       },
-      sync: () => [],
+      sync: () => this.syncNotes,
       current: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       basis: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       apply: (request) => answer(request, true),
@@ -102,6 +115,7 @@ export class FakeFirewall {
             ],
             devices: [{ name: 'eth0', ifindex: 2, note: 'the device is gone' }],
             dropped: { emptySlot: '0', undecided: '5' },
+            ...this.more,
           },
           ipv6: {
             ...{ generation: 0, rules: 0, hooks: [], devices: [] },

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type ExplainOptions, type Explanation, explainRuleset } from '../../../src/engine/explain.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { EARLY_FEATURES, FEATURES } from '../../harness/fake-kernel.ts';
 
 function explain(rules: readonly string[], options: Partial<ExplainOptions> = {}): Explanation {
   const chains = [':INPUT DROP [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]', ':a - [0:0]', ':b - [0:0]'];
   const text = ['*filter', ...chains, ...rules, 'COMMIT', ''].join('\n');
   const { ruleset, diagnostics } = parseRuleset(text, { file: 'test' });
   expect(diagnostics).toEqual([]);
-  const found = explainRuleset(ruleset, { placement: 'netfilter', file: 'test', ...options });
+  const found = explainRuleset(ruleset, { placement: 'netfilter', file: 'test', features: () => FEATURES, ...options });
   if (!('hooks' in found)) throw new Error(found[0]!.message);
   return found;
 }
@@ -70,8 +71,108 @@ describe('explainRuleset', () => {
 
   it('refuses what cannot be compiled', () => {
     const { ruleset } = parseRuleset('*filter\n-A INPUT -p tcp -m ttl --ttl-eq 3 -j DROP\nCOMMIT\n', { file: 'test' });
-    expect(explainRuleset(ruleset, { placement: 'netfilter', file: 'test' })).toMatchObject([
+    expect(explainRuleset(ruleset, { placement: 'netfilter', file: 'test', features: () => FEATURES })).toMatchObject([
       { code: 'unsupported-option' },
     ]);
+  });
+});
+
+describe('what is dropped before netfilter', () => {
+  const early = (rules: readonly string[], options: Partial<ExplainOptions> = {}) =>
+    explain(rules, { placement: 'exact', features: () => EARLY_FEATURES, ...options }).early!;
+  /** Each rule, without its chain and state, with `early` or why not. */
+  const places = (rules: readonly string[], options?: Partial<ExplainOptions>) =>
+    early(rules, options).rules.map(({ rule, late = 'early' }) => [rule.replace(/^the policy of /, '-P '), late]);
+
+  it('is said of each rule and policy, and why not of the others', () => {
+    const found = places([
+      '-A INPUT -i lo -j ACCEPT',
+      '-A INPUT -s 127.0.0.0/8 -j DROP',
+      '-A INPUT -p tcp -j a',
+      '-A INPUT -p udp',
+      '-A FORWARD -s 10.0.0.0/8 -o eth1 -j DROP',
+      '-A FORWARD -s 10.0.0.0/8 -j DROP',
+      '-A FORWARD -i eth7 -p tcp -j DROP',
+      '-A FORWARD -i lo -j DROP',
+      '-A FORWARD -p udp -m comment --comment counts',
+      '-A OUTPUT -p tcp -j DROP',
+      '-A a -s 10.0.0.1/32 -j ACCEPT',
+      '-A a -s 10.0.0.2/32 -j RETURN',
+      '-A b -j DROP',
+    ]);
+    expect(found).toEqual([
+      ['-A INPUT -i lo -j ACCEPT', 'accept'],
+      ['-A INPUT -s 127.0.0.0/8 -j DROP', 'address'],
+      ['-A INPUT -p tcp -j a', 'early'],
+      ['-A INPUT -p udp', 'early'],
+      ['-P INPUT', 'early'],
+      ['-A FORWARD -s 10.0.0.0/8 -o eth1 -j DROP', 'out-device'],
+      ['-A FORWARD -s 10.0.0.0/8 -j DROP', 'behind'],
+      ['-A FORWARD -i eth7 -p tcp -j DROP', 'early'],
+      ['-A FORWARD -i lo -j DROP', 'in-device'],
+      ['-A FORWARD -p udp -m comment --comment counts', 'open'],
+      ['-P FORWARD', 'accept'],
+      ['-A OUTPUT -p tcp -j DROP', 'output'],
+      ['-P OUTPUT', 'output'],
+      ['-A a -s 10.0.0.1/32 -j ACCEPT', 'accept'],
+      ['-A a -s 10.0.0.2/32 -j RETURN', 'early'],
+      ['-A b -j DROP', 'unmet'],
+    ]);
+  });
+
+  it('is by state only where XDP can look it up, else all behind a rule that asks for it is left undecided', () => {
+    const rules = [
+      '-A INPUT -p tcp -m tcp --dport 22 -j DROP',
+      '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+      '-A INPUT -m conntrack --ctstate INVALID -j DROP',
+      '-A INPUT -m conntrack --ctorigsrc 10.0.0.1 -j a',
+      '-A INPUT -p udp -j DROP',
+      '-A a -j DROP',
+    ];
+    const known = early(rules.toSpliced(3, 1));
+    expect(known.tracked).toBe(true);
+    expect(known.rules.filter(({ asksState }) => asksState).map(({ line }) => line)).toEqual([9]);
+    const asks = early(rules).rules.find(({ line }) => line === 10)!;
+    expect(asks.late).toBe('connection');
+    const call = { line: 10, rule: '-A INPUT -m conntrack --ctorigsrc 10.0.0.1 -j a' };
+    expect(early(rules).rules.filter(({ late }) => late === 'behind')).toMatchObject([
+      { line: 11 },
+      { rule: 'the policy of INPUT' },
+      { line: 12, by: call },
+    ]);
+    const blind = early(rules, { features: () => FEATURES });
+    const accept = { line: 8, rule: '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT' };
+    expect(blind.rules.filter(({ chain }) => chain === 'INPUT').map(({ late }) => late)).toEqual([
+      ...[undefined, 'accept', 'behind', 'behind', 'behind', 'behind'],
+    ]);
+    for (const { late, by } of blind.rules) if (late === 'behind') expect(by).toEqual(accept);
+  });
+
+  it('is nothing without ground, for rules of IPv6, and in a chain without any', () => {
+    const rules = ['-A INPUT -p tcp -j DROP', '-A FORWARD -p tcp -j DROP', '-A OUTPUT -p tcp -j DROP'];
+    const none = early(rules, { ground: { why: 'of the weather' } });
+    expect(none).toMatchObject({ none: 'of the weather', isHere: true, segments: [], tableBytes: 0 });
+    expect(none.rules.map(({ late }) => late)).toEqual(['ground', 'ground', 'ground', 'ground', 'output', 'output']);
+    const facts = {
+      local: [{ low: 0x0a000001, high: 0x0a000001 }],
+      routed: [{ low: 0x0c000000, high: 0x0cffffff }],
+      devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
+    };
+    const ground = { facts, tracked: false, unexpected: true };
+    const found = explain([...rules, '-A INPUT -i eth1 -p udp -j DROP'], { placement: 'exact', ground }).early!;
+    expect(found.rules.map(({ late }) => late)).toEqual([
+      ...[undefined, 'in-device', undefined, 'ground', 'ground', 'output', 'output'],
+    ]);
+    const { ruleset } = parseRuleset('*filter\n:INPUT DROP\nCOMMIT\n', { file: 'test', family: 'ipv6' });
+    const six = explainRuleset(ruleset, { placement: 'exact', file: 'test', features: () => EARLY_FEATURES });
+    expect(six).toMatchObject({ early: { none: 'they are not made of rules of IPv6 yet' } });
+  });
+
+  it('says of each hook where it is judged', () => {
+    const at = (placement: ExplainOptions['placement']) =>
+      explain([], { placement, features: () => EARLY_FEATURES }).hooks.map((hook) => hook.at);
+    expect(at('exact')).toEqual([['xdp', 'netfilter'], ['netfilter'], ['netfilter']]);
+    expect(at('netfilter')).toEqual([['netfilter'], ['netfilter'], ['netfilter']]);
+    expect(at('xdp')).toEqual([['xdp'], ['xdp'], []]);
   });
 });

@@ -307,7 +307,8 @@ describe('devices at placement xdp', () => {
     kernel.presentDevices = [{ ...device, name: 'lan0' }];
     const engine = open();
     engine.withLock(0, () => engine.zero('ipv4', {}));
-    expect(open().status().families.ipv4.devices).toEqual([{ name: 'lan0', ifindex: 2, mode: 'generic' }]);
+    const found = { name: 'lan0', ifindex: 2, mode: 'generic', why: 'as asked for' };
+    expect(open().status().families.ipv4.devices).toEqual([found]);
     expect(open().current('ipv4')!.devices).toEqual(['lan0']);
   });
 

@@ -1,0 +1,59 @@
+// What `explain` says is dropped early, against early verdicts themselves: whatever they count, it names.
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { EarlyFacts } from '../../../src/base/early.ts';
+import type { IntervalSet } from '../../../src/base/intervals.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
+import { evaluateClassification } from '../../../src/classify/evaluate.ts';
+import { Flattener } from '../../../src/classify/flatten.ts';
+import { filterTable } from '../../../src/engine/compile.ts';
+import { EarlyCompiler } from '../../../src/engine/early.ts';
+import { explainEarly } from '../../../src/engine/explain-early.ts';
+import { Meanings } from '../../../src/graph/chains.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { EARLY_FEATURES } from '../../harness/fake-kernel.ts';
+import { fieldsOf } from '../../harness/fields.ts';
+import { rulesetText, scenarios } from '../../harness/generate.ts';
+import { EVERYTHING } from '../../harness/random-rules.ts';
+
+const single = (addresses: readonly number[]): IntervalSet =>
+  [...new Set(addresses)].sort((a, b) => a - b).map((low) => ({ low, high: low }));
+const local = EVERYTHING.destinations.INPUT.filter((_, i) => i % 2 === 0);
+const FACTS: EarlyFacts = {
+  local: single(local),
+  routed: single(EVERYTHING.destinations.FORWARD.filter((address) => !local.includes(address))),
+  devices: [
+    { name: 'eth0', sources: single(EVERYTHING.sources.slice(1)), forwards: true },
+    { name: 'eth1', sources: single(EVERYTHING.sources), forwards: false },
+  ],
+};
+
+it('names every rule that early verdicts count', () => {
+  const ground = { facts: FACTS, tracked: false, unexpected: true };
+  const seen = { counted: 0, late: 0 };
+  fc.assert(
+    fc.property(scenarios({ vocabulary: EVERYTHING, packets: 30 }), fc.constantFrom(0, 64), (scenario, flatten) => {
+      const table = filterTable(parseRuleset(rulesetText(scenario), { file: 'random' }).ruleset);
+      const budget = { ...DEFAULT_BUDGET, flatten };
+      const chains = new Meanings().chains(table);
+      const flattener = new Flattener();
+      const lists = flattener.flatten(chains, { budget });
+      const { places, none } = explainEarly(chains, lists, flattener, ground, EARLY_FEATURES, budget);
+      const late = new Set(places.flatMap(({ slot, early }) => (early ? [] : [slot])));
+      seen.late += late.size;
+      const found = new EarlyCompiler(new Flattener()).compile(chains, ground, EARLY_FEATURES, budget);
+      expect(found === undefined).toBe(none !== undefined);
+      if (found === undefined) return;
+      for (const packet of scenario.packets) {
+        const fields = { ...fieldsOf(packet), forwardable: 1, outDevice: '' };
+        const { verdict, counted } = evaluateClassification(found.classification, 'INPUT', fields);
+        if (verdict !== 'drop') continue;
+        expect(counted.filter((slot) => late.has(slot))).toEqual([]);
+        seen.counted += counted.length;
+      }
+    }),
+    { numRuns: 80 },
+  );
+  for (const [what, times] of Object.entries(seen)) expect([what, times > 50]).toEqual([what, true]);
+});

@@ -1,0 +1,120 @@
+// What `status` says of placement `exact`: the mode of each device and why, and what becomes of early verdicts.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { EarlyFacts } from '../../../src/base/early.ts';
+import type { Family } from '../../../src/base/family.ts';
+import { openEngine } from '../../../src/engine/engine.ts';
+import type { Device } from '../../../src/engine/kernel.ts';
+import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
+import { parseRuleset } from '../../../src/ruleset/parse.ts';
+import { EARLY_FEATURES, FakeKernel } from '../../harness/fake-kernel.ts';
+
+const device = (ifindex: number, name: string, more: Partial<Device> = {}): Device => ({
+  ...{ ifindex, name, loopback: false, ethernet: true },
+  ...more,
+});
+const PORT = device(4, 'port0', { master: 9 });
+const FACTS: EarlyFacts = {
+  local: [{ low: 0x0a000001, high: 0x0a000001 }],
+  routed: [],
+  devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
+};
+
+let directory: string;
+let kernel: FakeKernel;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'bpfilter-status-'));
+  kernel = new FakeKernel();
+  kernel.knownFeatures = EARLY_FEATURES;
+  kernel.facts = FACTS;
+  kernel.presentDevices = [device(2, 'eth0'), device(3, 'veth1', { kind: 'veth' }), PORT];
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** As a new process would. */
+function ask<T>(work: (engine: Engine) => T): T {
+  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
+  try {
+    return engine.withLock(0, () => work(engine));
+  } finally {
+    engine.close();
+  }
+}
+
+function apply(devices: readonly string[] = ['eth0'], family: Family = 'ipv4', policy = 'DROP'): readonly string[] {
+  const { ruleset } = parseRuleset(`*filter\n:INPUT ${policy}\nCOMMIT\n`, { file: 'test', family });
+  const how = {
+    source: { file: 'test' },
+    counters: 'carry',
+    placement: 'exact',
+    mode: 'auto',
+    allowInexact: [],
+  } as const;
+  const result = ask((engine) => engine.apply({ ruleset, devices, ...how }));
+  if (!result.ok) throw new Error(result.diagnostics[0]!.message);
+  return result.notes;
+}
+
+const status = (): Status => ask((engine) => engine.status());
+const ipv4 = (): FamilyStatus => status().families.ipv4;
+const sync = (): readonly string[] => ask((engine) => engine.sync('ipv4'));
+
+it('says the mode of each device and why, and which are left out', () => {
+  apply(['veth1', 'port0', 'gone0', 'eth0']);
+  expect(ipv4().devices).toEqual([
+    { name: 'veth1', ifindex: 3, mode: 'generic', why: 'native XDP on a veth makes its peer segment TCP in software' },
+    { name: 'eth0', ifindex: 2, mode: 'native', why: 'a physical device' },
+  ]);
+  expect(ipv4().leftOut).toEqual([
+    { name: 'port0', why: "port0 belongs to device 9: iptables' -i names device 9, attach there" },
+    { name: 'gone0', why: 'there is no device gone0 in this network namespace' },
+  ]);
+  expect(ipv4().early).toEqual({ dropped: '0' });
+  expect(status().warnings).toEqual([]);
+});
+
+it('says when a device that was left out can be served, and sync attaches to it', () => {
+  apply(['eth0', 'port0', 'gone0']);
+  kernel.presentDevices = [device(2, 'eth0'), device(4, 'port0')];
+  expect(ipv4().leftOut![0]!.why).toContain('bpfilter sync');
+  expect(sync()).toContain('port0: native XDP, a physical device');
+  expect(ipv4().devices.map(({ name }) => name)).toEqual(['eth0', 'port0']);
+  expect(ipv4().leftOut).toEqual([{ name: 'gone0', why: 'there is no device gone0 in this network namespace' }]);
+});
+
+it('warns where early verdicts wait, until sync lets them go on', () => {
+  apply();
+  kernel.addressGeneration++;
+  expect(ipv4().early!.waiting).toMatch(/`bpfilter sync` lets them go on/);
+  expect(status().warnings).toEqual([`early verdicts of IPv4 wait, because ${ipv4().early!.waiting}`]);
+  const { generation } = ipv4();
+  expect(sync()).toEqual([]);
+  expect(ipv4()).toMatchObject({ generation, early: { dropped: '0' } });
+  expect(status().warnings).toEqual([]);
+});
+
+it('says why the rules make no early verdicts: without a warning, as nothing is wrong', () => {
+  const raw = { address: 1n, priority: -300, kind: 0 };
+  kernel.hooks = { ...kernel.hooks, PREROUTING: [raw] };
+  apply();
+  const none = 'a table of the kernel at priority -300 sees packets first, at PREROUTING';
+  expect(ipv4().early).toEqual({ dropped: '0', none });
+  expect(status().warnings).toEqual([]);
+  expect(sync()).toEqual([`no early verdicts, because ${none}`]);
+  kernel.hooks = { ...kernel.hooks, PREROUTING: [] };
+  expect(ipv4().early!.none).toMatch(/`bpfilter sync` looks anew/);
+  sync();
+  expect(ipv4().early).toEqual({ dropped: '0' });
+});
+
+it('says it of rules of IPv6 too', () => {
+  apply(['eth0'], 'ipv6');
+  expect(status().families.ipv6.early).toEqual({ dropped: '0', none: 'they are not made of rules of IPv6 yet' });
+});
