@@ -12,6 +12,11 @@ export interface EarlyDevice {
   readonly sources: IntervalSet;
   /** Whether packets that come in by it are forwarded at all. */
   readonly forwards: boolean;
+  /**
+   * Destinations that packets may leave to by the device that they came in by: of a shorter way their sender is told before
+   * FORWARD is asked (ICMP redirect). None if absent.
+   */
+  readonly back?: IntervalSet;
 }
 
 /** Facts of one namespace about IPv4. */

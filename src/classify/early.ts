@@ -11,7 +11,7 @@
 import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
 import type { EarlyFacts } from '../base/early.ts';
 import type { FilterChain } from '../base/hooks.ts';
-import type { IntervalSet } from '../base/intervals.ts';
+import { complement, type IntervalSet, intersect } from '../base/intervals.ts';
 import { evaluatePredicate, type FieldValues, type Literal, type NumericField } from '../base/predicate.ts';
 import type { ConditionTable } from './conditions.ts';
 import {
@@ -23,6 +23,9 @@ import {
   moved,
   type ShapeSegment,
 } from './decision-list.ts';
+
+/** The last address. */
+const ALL = 0xffffffff;
 
 type FlatSegment = ListSegment | ShapeSegment;
 
@@ -54,7 +57,8 @@ export function earlyLists(
   const ways = new Ways(table);
   for (const device of facts.devices) {
     if (toInput) ways.add(device.name, device.sources, facts.local, END.next);
-    if (toForward && device.forwards) ways.add(device.name, device.sources, facts.routed, END.call);
+    const beyond = intersect(facts.routed, complement(device.back ?? [], ALL));
+    if (toForward && device.forwards) ways.add(device.name, device.sources, beyond, END.call);
   }
   if (ways.isEmpty) return undefined;
   const exits = { ...(toInput && { next: add(chains.INPUT!) }), ...(toForward && { call: add(chains.FORWARD!) }) };

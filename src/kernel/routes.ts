@@ -15,13 +15,13 @@ export interface Route {
   readonly type: number;
   /** Devices of all next hops; empty where they are not told here. */
   readonly devices: readonly number[];
-  /** Whether it holds for every packet to the destination, and all its next hops are up. */
+  /** Whether it holds for every packet to the destination, as it is, and all its next hops are up. */
   readonly plain: boolean;
 }
 
 /** `struct rtmsg`, `struct fib_rule_hdr`: 12 bytes both. Attributes: include/uapi/linux/rtnetlink.h, fib_rules.h. */
 const HEADER = 12;
-const RTA = { dst: 1, oif: 4, multipath: 9, table: 15, nextHopId: 30 } as const;
+const RTA = { dst: 1, oif: 4, multipath: 9, table: 15, encapType: 21, nextHopId: 30 } as const;
 const FRA = { priority: 6, table: 15 } as const;
 /** Attributes of a rule that asks nothing and does nothing but name a table: its numbers, and who made it. */
 const PLAIN_RULE: ReadonlySet<number> = new Set([
@@ -44,22 +44,30 @@ export function listRoutes(): Route[] {
     const hops = nextHops(found.get(RTA.multipath));
     const device = found.get(RTA.oif)?.readUInt32LE(0);
     const flags = hops.reduce((all, hop) => all | hop.flags, message.readUInt32LE(8));
+    const isWrapped = [found, ...hops.map((hop) => hop.more)].some((each) => each.has(RTA.encapType));
     return {
       table: found.get(RTA.table)?.readUInt32LE(0) ?? message.readUInt8(4),
       destination: found.get(RTA.dst)?.readUInt32BE(0) ?? 0,
       length: message.readUInt8(1),
       type: message.readUInt8(7),
       devices: device === undefined ? hops.map((hop) => hop.device) : [device],
-      plain: message.readUInt8(3) === 0 && (flags & DOWN) === 0 && !found.has(RTA.nextHopId),
+      plain: message.readUInt8(3) === 0 && (flags & DOWN) === 0 && !isWrapped && !found.has(RTA.nextHopId),
     };
   });
 }
 
+interface NextHop {
+  readonly device: number;
+  readonly flags: number;
+  readonly more: ReadonlyMap<number, Buffer>;
+}
+
 /** `struct rtnexthop`, one behind the other, each with attributes of its own. */
-function nextHops(list: Buffer | undefined): { readonly device: number; readonly flags: number }[] {
-  const hops = [];
+function nextHops(list: Buffer | undefined): NextHop[] {
+  const hops: NextHop[] = [];
   for (let at = 0; list !== undefined && at + NEXT_HOP <= list.length; at += (list.readUInt16LE(at) + 3) & ~3) {
-    hops.push({ flags: list.readUInt8(at + 2), device: list.readInt32LE(at + 4) });
+    const more = attributes(list.subarray(at, at + list.readUInt16LE(at)), NEXT_HOP);
+    hops.push({ flags: list.readUInt8(at + 2), device: list.readInt32LE(at + 4), more });
   }
   return hops;
 }

@@ -30,7 +30,7 @@ const FACTS: EarlyFacts = {
   local: single(own!),
   routed: single(foreign!.filter((address) => !own!.includes(address))),
   devices: [
-    { name: 'eth0', sources: single(EVERYTHING.sources.slice(1)), forwards: true },
+    { name: 'eth0', sources: single(EVERYTHING.sources.slice(1)), forwards: true, back: single(foreign!.slice(0, 2)) },
     { name: 'eth1', sources: [{ low: 0, high: 0xffffffff }], forwards: false },
   ],
 };
@@ -41,7 +41,8 @@ function chainOf(packet: HookPacket, forwardable: number): 'INPUT' | 'FORWARD' |
   const device = FACTS.devices.find(({ name }) => name === packet.inDevice);
   if (device === undefined || !contains(device.sources, source)) return undefined;
   if (contains(FACTS.local, destination)) return 'INPUT';
-  return device.forwards && forwardable === 1 && contains(FACTS.routed, destination) ? 'FORWARD' : undefined;
+  const isBeyond = contains(FACTS.routed, destination) && !contains(device.back ?? [], destination);
+  return device.forwards && forwardable === 1 && isBeyond ? 'FORWARD' : undefined;
 }
 
 describe('early lists', () => {

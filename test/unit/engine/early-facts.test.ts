@@ -58,6 +58,19 @@ describe('early facts', () => {
     expect(shown([route('10.1.0.0/24', { devices: [] })]).sources).toEqual(['', '']);
   });
 
+  it('tell where packets may go back to by the device that they came in by', () => {
+    const routes = [
+      route('10.1.0.0/26'),
+      route('10.1.0.64/26', { devices: [2, 3] }),
+      route('10.1.0.128/26', { devices: [3] }),
+    ];
+    const facts = earlyFacts([...routes, route('10.1.0.192/26', { devices: [] })], [MAIN], DEVICES)!;
+    expect(facts.devices.map(({ back }) => formatSet(back!, formatAddress))).toEqual([
+      '10.1.0.0-10.1.0.127,10.1.0.192-10.1.0.255',
+      '10.1.0.64-10.1.0.255',
+    ]);
+  });
+
   it('are none where rules ask more, and where there are too many', () => {
     expect(earlyFacts(HOST, undefined, DEVICES)).toBeUndefined();
     const many = Array.from({ length: MOST_ROUTES + 1 }, (_, i) => route(formatAddress(0x0b000000 + i)));
