@@ -19,7 +19,7 @@ export const GUARD_MAP = 'guards';
 export const GUARDS: Readonly<Record<Family, number>> = { ipv4: 0, ipv6: WORDS.size };
 
 /** Words that no kernel has. */
-export const NEVER_SAME = new Uint8Array(WORDS.size).fill(0xff);
+const NEVER_SAME = new Uint8Array(WORDS.size).fill(0xff);
 
 /** The map with the words that the generations in force rest on. */
 export function guardMap(): MapDefinition {
@@ -30,7 +30,13 @@ export function guardMap(): MapDefinition {
 /** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
 export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
   const { layout } = features;
-  const { deviceTakers, deviceListeners, netListeners, forwardPolicies, [family]: words } = requireSurroundings(features);
+  const {
+    deviceTakers,
+    deviceListeners,
+    netListeners,
+    forwardPolicies,
+    [family]: words,
+  } = requireSurroundings(features);
   const emitEmpty = (list: number): void => {
     // An empty list's first pointer is to itself.
     a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);

@@ -85,7 +85,9 @@ it('a family that is released leaves the devices of the other', () => {
   installation.release('ipv6');
   expect(served()).toEqual({ 2: ['ipv4'] });
   expect([installation.generation('ipv4'), installation.generation('ipv6')]).toEqual([5, 0]);
-  expect([installation.links.attachedHooks('ipv4').length, installation.links.attachedHooks('ipv6').length]).toEqual([1, 0]);
+  expect([installation.links.attachedHooks('ipv4').length, installation.links.attachedHooks('ipv6').length]).toEqual([
+    1, 0,
+  ]);
 });
 
 it('a device that has vanished is attached anew, and is gone for both families', () => {
