@@ -27,6 +27,3 @@ export interface EarlyFacts {
   readonly routed: IntervalSet;
   readonly devices: readonly EarlyDevice[];
 }
-
-/** Where nothing is certain. */
-export const NOTHING_CERTAIN: EarlyFacts = { local: [], routed: [], devices: [] };
