@@ -1,13 +1,15 @@
 // Random rulesets enforced by the kernel's iptables-legacy on one router and by us on another: the same packets to both,
 // the same counters from both, and as many packets let through.
 //
-// BPFILTER_RUNS sets how many rulesets (500 at netfilter, a fifth of that for IPv6, half as many at XDP, a fiftieth with
-// each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A
-// failure is shrunk and printed as a case file.
+// BPFILTER_RUNS sets how many rulesets (500 at netfilter, a fifth of that for IPv6, half as many at XDP, a tenth at placement
+// exact, a fiftieth with each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for
+// a new one). A failure is shrunk and printed as a case file.
+
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HookPacket } from '../../src/base/packet.ts';
+import type { FamilyStatus } from '../../src/engine/types.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { ORACLE_SETTINGS } from '../harness/compiler-scenarios.ts';
 import { rulesetText, type ScenarioOptions, scenarios } from '../harness/generate.ts';
@@ -15,6 +17,7 @@ import { legacyIp6tables, legacyIptables } from '../harness/iptables.ts';
 import { type Subject, withLab } from '../harness/lab.ts';
 import { LAB, piecesOf, settle, WORLD, type World } from '../harness/lab-world.ts';
 import { WORLD6 } from '../harness/lab-world-ipv6.ts';
+import { PLAIN_WORLD, STRICT_WORLD } from '../harness/lab-world-plain.ts';
 import { failureCase } from '../harness/oracle.ts';
 import { fixHeaderChecksum } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
@@ -47,6 +50,7 @@ async function compare(
   runs: number,
   options: Omit<ScenarioOptions, 'packets'>,
   world: World = WORLD,
+  observe: (status: FamilyStatus) => void = () => {},
 ) {
   const legacy = world.family === 'ipv6' ? legacyIp6tables : legacyIptables;
   await withLab(
@@ -58,6 +62,7 @@ async function compare(
               const text = rulesetText(scenario);
               const expected = oracle.runScenario(legacy, text, scenario.packets);
               const found = ours.runScenario(subject, text, scenario.packets);
+              observe(subject.status(ours.router).families[world.family]);
               const wrong = differences(expected.counters, found.counters);
               if (expected.left !== found.left) wrong.push(`packets that leave: ${expected.left}, but ${found.left}`);
               if (wrong.length === 0) return;
@@ -97,6 +102,20 @@ it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>
 it.each(['native', 'generic'] as const)('at XDP, %s', (mode) =>
   compare(new BpfilterSubject('xdp', mode), RUNS / 2, { vocabulary: LAB_XDP, settle: settleWhole }),
 );
+
+it.each([
+  ['native', 'loose', PLAIN_WORLD],
+  ['generic', 'strict', STRICT_WORLD],
+] as const)('at placement exact, %s XDP, %s about sources', async (mode, _, world) => {
+  let early = 0;
+  const observe = (status: FamilyStatus) => {
+    early += Number(status.early?.dropped ?? 0);
+    expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
+  };
+  const options = { vocabulary: { ...LAB, ...MANNERED }, settle: world.settle };
+  await compare(new BpfilterSubject('exact', mode), RUNS / 10, options, world, observe);
+  expect(early).toBeGreaterThan(RUNS / 2);
+});
 
 /** The same for IPv6; its fragments come one by one, and are judged so. */
 const LAB6_XDP: typeof vocabulary6 = {

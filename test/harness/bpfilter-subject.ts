@@ -27,7 +27,7 @@ export class BpfilterSubject implements Subject {
   private engine: Engine | undefined;
 
   constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}, family: Family = 'ipv4') {
-    this.name = placement === 'xdp' ? `bpfilter at XDP (${mode})` : 'bpfilter at netfilter';
+    this.name = placement === 'netfilter' ? 'bpfilter at netfilter' : `bpfilter at ${placement} (${mode})`;
     this.placement = placement;
     this.mode = mode;
     this.tuning = tuning;
@@ -42,7 +42,7 @@ export class BpfilterSubject implements Subject {
         source: { file: 'random.rules' },
         counters: 'ruleset',
         placement: this.placement,
-        devices: this.placement === 'xdp' ? DEVICES : [],
+        devices: this.placement === 'netfilter' ? [] : DEVICES,
         mode: this.mode,
         allowInexact: this.placement === 'xdp' ? ['loopback', 'output', 'out-device'] : [],
       }),
@@ -52,6 +52,11 @@ export class BpfilterSubject implements Subject {
 
   counters(namespace: Namespace) {
     return this.within(namespace, (engine) => engine.counters(this.family));
+  }
+
+  /** Looks anew at what early verdicts rest on; returns what there is to say. */
+  sync(namespace: Namespace): readonly string[] {
+    return this.within(namespace, (engine) => engine.sync(this.family));
   }
 
   status(namespace: Namespace): Status {

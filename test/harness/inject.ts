@@ -46,8 +46,8 @@ export class FrameReceiver {
   private readonly socket: number;
   private readonly buffer = Buffer.alloc(65536);
 
-  /** Waits at most `seconds` for a frame. */
-  constructor(etherType: number, seconds: number) {
+  /** Waits at most `seconds` for a frame; with `device`, an index, for one that comes in by that. */
+  constructor(etherType: number, seconds: number, device?: number) {
     const swapped = ((etherType & 255) << 8) | (etherType >> 8);
     this.socket = systemCall('open a packet socket', 'socket', AF_PACKET, SOCK_RAW_CLOEXEC, swapped);
     const time = Buffer.alloc(16);
@@ -56,6 +56,12 @@ export class FrameReceiver {
     const room = Buffer.alloc(4);
     room.writeInt32LE(16 << 20);
     systemCall('make room for frames', 'setsockopt', this.socket, SOL_SOCKET, SO_RCVBUFFORCE, room, room.length);
+    if (device === undefined) return;
+    const address = Buffer.alloc(20);
+    address.writeUInt16LE(AF_PACKET, 0);
+    address.writeUInt16LE(swapped, 2);
+    address.writeInt32LE(device, 4);
+    systemCall('bind to a device', 'bind', this.socket, address, address.length);
   }
 
   /** Waits for a frame; throws if none comes in time. */

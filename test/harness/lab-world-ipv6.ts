@@ -137,5 +137,6 @@ export const WORLD6: World = {
     '-6 route add local 2001:db8::/33 dev lo table local',
   ],
   routes: ROUTES,
+  byRules: true,
   via: '',
 };

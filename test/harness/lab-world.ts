@@ -36,6 +36,8 @@ export interface World {
   /** Destinations of the router's routes, most specific first, and the words of a route that name its gateway. */
   readonly routes: readonly { readonly prefix: string; readonly device: string }[];
   readonly via: string;
+  /** Whether routing rules keep these routes from what the router sends by itself. */
+  readonly byRules: boolean;
 }
 
 /** The router's devices that frames come in by. */
@@ -176,5 +178,6 @@ export const WORLD: World = {
   ],
   addressCommands: [`route add local ${LOCAL_PREFIX} dev lo table local`],
   routes: ROUTES,
+  byRules: true,
   via: 'via 169.254.0.1 onlink',
 };

@@ -78,6 +78,15 @@ export function fixHeaderChecksum(packet: Uint8Array): void {
   packet.set([checksum >> 8, checksum & 255], 10);
 }
 
+/** Writes the right TCP checksum into a packet without options that holds all of its bytes. */
+export function fixTcpChecksum(packet: Uint8Array): void {
+  const tcp = packet.subarray(20);
+  tcp.set([0, 0], 16);
+  const ends = Uint8Array.of(...packet.subarray(12, 20), 0, 6, tcp.length >> 8, tcp.length & 255);
+  const checksum = internetChecksum(ends, tcp);
+  tcp.set([checksum >> 8, checksum & 255], 16);
+}
+
 /** The protocol number of a transport. */
 function protocolOf(transport: Transport): number {
   return transport.kind === 'other' ? transport.protocol : { icmp: 1, tcp: 6, udp: 17 }[transport.kind];

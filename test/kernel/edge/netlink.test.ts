@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { foreignFilters } from '../../../src/kernel/foreign.ts';
+import { listRoutes, routingTables } from '../../../src/kernel/routes.ts';
 import { localDestinations, localDestinations6 } from '../../../src/kernel/rtnetlink.ts';
 import { withNamespace } from './test-namespace.ts';
 
@@ -43,6 +44,45 @@ it('local destinations: nothing but groups in a new namespace, then what its add
       MULTICAST,
       BROADCAST,
     ]);
+  }));
+
+it('routes, and which hold for every packet as it is; tables, where rules ask for nothing else', () =>
+  withNamespace((namespace) => {
+    for (const line of ['v0 type veth peer name v1', 'v2 type veth peer name v3']) namespace.ip(`link add ${line}`);
+    for (const device of ['v0', 'v1', 'v2', 'v3']) namespace.ip(`link set ${device} up`);
+    const [v0, v2] = ['v0', 'v2'].map((name) => namespace.link(name).ifindex);
+    const added = [
+      '198.51.100.0/28 dev v0',
+      '198.51.100.16/28 dev v0 tos 0x10',
+      '198.51.100.32/28 nexthop dev v0 nexthop dev v2',
+      '198.51.100.48/28 encap ip id 7 dst 192.0.2.1 dev v0',
+      '198.51.100.64/28 nexthop dev v0 nexthop encap ip id 7 dst 192.0.2.1 dev v2',
+      'blackhole 198.51.100.80/28',
+      '198.51.100.96/28 dev v0 table 77',
+    ];
+    for (const line of added) namespace.ip(`route add ${line}`);
+    const routes = namespace.inside(listRoutes).filter(({ destination }) => destination >>> 8 === 0xc63364);
+    const shown = routes.map(({ destination, table, type, devices, plain }) => [
+      destination & 255,
+      table,
+      type,
+      devices,
+      plain,
+    ]);
+    expect(shown.sort((a, b) => (a[0] as number) - (b[0] as number))).toEqual([
+      [0, 254, 1, [v0], true],
+      [16, 254, 1, [v0], false],
+      [32, 254, 1, [v0, v2], true],
+      [48, 254, 1, [v0], false],
+      [64, 254, 1, [v0, v2], false],
+      [80, 254, 6, [], true],
+      [96, 77, 1, [v0], true],
+    ]);
+    expect(namespace.inside(routingTables)).toEqual([255, 254, 253]);
+    namespace.ip('rule add lookup 77 priority 100');
+    expect(namespace.inside(routingTables)).toEqual([255, 77, 254, 253]);
+    namespace.ip('rule add iif v0 lookup 78 priority 101');
+    expect(namespace.inside(routingTables)).toBeUndefined();
   }));
 
 it('local destinations of IPv6: what belongs to one device apart from what belongs to all', () =>

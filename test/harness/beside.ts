@@ -1,0 +1,98 @@
+// iptables-legacy on one router and we, at placement exact, on another: the same is done to both, the same packets are sent to
+// both, and both must have counted the same: it throws where they have not. What we dropped early is told apart.
+
+import type { XdpMode } from '../../src/base/hooks.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
+import { BpfilterSubject } from './bpfilter-subject.ts';
+import { legacyIptables } from './iptables.ts';
+import { type Lab, withLab } from './lab.ts';
+import type { World } from './lab-world.ts';
+import type { Namespace } from './namespace.ts';
+import { parsePacket } from './packet-notation.ts';
+import { differences, type TableCounters } from './table-counters.ts';
+
+export class Beside {
+  readonly labs: readonly [oracle: Lab, ours: Lab];
+  private readonly subject: BpfilterSubject;
+
+  constructor(oracle: Lab, ours: Lab, subject: BpfilterSubject) {
+    this.labs = [oracle, ours];
+    this.subject = subject;
+  }
+
+  load(rules: string): void {
+    const [oracle, ours] = this.labs;
+    legacyIptables.load(oracle.router, rules);
+    this.subject.load(ours.router, rules);
+  }
+
+  /** Does the same to both routers. */
+  each(work: (router: Namespace) => void): void {
+    for (const lab of this.labs) work(lab.router);
+  }
+
+  /** Sends packets to both, which have the same counters and let as many out; returns how many were dropped early. */
+  pass(packets: readonly HookPacket[], what = ''): number {
+    const before = this.earlyDrops;
+    const [expected, found] = this.labs.map((lab) => lab.pass(packets).length);
+    this.compare(what);
+    if (found !== expected) throw new Error(`${what}: expected ${expected} packets to leave, found ${found}`);
+    return this.earlyDrops - before;
+  }
+
+  /** Sends all that the stack throws away before any hook, made of a good packet; returns how many were dropped early. */
+  malformed(good: HookPacket): number {
+    const before = this.earlyDrops;
+    for (const name of this.labs[0].malformedFrames(good)) {
+      for (const lab of this.labs) lab.sendMalformed(good, name);
+      this.compare(name);
+    }
+    return this.earlyDrops - before;
+  }
+
+  /** Throws unless both have counted the same so far. */
+  compare(what = ''): void {
+    const { oracle, ours } = this.counters();
+    const wrong = differences(oracle, ours);
+    if (wrong.length > 0) throw new Error([`${what}:`, ...wrong].join('\n'));
+  }
+
+  counters(): { readonly oracle: TableCounters; readonly ours: TableCounters } {
+    const [oracle, ours] = this.labs;
+    return { oracle: legacyIptables.counters(oracle.router), ours: this.subject.counters(ours.router) };
+  }
+
+  get earlyDrops(): number {
+    return Number(this.status.early?.dropped ?? 0);
+  }
+
+  sync(): readonly string[] {
+    return this.subject.sync(this.labs[1].router);
+  }
+
+  private get status() {
+    return this.subject.status(this.labs[1].router).families.ipv4;
+  }
+}
+
+/** Lends both routers to `work`, and removes them. */
+export async function withBoth(world: World, mode: XdpMode, work: (both: Beside) => void | Promise<void>) {
+  const subject = new BpfilterSubject('exact', mode);
+  await withLab(
+    (oracle) =>
+      withLab(async (ours) => {
+        try {
+          await work(new Beside(oracle, ours, subject));
+          subject.unload(ours.router);
+        } finally {
+          subject.close();
+        }
+      }, world),
+    world,
+  );
+}
+
+/** Packets in the notation of `packet-notation.ts`; each has an identification, which keeps it in one piece. */
+export function packetsOf(...lines: readonly string[]): HookPacket[] {
+  return lines.map((line) => parsePacket(/ id=/.test(line) ? line : `${line} id=1`));
+}

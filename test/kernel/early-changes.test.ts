@@ -1,0 +1,220 @@
+// What early verdicts rest on changes between two commands: they stop, and packets are judged as iptables-legacy judges them
+// beside us; `sync` looks anew, and they go on where there still is ground.
+
+import { expect, it } from 'vitest';
+import { packetsOf, withBoth } from '../harness/beside.ts';
+import { FrameReceiver } from '../harness/inject.ts';
+import { STRICT_WORLD } from '../harness/lab-world-plain.ts';
+import type { Namespace } from '../harness/namespace.ts';
+import { ETHERTYPE } from '../harness/packet-builder.ts';
+
+const RULES = `*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -p udp -m udp --dport 53 -j DROP
+-A FORWARD -p tcp -m tcp --dport 80 -j ACCEPT
+-A FORWARD -p udp -j DROP
+COMMIT
+`;
+
+/** Early drops are those of 10.0.0.1, of FORWARD by another device, and never of packets that leave by where they came in. */
+const PACKETS = packetsOf(
+  'INPUT in=eth1 udp 11.7.0.1:1000 > 10.0.0.1:53',
+  'INPUT in=eth1 udp 11.8.0.1:1000 > 10.0.0.1:54',
+  'INPUT in=eth1 tcp 11.7.0.1:1000 > 10.0.0.1:22 syn',
+  'INPUT in=eth1 tcp 11.7.0.1:1000 > 10.0.0.1:23 syn',
+  'INPUT in=eth0 tcp 11.1.0.1:1000 > 10.0.0.1:23 syn',
+  'INPUT in=eth1 tcp 11.7.0.1:1000 > 198.51.100.7:22 syn',
+  'INPUT in=eth1 tcp 11.7.0.1:1000 > 198.51.100.7:23 syn',
+  'FORWARD in=eth1 out=veth0 udp 11.7.0.1:1000 > 10.192.0.1:53',
+  'FORWARD in=eth1 out=veth0 tcp 11.7.0.1:1000 > 10.192.0.1:80 syn',
+  'FORWARD in=eth0 out=eth1 tcp 11.1.0.1:1000 > 198.51.100.7:81 syn',
+);
+const ALL_EARLY = 6;
+const MOST_TRIES = 30;
+/** Those that come in by eth0. */
+const EARLY_ETH0 = 2;
+
+interface Change {
+  readonly name: string;
+  make(router: Namespace): void;
+  undo(router: Namespace): void;
+  /** How many are dropped early while the change has not been looked at. */
+  readonly early: number;
+  /** How many once it has been; or why none is, as `sync` says. */
+  readonly synced: number | RegExp;
+  /** Early verdicts go on behind it without `sync`. */
+  readonly isPassing?: true;
+}
+
+const ip =
+  (...lines: readonly string[]) =>
+  (router: Namespace) => {
+    for (const line of lines) router.ip(line);
+  };
+const run =
+  (...lines: readonly string[]) =>
+  (router: Namespace) => {
+    for (const line of lines) router.exec('sh', ['-c', line]);
+  };
+const nft =
+  (...lines: readonly string[]) =>
+  (router: Namespace) =>
+    void router.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
+
+/** Those that are open. */
+const listeners: FrameReceiver[] = [];
+
+const CHANGES: readonly Change[] = [
+  {
+    name: 'a local address',
+    make: ip('addr add 198.51.100.7/32 dev lo'),
+    undo: ip('addr del 198.51.100.7/32 dev lo'),
+    early: 0,
+    synced: 7,
+  },
+  {
+    name: 'routes to nowhere, and for sources by another device',
+    make: ip('route add unreachable 10.192.0.0/24', 'route add 11.7.0.0/16 dev eth0'),
+    undo: ip('route del unreachable 10.192.0.0/24', 'route del 11.7.0.0/16 dev eth0'),
+    early: 0,
+    synced: 3,
+  },
+  {
+    name: 'a routing rule',
+    make: ip('rule add from 11.7.0.1 blackhole'),
+    undo: ip('rule del from 11.7.0.1 blackhole'),
+    early: 0,
+    synced: /routing rules/,
+  },
+  {
+    name: 'no forwarding',
+    make: (router) => router.sysctl('net.ipv4.ip_forward', 0),
+    undo: (router) => router.sysctl('net.ipv4.ip_forward', 1),
+    early: 0,
+    synced: 4,
+  },
+  {
+    name: 'no forwarding from one device',
+    make: (router) => router.sysctl('net.ipv4.conf.eth1.forwarding', 0),
+    undo: (router) => router.sysctl('net.ipv4.conf.eth1.forwarding', 1),
+    early: 0,
+    synced: 5,
+  },
+  {
+    name: 'a chain of nftables before ours',
+    make: nft(
+      'add table ip t',
+      'add chain ip t c { type filter hook input priority -10; }',
+      'add rule ip t c udp dport 53 drop',
+    ),
+    undo: nft('delete table ip t'),
+    early: 0,
+    synced: /a chain of nftables at priority -10/,
+  },
+  {
+    name: 'a chain of nftables at ingress',
+    make: nft(
+      'add table netdev t',
+      'add chain netdev t c { type filter hook ingress device "eth1" priority 0; }',
+      'add rule netdev t c udp dport 53 drop',
+    ),
+    undo: nft('delete table netdev t'),
+    early: EARLY_ETH0,
+    synced: EARLY_ETH0,
+    isPassing: true,
+  },
+  {
+    name: 'a filter of tc',
+    make: run(
+      'tc qdisc add dev eth1 ingress',
+      'tc filter add dev eth1 parent ffff: protocol ip bpf direct-action bytecode "1,6 0 0 2"',
+    ),
+    undo: run('tc qdisc del dev eth1 ingress'),
+    early: EARLY_ETH0,
+    synced: EARLY_ETH0,
+    isPassing: true,
+  },
+  {
+    name: 'a packet socket on the device',
+    make: (router) => {
+      const { index } = router.device('eth1');
+      listeners.push(router.enter(() => new FrameReceiver(ETHERTYPE.ipv4, 1, index)));
+    },
+    undo: () => listeners.pop()!.close(),
+    early: EARLY_ETH0,
+    synced: EARLY_ETH0,
+    isPassing: true,
+  },
+  {
+    name: 'a packet socket on all devices',
+    make: (router) => void listeners.push(router.enter(() => new FrameReceiver(ETHERTYPE.ipv4, 1))),
+    undo: () => listeners.pop()!.close(),
+    early: 0,
+    synced: 0,
+    isPassing: true,
+  },
+  {
+    name: 'a macvlan above the device',
+    make: ip('link add mv0 link eth1 type macvlan', 'link set mv0 up'),
+    undo: ip('link del mv0'),
+    early: 0,
+    synced: EARLY_ETH0,
+  },
+  {
+    name: 'a policy of IPsec for forwarded packets',
+    make: ip('xfrm policy add src 11.7.0.0/16 dst 10.192.0.0/16 dir fwd action block'),
+    undo: ip('xfrm policy del src 11.7.0.0/16 dst 10.192.0.0/16 dir fwd'),
+    early: 0,
+    synced: 0,
+  },
+];
+
+/** The kernel keeps the hooks of these, whatever becomes of them. */
+const LASTING: readonly Change[] = [
+  {
+    name: 'a bridge with the device',
+    make: ip('link add br0 type bridge mcast_snooping 0', 'link set br0 up', 'link set eth1 master br0'),
+    undo: ip('link set eth1 nomaster', 'link del br0'),
+    early: 0,
+    synced: /priority -2147483648 sees packets first, at PREROUTING/,
+  },
+  {
+    name: 'a rule of nat',
+    make: run('iptables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j DNAT --to-destination 10.0.0.1:22'),
+    undo: () => {},
+    early: 0,
+    synced: /at PREROUTING/,
+  },
+];
+
+it.each([
+  ['changes that pass', CHANGES, ALL_EARLY],
+  ...LASTING.map((change) => [change.name, [change], 0] as const),
+] as const)(
+  'early verdicts stop until it has been looked at, and no verdict and no counter is another: %s',
+  (_, changes, atLast) =>
+    withBoth(STRICT_WORLD, 'generic', (both) => {
+      both.load(RULES);
+      const pass = (when: string, early: number) => expect([when, both.pass(PACKETS, when)]).toEqual([when, early]);
+      /** Devices come up, and change routes, a moment after they were told to. */
+      const passSynced = (when: string, early: number) => {
+        let notes = both.sync();
+        for (let tries = 0; tries < MOST_TRIES && both.pass(PACKETS, when) !== early; tries++) notes = both.sync();
+        pass(when, early);
+        return notes.join('; ');
+      };
+      pass('before', ALL_EARLY);
+      for (const { name, make, undo, early, synced, isPassing } of changes) {
+        both.each(make);
+        pass(name, early);
+        const notes = passSynced(`${name}, looked at`, typeof synced === 'number' ? synced : 0);
+        if (typeof synced !== 'number') expect(notes).toMatch(synced);
+        both.each(undo);
+        if (isPassing) pass(`${name}, undone`, ALL_EARLY);
+        passSynced(`${name}, undone and looked at`, atLast);
+      }
+    }),
+);
