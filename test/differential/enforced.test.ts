@@ -5,7 +5,6 @@
 // exact, a fiftieth with each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for
 // a new one). A failure is shrunk and printed as a case file.
 
-
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HookPacket } from '../../src/base/packet.ts';

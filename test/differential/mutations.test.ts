@@ -19,10 +19,14 @@ const RULESETS = 30;
 const PACKETS = 120;
 
 /** Bundles the oracle with a fault in it, or without, and runs it. */
-async function run(name: string, mutation?: Mutation): Promise<{ status: number | null; output: string }> {
+async function run(
+  name: string,
+  mutation?: Mutation,
+  oracle = mutation?.oracle,
+): Promise<{ status: number | null; output: string }> {
   const outfile = join(directory, `${name}.mjs`);
   await build({
-    entryPoints: [join(ROOT, 'test/harness/mutant-main.ts')],
+    entryPoints: [join(ROOT, 'test/harness', oracle === 'early' ? 'early-mutant-main.ts' : 'mutant-main.ts')],
     outfile,
     bundle: true,
     platform: 'node',
@@ -31,10 +35,10 @@ async function run(name: string, mutation?: Mutation): Promise<{ status: number 
     logLevel: 'silent',
     plugins: mutation === undefined ? [] : [plugin(mutation)],
   });
-  const { status, stdout, stderr } = spawnSync('node', [outfile, SEED, RULESETS, PACKETS].map(String), {
+  const { status, signal, stdout, stderr } = spawnSync('node', [outfile, SEED, RULESETS, PACKETS].map(String), {
     encoding: 'utf8',
   });
-  return { status, output: stdout + stderr };
+  return { status, output: stdout + stderr + (signal === null ? '' : `ended by ${signal}`) };
 }
 
 function plugin({ file, from, to }: Mutation): import('esbuild').Plugin {
@@ -52,6 +56,7 @@ function plugin({ file, from, to }: Mutation): import('esbuild').Plugin {
 describe('the oracle', () => {
   it('has nothing to say of the compiler as it is', async () => {
     expect(await run('control')).toEqual({ status: 0, output: '' });
+    expect(await run('early-control', undefined, 'early')).toEqual({ status: 0, output: '' });
   });
 
   it.each(MUTATIONS.map((mutation, index) => ({ ...mutation, index })))(

@@ -5,6 +5,8 @@ export interface Mutation {
   /** Occurs once in the file. */
   readonly from: string;
   readonly to: string;
+  /** Who has to notice it, if not the compiler's oracles: the comparison of early verdicts with iptables-legacy. */
+  readonly oracle?: 'early';
 }
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -155,8 +157,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { file: 'src/classify/finishes/cell-outcomes.ts', from: 'resume = goal;', to: 'resume = decision;' },
   {
     file: 'src/classify/finishes/dense.ts',
-    from: 'const [rows, columns] = parts;',
-    to: 'const [columns, rows] = parts;',
+    from: "kind: 'cross', rows, columns, cells",
+    to: "kind: 'cross', rows: columns, columns: rows, cells",
   },
   { file: 'src/classify/finishes/dense.ts', from: '+= from - LATE;', to: '+= from + 1 - LATE;' },
   { file: 'src/classify/finishes/tuples-layers.ts', from: 'usedLow |= low[each]!;', to: 'usedLow = low[each]!;' },
@@ -205,4 +207,23 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "a.load(4, R0, R3, 8 * key.length + 4).alu('xor', R0, number + 1);",
     to: 'a.mov(R0, 0);',
   },
+  ...['-1', '0, 1'].map((words) => ({
+    file: 'src/codegen/flow-cache.ts',
+    from: 'for (const word of key.keys()) {\n    loadVariable(a, R1, scratch + 1 + word);\n    a.load(',
+    to: `for (const word of [...key.keys()].slice(${words})) {\n    loadVariable(a, R1, scratch + 1 + word);\n    a.load(`,
+  })),
+  // Placement exact: when a drop is certain
+  {
+    file: 'src/codegen/xdp-early.ts',
+    from: "  emitGuards(a, features, 'ipv4', undecided);\n",
+    to: '',
+    oracle: 'early',
+  },
+  {
+    file: 'src/codegen/xdp-early.ts',
+    from: "jump('le', R3, 1, enter)",
+    to: "jump('lt', R3, 1, enter)",
+    oracle: 'early',
+  },
+  { file: 'src/codegen/early-connection.ts', from: '[SYN, SYN | URG]) a', to: '[SYN, SYN | 1]) a', oracle: 'early' },
 ];
