@@ -34,7 +34,7 @@ export const DROPPERS: readonly Dropper[] = [
   // The frame was written by another CPU: the first who reads it pays for its way between the caches.
   everything('XDP_DROP that reads', dropProgram(true)),
   xdp('native'),
-  ours('bpfilter, exact', (device) => ['--placement', 'exact', '--device', device]),
+  ours('bpfilter, exact', (device) => ['--placement', 'exact', '--mode', 'generic', '--device', device]),
   ours('bpfilter, netfilter', () => ['--placement', 'netfilter']),
   iptables('iptables-legacy'),
   iptables('iptables-nft'),

@@ -109,11 +109,46 @@ test('no packet gets a verdict that neither ruleset gives, and none is lost to t
     const files = [network.path('b.rules'), network.path('a.rules')];
     const traffic = await underTraffic(
       network,
-      () => network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), 'ipv4', ...files]).ended,
+      () =>
+        network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS), 'ipv4', 'netfilter', ...files])
+          .ended,
     );
     expectVerdicts(traffic);
     expectNothingDropped(network, FLIPS + 1);
     expectCounts(network, traffic.sent);
+  } finally {
+    network.remove();
+  }
+}, 240_000);
+
+// Both give early verdicts, at INPUT and FORWARD: what is dropped is dropped at XDP, but what comes while the rules are new.
+test('so it is where drops are early', async () => {
+  const network = new Network();
+  try {
+    writeFileSync(network.path('a.rules'), rules('ACCEPT', 'first'));
+    writeFileSync(network.path('b.rules'), rules('DROP', 'last'));
+    network.bpfilter(
+      'apply',
+      network.path('a.rules'),
+      '--placement',
+      'exact',
+      '--mode',
+      'generic',
+      '--device',
+      'in0',
+      'out0',
+    );
+    const files = [network.path('b.rules'), network.path('a.rules')];
+    let early = '';
+    const traffic = await underTraffic(network, async () => {
+      const words = [FLIPPER, String(FLIPS), 'ipv4', 'exact', ...files];
+      early = await network.start('router', 'node', ['--import', 'tsx', ...words]).ended;
+    });
+    expectNothingDropped(network, FLIPS + 1);
+    expectCounts(network, traffic.sent);
+    expectVerdicts(traffic);
+    const dropped = traffic.sent.INPUT[1001]! + traffic.sent.FORWARD[1001]!;
+    expect(Number(early), 'dropped early').toBeGreaterThan(dropped / 10);
   } finally {
     network.remove();
   }
@@ -130,7 +165,8 @@ test('so it is with IPv6, while the rules of IPv4 are replaced too', async () =>
       });
       network.bpfilter('apply', ...(family === 'ipv6' ? ['--ipv6'] : []), files[1]!);
       return () =>
-        network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS / 2), family, ...files]).ended;
+        network.start('router', 'node', ['--import', 'tsx', FLIPPER, String(FLIPS / 2), family, 'netfilter', ...files])
+          .ended;
     });
     const traffic = await underTraffic(network, () => Promise.all(flippers.map((start) => start())), 'ipv6');
     expectVerdicts(traffic);
