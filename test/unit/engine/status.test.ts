@@ -68,9 +68,7 @@ const sync = (): readonly string[] => ask((engine) => engine.sync('ipv4'));
 
 it('says the mode of each device and why, and which are left out', () => {
   apply(['veth1', 'port0', 'gone0', 'eth0']);
-  expect(ipv4().devices).toEqual([
-    { name: 'eth0', ifindex: 2, mode: 'native', why: 'a physical device' },
-  ]);
+  expect(ipv4().devices).toEqual([{ name: 'eth0', ifindex: 2, mode: 'native', why: 'a physical device' }]);
   const veth =
     'native XDP on a veth makes its peer segment TCP in software, and generic XDP costs accepted traffic more than ' +
     'early drops save; --mode insists';
