@@ -27,7 +27,10 @@ export class BpfilterSubject implements Subject {
   private engine: Engine | undefined;
 
   constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}, family: Family = 'ipv4') {
-    this.name = placement === 'netfilter' ? 'bpfilter at netfilter' : `bpfilter at ${placement} (${mode})`;
+    this.name =
+      placement === 'netfilter'
+        ? 'bpfilter at netfilter'
+        : `bpfilter at ${placement === 'xdp' ? 'XDP' : placement} (${mode})`;
     this.placement = placement;
     this.mode = mode;
     this.tuning = tuning;
