@@ -223,7 +223,7 @@ test('explain --here asks the network namespace, and says how devices would be s
   const out = run(line)[1];
   expect(out).toMatch(/in this network namespace: 2 of 13/);
   expect(out).toMatch(
-    /^ {2}eth0: native XDP, a physical device\n {2}veth1: generic XDP, native XDP on a veth .*\n {2}eth1: nothing: /m,
+    /^ {2}eth0: native XDP, a physical device\n {2}veth1: nothing: native XDP on a veth .*\n {2}eth1: nothing: /m,
   );
   expect(explainOutput.parse(JSON.parse(run(`${line} --json`)[1]))).toMatchObject({
     early: { facts: 'here', devices: [{ name: 'eth0', mode: 'native' }, { name: 'veth1' }, { name: 'eth1' }] },

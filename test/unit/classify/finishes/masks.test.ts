@@ -48,6 +48,7 @@ describe('masks', () => {
 });
 
 const LARGE: ReadonlyMap<string, string> = new Map([
+  ['half alike', '1 masks'],
   ['tuples', '1 masks'],
   ['skipping', '3 masks'],
   ['devices', '2 masks'],
