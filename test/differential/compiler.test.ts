@@ -2,7 +2,7 @@
 //
 // What was met is printed and has floors: agreement on packets that all fall to the policy would say little.
 //
-// BPFILTER_RUNS sets how many rulesets (250 for each of the placements, and a 25th of it for each placement with each
+// BPFILTER_RUNS sets how many rulesets (200 for each of the placements, and a 25th of it for each placement with each
 // finish forced and each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure is shrunk and printed as a case file.
 
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ import { disagreements, failureCase } from '../harness/oracle.ts';
 import { MANNERED } from '../harness/random-rules.ts';
 import { vmRunner } from '../harness/vm-runner.ts';
 
-const RUNS = Number(process.env.BPFILTER_RUNS ?? 250);
+const RUNS = Number(process.env.BPFILTER_RUNS ?? 200);
 const PACKETS = 200;
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 

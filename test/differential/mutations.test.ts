@@ -15,7 +15,7 @@ const directory = mkdtempSync(join(ROOT, 'node_modules', '.mutants-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const SEED = 11;
-const RULESETS = 20;
+const RULESETS = 30;
 const PACKETS = 120;
 
 /** Bundles the oracle with a fault in it, or without, and runs it. */
