@@ -45,6 +45,7 @@ type FlatSegment = ListSegment | ShapeSegment;
 export class Flattener {
   private compiler = new RuleCompiler(new ConditionTable());
   private known = new ClassifyCache();
+  private knownEarly = new ClassifyCache();
   /** Whether most of what is known is of rules that are gone. */
   private isFull = false;
 
@@ -53,11 +54,17 @@ export class Flattener {
     return this.known;
   }
 
+  /** The same for lists of early verdicts, whose classifications take turns with those of the others. */
+  get earlyCache(): ClassifyCache {
+    return this.knownEarly;
+  }
+
   /** The segments of each hook. Throws `TooManySegmentsError` where user chains need more than the budget has. */
   flatten(chains: Chains, options: FlattenOptions): Partial<Record<FilterChain, HookLists>> {
     if (this.isFull) {
       this.compiler = new RuleCompiler(new ConditionTable());
       this.known = new ClassifyCache();
+      this.knownEarly = new ClassifyCache();
     }
     const hooks = (options.hooks ?? FILTER_CHAINS).filter((hook) => chains.has(hook));
     const shapes = this.hookShapes(chains, hooks);

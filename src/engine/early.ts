@@ -3,7 +3,6 @@
 import type { Features } from '../base/features.ts';
 import { CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
 import type { Budget } from '../classify/budget.ts';
-import { ClassifyCache } from '../classify/cache.ts';
 import { classifyLists, type ListClassification } from '../classify/classify-lists.ts';
 import type { HookLists } from '../classify/decision-list.ts';
 import type { EarlyChain } from '../classify/early.ts';
@@ -25,7 +24,6 @@ export interface EarlyLists {
 /** Makes early verdicts; of rules that differ little from those before, it looks at what is new. */
 export class EarlyCompiler {
   private readonly flattener: Flattener;
-  private readonly cache = new ClassifyCache();
 
   constructor(flattener: Flattener) {
     this.flattener = flattener;
@@ -40,7 +38,7 @@ export class EarlyCompiler {
 
   classify(lists: HookLists, budget: Budget): ListClassification {
     // In tables a list's counters are known together with its verdict.
-    return classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache: this.cache });
+    return classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache: this.flattener.earlyCache });
   }
 
   /** What verdicts are made of; `undefined` where user chains are too large. */

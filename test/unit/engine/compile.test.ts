@@ -13,12 +13,13 @@ import {
   compileRuleset,
   filterTable,
 } from '../../../src/engine/compile.ts';
+import type { EarlyGround } from '../../../src/engine/early-ground.ts';
 import { extendPlan, inheritSlots, roomyPlan } from '../../../src/engine/slots.ts';
 import type { Ruleset } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { seededChoice } from '../../fuzz/seeded.ts';
 import { ORACLE_SETTINGS } from '../../harness/compiler-scenarios.ts';
-import { FEATURES } from '../../harness/fake-kernel.ts';
+import { EARLY_FEATURES, FEATURES } from '../../harness/fake-kernel.ts';
 import { fieldsOf } from '../../harness/fields.ts';
 import { rulesetText, scenarios } from '../../harness/generate.ts';
 import type { Choice } from '../../harness/random.ts';
@@ -40,15 +41,27 @@ function rules(input: readonly number[], forward: readonly number[]): Ruleset {
   return ruleset;
 }
 
-it('takes nothing from conditions of before for those that have their numbers now', () => {
+const EARLY: EarlyGround = {
+  facts: {
+    local: [{ low: 0x0b000001, high: 0x0b000001 }],
+    routed: [{ low: 0x0c000000, high: 0x0cffffff }],
+    devices: [{ name: 'eth0', sources: [{ low: 0x0a000000, high: 0x0affffff }], forwards: true }],
+  },
+  ...{ tracked: false, unexpected: true },
+};
+
+it.each<[string, CompileOptions]>([
+  ['netfilter', OPTIONS],
+  ['exact', { ...OPTIONS, placement: 'exact', features: EARLY_FEATURES, early: EARLY }],
+])('takes nothing from conditions of before for those that have their numbers now: %s', (_, options) => {
   const numbers = (count: number, from = 0): number[] => Array.from({ length: count }, (_, n) => from + n);
   const compiler = new Compiler();
-  const compile = (ruleset: Ruleset) => compiler.compile(ruleset, OPTIONS);
+  const compile = (ruleset: Ruleset) => compiler.compile(ruleset, options);
   compile(rules(numbers(50), []));
   for (let round = 0; round < 7; round++) compile(rules(numbers(50), numbers(2500, 1000 + 2500 * round)));
   const reversed = rules(numbers(50).reverse(), []);
   compile(reversed);
-  expect(compile(reversed)).toEqual(compileRuleset(reversed, OPTIONS));
+  expect(compile(reversed)).toEqual(compileRuleset(reversed, options));
 });
 
 const USER_CHAINS = { min: 5, max: 5 };
