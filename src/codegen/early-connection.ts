@@ -21,7 +21,7 @@ import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R10 } from '../bpf/instruction.ts';
 import { KEY_OFFSET, loadField, storeField } from './key.ts';
 import { requireSurroundings } from './surroundings.ts';
-import { DATA, DATA_END, ETHERNET } from './xdp-frame.ts';
+import { DATA, DATA_END, ETHERNET, emitDevicePointer } from './xdp-frame.ts';
 
 /** The fields that finding the state out takes. */
 export const STATE_ASKS: readonly Field[] = ['src', 'dst', 'protocol', 'sport', 'dport'];
@@ -43,16 +43,16 @@ const THIS_NAMESPACE = -1;
 const NEW = classNumber('NEW') << CLASS_SHIFT;
 const INVALID = classNumber('INVALID') << CLASS_SHIFT;
 
+/** Whether connections can be looked up at XDP on this kernel. */
+export function canLookUpConnections({ surroundings, functions }: Features): boolean {
+  return surroundings?.tcpLoose !== undefined && functions.bpf_xdp_ct_lookup !== undefined;
+}
+
 /**
  * Puts `state` into the key of a whole IPv4 packet without options, or goes to `unknown` where it is not certain. The
  * fields of `STATE_ASKS` are in the key. Keeps R6–R8, clobbers all else.
  */
 export function emitEarlyState(a: Assembler, features: Features, unknown: Label): void {
-  const { surroundings, functions } = features;
-  if (surroundings?.tcpLoose === undefined || functions.bpf_xdp_ct_lookup === undefined) {
-    a.goto(unknown);
-    return;
-  }
   const [tcp, udp, missed, isNew, isInvalid, known] = [
     'TCP',
     'UDP',
@@ -88,8 +88,11 @@ export function emitEarlyState(a: Assembler, features: Features, unknown: Label)
   const isAck = a.label('ACK alone');
   for (const flags of [ACK, ACK | URG]) a.jump('eq', R1, flags, isAck);
   a.goto(isInvalid).bind(isAck);
-  emitNet(a, features);
-  a.load(1, R1, R4, requireSurroundings(features).tcpLoose!).jump('ne', R1, 0, isNew).goto(isInvalid);
+  emitDevicePointer(a, features, R4);
+  a.load(8, R4, R4, features.layout.deviceNet)
+    .load(1, R1, R4, requireSurroundings(features).tcpLoose!)
+    .jump('ne', R1, 0, isNew)
+    .goto(isInvalid);
 
   a.bind(udp)
     .load(2, R1, R2, ETHERNET + IPV4_HEADER + 4)
@@ -131,11 +134,4 @@ export function emitLookup(a: Assembler, features: Features, unknown: Label, mis
     .load(4, R1, R10, OPTIONS + 4)
     .jump32('eq', R1, -2, missed)
     .goto(unknown);
-}
-
-/** R4 = the `struct net` of the frame's device. Clobbers R0–R5. */
-function emitNet(a: Assembler, features: Features): void {
-  const { layout } = features;
-  a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
-  a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice).load(8, R4, R4, layout.deviceNet);
 }

@@ -7,11 +7,12 @@
 // some); and no policy of IPsec may throw away what is to be forwarded.
 
 import type { Family } from '../base/family.ts';
-import { type Features, requireFunction } from '../base/features.ts';
+import type { Features } from '../base/features.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { MapDefinition } from '../bpf/image.ts';
-import { R0, R1, R2, R3, R4, R6 } from '../bpf/instruction.ts';
+import { R1, R2, R3, R4 } from '../bpf/instruction.ts';
 import { requireSurroundings, WATCHED_HOOKS, WORDS } from './surroundings.ts';
+import { emitDevicePointer } from './xdp-frame.ts';
 
 export const GUARD_MAP = 'guards';
 
@@ -41,8 +42,7 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
     // An empty list's first pointer is to itself.
     a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);
   };
-  a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
-  a.load(8, R4, R0, layout.xdpRxq).load(8, R4, R4, layout.rxqDevice);
+  emitDevicePointer(a, features, R4);
   for (const pointer of deviceTakers) a.load(8, R1, R4, pointer).jump('ne', R1, 0, changed);
   for (const list of deviceListeners) emitEmpty(list);
   a.load(8, R4, R4, layout.deviceNet);

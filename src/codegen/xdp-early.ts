@@ -12,7 +12,7 @@ import type { Features } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { Program } from '../bpf/image.ts';
-import { R1, R2, R3, R4, R6, R8, R9, R10 } from '../bpf/instruction.ts';
+import { R1, R2, R3, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import type { Classification } from '../classify/classification.ts';
 import { emitCount, emitCounterArea, type HookAbi } from './actions.ts';
 import { emitEarlyState, emitLookup, STATE_ASKS } from './early-connection.ts';
@@ -21,7 +21,7 @@ import { clearFields, KEY_OFFSET, loadField, storeField } from './key.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitFields, emitIpHeader, emitPlainFrame, xdpAbi } from './xdp.ts';
-import { DATA, DATA_END, ETHERNET, ETHERTYPE_IPV4, emitDevicePointer, emitMacAddress } from './xdp-frame.ts';
+import { DATA, DATA_END, ETHERNET, ETHERTYPE_IPV4, emitDevicePointer, emitOwnFrame } from './xdp-frame.ts';
 
 /** The table map of early programs; that of netfilter's is another. */
 export const EARLY_TABLES = 'tables_xdp';
@@ -48,11 +48,6 @@ export interface EarlyRequest extends EarlyVerdicts {
   readonly capacity: number;
   readonly counters: string;
   readonly mark: (a: Assembler) => SegmentOptions['mark'];
-}
-
-/** Whether early programs can tell a packet's connection state on this kernel. */
-export function findsState({ surroundings, functions }: Features): boolean {
-  return surroundings?.tcpLoose !== undefined && functions.bpf_xdp_ct_lookup !== undefined;
 }
 
 export function earlyProgram(request: EarlyRequest): Program {
@@ -107,12 +102,7 @@ function emitEarlyPrologue(
   // The same once more for those that lack a header which is asked for.
   a.bind(other);
   emitDevicePointer(a, features, R9);
-  emitMacAddress(a, features, R9);
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.mov(R1, R2)
-    .alu('add', R1, ETHERNET + IPV4_HEADER)
-    .jump('gt', R1, R3, pass);
-  a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, pass);
+  emitOwnFrame(a, features, R9, IPV4_HEADER, pass);
   a.load(2, R1, R2, ETHERNET - 2).jump('ne', R1, ETHERTYPE_IPV4, pass);
   a.load(1, R1, R2, ETHERNET).jump('ne', R1, PLAIN_HEADER, pass);
   a.alu('add', R2, ETHERNET);

@@ -66,8 +66,22 @@ export function emitDevicePointer(a: Assembler, features: Features, device: Regi
   a.load(8, device, R0, layout.xdpRxq).load(8, device, device, layout.rxqDevice);
 }
 
+/**
+ * Leaves R2 = data and R3 = data_end of a frame to the address of its `net_device` alone, with `size` bytes behind its
+ * Ethernet header; others go to `other`. Clobbers R0–R5.
+ */
+export function emitOwnFrame(a: Assembler, features: Features, device: Register, size: number, other: Label): void {
+  emitMacAddress(a, features, device);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + size)
+    .jump('gt', R1, R3, other);
+  // Both addresses are 48 bits; what follows them is shifted out.
+  a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, other);
+}
+
 /** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
-export function emitMacAddress(a: Assembler, features: Features, device: Register): void {
+function emitMacAddress(a: Assembler, features: Features, device: Register): void {
   a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
   a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
   a.load(8, R4, R0, 0);

@@ -14,7 +14,7 @@ import { normalize } from '../base/intervals.ts';
 import { GROUP_ADDRESSES } from '../base/ipv4.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R4, R5, R6, R8, R9, type Register } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R5, R8, R9, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
 import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
 import { emitMember } from './tests.ts';
@@ -28,14 +28,12 @@ import {
   TRANSPORT_HEADER,
 } from './transport-fields.ts';
 import {
-  DATA,
-  DATA_END,
   ETHERNET,
   ETHERTYPE_IPV4,
   emitCutOff,
   emitDevice,
   emitDevicePointer,
-  emitMacAddress,
+  emitOwnFrame,
   emitRestOfFrame,
   emitTags,
 } from './xdp-frame.ts';
@@ -138,13 +136,7 @@ export function emitPlainFrame(
   };
   emitDevicePointer(a, features, DEVICE);
   if (fields.has('inDevice')) copyWide(a.mov(R4, DEVICE), 'inDevice', layout.deviceName);
-  emitMacAddress(a, features, DEVICE);
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.mov(R1, R2)
-    .alu('add', R1, ETHERNET + size)
-    .jump('gt', R1, R3, other);
-  // Both addresses are 48 bits; what follows them is shifted out.
-  a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, other);
+  emitOwnFrame(a, features, DEVICE, size, other);
   // The ethertype and the byte of version and header length; what follows them is shifted out.
   a.load(4, R1, R2, ETHERNET - 2).alu32('lsh', R1, 8);
   a.jump32('ne', R1, (PLAIN_HEADER << 24) | (ETHERTYPE_IPV4 << 8), other);

@@ -1,7 +1,7 @@
 // Connection tracking goes on before rules that ask about connections come into force, and off once none do any more.
 
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { Family } from '../base/family.ts';
+import { FAMILY_NAME, type Family } from '../base/family.ts';
 import type { Manifest } from '../codegen/manifest.ts';
 import { KernelError, LockError } from '../kernel/errors.ts';
 import { NOWHERE } from './compile.ts';
@@ -10,13 +10,11 @@ import type { Kernel } from './kernel.ts';
 /** What rules of a generation need. */
 type Needs = Pick<Manifest, 'connections'>;
 
-const NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
-
 /** What to say where rules in force need connections and nothing of ours has them tracked. */
 export function conntrackWarnings(kernel: Kernel, family: Family, inForce: Needs | undefined): readonly string[] {
   if (inForce?.connections !== true || kernel.isConntrackHeld(family)) return [];
   return [
-    `what keeps connection tracking on for ${NAMES[family]} is gone: unless something else does, all packets are INVALID ` +
+    `what keeps connection tracking on for ${FAMILY_NAME[family]} is gone: unless something else does, all packets are INVALID ` +
       'to the rules in force; the next change puts it back',
   ];
 }
@@ -29,7 +27,7 @@ export function beginConntrack(kernel: Kernel, family: Family, next: Needs, file
     return undefined;
   } catch (error) {
     if (!(error instanceof KernelError || error instanceof LockError)) throw error;
-    const message = `connections of ${NAMES[family]} cannot be tracked: ${error.message}`;
+    const message = `connections of ${FAMILY_NAME[family]} cannot be tracked: ${error.message}`;
     const hint =
       "the kernel needs iptables' tables (CONFIG_IP_NF_IPTABLES_LEGACY, CONFIG_IP_NF_SECURITY) and xt_conntrack";
     return { code: 'no-connections', message, file, span: NOWHERE, hint };

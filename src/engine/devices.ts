@@ -72,12 +72,9 @@ export function chooseDevices(
   attached: readonly AttachedDevice[],
 ): ChosenDevices {
   const present = kernel.devices();
-  const left = leftOut(request.devices, present, request.mode);
-  if (request.placement !== 'exact') {
-    const unfit = request.devices.flatMap((name) => whyUnfit(name, present, request.mode) ?? []);
-    if (unfit.length > 0) throw new InstallationError(unfit[0]!);
-    left.length = 0;
-  }
+  const isExact = request.placement === 'exact';
+  const left = (isExact ? leftOut : unfit)(request.devices, present, request.mode);
+  if (!isExact && left.length > 0) throw new InstallationError(left[0]!.why);
   const names = request.devices.filter((name) => !left.some((each) => each.name === name));
   const chosen = names.map((name) => {
     const device = present.find((d) => d.name === name)!;
@@ -93,7 +90,7 @@ export function chooseDevices(
       ...(obtained === undefined ? chooseMode(device, request.mode) : keptMode(device, request.mode, obtained)),
     };
   });
-  if (chosen.length === 0 && request.placement !== 'exact')
+  if (chosen.length === 0 && !isExact)
     throw new InstallationError('placement xdp needs at least one device; name it with --device');
   const notes = [
     ...chosen.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`),
@@ -113,21 +110,28 @@ export function keptMode(device: Device, asked: XdpMode, obtained: ModeChoice['m
  * where XDP would cost what is accepted more than it saves on what is dropped.
  */
 export function leftOut(names: readonly string[], present: readonly Device[], mode: XdpMode): LeftDevice[] {
+  return unfit(names, present, mode, costliness);
+}
+
+/** Which of some devices cannot be served, or have something else, of those that can, that speaks against it. */
+function unfit(
+  names: readonly string[],
+  present: readonly Device[],
+  mode: XdpMode,
+  objection?: (device: Device, mode: XdpMode) => string | undefined,
+): LeftDevice[] {
   return names.flatMap((name) => {
-    const why = whyUnfit(name, present, mode) ?? whyCostly(name, present, mode);
+    const device = present.find((d) => d.name === name);
+    const why =
+      device === undefined
+        ? `there is no device ${name} in this network namespace`
+        : (unfitness(device, present, mode) ?? objection?.(device, mode));
     return why === undefined ? [] : [{ name, why }];
   });
 }
 
-function whyUnfit(name: string, present: readonly Device[], mode: XdpMode): string | undefined {
-  const device = present.find((d) => d.name === name);
-  if (device === undefined) return `there is no device ${name} in this network namespace`;
-  return unfitness(device, present, mode);
-}
-
 /** Generic XDP copies packets that have no room in front of them: a quarter of the rate of bulk TCP (`npm run bench -- accept`). */
-function whyCostly(name: string, present: readonly Device[], mode: XdpMode): string | undefined {
-  const device = present.find((d) => d.name === name)!;
+function costliness(device: Device, mode: XdpMode): string | undefined {
   const { mode: chosen, why } = chooseMode(device, mode);
   if (mode !== 'auto' || chosen === 'native') return undefined;
   return `${why}, and generic XDP costs accepted traffic more than early drops save; --mode insists`;

@@ -8,7 +8,8 @@ import type { HookLists } from '../classify/decision-list.ts';
 import type { EarlyChain } from '../classify/early.ts';
 import type { Flattener } from '../classify/flatten.ts';
 import { TooManySegmentsError } from '../classify/flatten-plan.ts';
-import { type EarlyVerdicts, findsState } from '../codegen/xdp-early.ts';
+import { canLookUpConnections } from '../codegen/early-connection.ts';
+import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
 import type { Chains } from '../graph/chains.ts';
 import type { EarlyGround } from './early-ground.ts';
 
@@ -31,6 +32,8 @@ export class EarlyCompiler {
 
   /** `undefined` where nothing is certain to be dropped. */
   compile(chains: Chains, ground: EarlyGround, features: Features, budget: Budget): EarlyVerdicts | undefined {
+    // Where connections are tracked, no drop is certain unless the packet's can be looked up.
+    if (ground.tracked && !canLookUpConnections(features)) return undefined;
     const lists = this.lists(chains, ground, features, budget)?.early;
     if (lists === undefined) return undefined;
     return { classification: this.classify(lists, budget), tracked: ground.tracked };
@@ -49,7 +52,7 @@ export class EarlyCompiler {
     budget: Budget,
   ): EarlyLists | undefined {
     // Of connections only the state can be known: of packets that belong to none.
-    const canAsk: readonly Field[] = tracked && unexpected && findsState(features) ? ['state'] : [];
+    const canAsk: readonly Field[] = tracked && unexpected && canLookUpConnections(features) ? ['state'] : [];
     const unknown = CONNECTION_FIELDS.filter((field) => !canAsk.includes(field));
     const hidden = { INPUT: unknown, FORWARD: ['outDevice' as const, ...unknown] };
     try {

@@ -34,10 +34,12 @@ export function checkPlacement(
   asksConnection: (hook: FilterChain) => boolean,
 ): Diagnostic[] {
   const met = (hook: FilterChain, devices: Devices = {}): Met => meet(lists[hook], devices);
-  const asking = (['INPUT', 'FORWARD'] as const).filter(asksConnection);
+  // Rules are asked only where something is undecided.
+  const undecided = new Map((['INPUT', 'FORWARD'] as const).map((hook) => [hook, [...met(hook).undecided]]));
+  const byConnections = [...undecided].filter(([hook, slots]) => slots.length > 0 && asksConnection(hook));
   const losses: { inexact?: Inexact; slots: () => readonly Slot[]; what: string; hint?: string }[] = [
     {
-      slots: () => asking.flatMap((hook) => [...met(hook).undecided]),
+      slots: () => byConnections.flatMap(([, slots]) => slots),
       what: 'XDP does not know connections, which -m conntrack and -m state ask for',
     },
     {
@@ -54,7 +56,7 @@ export function checkPlacement(
     },
     {
       inexact: 'out-device',
-      slots: () => (asking.includes('FORWARD') ? [] : [...met('FORWARD').undecided]),
+      slots: () => (byConnections.some(([hook]) => hook === 'FORWARD') ? [] : undecided.get('FORWARD')!),
       what: 'XDP does not know the device a forwarded packet will leave by, which -o asks for',
       hint: 'drops and counts as undecided the packets whose verdict depends on it',
     },

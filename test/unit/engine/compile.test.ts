@@ -64,6 +64,18 @@ it.each<[string, CompileOptions]>([
   expect(compile(reversed)).toEqual(compileRuleset(reversed, options));
 });
 
+it('gives no early verdicts where connections are tracked and cannot be looked up', () => {
+  const compile = (tracked: boolean, functions = EARLY_FEATURES.functions) => {
+    const features = { ...EARLY_FEATURES, functions };
+    const options = { ...OPTIONS, placement: 'exact' as const, features, early: { ...EARLY, tracked } };
+    const result = compileRuleset(rules([1], []), options);
+    return result.ok && [result.ground !== undefined, result.image.programs.some(({ point }) => point === 'XDP')];
+  };
+  const { bpf_xdp_ct_lookup: _, ...blind } = EARLY_FEATURES.functions;
+  expect([compile(true), compile(false), compile(false, blind)]).toEqual(Array(3).fill([true, true]));
+  expect(compile(true, blind)).toEqual([false, false]);
+});
+
 const USER_CHAINS = { min: 5, max: 5 };
 const VOCABULARY: Readonly<Record<(typeof FAMILIES)[number], Vocabulary>> = {
   ipv4: { ...EVERYTHING, ...MANNERED, userChains: USER_CHAINS, connections: 'given' },

@@ -1,31 +1,27 @@
 // When connection tracking is asked for and given back, by an engine on a kernel that only remembers.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyResult, Engine } from '../../../src/engine/types.ts';
 import { KernelError } from '../../../src/kernel/errors.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
-import { FakeKernel } from '../../harness/fake-kernel.ts';
+import { FakeHost } from '../../harness/fake-host.ts';
+import type { FakeKernel } from '../../harness/fake-kernel.ts';
 
 const PLAIN = '-A INPUT -p tcp -j DROP\n';
 const STATE = '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n';
 
-let directory: string;
+let host: FakeHost;
 let kernel: FakeKernel;
 let engine: Engine;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'bpfilter-conntrack-'));
-  kernel = new FakeKernel();
-  engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
+  host = new FakeHost();
+  ({ kernel } = host);
+  engine = host.open();
 });
 
 afterEach(() => {
-  engine.close();
-  rmSync(directory, { recursive: true, force: true });
+  host.remove();
 });
 
 function apply(rules: string, placement: 'netfilter' | 'xdp' | 'none' = 'netfilter'): ApplyResult {

@@ -1,19 +1,18 @@
 // Two families in one namespace: whatever is done for one, the other stays as it is, programs, links, counters and all.
 
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAMILIES, type Family } from '../../../src/base/family.ts';
 import type { Placement } from '../../../src/base/hooks.ts';
 import { DISPATCH_POINTS, FORMER_XDP_SLOTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
-import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, ApplyResult, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
 import { Store } from '../../../src/store/store.ts';
 import { CounterCells } from '../../harness/counter-cells.ts';
-import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { FakeHost } from '../../harness/fake-host.ts';
+import { type FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 /** A ruleset whose INPUT drops TCP to these ports. */
 function text(...ports: number[]): string {
@@ -23,26 +22,21 @@ function text(...ports: number[]): string {
 
 const OTHER: Readonly<Record<Family, Family>> = { ipv4: 'ipv6', ipv6: 'ipv4' };
 
+let host: FakeHost;
 let directory: string;
 let kernel: FakeKernel;
-const opened: Engine[] = [];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'bpfilter-families-'));
-  kernel = new FakeKernel();
+  host = new FakeHost();
+  ({ directory, kernel } = host);
 });
 
 afterEach(() => {
-  for (const engine of opened.splice(0)) engine.close();
-  rmSync(directory, { recursive: true, force: true });
+  host.remove();
 });
 
-/** As a new process would. */
-function open(): Engine {
-  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
-  opened.push(engine);
-  return engine;
-}
+/** As another process would. */
+const open = (): Engine => host.open();
 
 function request(family: Family, rules: string, placement: Placement): ApplyRequest {
   const { ruleset, diagnostics } = parseRuleset(rules, { file: 'test.rules', family });
@@ -231,7 +225,7 @@ it('a lost store: each family stays in force until it is applied again, with num
   const six = apply('ipv6', text(1));
   const links = readdirSync(pins());
   rmSync(join(directory, 'state'), { recursive: true });
-  for (const engine of opened.splice(0)) engine.close();
+  host.closeEngines();
   expect(open().status().warnings).toEqual([
     expect.stringMatching(/enforces generation 1 of IPv4, of which/),
     expect.stringMatching(/enforces generation 3 of IPv6, of which/),
@@ -249,7 +243,7 @@ describe('an installation of a version that enforced IPv4 alone', () => {
   const asThen = () => {
     apply('ipv4', text(1), 'xdp');
     for (const name of Object.values(SLOT_MAPS.ipv6)) rmSync(join(pins(), name));
-    for (const engine of opened.splice(0)) engine.close();
+    host.closeEngines();
   };
 
   it('stays in force, and is completed by the first ruleset of IPv6', () => {
@@ -284,7 +278,7 @@ describe('an installation of a version whose XDP programs took frames of one buf
   const former = (family: Family) => join(pins(), FORMER_XDP_SLOTS[family]);
   const asThen = () => {
     for (const family of FAMILIES) renameSync(slotsOf(family), former(family));
-    for (const engine of opened.splice(0)) engine.close();
+    host.closeEngines();
   };
 
   it('gets slots anew where no device has a program, wherever that is interrupted', () => {

@@ -1,16 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Placement } from '../../../src/base/hooks.ts';
 import { DISPATCH_POINTS, SLOT_MAPS, slotIndex } from '../../../src/codegen/dispatcher.ts';
-import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device, NamespaceIdentity } from '../../../src/engine/kernel.ts';
 import type { ApplyRequest, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
 import { CounterCells } from '../../harness/counter-cells.ts';
-import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { FakeHost } from '../../harness/fake-host.ts';
+import { type FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 const A = table('-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j DROP\n');
 const B = table('-A INPUT -p udp -m udp --dport 53 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n');
@@ -36,26 +35,21 @@ function request(text: string, placement: Placement = 'netfilter'): ApplyRequest
 /** Cookie and inode of the fake namespace. */
 const PINS = '7_4026531840';
 
+let host: FakeHost;
 let directory: string;
 let kernel: FakeKernel;
-const opened: Engine[] = [];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'bpfilter-flip-'));
-  kernel = new FakeKernel();
+  host = new FakeHost();
+  ({ directory, kernel } = host);
 });
 
 afterEach(() => {
-  for (const engine of opened.splice(0)) engine.close();
-  rmSync(directory, { recursive: true, force: true });
+  host.remove();
 });
 
-/** As a new process would. */
-function open(): Engine {
-  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
-  opened.push(engine);
-  return engine;
-}
+/** As another process would. */
+const open = (): Engine => host.open();
 
 function apply(text: string, placement?: Placement): number {
   const engine = open();
@@ -251,7 +245,7 @@ describe('a lost store', () => {
   it('leaves the rules in force attached, says so, and the next apply mends it', () => {
     apply(A);
     rmSync(join(directory, 'state'), { recursive: true });
-    for (const engine of opened.splice(0)) engine.close();
+    host.closeEngines();
     expect(() => open().current('ipv4')).toThrow(/knows nothing/);
     expect(open().current('ipv4', 'nothing')).toBeUndefined();
     expect(open().status().warnings.join()).toMatch(/knows nothing/);
@@ -273,7 +267,7 @@ describe('a lost store', () => {
 describe('a reboot', () => {
   const states = () => readdirSync(join(directory, 'state'));
   const reboot = (identity: Partial<NamespaceIdentity>): void => {
-    for (const engine of opened.splice(0)) engine.close();
+    host.closeEngines();
     rmSync(join(directory, 'run'), { recursive: true });
     kernel.identity = { ...kernel.identity, bootId: 'next', ...identity };
   };
@@ -355,7 +349,8 @@ function attempt(work: () => unknown): 'done' | 'failed' {
 describe('the first apply', () => {
   it('leaves nothing in force if it fails anywhere before the flip', () => {
     for (let step = 1; ; step++) {
-      kernel = new FakeKernel();
+      host.renew();
+      ({ kernel } = host);
       kernel.failAt = step;
       try {
         apply(A);
@@ -367,7 +362,6 @@ describe('the first apply', () => {
       const { generation } = engine.status().families.ipv4;
       if (generation !== 0) expect(inForce()).toBe(A);
       engine.withLock(0, () => engine.detach());
-      rmSync(directory, { recursive: true, force: true });
     }
   });
 });

@@ -1,18 +1,17 @@
 // Placement `none`: what is kept, what comes back, and that the kernel is left alone.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import type { Placement } from '../../../src/base/hooks.ts';
-import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, ApplyResult, Engine } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
 import { Store } from '../../../src/store/store.ts';
 import { CounterCells } from '../../harness/counter-cells.ts';
-import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { FakeHost } from '../../harness/fake-host.ts';
+import { type FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 /** Every table there is, rules that cannot be enforced among them, and counters. */
 const ALL = `*raw
@@ -54,27 +53,22 @@ const PLAIN = `*filter
 COMMIT
 `;
 
+let host: FakeHost;
 let directory: string;
 let kernel: FakeKernel;
-const opened: Engine[] = [];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'bpfilter-kept-'));
-  kernel = new FakeKernel();
+  host = new FakeHost();
+  ({ directory, kernel } = host);
 });
 
 afterEach(() => {
   vi.restoreAllMocks();
-  for (const engine of opened.splice(0)) engine.close();
-  rmSync(directory, { recursive: true, force: true });
+  host.remove();
 });
 
-/** As a new process would. */
-function open(): Engine {
-  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
-  opened.push(engine);
-  return engine;
-}
+/** As another process would. */
+const open = (): Engine => host.open();
 
 function request(text: string, placement: Placement = 'none', family: Family = 'ipv4'): ApplyRequest {
   const { ruleset, diagnostics } = parseRuleset(text, { file: 'test.rules', family });
@@ -309,9 +303,8 @@ describe('a change between placement none and the others', () => {
 
   it('that fails anywhere leaves the rules of before', () => {
     for (let step = 1; ; step++) {
-      rmSync(directory, { recursive: true, force: true });
-      for (const engine of opened.splice(0)) engine.close();
-      kernel = new FakeKernel();
+      host.renew();
+      ({ kernel } = host);
       apply(ALL);
       kernel.failAt = step;
       try {

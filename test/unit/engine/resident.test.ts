@@ -1,16 +1,16 @@
 // An engine that stays while others come and go: what it keeps in memory is what is in force, or is not used.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openEngine } from '../../../src/engine/engine.ts';
 import type { ApplyRequest, Current, Engine } from '../../../src/engine/types.ts';
 import { VerifierError } from '../../../src/kernel/errors.ts';
 import type { Rule } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
-import { FakeKernel } from '../../harness/fake-kernel.ts';
+import { FakeHost } from '../../harness/fake-host.ts';
+import type { FakeKernel } from '../../harness/fake-kernel.ts';
 
 const NAT =
   '*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n';
@@ -20,26 +20,21 @@ function text(...ports: number[]): string {
   return `${NAT}*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:web - [0:0]\n${rules}-A web -j ACCEPT\nCOMMIT\n`;
 }
 
+let host: FakeHost;
 let directory: string;
 let kernel: FakeKernel;
-const opened: Engine[] = [];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'bpfilter-resident-'));
-  kernel = new FakeKernel();
+  host = new FakeHost();
+  ({ directory, kernel } = host);
 });
 
 afterEach(() => {
-  for (const engine of opened.splice(0)) engine.close();
-  rmSync(directory, { recursive: true, force: true });
+  host.remove();
 });
 
 /** As another process would. */
-function open(): Engine {
-  const engine = openEngine({ run: join(directory, 'run'), state: join(directory, 'state') }, kernel);
-  opened.push(engine);
-  return engine;
-}
+const open = (): Engine => host.open();
 
 function request(rules: string, more: Partial<ApplyRequest> = {}): ApplyRequest {
   const { ruleset } = parseRuleset(rules, { file: 'resident' });
