@@ -1,7 +1,8 @@
 // The tables of a generation: one run of bytes, which becomes the value of one array map.
 //
 // Whoever builds a table puts it here and gets a reference with its place; equal tables are put once. Elements are little
-// endian. A table begins at a cache line.
+// endian. A table begins at a cache line, and has a little room behind it: where it grows by a rule, the tables behind it
+// nearly always stay where they are, and with them the code that reads them.
 
 /** A table's place. */
 export interface TableRef {
@@ -16,6 +17,16 @@ export interface TableRef {
 }
 
 const LINE = 64;
+
+/** What large tables are rounded up to: this part of the power of two below their size. */
+const ROOM = 1 / 16;
+
+/** Bytes that a table takes with the room behind it. */
+export function roomOf({ width, length }: Pick<TableRef, 'width' | 'length'>): number {
+  const bytes = width * length;
+  const step = Math.max(LINE, ROOM * 2 ** (31 - Math.clz32(bytes)));
+  return Math.ceil(bytes / step) * step;
+}
 
 export class TablePool {
   /** Every table that was put, equal ones once. */
@@ -42,7 +53,7 @@ export class TablePool {
     if (same !== undefined) return { ...same.ref, name };
     const ref: TableRef = { name, offset: this.size, width, length: bytes.length / width };
     const content = { ref, bytes, hash };
-    this.size = Math.ceil((this.size + bytes.length) / LINE) * LINE;
+    this.size += roomOf(ref);
     this.tables.push(ref);
     this.contents.push(content);
     this.known.set(hash, [...alike, content]);
@@ -65,10 +76,13 @@ export class TablePool {
     return this.put(name, new Uint32Array(numbers));
   }
 
-  /** All tables, each at its place. */
+  /** All tables, each at its place; what is between them is no number of anything. */
   finish(): Uint8Array {
     const all = new Uint8Array(this.size);
-    for (const { ref, bytes } of this.contents) all.set(bytes, ref.offset);
+    for (const { ref, bytes } of this.contents) {
+      all.set(bytes, ref.offset);
+      all.fill(0xff, ref.offset + bytes.length, ref.offset + roomOf(ref));
+    }
     return all;
   }
 }

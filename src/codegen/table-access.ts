@@ -6,7 +6,7 @@
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R10, type Register } from '../bpf/instruction.ts';
 import type { Variable } from '../classify/components.ts';
-import type { TableRef } from '../classify/tables.ts';
+import { roomOf, type TableRef } from '../classify/tables.ts';
 import { KEY_OFFSET } from './key.ts';
 
 /** The map whose only value holds all tables of a generation. */
@@ -39,12 +39,14 @@ export interface TableAccess {
 
 /**
  * Direct loads from the map's value, of `bytes` bytes: no call. Tables never lead out of bounds, and the verifier asks only
- * that nothing is read behind the value: an index is compared where it could come there, as far as the verifier knows.
+ * that nothing is read behind the value: an index is compared where it could come there, as far as the verifier knows. It
+ * is compared with the room of its table, so that the code is the same when the table has an element more.
  */
 export function directAccess(bytes: number): TableAccess {
   return {
-    element(a, dst, { offset, width, length }, index, broken, range = Number.POSITIVE_INFINITY) {
-      if (offset + range * width > bytes) a.jump('ge', index, length, broken);
+    element(a, dst, table, index, broken, range = Number.POSITIVE_INFINITY) {
+      const { offset, width } = table;
+      if (offset + range * width > bytes) a.jump('ge', index, roomOf(table) / width, broken);
       if (width > 1) a.alu('lsh', index, Math.log2(width));
       a.loadMapValue(dst, TABLE_MAP, offset).alu('add', dst, index);
       a.load(width, dst, dst, 0);

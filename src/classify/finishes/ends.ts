@@ -5,10 +5,10 @@ import { type DecisionList, END } from '../decision-list.ts';
 import { outcomeWord } from '../outcomes.ts';
 import type { Outcomes } from './finish.ts';
 
-/** Behind all decisions. Values are compared by their difference, so numbers have 31 bits. */
+/** Behind all decisions, however many there are. Values are compared by their difference, so numbers have 31 bits. */
 const NO_NUMBER = 0x7fffffff;
 
-/** Outcome word and number of the decision, if it is one, that applies where no other does. */
+/** Outcome word of what applies where no decision of a finish does, and a number behind those of all of them. */
 export interface Otherwise {
   readonly word: number;
   readonly number: number;
@@ -39,7 +39,7 @@ export function addOutcome(list: DecisionList, decision: number, outcomes: Outco
 export function otherwiseOf(list: DecisionList, length: number, outcomes: Outcomes): Otherwise {
   if (length < list.length) {
     addOutcome(list, length, outcomes);
-    return { word: wordOf(list, length), number: length };
+    return { word: wordOf(list, length), number: NO_NUMBER };
   }
   outcomes.number(EMPTY, END.next);
   return { word: outcomeWord(-1, END.next), number: NO_NUMBER };

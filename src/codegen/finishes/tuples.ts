@@ -19,6 +19,7 @@ import {
   type TuplesFinish,
 } from '../../classify/finishes/tuples.ts';
 import type { FieldIndex } from '../../classify/indexes/field-index.ts';
+import { roomOf } from '../../classify/tables.ts';
 import { loadVariable, storeVariable, TABLE_MAP } from '../table-access.ts';
 import { emitHashLookup } from './exact-hash.ts';
 
@@ -282,7 +283,7 @@ class TuplesEmitter {
     a.bind(other).load(4, R1, R3, 20).jump('eq', R1, 0, over);
     a.alu('add', R9, 1).jump('ge', R9, chains.longest, over);
     a.alu('sub', R1, 1)
-      .jump('ge', R1, chains.table.length / 8, over)
+      .jump('ge', R1, roomOf(chains.table) / 32, over)
       .alu('lsh', R1, 5);
     a.loadMapValue(R3, TABLE_MAP, chains.table.offset).alu('add', R3, R1).goto(next);
     a.bind(over);
