@@ -1,7 +1,7 @@
 // iptables-legacy on one router and we, at placement exact, on another: the same is done to both, the same packets are sent to
 // both, and both must have counted the same: it throws where they have not. What we dropped early is told apart.
 
-import type { XdpMode } from '../../src/base/hooks.ts';
+import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { BpfilterSubject } from './bpfilter-subject.ts';
 import { legacyIptables } from './iptables.ts';
@@ -40,6 +40,21 @@ export class Beside {
     return this.earlyDrops - before;
   }
 
+  /** The same as `pass`; returns the packets that left, which must be the same, and by which device. */
+  exchange(packets: readonly HookPacket[], what = ''): OnWire[] {
+    const [expected, found] = this.labs.map((lab) =>
+      lab.pass(packets).map((frame) => ({ device: lab.deviceOf(frame), bytes: frame.slice(ETHERNET) })),
+    );
+    this.compare(what);
+    const [wanted, got] = [expected!, found!].map((all) => all.map(textOf).sort());
+    const only = (some: readonly string[], others: readonly string[]) => some.filter((each) => !others.includes(each));
+    const [missing, others] = [only(wanted!, got!), only(got!, wanted!)];
+    if (wanted!.join() !== got!.join()) {
+      throw new Error(`${what}: expected to leave\n${missing.join('\n')}\nfound\n${others.join('\n')}`);
+    }
+    return found!;
+  }
+
   /** Sends all that the stack throws away before any hook, made of a good packet; returns how many were dropped early. */
   malformed(good: HookPacket): number {
     const before = this.earlyDrops;
@@ -75,9 +90,29 @@ export class Beside {
   }
 }
 
+/** A packet that left a router. */
+export interface OnWire {
+  readonly device: string;
+  readonly bytes: Uint8Array;
+}
+
+const ETHERNET = 14;
+
+/** All of it but the identification, which the router's own packets have by chance, and the header's checksum. */
+function textOf({ device, bytes }: OnWire): string {
+  const plain = Buffer.from(bytes);
+  plain.fill(0, 4, 6).fill(0, 10, 12);
+  return `${device} ${plain.toString('hex')}`;
+}
+
 /** Lends both routers to `work`, and removes them. */
-export async function withBoth(world: World, mode: XdpMode, work: (both: Beside) => void | Promise<void>) {
-  const subject = new BpfilterSubject('exact', mode);
+export async function withBoth(
+  world: World,
+  mode: XdpMode,
+  work: (both: Beside) => void | Promise<void>,
+  placement: EnforcingPlacement = 'exact',
+) {
+  const subject = new BpfilterSubject(placement, mode);
   await withLab(
     (oracle) =>
       withLab(async (ours) => {

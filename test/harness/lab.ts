@@ -92,6 +92,12 @@ export class Lab {
     return this.received.drain();
   }
 
+  /** The device that a frame left the router by. */
+  deviceOf(frame: Uint8Array): string {
+    const from = Buffer.from(frame.subarray(6, 12));
+    return [...this.wires].find(([, { toOutside }]) => from.equals(toOutside.source))![0];
+  }
+
   /** Sends a packet that comes in to another MAC address than the device's own. */
   sendTo(mac: Uint8Array, { inDevice, bytes }: HookPacket): void {
     const { toRouter } = this.wires.get(inDevice)!;
