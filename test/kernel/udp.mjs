@@ -1,7 +1,6 @@
 // UDP traffic for the tests, run in a namespace.
 //
 //   node udp.mjs receive PORT…          counts what arrives until standard input ends; prints { port: packets }
-//   node udp.mjs receive6 PORT…         the same of IPv6
 //   node udp.mjs send ADDRESS PORT…     sends to the ports in turn until standard input ends; prints { port: packets }
 //
 // Packets that the sender's own OUTPUT chain drops (EPERM) are sent as well: they have met the rules.
@@ -25,10 +24,9 @@ function finish() {
 if (mode !== 'send') {
   for (const port of words) {
     counts[port] = 0;
-    const [type, any] = mode === 'receive6' ? ['udp6', '::'] : ['udp4', '0.0.0.0'];
-    const socket = createSocket({ type, recvBufferSize: 1 << 20 });
+    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     socket.on('message', () => counts[port]++);
-    socket.bind(Number(port), any);
+    socket.bind(Number(port));
   }
 } else {
   const [address, ...ports] = words;
