@@ -6,9 +6,8 @@ import type { WideIntervalSet } from './wide-intervals.ts';
 
 /** Where the generated programs find what they read in kernel structures, in bytes. Read from the kernel's BTF. */
 export interface KernelLayout {
-  /** `struct bpf_nf_ctx` */
-  readonly nfCtxState: number;
-  readonly nfCtxSkb: number;
+  /** `struct bpf_nf_ctx`; absent where the kernel has no netfilter programs. */
+  readonly netfilterContext?: { readonly state: number; readonly skb: number };
   /** `struct nf_hook_state` */
   readonly hookStateIn: number;
   readonly hookStateOut: number;
@@ -33,7 +32,10 @@ export interface KernelLayout {
 }
 
 /** Where programs find what early verdicts rest on, in bytes; see `src/codegen/surroundings.ts`. */
-export interface SurroundingsLayout extends Readonly<Record<Family, NetWords>> {
+export interface SurroundingsLayout {
+  readonly ipv4: NetWords;
+  /** Absent where the kernel's types do not tell. */
+  readonly ipv6?: NetWords;
   /** `struct nf_hook_entries`: how many, and the first of them. */
   readonly hookCount: number;
   readonly hookList: number;
@@ -46,9 +48,11 @@ export interface SurroundingsLayout extends Readonly<Record<Family, NetWords>> {
   /** Lists of `struct net_device`, and of `struct net`, which are empty where nobody listens to frames. */
   readonly deviceListeners: readonly number[];
   readonly netListeners: readonly number[];
+  /** In `struct net_device`: what is switched on (64 bits), and the program of generic XDP; absent where they cannot be found. */
+  readonly deviceMerging?: { readonly features: number; readonly genericProgram: number };
   /** How many IPsec policies are for forwarded packets, in `struct net`; absent where the kernel has no IPsec. */
   readonly forwardPolicies?: number;
-  /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where connection tracking is a module. */
+  /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where the kernel has no connection tracking. */
   readonly tcpLoose?: number;
 }
 
@@ -57,6 +61,16 @@ export interface NetWords {
   readonly hooks: number;
   readonly routes: number;
   readonly addresses: number;
+  /** Two more words at most that early verdicts rest on. */
+  readonly more: readonly PointedWord[];
+  /** Of `struct net_device`: a word that is 0 where the device takes the family's packets; no pointer where it takes none. */
+  readonly deviceOff?: PointedWord;
+}
+
+/** A word of 32 bits behind a pointer of some structure: where the pointer is, and where the word behind it. */
+export interface PointedWord {
+  readonly pointer: number;
+  readonly word: number;
 }
 
 /** Where programs find what is known of a packet's connection, in bytes; see `src/codegen/connection.ts`. */
@@ -76,8 +90,17 @@ export interface ConnectionLayout {
   readonly protocol: number;
 }
 
-/** Kernel functions that programs may call, by name, with their BTF ids. Absent where the kernel lacks one. */
+/** Kernel functions that programs may call, by name. */
 export type KernelFunction = keyof typeof FUNCTION_SINCE;
+
+/** Where things are in the context of netfilter programs; throws `UnsupportedError` where the kernel has none. */
+export function netfilterContextOf({ layout, release }: Features): NonNullable<KernelLayout['netfilterContext']> {
+  if (layout.netfilterContext === undefined) throw new UnsupportedError('netfilter programs', '6.4', release);
+  return layout.netfilterContext;
+}
+
+/** The BTF id of a kernel function; where it is a module's, with the module's name. */
+export type FunctionId = number | { readonly id: number; readonly module: string };
 
 export interface Features {
   /** As `uname -r` says, for messages only. */
@@ -90,10 +113,11 @@ export interface Features {
   /** Absent where the kernel's types do not tell. */
   readonly surroundings?: SurroundingsLayout;
   /** Absent where the kernel's types do not tell. */
-  readonly connection?: ConnectionLayout;
+  readonly connection?: ConnectionLayout | undefined;
   /** CONFIG_HZ: what the kernel counts timeouts in. */
   readonly ticksPerSecond: number;
-  readonly functions: Readonly<Partial<Record<KernelFunction, number>>>;
+  /** Absent where the kernel lacks one, or the module that has it is not loaded. */
+  readonly functions: Readonly<Partial<Record<KernelFunction, FunctionId>>>;
   /** BTF id of a structure of 64-bit words, at least five of them (`struct rusage`), used to read raw memory. */
   readonly wordsType: number;
 }
@@ -140,7 +164,7 @@ export function addressGenerationOf({ layout, release }: Features, family: Famil
 }
 
 /** The BTF id of a kernel function; throws `UnsupportedError` where the kernel lacks it. */
-export function requireFunction(features: Features, name: KernelFunction): number {
+export function requireFunction(features: Features, name: KernelFunction): FunctionId {
   const id = features.functions[name];
   if (id === undefined) throw new UnsupportedError(`kernel function ${name}`, FUNCTION_SINCE[name], features.release);
   return id;

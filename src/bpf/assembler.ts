@@ -9,7 +9,7 @@
 // A conditional jump reaches 32 767 instructions. Where its label is farther, it becomes a jump over an unconditional
 // long jump (`gotol`, kernel 6.6+); `finish` repeats this until every jump reaches.
 
-import type { KernelFunction } from '../base/features.ts';
+import type { FunctionId, KernelFunction } from '../base/features.ts';
 import type { SourceLine } from './image.ts';
 import {
   ALU,
@@ -172,13 +172,14 @@ export class Assembler {
   }
 
   /** Calls a kernel function by its BTF id. */
-  callKernel(name: KernelFunction, id: number): this {
+  callKernel(name: KernelFunction, id: FunctionId): this {
+    const where = typeof id === 'number' ? { imm: id } : { imm: id.id, module: id.module };
     return this.push({
       opcode: CLASS.JMP | JUMP.call,
       dst: 0,
       src: PSEUDO.KFUNC_CALL,
       offset: 0,
-      imm: id,
+      ...where,
       function: name,
     });
   }

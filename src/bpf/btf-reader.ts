@@ -2,6 +2,9 @@
 //
 // A kernel has some hundred thousand types in several megabytes, and a command asks for a dozen of them: one pass notes
 // where each type begins, and everything else is read when asked for. A name is found by comparing bytes, type by type.
+//
+// What a module adds is split from the kernel's: its type ids go on behind the kernel's last, its string offsets behind
+// the kernel's strings, and its types may name the kernel's.
 
 const MAGIC = 0xeb9f;
 const HEADER_SIZE = 24;
@@ -33,13 +36,17 @@ export class BtfReader {
   /** The type section: name offset, info and size or type of each type, then what its kind adds. */
   private readonly types: Uint32Array;
   private readonly strings: Buffer;
-  /** Where each type begins in `types`, by id; id 0 is void. */
+  /** Where each type begins in `types`, by id less `firstId`; of a base, id 0 is void. */
   private readonly starts: Uint32Array;
+  /** Of a module: what its types go on from, and the first id and string offset that are its own. */
+  private readonly base: BtfReader | undefined;
+  private readonly firstId: number;
+  private readonly firstString: number;
   /** Ids that were found, by kind and name. */
   private readonly known = new Map<string, number>();
 
-  /** Throws where the bytes are not BTF. */
-  constructor(bytes: Uint8Array) {
+  /** `base` is the kernel's own, where the bytes are a module's. Throws where they are not BTF. */
+  constructor(bytes: Uint8Array, base?: BtfReader) {
     const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (data.length < HEADER_SIZE || data.readUInt16LE(0) !== MAGIC) throw new Error('not BTF: no magic number');
     const body = data.readUInt32LE(4);
@@ -51,10 +58,14 @@ export class BtfReader {
     };
     this.types = wordsOf(section(8));
     this.strings = section(16);
-    this.starts = findStarts(this.types);
+    this.base = base;
+    this.firstId = base === undefined ? 0 : base.firstId + base.starts.length;
+    this.firstString = base === undefined ? 0 : base.firstString + base.strings.length;
+    // Only the kernel has void.
+    this.starts = findStarts(this.types).subarray(base === undefined ? 0 : 1);
   }
 
-  /** Id of a structure, or `undefined`. */
+  /** Id of a structure, of a module or else of the kernel, or `undefined`; the same holds for what else is looked for. */
   structId(name: string): number | undefined {
     return this.find(KIND.struct, name);
   }
@@ -62,7 +73,8 @@ export class BtfReader {
   /** Bytes of a structure, or `undefined` where there is none of the name. */
   structSize(name: string): number | undefined {
     const id = this.structId(name);
-    return id === undefined ? undefined : this.types[this.starts[id]! + 2]!;
+    if (id === undefined) return undefined;
+    return id < this.firstId ? this.base!.structSize(name) : this.types[this.startOf(id) + 2]!;
   }
 
   /** Id of a function, or `undefined`. */
@@ -76,7 +88,7 @@ export class BtfReader {
    */
   memberOffset(struct: string, member: string): number | undefined {
     const id = this.structId(struct);
-    const bits = id === undefined ? undefined : this.memberBits(this.starts[id]!, terminated(member));
+    const bits = id === undefined ? undefined : this.memberBitsOf(id, terminated(member));
     return bits === undefined || bits % 8 !== 0 ? undefined : bits / 8;
   }
 
@@ -84,7 +96,7 @@ export class BtfReader {
     const key = `${kind} ${name}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const found = this.search(kind, name);
+    const found = this.search(kind, name) ?? this.base?.find(kind, name);
     if (found !== undefined) this.known.set(key, found);
     return found;
   }
@@ -92,11 +104,15 @@ export class BtfReader {
   private search(kind: number, name: string): number | undefined {
     const wanted = terminated(name);
     const { types, starts } = this;
-    for (let id = 1; id < starts.length; id++) {
-      const start = starts[id]!;
-      if (kindOf(types[start + 1]!) === kind && this.isNamed(types[start]!, wanted)) return id;
+    for (let index = this.base === undefined ? 1 : 0; index < starts.length; index++) {
+      const start = starts[index]!;
+      if (kindOf(types[start + 1]!) === kind && this.isNamed(types[start]!, wanted)) return this.firstId + index;
     }
     return undefined;
+  }
+
+  private startOf(id: number): number {
+    return this.starts[id - this.firstId]!;
   }
 
   private memberBits(start: number, wanted: Buffer): number | undefined {
@@ -108,27 +124,28 @@ export class BtfReader {
       const raw = this.types[at + 2]!;
       const bits = hasBitFields ? raw & 0xffffff : raw;
       if (this.isNamed(name, wanted)) return bits;
-      if (this.strings[name] !== 0) continue;
-      const inner = this.resolve(this.types[at + 1]!);
-      const kind = kindOf(this.types[inner + 1]!);
-      if (kind !== KIND.struct && kind !== KIND.union) continue;
-      const found = this.memberBits(inner, wanted);
+      if (name !== 0) continue;
+      const found = this.memberBitsOf(this.types[at + 1]!, wanted);
       if (found !== undefined) return bits + found;
     }
     return undefined;
   }
 
-  /** Start of the type that an id stands for. */
-  private resolve(id: number): number {
-    let start = this.starts[id]!;
-    while (ALIASES.has(kindOf(this.types[start + 1]!))) start = this.starts[this.types[start + 2]!]!;
-    return start;
+  /** The same for what an id stands for, here or in the base, if that has members. */
+  private memberBitsOf(id: number, wanted: Buffer): number | undefined {
+    if (id < this.firstId) return this.base!.memberBitsOf(id, wanted);
+    const start = this.startOf(id);
+    const kind = kindOf(this.types[start + 1]!);
+    if (ALIASES.has(kind)) return this.memberBitsOf(this.types[start + 2]!, wanted);
+    return kind === KIND.struct || kind === KIND.union ? this.memberBits(start, wanted) : undefined;
   }
 
   /** Whether the string at an offset is this one, which ends in NUL. */
   private isNamed(offset: number, wanted: Buffer): boolean {
+    if (offset < this.firstString) return this.base!.isNamed(offset, wanted);
     const { strings } = this;
-    for (let i = 0; i < wanted.length; i++) if (strings[offset + i] !== wanted[i]) return false;
+    const start = offset - this.firstString;
+    for (let i = 0; i < wanted.length; i++) if (strings[start + i] !== wanted[i]) return false;
     return true;
   }
 }

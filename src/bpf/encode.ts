@@ -4,18 +4,27 @@ import { type Instruction, LOAD_IMM64, PSEUDO } from './instruction.ts';
 
 const INSTRUCTION_SIZE = 8;
 
+/**
+ * Modules whose functions a program calls. The kernel finds their types by descriptor in an array that goes with the program
+ * (`fd_array`), and calls name their place there: the first module has place 1, as 0 stands for the kernel itself.
+ */
+export function modulesOf(instructions: readonly Instruction[]): readonly string[] {
+  return [...new Set(instructions.flatMap(({ module }) => module ?? []))];
+}
+
 /** Encodes a program; `resolveMap` gives the descriptor of each map that it names. */
 export function encodeInstructions(
   instructions: readonly Instruction[],
   resolveMap: (name: string) => number,
 ): Uint8Array {
+  const modules = modulesOf(instructions);
   const bytes = new Uint8Array(instructions.length * INSTRUCTION_SIZE);
   const view = new DataView(bytes.buffer);
-  for (const [index, { opcode, dst, src, offset, imm, map }] of instructions.entries()) {
+  for (const [index, { opcode, dst, src, offset, imm, map, module }] of instructions.entries()) {
     const at = index * INSTRUCTION_SIZE;
     view.setUint8(at, opcode);
     view.setUint8(at + 1, dst | (src << 4));
-    view.setInt16(at + 2, offset, true);
+    view.setInt16(at + 2, module === undefined ? offset : 1 + modules.indexOf(module), true);
     view.setInt32(at + 4, map === undefined ? imm : resolveMap(map), true);
   }
   return bytes;

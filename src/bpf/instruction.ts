@@ -92,4 +92,6 @@ export interface Instruction {
   readonly map?: string;
   /** Kernel function called; `imm` already holds its BTF id. For listings. */
   readonly function?: KernelFunction;
+  /** Module that the function belongs to; the kernel edge puts the place of its types into `offset`. */
+  readonly module?: string;
 }

@@ -1,7 +1,7 @@
 // What a program sees of the kernel: contexts and structures laid out as the features say, with nothing in them but
 // what generated programs read. A load of any other member is an error.
 
-import type { Features, KernelLayout } from '../base/features.ts';
+import { type Features, type KernelLayout, netfilterContextOf } from '../base/features.ts';
 import { type MachineOptions, VirtualMachine } from './vm.ts';
 import type { Memory, Word } from './vm-memory.ts';
 import type { PreparedProgram } from './vm-prepare.ts';
@@ -89,9 +89,10 @@ export function runNetfilter(program: PreparedProgram, run: NetfilterRun): numbe
     .pointer(layout.hookStateIn, inDevice === undefined ? 0 : addDevice(memory, layout, inDevice))
     .pointer(layout.hookStateOut, outDevice === undefined ? 0 : addDevice(memory, layout, outDevice))
     .addTo(memory);
+  const netfilter = netfilterContextOf(features);
   const context = new Structure('bpf_nf_ctx')
-    .pointer(layout.nfCtxState, state)
-    .pointer(layout.nfCtxSkb, skbRegion)
+    .pointer(netfilter.state, state)
+    .pointer(netfilter.skb, skbRegion)
     .addTo(memory);
   const verdict = machine.run(program, { context, kernelContext: context, skb: { region: skbRegion, bytes: packet } });
   if (verdict > 1) throw new Error(`vm: ${program.program.name} returns ${verdict}, neither drop nor accept`);

@@ -6,7 +6,7 @@
 // net/netfilter/xt_conntrack.c.
 
 import { CLASS_SHIFT, classNumber, REPLY_BIT, STATUS_MASK } from '../base/connection-state.ts';
-import { type ConnectionLayout, type Features, requireFunction } from '../base/features.ts';
+import { type ConnectionLayout, type Features, netfilterContextOf, requireFunction } from '../base/features.ts';
 import { CONNECTION_FIELDS, type ConnectionField, type Field } from '../base/predicate.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import type { Assembler } from '../bpf/assembler.ts';
@@ -53,7 +53,7 @@ export function emitConnection(a: Assembler, features: Features, fields: Readonl
   const unknown = a.label('no connection');
   const stateKnown = a.label('state of no connection');
   const done = a.label('connection is read');
-  a.load(8, R9, R6, features.layout.nfCtxSkb).load(8, R9, R9, layout.skbConnection);
+  a.load(8, R9, R6, netfilterContextOf(features).skb).load(8, R9, R9, layout.skbConnection);
   a.mov(R1, R9).alu('and', R1, ~INFO_MASK).jump('eq', R1, 0, unknown);
   if (fields.has('state')) emitState(a, features, layout);
   for (const direction of ['original', 'reply'] as const) emitTuple(a, features, fields, direction, layout);

@@ -12,7 +12,7 @@
 //
 // Stack below the key, downwards: dynptr (16), slice buffer (24), the walk's.
 
-import { type Features, type KernelFunction, requireFunction } from '../base/features.ts';
+import { type Features, type KernelFunction, netfilterContextOf, requireFunction } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R6, R8, R9, R10 } from '../bpf/instruction.ts';
@@ -46,7 +46,7 @@ export function emitNetfilterIpv6Prologue(a: Assembler, features: Features, fiel
 
   emitConnection(a, features, fields);
   emitDeviceNames(a, features, fields);
-  a.load(8, R9, R6, layout.nfCtxSkb).load(4, R8, R9, layout.skbLen);
+  a.load(8, R9, R6, netfilterContextOf(features).skb).load(4, R8, R9, layout.skbLen);
   a.jump('lt', R8, IPV6_HEADER.size, short);
   a.load(8, R1, R9, layout.skbData).mov(R2, wordsType);
   callKernel(a, features, 'bpf_rdonly_cast');
@@ -120,7 +120,7 @@ function emitWalk(a: Assembler, features: Features, fields: ReadonlySet<Field>):
   };
   const chain: ChainSource = { stack: CHAIN, fetch };
   a.mov(R9, R1);
-  a.load(8, R1, R6, features.layout.nfCtxSkb).mov(R2, 0).mov(R3, R10).alu('add', R3, DYNPTR);
+  a.load(8, R1, R6, netfilterContextOf(features).skb).mov(R2, 0).mov(R3, R10).alu('add', R3, DYNPTR);
   callKernel(a, features, 'bpf_dynptr_from_skb');
   a.mov(R1, R9);
   emitChain(a, features, chain);

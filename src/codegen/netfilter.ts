@@ -12,7 +12,7 @@
 //
 // Stack below the key, downwards: dynptr (16), slice buffer (24).
 
-import { type Features, requireFunction } from '../base/features.ts';
+import { type Features, netfilterContextOf, requireFunction } from '../base/features.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10, type Register } from '../bpf/instruction.ts';
@@ -41,7 +41,7 @@ export function emitNetfilterPrologue(a: Assembler, features: Features, fields: 
 
   emitConnection(a, features, fields);
   emitDeviceNames(a, features, fields);
-  a.load(8, R9, R6, layout.nfCtxSkb);
+  a.load(8, R9, R6, netfilterContextOf(features).skb);
   a.load(4, R8, R9, layout.skbLen).load(4, R1, R9, layout.skbDataLen);
   a.jump('lt', R8, IPV4_HEADER, malformed);
   a.jump('eq', R1, 0, linear);
@@ -104,7 +104,7 @@ function emitLinearPart(a: Assembler, features: Features, fields: ReadonlySet<Fi
 function emitDynptr(a: Assembler, features: Features, fields: ReadonlySet<Field>, malformed: Label): void {
   const store = storeAsked(a, fields);
   const positive = a.label('transport length is positive');
-  a.load(8, R1, R6, features.layout.nfCtxSkb).mov(R2, 0).mov(R3, R10).alu('add', R3, DYNPTR);
+  a.load(8, R1, R6, netfilterContextOf(features).skb).mov(R2, 0).mov(R3, R10).alu('add', R3, DYNPTR);
   a.callKernel('bpf_dynptr_from_skb', requireFunction(features, 'bpf_dynptr_from_skb'));
   emitSlice(a, features, IPV4_HEADER);
   a.jump('eq', R0, 0, malformed);
@@ -160,13 +160,14 @@ function emitSlice(a: Assembler, features: Features, size: number, atHeaderEnd =
 }
 
 /** Copies the names of those devices that are asked for into the key. Clobbers R4 and R5. */
-export function emitDeviceNames(a: Assembler, { layout }: Features, fields: ReadonlySet<Field>): void {
+export function emitDeviceNames(a: Assembler, features: Features, fields: ReadonlySet<Field>): void {
+  const { layout } = features;
   for (const [field, offset] of [
     ['inDevice', layout.hookStateIn],
     ['outDevice', layout.hookStateOut],
   ] as const) {
     if (!fields.has(field)) continue;
-    a.load(8, R4, R6, layout.nfCtxState).load(8, R4, R4, offset);
+    a.load(8, R4, R6, netfilterContextOf(features).state).load(8, R4, R4, offset);
     copyWide(a, field, layout.deviceName);
   }
 }

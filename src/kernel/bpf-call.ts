@@ -17,6 +17,8 @@ export const COMMAND = {
   programById: 13,
   objectInfo: 15,
   btfLoad: 18,
+  btfById: 19,
+  btfNextId: 23,
   linkCreate: 28,
   linkUpdate: 29,
 } as const;
@@ -65,6 +67,8 @@ export interface EncodedProgram {
   readonly code: Uint8Array;
   /** BTF object and records that say which function and source lines the instructions belong to. */
   readonly debug?: { readonly btf: number; readonly funcInfo: Uint8Array; readonly lineInfo: Uint8Array };
+  /** Descriptors of the types of each of `modulesOf` its instructions. */
+  readonly modules?: readonly number[];
 }
 
 const INSTRUCTION = 8;
@@ -72,8 +76,9 @@ const FUNC_INFO = 8;
 const LINE_INFO = 16;
 
 /** Loads a program; the verifier writes into `log` if one is given. Returns the descriptor or the negative errno. */
-export function tryLoad({ name, type, code, debug }: EncodedProgram, log?: Buffer): number {
+export function tryLoad({ name, type, code, debug, modules = [] }: EncodedProgram, log?: Buffer): number {
   const EAGAIN = 11;
+  const descriptors = new Uint8Array(Int32Array.of(0, ...modules).buffer);
   for (let attempt = 1; ; attempt++) {
     const result = tryBpf(COMMAND.programLoad, (attr) => {
       attr.writeUInt32LE(PROGRAM_TYPE[type], 0);
@@ -88,6 +93,7 @@ export function tryLoad({ name, type, code, debug }: EncodedProgram, log?: Buffe
       attr.writeUInt32LE(PROGRAM_FLAGS[type], 44);
       objectName(name).copy(attr, 48);
       attr.writeUInt32LE(ATTACH_TYPE[type], 68);
+      if (modules.length > 0) pointer(attr, 120, descriptors);
       if (debug === undefined) return;
       attr.writeUInt32LE(debug.btf, 72);
       attr.writeUInt32LE(FUNC_INFO, 76);

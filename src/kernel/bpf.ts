@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import type { Family } from '../base/family.ts';
 import { buildProgramDebug } from '../bpf/btf.ts';
-import { encodeInstructions } from '../bpf/encode.ts';
+import { encodeInstructions, modulesOf } from '../bpf/encode.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
 import {
   ATTACH_TYPE,
@@ -17,6 +17,7 @@ import {
   tryLoad,
 } from './bpf-call.ts';
 import { KernelError, VerifierError } from './errors.ts';
+import { openModuleTypes } from './kernel-types.ts';
 import { missingFeature } from './probes.ts';
 import { addressOf, closeDescriptor, cString, systemCall, viewOf } from './syscall.ts';
 import { type AttachMode, XDP_MODE_FLAG, xdpRefusal } from './xdp-refusal.ts';
@@ -47,6 +48,12 @@ export function createMap(definition: MapDefinition): number {
     }
   }
   return map;
+}
+
+/** Writes new contents over the only value of a map; programs may read some of it before and some of it after. */
+export function rewriteMap(map: number, { name, contents, valueSize }: MapDefinition): void {
+  if (contents?.length !== valueSize) throw new Error(`map ${name} has a value of ${valueSize} bytes`);
+  updateElement(`write map ${name}`, map, 0, contents);
 }
 
 /** Writes the values that are not all zero. */
@@ -146,17 +153,19 @@ export function loadProgram(program: Program, maps: ReadonlyMap<string, number>)
     return descriptor;
   });
   const { btf, funcInfo, lineInfo } = buildProgramDebug(program);
+  const modules: number[] = [];
   const debug = bpf(`load the debug information of ${name}`, COMMAND.btfLoad, (attr) => {
     pointer(attr, 0, btf);
     attr.writeUInt32LE(btf.length, 16);
   });
   try {
-    const encoded = { name, type, code, debug: { btf: debug, funcInfo, lineInfo } };
+    for (const module of modulesOf(instructions)) modules.push(openModuleTypes(module));
+    const encoded = { name, type, code, debug: { btf: debug, funcInfo, lineInfo }, modules };
     const result = tryLoad(encoded);
     if (result >= 0) return result;
     throw missingFeature(program) ?? refusal(encoded, -result);
   } finally {
-    closeDescriptor(debug);
+    for (const descriptor of [debug, ...modules]) closeDescriptor(descriptor);
   }
 }
 

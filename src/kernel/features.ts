@@ -1,19 +1,24 @@
 // What the running kernel is and can, from its BTF and from /sys.
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
 import type { Family } from '../base/family.ts';
-import type { Features, KernelFunction, KernelLayout, NetWords } from '../base/features.ts';
+import type {
+  ConnectionLayout,
+  Features,
+  FunctionId,
+  KernelFunction,
+  KernelLayout,
+  PointedWord,
+  SurroundingsLayout,
+} from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
-import { BtfReader } from '../bpf/btf-reader.ts';
-import { systemCall, trySystemCall, viewOf } from './syscall.ts';
-
-const VMLINUX = '/sys/kernel/btf/vmlinux';
+import type { BtfReader } from '../bpf/btf-reader.ts';
+import { CONNTRACK, conntrackTypes, kernelTypes } from './kernel-types.ts';
+import { systemCall } from './syscall.ts';
 
 /** Where each is found: a member of a structure, and on through members that are structures themselves. */
-const MEMBERS: Readonly<Record<Exclude<keyof KernelLayout, 'netAddressGeneration6'>, Path>> = {
-  nfCtxState: [['bpf_nf_ctx', 'state']],
-  nfCtxSkb: [['bpf_nf_ctx', 'skb']],
+const MEMBERS: Readonly<Record<Exclude<keyof KernelLayout, 'netAddressGeneration6' | 'netfilterContext'>, Path>> = {
   hookStateIn: [['nf_hook_state', 'in']],
   hookStateOut: [['nf_hook_state', 'out']],
   deviceName: [['net_device', 'name']],
@@ -34,7 +39,7 @@ const MEMBERS: Readonly<Record<Exclude<keyof KernelLayout, 'netAddressGeneration
 /** A member, by the structures it lies in. */
 type Path = readonly (readonly [struct: string, member: string])[];
 
-const NET_WORDS: Readonly<Record<Family, Readonly<Record<keyof NetWords, Path>>>> = {
+const NET_WORDS: Readonly<Record<Family, Readonly<Record<'hooks' | 'routes' | 'addresses', Path>>>> = {
   ipv4: {
     hooks: [
       ['net', 'nf'],
@@ -63,6 +68,33 @@ const NET_WORDS: Readonly<Record<Family, Readonly<Record<keyof NetWords, Path>>>
       ['netns_ipv6', 'dev_addr_genid'],
     ],
   },
+};
+
+type PointedPaths = Readonly<Record<keyof PointedWord, Path>>;
+
+/** Routes that have been taken away, which changes no generation; and whether packets are forwarded. */
+const IPV6_MORE: readonly PointedPaths[] = [
+  {
+    pointer: [
+      ['net', 'ipv6'],
+      ['netns_ipv6', 'rt6_stats'],
+    ],
+    word: [['rt6_statistics', 'fib_discarded_routes']],
+  },
+  {
+    pointer: [
+      ['net', 'ipv6'],
+      ['netns_ipv6', 'devconf_all'],
+    ],
+    word: [['ipv6_devconf', 'forwarding']],
+  },
+];
+const IPV6_OFF: PointedPaths = {
+  pointer: [['net_device', 'ip6_ptr']],
+  word: [
+    ['inet6_dev', 'cnf'],
+    ['ipv6_devconf', 'disable_ipv6'],
+  ],
 };
 
 /**
@@ -103,30 +135,22 @@ const FUNCTIONS: readonly KernelFunction[] = [
   'bpf_iter_num_new',
   'bpf_iter_num_next',
   'bpf_iter_num_destroy',
-  'bpf_xdp_ct_lookup',
-  'bpf_ct_release',
 ];
+/** Those of connection tracking, which may be a module's. */
+const CONNTRACK_FUNCTIONS: readonly KernelFunction[] = ['bpf_xdp_ct_lookup', 'bpf_ct_release'];
 
 let known: Features | undefined;
 
-/**
- * The facts of this kernel, read once in a process. Throws `UnsupportedError` where it has no BTF, or lacks netfilter
- * programs.
- */
+/** The facts of this kernel, read once in a process. Throws `UnsupportedError` where it has no BTF. */
 export function probeFeatures(): Features {
   known ??= readFeatures();
   return known;
 }
 
 function readFeatures(): Features {
-  const btf = readVmlinux();
-  const layout = { ...offsetsOf(btf, MEMBERS), ...addressesOf6(btf) };
-  const functions = Object.fromEntries(
-    FUNCTIONS.flatMap((name) => {
-      const id = btf.functionId(name);
-      return id === undefined ? [] : [[name, id]];
-    }),
-  );
+  const btf = kernelTypes();
+  let connection: ConnectionLayout | undefined;
+  const layout = { ...offsetsOf(btf, MEMBERS), ...netfilterOf(btf), ...addressesOf6(btf) };
   const wordsType = btf.structId('rusage');
   if (wordsType === undefined) throw new UnsupportedError("struct rusage in the kernel's BTF", '5.8', release());
   return {
@@ -135,9 +159,13 @@ function readFeatures(): Features {
     preemptRt: version().includes('PREEMPT_RT'),
     layout,
     ...surroundingsOf(btf),
-    ...connectionOf(btf),
+    // Most kernels have these types though connection tracking is a module: it is loaded only where they have not.
+    get connection() {
+      connection ??= connectionOf(btf) ?? connectionOf(conntrackTypes() ?? btf);
+      return connection;
+    },
     ticksPerSecond: ticksPerSecond(),
-    functions,
+    functions: functionsOf(btf),
     wordsType,
   };
 }
@@ -147,13 +175,38 @@ function offsetsOf<Key extends string>(btf: BtfReader, paths: Readonly<Record<Ke
   const offsetOf = (path: Path): number =>
     path.reduce((sum, [struct, member]) => {
       const offset = btf.memberOffset(struct, member);
-      if (offset === undefined) throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.4', release());
+      if (offset === undefined) throw new UnsupportedError(`${struct}.${member} in the kernel's BTF`, '6.1', release());
       return sum + offset;
     }, 0);
   return Object.fromEntries(Object.entries<Path>(paths).map(([key, path]) => [key, offsetOf(path)])) as Record<
     Key,
     number
   >;
+}
+
+function netfilterOf(btf: BtfReader): Pick<KernelLayout, 'netfilterContext'> {
+  const [state, skb] = [btf.memberOffset('bpf_nf_ctx', 'state'), btf.memberOffset('bpf_nf_ctx', 'skb')];
+  return state === undefined || skb === undefined ? {} : { netfilterContext: { state, skb } };
+}
+
+/** Functions of the kernel, and of connection tracking, which may be loaded later. */
+function functionsOf(btf: BtfReader): Features['functions'] {
+  const functions: Partial<Record<KernelFunction, FunctionId>> = {};
+  for (const name of FUNCTIONS) {
+    const id = btf.functionId(name);
+    if (id !== undefined) functions[name] = id;
+  }
+  for (const name of CONNTRACK_FUNCTIONS) {
+    Object.defineProperty(functions, name, { enumerable: true, get: () => conntrackFunction(btf, name) });
+  }
+  return functions;
+}
+
+function conntrackFunction(btf: BtfReader, name: KernelFunction): FunctionId | undefined {
+  const id = btf.functionId(name);
+  if (id !== undefined) return id;
+  const ofModule = conntrackTypes()?.functionId(name);
+  return ofModule === undefined ? undefined : { id: ofModule, module: CONNTRACK };
 }
 
 function addressesOf6(btf: BtfReader): Pick<KernelLayout, 'netAddressGeneration6'> {
@@ -171,17 +224,22 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         return sum === undefined || offset === undefined ? undefined : sum + offset;
       }, 0);
     const [tcpLoose, policies] = [find(TCP_LOOSE), find(POLICY_COUNT)];
+    const [switches, genericProgram] = [find([['net_device', 'features']]), find([['net_device', 'xdp_prog']])];
     const members = (struct: string, names: readonly string[]): number[] =>
       names.flatMap((name) => btf.memberOffset(struct, name) ?? []);
     return {
       surroundings: {
         ...offsetsOf(btf, HOOK_MEMBERS),
-        ipv4: offsetsOf(btf, NET_WORDS.ipv4),
-        ipv6: offsetsOf(btf, NET_WORDS.ipv6),
+        ipv4: { ...offsetsOf(btf, NET_WORDS.ipv4), more: [] },
+        ...ipv6WordsOf(btf),
         deviceTakers: members('net_device', DEVICE_TAKERS),
         deviceListeners: members('net_device', LISTENERS),
         netListeners: members('net', LISTENERS),
         ...(tcpLoose !== undefined && { tcpLoose }),
+        ...(switches !== undefined &&
+          genericProgram !== undefined && {
+            deviceMerging: { features: switches, genericProgram },
+          }),
         ...(policies !== undefined && { forwardPolicies: policies + FORWARD_POLICIES }),
       },
     };
@@ -191,8 +249,19 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
   }
 }
 
-/** Where connections are read, or nothing where the kernel's types do not tell. */
-function connectionOf(btf: BtfReader): Pick<Features, 'connection'> {
+/** What there is of IPv6, or nothing where it is a module and the kernel's types do not tell. */
+function ipv6WordsOf(btf: BtfReader): Pick<SurroundingsLayout, 'ipv6'> {
+  try {
+    const more = IPV6_MORE.map((paths) => offsetsOf(btf, paths));
+    return { ipv6: { ...offsetsOf(btf, NET_WORDS.ipv6), more, deviceOff: offsetsOf(btf, IPV6_OFF) } };
+  } catch (error) {
+    if (error instanceof UnsupportedError) return {};
+    throw error;
+  }
+}
+
+/** Where connections are read, or `undefined` where the types do not tell. */
+function connectionOf(btf: BtfReader): ConnectionLayout | undefined {
   const hashSize = btf.structSize('nf_conntrack_tuple_hash');
   const offset = (struct: string, member: string): number => btf.memberOffset(struct, member) ?? Number.NaN;
   const source = offset('nf_conntrack_tuple', 'src');
@@ -210,7 +279,7 @@ function connectionOf(btf: BtfReader): Pick<Features, 'connection'> {
     destinationPort: destination + TUPLE_END.port,
     protocol: destination + TUPLE_END.protocol,
   };
-  return Object.values(connection).some(Number.isNaN) ? {} : { connection };
+  return Object.values(connection).some(Number.isNaN) ? undefined : connection;
 }
 
 /** The resolution of clocks that are read from the last tick is one tick. */
@@ -219,33 +288,6 @@ function ticksPerSecond(): number {
   const resolution = Buffer.alloc(16);
   systemCall('ask for the length of a tick', 'clock_getres', CLOCK_MONOTONIC_COARSE, resolution);
   return Math.round(1e9 / Number(resolution.readBigInt64LE(8)));
-}
-
-function readVmlinux(): BtfReader {
-  let bytes: Uint8Array;
-  try {
-    bytes = mapFile(VMLINUX) ?? readFileSync(VMLINUX);
-  } catch (error) {
-    throw new UnsupportedError(`type information (${VMLINUX}: ${(error as Error).message})`, '5.8', release());
-  }
-  return new BtfReader(bytes);
-}
-
-/**
- * A file as memory, which nothing of it is read into. Undefined where the file cannot be mapped: kernels before 6.16 give
- * their types to `read` alone, in thousands of pages.
- */
-function mapFile(path: string): Uint8Array | undefined {
-  const PROT_READ = 1;
-  const MAP_PRIVATE = 2;
-  const file = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(file);
-    const address = trySystemCall('mmap', 0, size, PROT_READ, MAP_PRIVATE, file, 0);
-    return address < 0 ? undefined : new Uint8Array(viewOf(address, size));
-  } finally {
-    closeSync(file);
-  }
 }
 
 /** Number of CPUs that may ever be online: one more than the last number in a list like `0-3,8`. */

@@ -21,8 +21,7 @@ export const FEATURES: Features = {
   possibleCpus: 2,
   preemptRt: false,
   layout: {
-    nfCtxState: 0,
-    nfCtxSkb: 8,
+    netfilterContext: { state: 0, skb: 8 },
     hookStateIn: 8,
     hookStateOut: 16,
     deviceName: 280,
@@ -60,8 +59,12 @@ export const EARLY_FEATURES: Features = {
   surroundings: {
     ...{ hookCount: 0, hookList: 8, hookFunction: 0, hookPriority: 36, hookKind: 33 },
     ...{ deviceTakers: [800], deviceListeners: [808], netListeners: [160], tcpLoose: 2500 },
-    ipv4: { hooks: 1800, routes: 704, addresses: 700 },
-    ipv6: { hooks: 1840, routes: 1704, addresses: 1700 },
+    deviceMerging: { features: 820, genericProgram: 828 },
+    ipv4: { hooks: 1800, routes: 704, addresses: 700, more: [] },
+    ipv6: {
+      ...{ hooks: 1840, routes: 1704, addresses: 1700, more: [{ pointer: 1712, word: 16 }] },
+      deviceOff: { pointer: 192, word: 680 },
+    },
   },
 };
 
@@ -180,7 +183,13 @@ export class FakeKernel implements Kernel {
   createMap(definition: MapDefinition): Descriptor {
     this.step(`create ${definition.name}`);
     const bytes = new Uint8Array(definition.valueSize);
+    bytes.set(definition.contents ?? []);
     return this.add({ kind: 'map', definition, bytes, slots: new Map() });
+  }
+
+  rewriteMap(map: Descriptor, { name, contents }: MapDefinition): void {
+    this.step(`rewrite ${name}`);
+    this.map(map).bytes.set(contents!);
   }
 
   loadProgram(program: Program): Descriptor {

@@ -2,6 +2,7 @@
 
 import { release } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { netfilterContextOf } from '../../../src/base/features.ts';
 import { UnsupportedError } from '../../../src/base/unsupported.ts';
 import { Assembler } from '../../../src/bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../../../src/bpf/image.ts';
@@ -110,8 +111,10 @@ describe('probes', () => {
   });
 
   it('find every kernel function and every member', () => {
-    expect(Object.keys(features.functions)).toHaveLength(9);
-    expect(Object.values(features.layout).every(Number.isInteger)).toBe(true);
+    const { netfilterContext, ...offsets } = features.layout;
+    const sought = [...Object.values(features.functions), ...Object.values(netfilterContext ?? {})];
+    expect(sought.filter((found) => found !== undefined)).toHaveLength(9 + 2);
+    expect(Object.values(offsets).every(Number.isInteger)).toBe(true);
   });
 });
 
@@ -145,11 +148,11 @@ describe('running', () => {
   });
 
   it('netfilter: sees the hook it is told', () => {
-    const { layout } = probeFeatures();
+    const features = probeFeatures();
     const telling = program('netfilter', (a) => {
       const other = a.label('not LOCAL_IN');
       return a
-        .load(8, R2, R1, layout.nfCtxState)
+        .load(8, R2, R1, netfilterContextOf(features).state)
         .load(1, R2, R2, 0)
         .mov(R0, 0)
         .jump('ne', R2, 1, other)

@@ -3,6 +3,57 @@ import { buildProgramDebug } from '../../../src/bpf/btf.ts';
 import { BtfReader } from '../../../src/bpf/btf-reader.ts';
 import type { Program } from '../../../src/bpf/image.ts';
 
+/** A hand-made BTF blob, or what a module adds to one. */
+class Blob {
+  private readonly words: number[] = [];
+  private strings: string;
+  private count: number;
+  private readonly firstString: number;
+
+  constructor(base?: Blob) {
+    this.count = base?.count ?? 0;
+    this.firstString = base?.strings.length ?? 0;
+    this.strings = base === undefined ? '\0' : '';
+  }
+
+  /** Where a string is that is known already, to be named by a module. */
+  stringOf(text: string): number {
+    return this.strings.indexOf(`\0${text}\0`) + 1;
+  }
+
+  /** Adds a type with the words behind its common ones, and returns its id. */
+  type(name: string | number, kind: number, vlen: number, sizeOrType: number, ...rest: number[]): number {
+    this.words.push(this.string(name), ((kind << 24) | vlen) >>> 0, sizeOrType, ...rest);
+    return ++this.count;
+  }
+
+  /** Members are name, type and offset in bits. */
+  aggregate(
+    name: string,
+    kind: 'struct' | 'union',
+    size: number,
+    members: [string | number, number, number][],
+  ): number {
+    const words = members.flatMap(([member, type, bits]) => [this.string(member), type, bits]);
+    return this.type(name, kind === 'struct' ? 4 : 5, members.length, size, ...words);
+  }
+
+  bytes(): Uint8Array {
+    const types = new Uint8Array(new Uint32Array(this.words).buffer);
+    const header = new Uint8Array(
+      new Uint32Array([0x1eb9f, 24, 0, types.length, types.length, this.strings.length]).buffer,
+    );
+    return Buffer.concat([header, types, Buffer.from(this.strings)]);
+  }
+
+  private string(text: string | number): number {
+    if (typeof text === 'number') return text;
+    if (text === '') return 0;
+    this.strings += `${text}\0`;
+    return this.firstString + this.strings.length - text.length - 1;
+  }
+}
+
 const PROGRAM: Program = {
   name: 'r_input',
   type: 'netfilter',
@@ -74,35 +125,55 @@ describe('the reader', () => {
   });
 });
 
-/** A hand-made BTF blob. */
-class Blob {
-  private readonly words: number[] = [];
-  private strings = '\0';
-  private count = 0;
+// kernel: struct pair { int a; int b; }; struct kept { int x; }
+// module: struct entry { int first; typedef pair; const struct pair named; }; struct kept { int y; int x; }; look()
+describe('the types of a module', () => {
+  const kernel = new Blob();
+  const int = kernel.type('int', 1, 0, 4, 32);
+  const pair = kernel.aggregate('pair', 'struct', 8, [
+    ['a', int, 0],
+    ['b', int, 32],
+  ]);
+  kernel.aggregate('kept', 'struct', 4, [['x', int, 0]]);
+  const prototype = kernel.type('', 13, 0, int);
+  kernel.type('pass', 12, 0, prototype);
+  const module = new Blob(kernel);
+  const alias = module.type(kernel.stringOf('pair'), 8, 0, pair);
+  const entry = module.aggregate('entry', 'struct', 16, [
+    ['first', int, 0],
+    ['', alias, 32],
+    [kernel.stringOf('b'), pair, 96],
+  ]);
+  module.aggregate('kept', 'struct', 8, [
+    ['y', int, 0],
+    ['x', int, 32],
+  ]);
+  const look = module.type('look', 12, 0, prototype);
+  const base = new BtfReader(kernel.bytes());
+  const reader = new BtfReader(module.bytes(), base);
 
-  /** Adds a type with the words behind its common ones, and returns its id. */
-  type(name: string, kind: number, vlen: number, sizeOrType: number, ...rest: number[]): number {
-    this.words.push(this.string(name), ((kind << 24) | vlen) >>> 0, sizeOrType, ...rest);
-    return ++this.count;
-  }
+  it('go on behind those of the kernel', () => {
+    expect([alias, entry, look]).toEqual([6, 7, 9]);
+    expect([reader.structId('entry'), reader.structSize('entry')]).toEqual([entry, 16]);
+    expect(reader.functionId('look')).toBe(look);
+    expect([base.structId('entry'), base.functionId('look')]).toEqual([undefined, undefined]);
+  });
 
-  /** Members are name, type and offset in bits. */
-  aggregate(name: string, kind: 'struct' | 'union', size: number, members: [string, number, number][]): number {
-    const words = members.flatMap(([member, type, bits]) => [this.string(member), type, bits]);
-    return this.type(name, kind === 'struct' ? 4 : 5, members.length, size, ...words);
-  }
+  it('name types and strings of the kernel', () => {
+    expect(reader.memberOffset('entry', 'first')).toBe(0);
+    expect(reader.memberOffset('entry', 'a')).toBe(4);
+    // The one in `pair` comes first, and then a member that has its name.
+    expect(reader.memberOffset('entry', 'b')).toBe(8);
+    expect(reader.memberOffset('entry', 'x')).toBeUndefined();
+  });
 
-  bytes(): Uint8Array {
-    const types = new Uint8Array(new Uint32Array(this.words).buffer);
-    const header = new Uint8Array(
-      new Uint32Array([0x1eb9f, 24, 0, types.length, types.length, this.strings.length]).buffer,
-    );
-    return Buffer.concat([header, types, Buffer.from(this.strings)]);
-  }
-
-  private string(text: string): number {
-    if (text === '') return 0;
-    this.strings += `${text}\0`;
-    return this.strings.length - text.length - 1;
-  }
-}
+  it("come before the kernel's, which are found as well", () => {
+    expect([reader.memberOffset('kept', 'x'), base.memberOffset('kept', 'x')]).toEqual([4, 0]);
+    expect([reader.structId('pair'), reader.structSize('pair'), reader.memberOffset('pair', 'b')]).toEqual([
+      pair,
+      8,
+      4,
+    ]);
+    expect(reader.functionId('pass')).toBe(5);
+  });
+});

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Assembler } from '../../../src/bpf/assembler.ts';
-import { decodeInstructions, encodeInstructions } from '../../../src/bpf/encode.ts';
+import { decodeInstructions, encodeInstructions, modulesOf } from '../../../src/bpf/encode.ts';
 import { R0, R1, R2, R7, R10 } from '../../../src/bpf/instruction.ts';
 
 const DESCRIPTORS = new Map([
@@ -33,6 +33,19 @@ it.each<[string, (a: Assembler) => void, string[]]>([
   ['exit', (a) => a.exit(), ['9500000000000000']],
 ])('encodes %s', (_, build, expected) => {
   expect(hex(build)).toEqual(expected);
+});
+
+it('calls functions of modules by the place of the module among the types given', () => {
+  const a = new Assembler();
+  a.callKernel('bpf_rdonly_cast', 1).callKernel('bpf_xdp_ct_lookup', { id: 2, module: 'nf_conntrack' });
+  a.callKernel('bpf_ct_release', { id: 3, module: 'other' }).callKernel('bpf_ct_release', {
+    id: 4,
+    module: 'nf_conntrack',
+  });
+  const { instructions } = a.exit().finish();
+  expect(modulesOf(instructions)).toEqual(['nf_conntrack', 'other']);
+  const view = new DataView(encodeInstructions(instructions, () => 0).buffer);
+  expect([0, 1, 2, 3].map((index) => view.getInt16(8 * index + 2, true))).toEqual([0, 1, 2, 1]);
 });
 
 it('encodes comparisons with constants of the upper half as their bit pattern', () => {

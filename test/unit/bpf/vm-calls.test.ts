@@ -8,6 +8,7 @@ import { prepare } from '../../../src/bpf/vm-prepare.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
 
 const { layout } = FEATURES;
+const netfilter = layout.netfilterContext!;
 const PACKET = Uint8Array.from({ length: 24 }, (_, index) => index);
 
 /** The 64 bits that a netfilter program leaves in R9. */
@@ -23,7 +24,7 @@ function resultOf(build: (a: Assembler) => void, run: Partial<NetfilterRun> = {}
 }
 
 function dynptr(a: Assembler): Assembler {
-  a.load(8, R1, R6, layout.nfCtxSkb).mov(R2, 0).mov(R3, R10).alu('add', R3, -16);
+  a.load(8, R1, R6, netfilter.skb).mov(R2, 0).mov(R3, R10).alu('add', R3, -16);
   return a.callKernel('bpf_dynptr_from_skb', 101);
 }
 
@@ -107,7 +108,7 @@ it('bpf_dynptr_from_skb wants the sk_buff', () => {
 
 describe('kernel structures', () => {
   const nameOf = (a: Assembler, device: number) =>
-    a.load(8, R1, R6, layout.nfCtxState).load(8, R1, R1, device).load(4, R9, R1, layout.deviceName);
+    a.load(8, R1, R6, netfilter.state).load(8, R1, R1, device).load(4, R9, R1, layout.deviceName);
 
   it('have the names of devices, zeros where there is none', () => {
     const devices = { inDevice: { name: 'lo' }, outDevice: { name: 'eth0' } };
@@ -117,7 +118,7 @@ describe('kernel structures', () => {
   });
 
   it('have the packet length, and no members that were not laid out', () => {
-    const read = (offset: number) => resultOf((a) => a.load(8, R1, R6, layout.nfCtxSkb).load(4, R9, R1, offset));
+    const read = (offset: number) => resultOf((a) => a.load(8, R1, R6, netfilter.skb).load(4, R9, R1, offset));
     expect(read(layout.skbLen)).toBe(24n);
     expect(() => read(layout.skbLen + 8)).toThrow('outside of sk_buff (its known members)');
   });
