@@ -8,6 +8,7 @@ export type CallName =
   | 'bpf_get_smp_processor_id'
   | 'bpf_tail_call'
   | 'bpf_jiffies64'
+  | 'bpf_probe_read_kernel'
   | 'bpf_xdp_get_buff_len';
 
 /** Helpers by number (`enum bpf_func_id`, include/uapi/linux/bpf.h). */
@@ -15,6 +16,7 @@ export const HELPER_NAMES: Readonly<Partial<Record<number, CallName>>> = {
   1: 'bpf_map_lookup_elem',
   8: 'bpf_get_smp_processor_id',
   12: 'bpf_tail_call',
+  113: 'bpf_probe_read_kernel',
   118: 'bpf_jiffies64',
   188: 'bpf_xdp_get_buff_len',
 };
@@ -25,6 +27,7 @@ export const ARGUMENT_COUNT: Readonly<Record<CallName, number>> = {
   bpf_get_smp_processor_id: 0,
   bpf_tail_call: 3,
   bpf_jiffies64: 0,
+  bpf_probe_read_kernel: 3,
   bpf_xdp_get_buff_len: 1,
   bpf_dynptr_from_skb: 3,
   bpf_dynptr_slice: 4,

@@ -38,6 +38,9 @@ export function callFunction(
       return undefined;
     case 'bpf_jiffies64':
       return { hi: 0, lo: JIFFIES };
+    case 'bpf_probe_read_kernel':
+      copyKernelMemory(machine, context, argument(1), argument(2), argument(3));
+      return NULL;
     case 'bpf_xdp_get_buff_len':
       if (context.frameLength === undefined) throw new Error('there is no frame here');
       requireAddress(argument(1), context.context, 'the context');
@@ -74,6 +77,15 @@ function lookUp(machine: VirtualMachine, map: Word, key: Word): Word {
   memory.load(4, key.hi, key.lo);
   const offset = machine.element(map.hi, memory.lo);
   return offset === undefined ? NULL : { hi: map.hi, lo: offset };
+}
+
+/** Copies words; the context is what the kernel has there, not what programs are shown of it. */
+function copyKernelMemory({ memory }: VirtualMachine, context: Context, to: Word, size: Word, from: Word): void {
+  const region = from.hi === context.context ? context.kernelContext : from.hi;
+  for (let at = 0; at < size.lo; at += 4) {
+    memory.load(4, region, from.lo + at);
+    memory.store(4, to.hi, to.lo + at, 0, memory.lo);
+  }
 }
 
 /** Writes a dynptr: the address of the packet's region, and zeros. */

@@ -11,7 +11,7 @@
 import { type Features, requireFunction } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R4, R5, R6, R8, R10, type Register } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R5, R6, R8, R9, R10, type Register } from '../bpf/instruction.ts';
 import { copyWide, KEY_OFFSET } from './key.ts';
 
 /** `struct xdp_md` */
@@ -59,9 +59,38 @@ export function emitCutOff(a: Assembler, undecided: Label): void {
   a.mov(R8, R0).alu('sub', R8, ETHERNET).jump('ne', R0, R3, undecided);
 }
 
+// ----- the device: kernel structures are read by plain loads where the verifier can be told what they are (6.2), else copied -----
+
+/** Whether this kernel lets programs read its structures by plain loads. */
+const canCast = ({ functions }: Features): boolean => functions.bpf_cast_to_kern_ctx !== undefined;
+
+const BPF_PROBE_READ_KERNEL = 113;
+/** Where copies go. */
+const COPY = KEY_OFFSET - 16;
+
+/** Copies up to 16 bytes of kernel memory to the stack. Clobbers R0–R5. */
+function emitCopy(a: Assembler, size: number, from: Register, offset: number): void {
+  a.mov(R3, from).alu('add', R3, offset).mov(R1, R10).alu('add', R1, COPY).mov(R2, size).call(BPF_PROBE_READ_KERNEL);
+}
+
+/** `dst` = the pointer at an offset of a structure of the kernel. Clobbers R0–R5 where structures are copied. */
+function emitPointer(a: Assembler, features: Features, dst: Register, from: Register, offset: number): void {
+  if (canCast(features)) a.load(8, dst, from, offset);
+  else {
+    emitCopy(a, 8, from, offset);
+    a.load(8, dst, R10, COPY);
+  }
+}
+
 /** Sets a register to the frame's `net_device`. Clobbers R0–R5. */
 export function emitDevicePointer(a: Assembler, features: Features, device: Register): void {
   const { layout } = features;
+  if (!canCast(features)) {
+    // What programs are given as `xdp_md` is an `xdp_buff`.
+    emitPointer(a, features, device, R6, layout.xdpRxq);
+    emitPointer(a, features, device, device, layout.rxqDevice);
+    return;
+  }
   a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
   a.load(8, device, R0, layout.xdpRxq).load(8, device, device, layout.rxqDevice);
 }
@@ -80,8 +109,35 @@ export function emitOwnFrame(a: Assembler, features: Features, device: Register,
   a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, other);
 }
 
+/** Fills in the name of a `net_device`. Keeps R6–R9 alone. */
+export function emitDeviceName(a: Assembler, features: Features, device: Register): void {
+  const { deviceName } = features.layout;
+  if (canCast(features)) {
+    if (device !== R4) a.mov(R4, device);
+    copyWide(a, 'inDevice', deviceName);
+    return;
+  }
+  emitCopy(a, 16, device, deviceName);
+  copyWide(a.mov(R4, R10), 'inDevice', COPY);
+}
+
+/** R1 = a word of 32 bits of the namespace of a `net_device`. Keeps R6–R9 alone. */
+export function emitNetWord(a: Assembler, features: Features, device: Register, offset: number): void {
+  emitPointer(a, features, R4, device, features.layout.deviceNet);
+  if (canCast(features)) a.load(4, R1, R4, offset);
+  else {
+    emitCopy(a, 4, R4, offset);
+    a.load(4, R1, R10, COPY);
+  }
+}
+
 /** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
 function emitMacAddress(a: Assembler, features: Features, device: Register): void {
+  if (!canCast(features)) {
+    emitPointer(a, features, R4, device, features.layout.deviceAddress);
+    emitPointer(a, features, R4, R4, 0);
+    return;
+  }
   a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
   a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
   a.load(8, R4, R0, 0);
@@ -98,11 +154,11 @@ export function emitDevice(
   header: number,
   { pass, cutOff }: FrameExits,
 ): void {
-  const { layout } = features;
   const ours = a.label('our MAC address, or a group');
-  emitDevicePointer(a, features, R4);
-  if (fields.has('inDevice')) copyWide(a, 'inDevice', layout.deviceName);
-  emitMacAddress(a, features, R4);
+  const device = canCast(features) ? R4 : R9;
+  emitDevicePointer(a, features, device);
+  if (fields.has('inDevice')) emitDeviceName(a, features, device);
+  emitMacAddress(a, features, device);
   a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
   a.mov(R1, R2)
     .alu('add', R1, ETHERNET + header)

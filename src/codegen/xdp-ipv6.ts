@@ -40,6 +40,7 @@ import {
   emitCutOff,
   emitDevice,
   emitDevicePointer,
+  emitNetWord,
   emitRestOfFrame,
   emitTags,
   INGRESS_IFINDEX,
@@ -205,9 +206,8 @@ function emitDestination(a: Assembler, features: Features, facts: HostFacts, way
 /** Goes to `undecided` where the host's addresses are no longer those that the rules were compiled for. Clobbers R0–R5. */
 function emitGeneration(a: Assembler, features: Features, { addressGeneration }: HostFacts, undecided: Label): void {
   if (addressGeneration === undefined) return;
-  const { layout } = features;
   emitDevicePointer(a, features, R4);
-  a.load(8, R4, R4, layout.deviceNet).load(4, R1, R4, addressGenerationOf(features, 'ipv6'));
+  emitNetWord(a, features, R4, addressGenerationOf(features, 'ipv6'));
   a.jump32('ne', R1, addressGeneration, undecided);
 }
 

@@ -16,7 +16,7 @@ import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R8, R9, type Register } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
-import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
+import { clearFields, closeSlots, storeField } from './key.ts';
 import { emitMember } from './tests.ts';
 import {
   asksPorts,
@@ -32,7 +32,9 @@ import {
   ETHERTYPE_IPV4,
   emitCutOff,
   emitDevice,
+  emitDeviceName,
   emitDevicePointer,
+  emitNetWord,
   emitOwnFrame,
   emitRestOfFrame,
   emitTags,
@@ -107,7 +109,7 @@ function emitDestination(
   emitMember(a, DST, normalize(localDestinations), local);
   if (addressGeneration === undefined) return;
   if (device === undefined) emitDevicePointer(a, features, R4);
-  a.load(8, R4, device ?? R4, features.layout.deviceNet).load(4, R1, R4, features.layout.netAddressGeneration);
+  emitNetWord(a, features, device ?? R4, features.layout.netAddressGeneration);
   a.jump32('ne', R1, addressGeneration, undecided);
 }
 
@@ -129,13 +131,12 @@ export function emitPlainFrame(
   other: Label,
   pass: Label,
 ): void {
-  const { layout } = features;
   const size = IPV4_HEADER + (fields.has('tcpFlags') ? TRANSPORT_HEADER : asksPorts(fields) ? PORTS : 0);
   const store = (field: NumericField, value: Register | number) => {
     if (fields.has(field)) storeField(a, field, value);
   };
   emitDevicePointer(a, features, DEVICE);
-  if (fields.has('inDevice')) copyWide(a.mov(R4, DEVICE), 'inDevice', layout.deviceName);
+  if (fields.has('inDevice')) emitDeviceName(a, features, DEVICE);
   emitOwnFrame(a, features, DEVICE, size, other);
   // The ethertype and the byte of version and header length; what follows them is shifted out.
   a.load(4, R1, R2, ETHERNET - 2).alu32('lsh', R1, 8);

@@ -16,7 +16,7 @@ const RULES = `*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
 :OUTPUT ACCEPT [0:0]
--A INPUT -p tcp -m tcp --dport 80 -j DROP
+-A INPUT -i eth0 -p tcp -m tcp --dport 80 -j DROP
 COMMIT
 `;
 const GENERATION = 7;
@@ -98,6 +98,22 @@ describe('at XDP', () => {
     expect(plain.code).not.toContain('lock ');
     expect(atomic.code).toContain('lock ');
     expect(atomic.counted).toEqual(plain.counted);
+  });
+
+  it('kernel structures are copied where they cannot be read by plain loads', () => {
+    const old: Features = { ...FEATURES, functions: {} };
+    for (const [line, generation] of [
+      ['INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn', GENERATION],
+      ['INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn options=8', GENERATION],
+      ['FORWARD in=eth0 out=eth1 tcp 11.0.0.1:1234 > 10.0.0.9:80 syn', GENERATION],
+      ['FORWARD in=eth0 out=eth1 tcp 11.0.0.1:1234 > 10.0.0.9:80 syn', GENERATION + 1],
+      ['FORWARD in=eth0 out=eth1 tcp 11.0.0.1:1234 > 10.0.0.9:80 syn options=8', GENERATION + 1],
+    ] as const) {
+      const { bytes } = parsePacket(line);
+      const { code, ...judged } = judge(bytes, generation, old);
+      expect(code).toContain('bpf_probe_read_kernel');
+      expect(judge(bytes, generation)).toMatchObject(judged);
+    }
   });
 
   it('what was local when the rules were applied is judged as that', () => {
