@@ -11,6 +11,8 @@ export const STATE_CLASSES = ['ESTABLISHED', 'RELATED', 'NEW', 'INVALID', 'UNTRA
 export type StateClass = (typeof STATE_CLASSES)[number];
 
 export const CLASS_SHIFT = 7;
+/** Of early verdicts alone (`src/classify/early-strict.ts`): NEW, or INVALID by a checksum that nobody has looked at. */
+export const UNVERIFIED = STATE_CLASSES.length << CLASS_SHIFT;
 export const REPLY_BIT = 1 << 6;
 /** The bits that are those of `nf_conn.status`. */
 export const STATUS_MASK = 0x3f;

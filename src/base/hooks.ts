@@ -21,6 +21,12 @@ export type Placement = EnforcingPlacement | 'none';
 /** How an XDP program is attached; `auto` lets the device decide. */
 export type XdpMode = 'auto' | 'native' | 'generic';
 
+/**
+ * Which early verdicts placement `exact` gives: those that nothing later could tell from netfilter's, `strict`; those that
+ * differ in what COMPATIBILITY.md lists, `fast`; or none, `off`.
+ */
+export type EarlyChoice = 'strict' | 'fast' | 'off';
+
 /** The tables of iptables, in the order in which a packet may meet them. */
 export const TABLE_NAMES = ['raw', 'mangle', 'nat', 'filter', 'security'] as const;
 export type TableName = (typeof TABLE_NAMES)[number];

@@ -6,13 +6,14 @@
 //
 // Looking a connection up costs several times what all else does. So where rules ask for the state, a packet first meets
 // their list as if it were of a new connection, and only where that would drop it is the state asked for. Others are left
-// to netfilter, which drops those of them that are INVALID.
+// to netfilter, which drops those of them that are INVALID. That goes for lists that lead to no other.
 
 import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
-import type { EarlyFacts } from '../base/early.ts';
+import type { EarlyFacts, FamilyFacts } from '../base/early.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { complement, type IntervalSet, intersect } from '../base/intervals.ts';
-import { evaluatePredicate, type FieldValues, type Literal, type NumericField } from '../base/predicate.ts';
+import { evaluatePredicate, type FieldValues, type Literal, type Predicate } from '../base/predicate.ts';
+import { complementWide, intersectWide, type WideIntervalSet } from '../base/wide-intervals.ts';
 import type { ConditionTable } from './conditions.ts';
 import {
   type Condition,
@@ -23,9 +24,12 @@ import {
   moved,
   type ShapeSegment,
 } from './decision-list.ts';
+import { withUnverified } from './early-strict.ts';
 
-/** The last address. */
+/** The last address of IPv4. */
 const ALL = 0xffffffff;
+
+const FORWARDABLE: Predicate = { kind: 'in', field: 'forwardable', set: [{ low: 1, high: 1 }] };
 
 type FlatSegment = ListSegment | ShapeSegment;
 
@@ -34,12 +38,13 @@ export type EarlyChain = Extract<FilterChain, 'INPUT' | 'FORWARD'>;
 
 /**
  * The segments of early verdicts; what they leave undecided is netfilter's. `undefined` where nothing is certain to be
- * dropped.
+ * dropped. `strict` ones leave undecided what the checksum of a packet could change.
  */
 export function earlyLists(
   chains: Readonly<Partial<Record<EarlyChain, HookLists>>>,
   facts: EarlyFacts,
   table: ConditionTable,
+  strict = false,
 ): HookLists | undefined {
   const [toInput, toForward] = [chains.INPUT, chains.FORWARD].map((lists) => lists !== undefined && mayDrop(lists));
   const segments: FlatSegment[] = [];
@@ -49,17 +54,16 @@ export function earlyLists(
     for (let place = base - 1; place < base - 1 + own.length; place++) {
       const whole = segments[place]!;
       if (!('list' in whole) || !asksState(whole)) continue;
-      segments[place] = { list: asNew(whole.list, table), exits: { next: 1 + segments.length } };
-      segments.push(whole);
+      const certain = strict ? { ...whole, list: withUnverified(whole.list, table) } : whole;
+      const isLast = Object.keys(whole.exits).length === 0;
+      segments[place] = isLast ? { list: asNew(whole.list, table), exits: { next: 1 + segments.length } } : certain;
+      if (isLast) segments.push(certain);
     }
     return base + entry;
   };
   const ways = new Ways(table);
-  for (const device of facts.devices) {
-    if (toInput) ways.add(device.name, device.sources, facts.local, END.next);
-    const beyond = intersect(facts.routed, complement(device.back ?? [], ALL));
-    if (toForward && device.forwards) ways.add(device.name, device.sources, beyond, END.call);
-  }
+  for (const { end, device, addresses } of facts.family === 'ipv4' ? waysOf(facts, IPV4) : waysOf(facts, IPV6))
+    if (end === END.next ? toInput : toForward) ways.add(device, addresses, end);
   if (ways.isEmpty) return undefined;
   const exits = { ...(toInput && { next: add(chains.INPUT!) }), ...(toForward && { call: add(chains.FORWARD!) }) };
   return { segments: [{ list: ways.finish(), exits }, ...segments], entry: 0 };
@@ -68,6 +72,43 @@ export function earlyLists(
 /** Whether any packet is dropped before all that come so far are undecided. */
 function mayDrop({ segments }: HookLists): boolean {
   return segments.some((segment) => 'list' in segment && segment.list.then.includes(END.drop));
+}
+
+/** What is asked of a family's addresses, and of sets of them. */
+interface Addresses<Set> {
+  source(set: Set): Predicate;
+  destination(set: Set): Predicate;
+  /** What is in one set and not in the other, if there is one. */
+  without(all: Set, others: Set | undefined): Set;
+}
+
+const IPV4: Addresses<IntervalSet> = {
+  source: (set) => ({ kind: 'in', field: 'src', set }),
+  destination: (set) => ({ kind: 'in', field: 'dst', set }),
+  without: (all, others = []) => intersect(all, complement(others, ALL)),
+};
+
+const IPV6: Addresses<WideIntervalSet> = {
+  source: (set) => ({ kind: 'wide', field: 'src6', set }),
+  destination: (set) => ({ kind: 'wide', field: 'dst6', set }),
+  without: (all, others = []) => intersectWide(all, complementWide(others)),
+};
+
+interface Way {
+  readonly device: string;
+  /** What it asks of source and destination. */
+  readonly addresses: readonly Predicate[];
+  /** `next` leads to INPUT, `call` to FORWARD. */
+  readonly end: number;
+}
+
+/** Where packets go that come in by each device. */
+function waysOf<Set>({ local, routed, devices }: FamilyFacts<Set>, asked: Addresses<Set>): Way[] {
+  const { source, destination, without } = asked;
+  return devices.flatMap(({ name: device, sources, forwards, back }): Way[] => {
+    const to = (set: Set, end: number): Way => ({ device, addresses: [source(sources), destination(set)], end });
+    return [to(local, END.next), ...(forwards ? [to(without(routed, back), END.call)] : [])];
+  });
 }
 
 /** The list of where packets go. */
@@ -85,18 +126,13 @@ class Ways {
   }
 
   /** Packets from a device between these addresses go to `end`. */
-  add(device: string, sources: IntervalSet, destinations: IntervalSet, end: number): void {
-    const is = (field: NumericField, set: IntervalSet) =>
-      this.table.condition({ predicate: { kind: 'in', field, set }, negated: false });
-    const asked = [
-      this.table.condition({
-        predicate: { kind: 'device', field: 'inDevice', name: device, prefix: false },
-        negated: false,
-      }),
-      is('src', sources),
-      is('dst', destinations),
-      ...(end === END.call ? [is('forwardable', [{ low: 1, high: 1 }])] : []),
+  add(device: string, addresses: readonly Predicate[], end: number): void {
+    const predicates: readonly Predicate[] = [
+      { kind: 'device', field: 'inDevice', name: device, prefix: false },
+      ...addresses,
+      ...(end === END.call ? [FORWARDABLE] : []),
     ];
+    const asked = predicates.map((predicate) => this.table.condition({ predicate, negated: false }));
     if (asked.includes(false)) return;
     const conditions = asked.filter((answer): answer is Condition => typeof answer === 'object');
     this.conditions.push(this.table.vector(conditions).conditions);
@@ -110,9 +146,8 @@ class Ways {
   }
 }
 
-/** Whether a list asks for connection states, and leads to no other. */
-function asksState({ list, exits }: ListSegment): boolean {
-  if (Object.keys(exits).length > 0) return false;
+/** Whether a list asks for connection states. */
+function asksState({ list }: ListSegment): boolean {
   return list.conditions.some((asked) => asked.some(({ field }) => field === 'state'));
 }
 

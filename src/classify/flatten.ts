@@ -95,8 +95,12 @@ export class Flattener {
   }
 
   /** The segments of early verdicts, of lists that were made with the fields hidden that are not known early. */
-  early(lists: Readonly<Partial<Record<EarlyChain, HookLists>>>, facts: EarlyFacts): HookLists | undefined {
-    return earlyLists(lists, facts, this.compiler.table);
+  early(
+    lists: Readonly<Partial<Record<EarlyChain, HookLists>>>,
+    facts: EarlyFacts,
+    strict = false,
+  ): HookLists | undefined {
+    return earlyLists(lists, facts, this.compiler.table, strict);
   }
 
   /** The rules that no packet meets, whatever their chains are entered with. */

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { HostFacts } from '../base/features.ts';
-import type { EnforcingPlacement } from '../base/hooks.ts';
+import type { EarlyChoice, EnforcingPlacement } from '../base/hooks.ts';
 import { disassemble } from '../bpf/disassemble.ts';
 import type { FinishName } from '../classify/make-finish.ts';
 import { printClassification } from '../classify/print.ts';
@@ -12,6 +12,7 @@ import { type CompileResult, compileRuleset, filterTable } from '../engine/compi
 import type { EarlyGround, GroundOrWhy } from '../engine/early-ground.ts';
 import { checkEnforceable } from '../engine/enforceable.ts';
 import { hiddenFields } from '../engine/placement.ts';
+import type { Where } from '../engine/types.ts';
 import { buildGraph } from '../graph/build.ts';
 import { Meanings } from '../graph/chains.ts';
 import { printDot } from '../graph/dot.ts';
@@ -22,7 +23,6 @@ import { PASSES, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { printRuleset } from '../ruleset/print.ts';
 import { CommandError, EXIT } from './compat.ts';
-import type { Config } from './config.ts';
 
 const FIXED_STAGES = ['ruleset', 'graph', 'after:all', 'dot', 'classification', 'code', 'image'] as const;
 
@@ -35,7 +35,8 @@ export interface DumpRequest {
   readonly file: string;
   readonly where: {
     readonly placement: EnforcingPlacement;
-    readonly allowInexact: Config['allowInexact'];
+    readonly allowInexact: Where['allowInexact'];
+    readonly early: EarlyChoice | undefined;
     readonly finish: FinishName | undefined;
   };
   /** What a network namespace knows; only asked for at placement `xdp`. */
@@ -89,15 +90,15 @@ type Compiled = Extract<CompileResult, { ok: true }>;
 function ofCompiled(request: DumpRequest, print: (compiled: Compiled) => string) {
   const { ruleset, file, where, hostFacts } = request;
   const facts = where.placement === 'xdp' ? hostFacts() : { localDestinations: [] };
-  const { finish, ...options } = where;
-  const kernel = { features: probeFeatures(), facts, file, early: groundOf(request) };
+  const { finish, early, ...options } = where;
+  const kernel = { features: probeFeatures(), facts, file, early: groundOf(request), strict: early === 'strict' };
   const result = compileRuleset(ruleset, { ...options, ...kernel, ...(finish && { finish }) });
   return result.ok ? print(result) : result.diagnostics;
 }
 
 function groundOf({ ruleset, where, ground }: DumpRequest): EarlyGround | undefined {
-  if (where.placement !== 'exact' || ruleset.family === 'ipv6') return undefined;
-  const found = ground ?? assumedGround(new Meanings(ruleset.family).chains(filterTable(ruleset)));
+  if (where.placement !== 'exact' || where.early === 'off' || ruleset.family === 'ipv6') return undefined;
+  const found = ground ?? assumedGround(new Meanings(ruleset.family).chains(filterTable(ruleset)), ruleset.family);
   return 'why' in found ? undefined : found;
 }
 

@@ -42,9 +42,10 @@ function linesOf(name: string, family: FamilyStatus, emphasize: (text: string) =
   return [...lines, `  dropped   ${undecided} packets that no rule could decide, ${emptySlot} for lack of rules`];
 }
 
-function describeEarly({ dropped, waiting, none }: EarlyStatus): string {
-  if (none !== undefined) return `no packet is dropped before netfilter, because ${none}`;
-  return `${dropped} packets dropped before netfilter${waiting === undefined ? '' : `; none now, because ${waiting}`}`;
+function describeEarly({ choice, dropped, waiting, none }: EarlyStatus): string {
+  if (choice === 'off') return 'off: no packet is dropped before netfilter';
+  if (none !== undefined) return `${choice}: no packet is dropped before netfilter, because ${none}`;
+  return `${choice}: ${dropped} packets dropped before netfilter${waiting === undefined ? '' : `; none now, because ${waiting}`}`;
 }
 
 function describeFamily({ generation, placement, rules }: FamilyStatus): string {

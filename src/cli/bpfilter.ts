@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, severityOf } from '../base/diagnostic.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
-import type { EnforcingPlacement } from '../base/hooks.ts';
+import type { EarlyChoice, EnforcingPlacement } from '../base/hooks.ts';
 import { FINISHES, type FinishName } from '../classify/make-finish.ts';
 import { chooseDevices } from '../engine/devices.ts';
 import { earlyNotes, type GroundOrWhy } from '../engine/early-ground.ts';
@@ -16,14 +16,14 @@ import { dumpStage, STAGES } from './bpfilter-compile.ts';
 import { describeExplanation, explanationData } from './bpfilter-explain.ts';
 import { countersOf, describeCounters, describeStatus } from './bpfilter-show.ts';
 import { CommandError, EXIT } from './compat.ts';
-import { type Config, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
+import { type Config, EARLY, INEXACT, loadConfig, MODES, PLACEMENTS } from './config.ts';
 import type { Context } from './context.ts';
 import { commandNames } from './names.ts';
 import { placementHelp } from './placements.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 import type { ApplyOutput, ExplainOutput, FormatOutput, StatusOutput } from './schemas.ts';
 
-type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'allowInexact'>>;
+type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'early' | 'allowInexact'>>;
 
 /** Whose rules a command is about. */
 interface FamilyOption {
@@ -121,6 +121,7 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .option(...HERE)
     .option('--device <name...>', 'devices to explain with --here (default: those of the configuration)')
     .addOption(new Option('--mode <mode>', 'how XDP programs would be attached').choices(MODES))
+    .addOption(earlyOption())
     .option('--rules', 'name every rule that is or is not dropped early, not only the first of each kind')
     .option('--json', 'print the result as JSON')
     .action(run(explain));
@@ -157,10 +158,15 @@ const HERE = [
 
 const IPV6 = ['--ipv6', 'the rules are those of ip6tables'] as const;
 
+function earlyOption(): Option {
+  return new Option('--early <choice>', 'which packets are dropped at XDP at placement exact').choices(EARLY);
+}
+
 function placementOptions(command: Command): Command {
   const list = (value: string) => value.split(',').filter((word) => word !== '');
   return command
     .addOption(new Option('--placement <placement>', 'where rules are enforced').choices(PLACEMENTS))
+    .addOption(earlyOption())
     .addOption(
       new Option('--allow-inexact <losses>', `what placement xdp may ignore: ${INEXACT.join(',')}`).argParser(
         (value) => {
@@ -179,12 +185,13 @@ function seconds(value: string): number {
 }
 
 /** The configuration with what the command line says otherwise. */
-function configFor(context: Context, { placement, mode, allowInexact }: WhereOptions): Config {
+function configFor(context: Context, { placement, mode, early, allowInexact }: WhereOptions): Config {
   const config = loadConfig(context.environment);
   return {
     ...config,
     placement: placement ?? config.placement,
     mode: mode ?? config.mode,
+    early: early ?? config.early,
     allowInexact: allowInexact ?? config.allowInexact,
   };
 }
@@ -218,7 +225,7 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       });
       if (diagnostics.length > 0) return refuse(diagnostics, source, options, context);
       if (isUnchanged(ruleset, before?.ruleset)) throw noTable(source);
-      const where = whereToEnforce(config, context.kernel, options.device);
+      const where = whereToEnforce(config, context.kernel, { before, devices: options.device });
       const request: ApplyRequest = { ruleset, source, before, counters: 'carry', ...where };
       const result = options.test ? engine.verify(request) : engine.apply(request);
       if (!result.ok) return refuse(result.diagnostics, source, options, context);
@@ -226,9 +233,10 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       const notes = [...result.notes, ...(options.test ? [] : engine.settle())];
       printWarnings('bpfilter', warnings, context);
       if (options.json) {
-        const { placement, mode, devices, allowInexact } = where;
+        const { placement, mode, early, devices, allowInexact } = where;
         printJson<ApplyOutput>(context, {
           ...{ ok: true, family, generation, placement, mode },
+          ...(early !== undefined && { early }),
           devices: [...devices],
           allowInexact: [...allowInexact],
           diagnostics: result.diagnostics.map(diagnosticData),
@@ -296,16 +304,16 @@ interface CompileOptions extends WhereOptions, FamilyOption, HereOption {
 }
 
 function compile(context: Context, file: string, options: CompileOptions): number {
-  const { placement, allowInexact } = configFor(context, options);
+  const { placement, allowInexact, early } = whereToEnforce(configFor(context, options), context.kernel);
   if (placement === 'none') {
     throw new CommandError('bpfilter: placement none compiles nothing; name one with --placement\n', EXIT.parameter);
   }
-  const where = { placement, allowInexact, finish: options.finish };
+  const where = { placement, allowInexact, early, finish: options.finish };
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
   const hostFacts = () => context.kernel.hostFacts(false, ruleset.family);
-  const ground = groundFor(options, placement, ruleset.family, context);
+  const ground = groundFor(options, where, ruleset.family, context);
   if (ground !== undefined && 'why' in ground) printWarnings('bpfilter', earlyNotes(ground, undefined), context);
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts, ground });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
@@ -313,7 +321,7 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   return EXIT.ok;
 }
 
-interface ExplainCommandOptions extends FamilyOption, HereOption, Pick<WhereOptions, 'mode'> {
+interface ExplainCommandOptions extends FamilyOption, HereOption, Pick<WhereOptions, 'mode' | 'early'> {
   readonly placement?: EnforcingPlacement;
   readonly finish?: FinishName;
   readonly device?: readonly string[];
@@ -324,18 +332,17 @@ interface ExplainCommandOptions extends FamilyOption, HereOption, Pick<WhereOpti
 function explain(context: Context, file: string, options: ExplainCommandOptions): number {
   const { finish, json } = options;
   const config = configFor(context, options);
-  const placement = config.placement === 'none' ? 'netfilter' : config.placement;
+  const asked = whereToEnforce(config, context.kernel, { devices: options.device });
+  const placement = asked.placement === 'none' ? 'netfilter' : asked.placement;
   const source = readSource(file, context);
   const { ruleset, diagnostics } = parseRuleset(source.text, { file: source.file, family: familyOf(options) });
   if (diagnostics.length > 0) return refuse(diagnostics, source, { ...(json && { json }) }, context);
-  const ground = groundFor(options, placement, ruleset.family, context);
+  const { early } = asked;
+  const ground = groundFor(options, { placement, early }, ruleset.family, context);
   const features = () => context.kernel.features();
-  const found = explainRuleset(ruleset, { placement, file: source.file, finish, ground, features });
+  const found = explainRuleset(ruleset, { placement, early, file: source.file, finish, ground, features });
   if (!('hooks' in found)) return refuse(found, source, { ...(json && { json }) }, context);
-  const devices =
-    ground === undefined
-      ? undefined
-      : chooseDevices(whereToEnforce({ ...config, placement }, context.kernel, options.device), context.kernel, []);
+  const devices = ground === undefined ? undefined : chooseDevices({ ...asked, placement }, context.kernel, []);
   if (json) printJson<ExplainOutput>(context, explanationData(found, devices));
   else context.print(describeExplanation(found, options.rules, devices));
   return EXIT.ok;
@@ -344,11 +351,11 @@ function explain(context: Context, file: string, options: ExplainCommandOptions)
 /** What early verdicts may rest on in this network namespace, if that is asked for. */
 function groundFor(
   { here }: HereOption,
-  placement: EnforcingPlacement,
+  { placement, early }: { readonly placement: EnforcingPlacement; readonly early: EarlyChoice | undefined },
   family: Family,
   { kernel }: Context,
 ): GroundOrWhy | undefined {
-  return here && placement === 'exact' ? currentGround(kernel, family) : undefined;
+  return here && placement === 'exact' ? currentGround(kernel, family, early) : undefined;
 }
 
 /** The tables stay in the order of the file; rules show counters if those of the file do. */

@@ -5,6 +5,7 @@
 //   key               environment              value
 //   placement         BPFILTER_PLACEMENT       exact | netfilter | xdp | none
 //   mode              BPFILTER_MODE            auto | native | generic
+//   early             BPFILTER_EARLY           strict | fast | off
 //   devices.include   BPFILTER_DEVICES         patterns, `*` for any characters, a trailing `+` as in iptables
 //   devices.exclude   (`!` before a pattern)
 //   allowInexact      BPFILTER_ALLOW_INEXACT   loopback, output, out-device
@@ -12,7 +13,8 @@
 //   stateDirectory    BPFILTER_STATE_DIR       absolute path
 //   wait              BPFILTER_WAIT            seconds to wait for the lock, or "forever"
 //
-// Lists in the environment are separated by commas or blanks.
+// Lists in the environment are separated by commas or blanks. What nobody asks for, a namespace keeps as it has it; see
+// `whereToEnforce` in request.ts.
 
 import { readFileSync } from 'node:fs';
 import { DEFAULT_RUN_DIRECTORY, DEFAULT_STATE_DIRECTORY } from '../engine/layout.ts';
@@ -23,13 +25,16 @@ const DEFAULT_PATH = '/etc/bpfilter/config.json';
 
 export const PLACEMENTS = ['exact', 'netfilter', 'xdp', 'none'] as const;
 export const MODES = ['auto', 'native', 'generic'] as const;
+export const EARLY = ['strict', 'fast', 'off'] as const;
 export const INEXACT = ['loopback', 'output', 'out-device'] as const;
 
 export interface Config {
-  readonly placement: (typeof PLACEMENTS)[number];
-  readonly mode: (typeof MODES)[number];
+  /** This, `mode`, `early` and `allowInexact`: undefined where nothing is asked for. */
+  readonly placement: (typeof PLACEMENTS)[number] | undefined;
+  readonly mode: (typeof MODES)[number] | undefined;
+  readonly early: (typeof EARLY)[number] | undefined;
   readonly devices: DevicePatterns;
-  readonly allowInexact: readonly (typeof INEXACT)[number][];
+  readonly allowInexact: readonly (typeof INEXACT)[number][] | undefined;
   readonly runDirectory: string;
   readonly stateDirectory: string;
   /** Seconds, `Infinity` for ever: what iptables 1.8.9 does without -w. */
@@ -49,13 +54,14 @@ const seconds: Reader<number> = (value, key, problems) => {
 };
 
 const readConfig = objectOf<Config>({
-  placement: [oneOf(PLACEMENTS), 'netfilter'],
-  mode: [oneOf(MODES), 'auto'],
+  placement: [oneOf(PLACEMENTS), undefined],
+  mode: [oneOf(MODES), undefined],
+  early: [oneOf(EARLY), undefined],
   devices: [
     objectOf<DevicePatterns>({ include: [listOf(pattern), ['*']], exclude: [listOf(pattern), []] }),
     { include: ['*'], exclude: [] },
   ],
-  allowInexact: [listOf(oneOf(INEXACT)), []],
+  allowInexact: [listOf(oneOf(INEXACT)), undefined],
   runDirectory: [directory, DEFAULT_RUN_DIRECTORY],
   stateDirectory: [directory, DEFAULT_STATE_DIRECTORY],
   wait: [seconds, Number.POSITIVE_INFINITY],
@@ -92,6 +98,7 @@ export function loadConfig(environment: Environment): Config {
 const VARIABLES: readonly (readonly [name: string, key: string, read: (value: string) => unknown])[] = [
   ['BPFILTER_PLACEMENT', 'placement', String],
   ['BPFILTER_MODE', 'mode', String],
+  ['BPFILTER_EARLY', 'early', String],
   ['BPFILTER_DEVICES', 'devices', readPatterns],
   ['BPFILTER_ALLOW_INEXACT', 'allowInexact', readList],
   ['BPFILTER_RUN_DIR', 'runDirectory', String],

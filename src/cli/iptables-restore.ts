@@ -79,7 +79,7 @@ export function restore(words: readonly string[], context: Context, program: Pro
       const ruleset = read(whole, before?.ruleset, options, context, program);
       const unchanged = ruleset.tables.every((table) => before?.ruleset.tables.includes(table));
       if (unchanged) return EXIT.ok;
-      const where = whereToEnforce(config, context.kernel);
+      const where = whereToEnforce(config, context.kernel, { before });
       const source = { file: options.file ?? '<stdin>' };
       const counters = counting(noflush, ruleset, before?.ruleset);
       const request: ApplyRequest = { ruleset, source, before, counters, ...where };
@@ -151,8 +151,8 @@ function hand(
 ): number {
   const result = options.test === 'verify' ? engine.verify(request) : engine.apply(request);
   if (!result.ok) throw refuseFile(result.diagnostics, whole, `${program.name}-restore`);
-  const notes = options.test === 'verify' ? result.notes : [...result.notes, ...engine.settle()];
-  if (options.verbose) for (const note of notes) context.print(`${note}\n`);
+  // What there is to note, `bpfilter status` shows: iptables would not say it.
+  if (options.test !== 'verify') engine.settle();
   for (const warning of result.warnings) context.printError(`${commandName(program, 'restore')}: ${warning}\n`);
   return EXIT.ok;
 }

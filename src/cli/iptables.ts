@@ -221,12 +221,12 @@ class Session {
     const { current, program, context, config, engine } = this;
     const before = current?.ruleset;
     const ruleset = withTable(before ?? { family: program.family, tables: [] }, table);
-    const where = current ?? whereToEnforce(config, context.kernel);
-    const { placement, devices, mode, allowInexact } = where;
+    // An edit leaves rules where they are.
+    const { placement, devices, mode, early, allowInexact } = current ?? whereToEnforce(config, context.kernel);
     const source = {
       file: `${program.name} -${[...command.names].map((name) => COMMAND_LETTERS[name]).join('')}`,
     };
-    const request = { ruleset, source, before: current, placement, devices, mode, allowInexact };
+    const request = { ruleset, source, before: current, placement, devices, mode, early, allowInexact };
     const result = engine.apply({ ...request, counters: 'kept' });
     if (!result.ok) {
       const lines = result.diagnostics.map(({ code, message, hint }) => {

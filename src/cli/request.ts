@@ -2,7 +2,7 @@
 
 import { type Diagnostic, renderDiagnostic, severityOf } from '../base/diagnostic.ts';
 import type { Kernel } from '../engine/kernel.ts';
-import type { ApplyRequest, Engine } from '../engine/types.ts';
+import type { Engine, Where } from '../engine/types.ts';
 import type { Ruleset, Table } from '../ruleset/model.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import type { Config } from './config.ts';
@@ -30,18 +30,35 @@ export function enforcedTable(ruleset: Ruleset | undefined): Table | undefined {
   return ruleset?.tables.find((table) => table.name === ENFORCED_TABLE);
 }
 
-export type Where = Pick<ApplyRequest, 'placement' | 'devices' | 'mode' | 'allowInexact'>;
+/** What the choice of a place may rest on besides the configuration: what is there before, and devices that are named. */
+interface WhereOptions {
+  readonly before?: Where | undefined;
+  readonly devices?: readonly string[] | undefined;
+}
 
 /**
- * The choices that the configuration makes. At placements `exact` and `xdp` without names, the devices are those that its patterns
- * leave of all that are neither the loopback device nor part of a bridge or bond (rules name that instead).
+ * Where the configuration asks for rules to be enforced. What it does not ask for stays as it is `before`; where there is
+ * nothing yet, the placement is `exact`. Devices without names are those that the configuration's patterns leave of all that
+ * are neither the loopback device nor part of a bridge or bond (rules name that instead).
  */
-export function whereToEnforce(config: Config, kernel: Kernel, names?: readonly string[]): Where {
-  const { placement, mode, allowInexact } = config;
+export function whereToEnforce(config: Config, kernel: Kernel, { before, devices }: WhereOptions = {}): Where {
+  const placement = config.placement ?? before?.placement ?? DEFAULT_PLACEMENT;
+  const kept = before?.placement === placement ? before : undefined;
+  const mode = config.mode ?? kept?.mode ?? 'auto';
+  const early = config.early ?? kept?.early ?? 'fast';
+  const allowInexact = config.allowInexact ?? kept?.allowInexact ?? [];
   const usesDevices = placement === 'xdp' || placement === 'exact';
-  const devices = usesDevices ? (names ?? presentDevices(config, kernel)) : [];
-  return { placement, devices, mode, allowInexact };
+  if (!usesDevices) return { placement, devices: [], mode, allowInexact };
+  // Devices that were chosen stay chosen, but where none is to be harmed: then there may be new ones.
+  const isChosen = config.placement === undefined && (placement === 'xdp' || mode !== 'auto');
+  const named = devices ?? (isChosen ? kept?.devices : undefined);
+  return {
+    ...{ placement, devices: named ?? presentDevices(config, kernel), mode, allowInexact },
+    ...(placement === 'exact' && { early }),
+  };
 }
+
+const DEFAULT_PLACEMENT = 'exact';
 
 function presentDevices(config: Config, kernel: Kernel): string[] {
   const candidates = kernel

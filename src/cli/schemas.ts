@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FAMILIES } from '../base/family.ts';
 import { FINISHES } from '../classify/make-finish.ts';
 import { LATE_REASONS } from '../engine/explain-early.ts';
-import { INEXACT, MODES, PLACEMENTS } from './config.ts';
+import { EARLY, INEXACT, MODES, PLACEMENTS } from './config.ts';
 
 const decimal = z.string().regex(/^-?\d+$/);
 const counters = z.strictObject({ packets: decimal, bytes: decimal });
@@ -30,6 +30,8 @@ export const applyOutput = z.discriminatedUnion('ok', [
     placement: z.enum(PLACEMENTS),
     devices: z.array(z.string()),
     mode: z.enum(MODES),
+    /** At placement exact. */
+    early: z.enum(EARLY).optional(),
     allowInexact: z.array(z.enum(INEXACT)),
     diagnostics: z.array(diagnostic),
     notes: z.array(z.string()),
@@ -156,8 +158,15 @@ const familyStatus = z.strictObject({
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
-  /** `waiting` is why there are no early drops now, `none` why the rules make none. */
-  early: z.strictObject({ dropped: decimal, waiting: z.string().optional(), none: z.string().optional() }).optional(),
+  /** `choice` is what was asked for, `waiting` why there are no early drops now, `none` why the rules make none. */
+  early: z
+    .strictObject({
+      choice: z.enum(EARLY),
+      dropped: decimal,
+      waiting: z.string().optional(),
+      none: z.string().optional(),
+    })
+    .optional(),
   /** Devices that were asked for and have no early drops. */
   leftOut: z.array(z.strictObject({ name: z.string(), why: z.string() })).optional(),
 });

@@ -1,6 +1,7 @@
 // The XDP program of early verdicts: what is certain to be dropped, is dropped and counted here; all else goes on.
 //
-// It looks only at whole IPv4 packets without options, tags or anything else that is odd, to the device's own MAC address.
+// It looks only at whole packets without options, tags or anything else that is odd, to the device's own MAC address; of
+// IPv6, `xdp-early-ipv6.ts` has what differs.
 // A packet that its rules drop is dropped once nothing speaks against it: the guards hold (`guards.ts`), and where
 // connections are tracked, it belongs to none. What goes on has been counted nowhere, so netfilter judges it from the start.
 //
@@ -8,6 +9,7 @@
 // run out, or it might be too long for where it goes (`ip_forward`, net/ipv4/ip_forward.c). No IPv4 device takes less
 // than 68 bytes (RFC 791).
 
+import type { Family } from '../base/family.ts';
 import type { Features } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
@@ -15,12 +17,14 @@ import type { Program } from '../bpf/image.ts';
 import { R1, R2, R3, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import type { Classification } from '../classify/classification.ts';
 import { emitCount, emitCounterArea, type HookAbi } from './actions.ts';
-import { emitEarlyState, emitLookup, STATE_ASKS } from './early-connection.ts';
+import { emitEarlyState, emitLookup, LOOKUP_OFFSET, STATE_ASKS } from './early-connection.ts';
+import { emitWhole, STRICT_ASKS } from './early-strict.ts';
 import { emitGuards } from './guards.ts';
-import { clearFields, KEY_OFFSET, loadField, storeField } from './key.ts';
+import { clearFields, loadField, storeField } from './key.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
 import { emitFields, emitIpHeader, emitPlainFrame, xdpAbi } from './xdp.ts';
+import { emitEarlyIpv6Prologue } from './xdp-early-ipv6.ts';
 import { DATA, DATA_END, ETHERNET, ETHERTYPE_IPV4, emitDevicePointer, emitOwnFrame } from './xdp-frame.ts';
 
 /** The table map of early programs; that of netfilter's is another. */
@@ -32,8 +36,8 @@ const PLAIN_HEADER = 0x45;
 const [MORE_FRAGMENTS, DONT_FRAGMENT] = [0x20, 0x40];
 const SMALLEST_MTU = 68;
 const MOST_TESTS = 64;
-/** Whether it is certain that the packet may be dropped: below what look-ups of connections use. */
-const CERTAIN = KEY_OFFSET - 40;
+/** Whether it is certain that the packet may be dropped. */
+const CERTAIN = LOOKUP_OFFSET - 8;
 
 /** What early verdicts are made of. */
 export interface EarlyVerdicts {
@@ -41,9 +45,12 @@ export interface EarlyVerdicts {
   readonly classification: Classification;
   /** Whether connection tracking runs in the namespace. */
   readonly tracked: boolean;
+  /** Whether nothing may be able to tell them from netfilter's: see `early-strict.ts`. */
+  readonly strict: boolean;
 }
 
 export interface EarlyRequest extends EarlyVerdicts {
+  readonly family: Family;
   readonly features: Features;
   readonly capacity: number;
   readonly counters: string;
@@ -51,7 +58,7 @@ export interface EarlyRequest extends EarlyVerdicts {
 }
 
 export function earlyProgram(request: EarlyRequest): Program {
-  const { classification, tracked, features, capacity, counters, mark } = request;
+  const { family, classification, tracked, strict, features, capacity, counters, mark } = request;
   const abi: HookAbi = { ...xdpAbi(features), undecided: 'defer' };
   const a = new Assembler();
   const stage = mark(a);
@@ -59,19 +66,21 @@ export function earlyProgram(request: EarlyRequest): Program {
   const order = segmentOrder(classification, [entry]);
   const labels = new Map(order.map((number) => [number, a.label(`segment ${number}`)]));
   const undecided = a.label('undecided');
-  const fields = new Set<Field>([...fieldsOf(classification, order), ...(tracked ? STATE_ASKS : [])]);
+  const fields = new Set<Field>([...fieldsOf(classification, order), ...(tracked ? STATE_ASKS[family] : [])]);
   if (tracked) fields.add('state');
+  if (strict) for (const field of STRICT_ASKS) fields.add(field);
   stage('prologue XDP, early verdicts');
   a.mov(R6, R1).store(8, R10, CERTAIN, 0);
   emitCounterArea(a, counters, features.possibleCpus, capacity);
-  emitEarlyPrologue(a, features, fields, labels.get(entry)!, undecided);
+  const emitPrologue = family === 'ipv4' ? emitEarlyPrologue : emitEarlyIpv6Prologue;
+  emitPrologue(a, features, fields, labels.get(entry)!, undecided);
   emitSegments(a, order, labels, undecided, {
     classification,
     abi,
     undecidedSlot: capacity,
     access: directAccess(classification.tables.length),
     mark: stage,
-    ...(tracked && { fetchLate: () => emitEarlyState(a, features, undecided) }),
+    ...(tracked && { fetchLate: () => emitEarlyState(a, features, family, strict, undecided) }),
     // Where rules are asked one by one, each has guards of its own.
     ability: { segment: (segment) => segment.finish === 'tables' || segment.tests.length <= MOST_TESTS },
     beforeEnd: () => emitCertainty(a, request, abi, undecided),
@@ -134,19 +143,20 @@ function emitEarlyPrologue(
  */
 function emitCertainty(
   a: Assembler,
-  { tracked, features, capacity }: EarlyRequest,
+  { family, tracked, strict, features, capacity }: EarlyRequest,
   abi: HookAbi,
   undecided: Label,
 ): void {
   const certain = a.label('certain');
   a.load(8, R1, R10, CERTAIN).jump('ne', R1, 0, certain);
-  emitGuards(a, features, 'ipv4', undecided);
+  emitGuards(a, features, family, undecided);
+  if (strict) emitWhole(a, features, undecided);
   if (tracked) {
     // States that were found are not 0, and the packet belongs to no connection.
     const known = a.label('no connection');
     loadField(a, R1, 'state');
     a.jump('ne', R1, 0, known);
-    emitLookup(a, features, undecided, known);
+    emitLookup(a, features, family, undecided, known);
     a.bind(known);
   }
   emitCount(a, abi, capacity);

@@ -49,6 +49,8 @@ export interface CompileOptions {
   readonly finish?: FinishName;
   /** Only for placement `exact`: what early verdicts may rest on; there are none if absent. */
   readonly early?: EarlyGround | undefined;
+  /** Whether early verdicts are to be such that nothing could tell them from netfilter's. */
+  readonly strict?: boolean;
   /** Whether flow caches stand in front of tables; where they pay if absent. */
   readonly flowCache?: FlowCacheChoice;
 }
@@ -123,11 +125,11 @@ export class Compiler {
   /** Early verdicts, with what they rest on: rules that ask for connections have them tracked. */
   private earlyVerdicts(
     chains: Chains,
-    { early: found, features, budget = DEFAULT_BUDGET }: CompileOptions,
+    { early: found, strict = false, features, budget = DEFAULT_BUDGET }: CompileOptions,
   ): { readonly verdicts: EarlyVerdicts; readonly ground: EarlyGround } | undefined {
     if (found === undefined) return undefined;
-    const ground = { ...found, tracked: found.tracked || asksConnections(chains) };
-    const verdicts = this.early.compile(chains, ground, features, budget);
+    const ground = withTracking(found, chains);
+    const verdicts = this.early.compile(chains, ground, features, budget, strict);
     return verdicts && { verdicts, ground };
   }
 
@@ -154,9 +156,10 @@ function asksConnection(chains: Chains, hook: FilterChain): boolean {
   return chainsFrom(chains, hook).some(({ rules }) => rules.some((rule) => rule.clauses().some(asks)));
 }
 
-/** The same of any hook. */
-export function asksConnections(chains: Chains): boolean {
-  return FILTER_CHAINS.some((hook) => chains.has(hook) && asksConnection(chains, hook));
+/** What early verdicts rest on once rules are in force: those that ask for connections have them tracked. */
+export function withTracking(ground: EarlyGround, chains: Chains): EarlyGround {
+  const asks = FILTER_CHAINS.some((hook) => chains.has(hook) && asksConnection(chains, hook));
+  return { ...ground, tracked: ground.tracked || asks };
 }
 
 type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;

@@ -16,7 +16,10 @@ export interface InForceBefore {
   readonly installation: Installation | undefined;
 }
 
-/** `lines` are those of the family's rules; without `had`, all begin anew. Who asks closes the maps that are shared. */
+/**
+ * `lines` are those of the family's rules, `placement` is what they are compiled for; without `had`, all begin anew. Who asks
+ * closes the maps that are shared.
+ */
 export function planCounters(
   kernel: Kernel,
   request: EnforceRequest,
@@ -33,7 +36,7 @@ export function planCounters(
   const inherited = inheritSlots(slotted, table, texts);
   const { counterMap, layout } = found;
   const isAlike =
-    found.request.placement === request.placement && layout.possibleCpus === kernel.features().possibleCpus;
+    found.manifest.placement === request.placement && layout.possibleCpus === kernel.features().possibleCpus;
   const plan = isAlike ? extendPlan(inherited, table, found.plan) : undefined;
   const shared = plan && openCounters(kernel, had);
   return plan !== undefined && shared !== undefined

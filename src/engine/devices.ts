@@ -1,5 +1,6 @@
 // Which mode an XDP program is attached in, per device, and why.
 
+import type { Family } from '../base/family.ts';
 import type { XdpMode } from '../base/hooks.ts';
 import type { StoredRequest } from './flip.ts';
 import type { Device, Kernel } from './kernel.ts';
@@ -67,10 +68,11 @@ export interface LeftDevice {
  * that cannot be served; at placement `exact`, where netfilter does what XDP does not, it is left out.
  */
 export function chooseDevices(
-  request: Pick<ApplyRequest, 'placement' | 'devices' | 'mode'>,
+  request: Pick<ApplyRequest, 'placement' | 'devices' | 'mode' | 'early'>,
   kernel: Kernel,
   attached: readonly AttachedDevice[],
 ): ChosenDevices {
+  if (!usesDevices(request)) return { chosen: [], left: [], notes: [] };
   const present = kernel.devices();
   const isExact = request.placement === 'exact';
   const left = (isExact ? leftOut : unfit)(request.devices, present, request.mode);
@@ -92,12 +94,38 @@ export function chooseDevices(
   });
   if (chosen.length === 0 && !isExact)
     throw new InstallationError('placement xdp needs at least one device; name it with --device');
-  const notes = [
+  return { chosen, left, notes: notesOf(chosen, left) };
+}
+
+/** Whether XDP has any part in a request. */
+function usesDevices({ placement, early }: Pick<ApplyRequest, 'placement' | 'early'>): boolean {
+  return placement === 'xdp' || (placement === 'exact' && early !== 'off');
+}
+
+/**
+ * The devices of placement `exact` where nothing is dropped early: those that have a program keep it, as to attach one again
+ * may take the link down for a moment; the others are left out.
+ */
+export function withoutEarly(
+  { chosen, left }: ChosenDevices,
+  family: Family,
+  attached: readonly AttachedDevice[],
+): ChosenDevices {
+  const isAttached = ({ device }: ChosenDevices['chosen'][number]) =>
+    attached.some(({ ifindex, gone, families }) => ifindex === device.ifindex && !gone && families.includes(family));
+  const kept = chosen.filter(isAttached);
+  const idle = chosen.flatMap((each) => (isAttached(each) ? [] : [{ name: each.device.name, why: NOTHING_EARLY }]));
+  return { chosen: kept, left: [...left, ...idle], notes: notesOf(kept, left) };
+}
+
+function notesOf(chosen: ChosenDevices['chosen'], left: readonly LeftDevice[]): string[] {
+  return [
     ...chosen.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`),
     ...left.map(({ name, why }) => `no early verdicts at ${name}: ${why}`),
   ];
-  return { chosen, left, notes };
 }
+
+export const NOTHING_EARLY = 'no packet is dropped early';
 
 /** Why a device has the mode that it has. */
 export function keptMode(device: Device, asked: XdpMode, obtained: ModeChoice['mode']): ModeChoice {

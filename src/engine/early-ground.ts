@@ -2,7 +2,7 @@
 //
 // Whoever sees packets before the filter table might count them, change them or take them away, so there may be nobody
 // but connection tracking. It is known by its priorities, which the kernel fixes (`enum nf_ip_hook_priorities`,
-// include/uapi/linux/netfilter_ipv4.h). A packet without a connection is NEW, unless someone has told tracking to expect
+// include/uapi/linux/netfilter_ipv4.h; IPv6 has the same). A packet without a connection is NEW, unless someone has told tracking to expect
 // it: that takes a helper, and rules that assign it, of nftables or of the table raw.
 
 import type { EarlyFacts } from '../base/early.ts';
@@ -24,7 +24,8 @@ const [DEFRAG, CONNTRACK, RAW] = [-400, -200, -300];
 
 export type GroundOrWhy = EarlyGround | { readonly why: string };
 
-export const NOT_IPV6: GroundOrWhy = { why: 'they are not made of rules of IPv6 yet' };
+/** Where early verdicts were not asked for. */
+export const OFF: GroundOrWhy = { why: 'they are off' };
 
 /**
  * What to say of early verdicts that were asked for: `found` is what they might rest on, `used` what those rest on that there
@@ -69,7 +70,7 @@ function describe({ kind, priority }: Hook): string {
 
 /** What tells one ground from another, in 32 digits: four hashes of its text, each by another odd number. */
 export function groundDigest(ground: EarlyGround): string {
-  const text = JSON.stringify(ground);
+  const text = JSON.stringify(ground, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   return FACTORS.map((factor) => {
     let hash = factor;
     for (let i = 0; i < text.length; i++) {

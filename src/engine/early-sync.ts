@@ -5,9 +5,11 @@
 // what changes later shows to the programs, which leave everything to netfilter until the next time.
 
 import type { Family } from '../base/family.ts';
+import type { EarlyChoice } from '../base/hooks.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
+import { whyNotStrict } from '../codegen/early-strict.ts';
 import type { Surroundings } from '../codegen/surroundings.ts';
-import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, NOT_IPV6 } from './early-ground.ts';
+import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, OFF } from './early-ground.ts';
 import type { Installation } from './installation.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -17,7 +19,7 @@ const ATTEMPTS = 4;
 function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; words: Uint8Array } | { why: string } {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const before = kernel.surroundings(family);
-    const ground = findGround(before.hooks, kernel.earlyFacts());
+    const ground = findGround(before.hooks, kernel.earlyFacts(family));
     if ('why' in ground) return ground;
     if (isSame(before, kernel.surroundings(family))) return { ground, words: before.words };
   }
@@ -44,17 +46,20 @@ export function whyWaiting(
 }
 
 /** Why rules that were compiled without early verdicts make none. */
-export function whyNone(kernel: Kernel, family: Family): string {
-  const found = currentGround(kernel, family);
+export function whyNone(kernel: Kernel, family: Family, choice: EarlyChoice | undefined): string {
+  const found = currentGround(kernel, family, choice);
   return 'why' in found
     ? found.why
     : 'no drop was certain before netfilter when the rules were compiled: `bpfilter sync` looks anew';
 }
 
 /** The ground that rules can be compiled for now, or why there is none. */
-export function currentGround(kernel: Kernel, family: Family): GroundOrWhy {
-  if (family === 'ipv6') return NOT_IPV6;
+export function currentGround(kernel: Kernel, family: Family, choice: EarlyChoice = 'fast'): GroundOrWhy {
+  if (choice === 'off') return OFF;
+  if (family === 'ipv6') return { why: 'they are not made of rules of IPv6 yet' };
   try {
+    const why = choice === 'strict' ? whyNotStrict(kernel.features()) : undefined;
+    if (why !== undefined) return { why };
     const found = lookAround(kernel, family);
     return 'why' in found ? found : found.ground;
   } catch (error) {

@@ -31,12 +31,18 @@ export class EarlyCompiler {
   }
 
   /** `undefined` where nothing is certain to be dropped. */
-  compile(chains: Chains, ground: EarlyGround, features: Features, budget: Budget): EarlyVerdicts | undefined {
+  compile(
+    chains: Chains,
+    ground: EarlyGround,
+    features: Features,
+    budget: Budget,
+    strict: boolean,
+  ): EarlyVerdicts | undefined {
     // Where connections are tracked, no drop is certain unless the packet's can be looked up.
     if (ground.tracked && !canLookUpConnections(features)) return undefined;
-    const lists = this.lists(chains, ground, features, budget)?.early;
+    const lists = this.lists(chains, ground, features, budget, strict)?.early;
     if (lists === undefined) return undefined;
-    return { classification: this.classify(lists, budget), tracked: ground.tracked };
+    return { classification: this.classify(lists, budget), tracked: ground.tracked, strict };
   }
 
   classify(lists: HookLists, budget: Budget): ListClassification {
@@ -50,6 +56,7 @@ export class EarlyCompiler {
     { facts, tracked, unexpected }: EarlyGround,
     features: Features,
     budget: Budget,
+    strict: boolean,
   ): EarlyLists | undefined {
     // Of connections only the state can be known: of packets that belong to none.
     const canAsk: readonly Field[] = tracked && unexpected && canLookUpConnections(features) ? ['state'] : [];
@@ -57,7 +64,7 @@ export class EarlyCompiler {
     const hidden = { INPUT: unknown, FORWARD: ['outDevice' as const, ...unknown] };
     try {
       const known = this.flattener.flatten(chains, { budget, hidden });
-      return { hidden, known, early: this.flattener.early(known, facts) };
+      return { hidden, known, early: this.flattener.early(known, facts, strict) };
     } catch (error) {
       // Netfilter can have them all the same: fewer fields are hidden there.
       if (error instanceof TooManySegmentsError) return undefined;

@@ -5,9 +5,8 @@
 
 import { type Counters, ZERO } from '../base/counters.ts';
 import { FAMILIES, type Family } from '../base/family.ts';
-import type { TableName } from '../base/hooks.ts';
+import type { EnforcingPlacement, TableName } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
-import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import { GUARD_MAP, guardMap } from '../codegen/guards.ts';
 import type { SlotPlan } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
@@ -17,7 +16,7 @@ import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { type CompileOptions, filterTable } from './compile.ts';
 import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
-import { areFit, type ChosenDevices, chooseDevices } from './devices.ts';
+import { areFit, type ChosenDevices, chooseDevices, withoutEarly } from './devices.ts';
 import { earlyNotes, type GroundOrWhy, groundDigest } from './early-ground.ts';
 import { currentGround, syncGuards } from './early-sync.ts';
 import { finish, flip, unfinished } from './flip.ts';
@@ -27,6 +26,8 @@ import { carryCounters, keep, keptWarning, readKept, releasedWarning } from './k
 import type { Descriptor, Kernel } from './kernel.ts';
 import { KnownRules } from './known-rules.ts';
 import { type Directories, lockPath } from './layout.ts';
+import type { AttachedDevice } from './links.ts';
+import { closeImage, type LoadedImage, LoadedImages, loadImage } from './loaded.ts';
 import { NamespaceState } from './namespace-state.ts';
 import { perChain } from './slots.ts';
 import { describeStatus, type FamilyFacts } from './status.ts';
@@ -47,6 +48,7 @@ class NamespaceEngine implements Engine {
   private readonly kernel: Kernel;
   private readonly tuning: Tuning;
   private readonly state: NamespaceState;
+  private readonly loaded: Readonly<Record<Family, LoadedImages>>;
   private locked = false;
   private readonly known: Readonly<Record<Family, KnownRules>> = {
     ipv4: new KnownRules('ipv4'),
@@ -55,6 +57,7 @@ class NamespaceEngine implements Engine {
 
   constructor(directories: Directories, kernel: Kernel, tuning: Tuning) {
     this.kernel = kernel;
+    this.loaded = { ipv4: new LoadedImages(kernel), ipv6: new LoadedImages(kernel) };
     this.tuning = tuning;
     this.state = new NamespaceState(directories, kernel);
   }
@@ -81,15 +84,15 @@ class NamespaceEngine implements Engine {
     const { placement } = request;
     if (placement === 'none') return { ok: true, generation: 0, diagnostics: [], notes: [], warnings: [] };
     const enforced = { ...request, placement };
-    const { notes } = this.chooseDevices(enforced);
-    const early = this.earlyGround(enforced);
+    const { chosen, notes } = this.chooseDevices(enforced);
+    const early = this.earlyGround(enforced, chosen.length);
     const compiled = this.compile(enforced, undefined, early);
     if (!compiled.ok) return compiled;
     const allNotes = [...notes, ...earlyNotes(early, compiled.ground)];
     const result = { ok: true as const, generation: 0, diagnostics: [], notes: allNotes, warnings: [] };
     const guards = compiled.ground && this.kernel.createMap(guardMap());
     try {
-      return this.withImage(enforced, compiled.image, new Map(), guards, () => result);
+      return this.withImage(enforced, compiled.image, new Map(), guards, undefined, () => result);
     } finally {
       if (guards !== undefined) this.kernel.close(guards);
     }
@@ -186,6 +189,7 @@ class NamespaceEngine implements Engine {
   }
 
   close(): void {
+    for (const family of FAMILIES) this.loaded[family].forget();
     this.state.close();
   }
 
@@ -210,36 +214,40 @@ class NamespaceEngine implements Engine {
     const installation = this.state.installation();
     if (found?.request.placement !== 'exact' || installation === undefined) return [];
     const { early } = found.manifest;
-    if (!areFit(found.request, this.kernel)) {
-      if (early === undefined) {
-        const ground = currentGround(this.kernel, family);
-        if ('why' in ground) return earlyNotes(ground, undefined);
-      } else if (syncGuards({ kernel: this.kernel, installation, family }, early) === undefined) return [];
-    }
+    const { early: choice } = found.request;
+    const isFit = areFit(found.request, this.kernel);
+    if (early === undefined) {
+      if (!isFit && found.request.ifindexes.length === 0) return [];
+      const ground = currentGround(this.kernel, family, choice);
+      if ('why' in ground) return earlyNotes(ground, undefined);
+    } else if (!isFit && syncGuards({ kernel: this.kernel, installation, family }, early) === undefined) return [];
     const before = this.basis(family)!;
-    const { ruleset, placement, mode, allowInexact } = before;
     // Devices that could not be served may be fit by now.
-    const devices = [...before.devices, ...(found.request.leftOut ?? [])];
+    const { generation: _, ...same } = before;
     const source = { file: found.sourceFile };
-    const result = this.apply({ ruleset, source, before, counters: 'kept', placement, devices, mode, allowInexact });
+    const result = this.apply({ ...same, source, before, counters: 'kept' });
     return result.ok ? [...result.notes, ...result.warnings] : result.diagnostics.map(({ message }) => message);
   }
 
   private enforce(request: EnforceRequest): ApplyResult {
     const { family } = request.ruleset;
-    const devices = this.chooseDevices(request);
-    const early = this.earlyGround(request);
-    const counting = this.planCounters(request);
+    const wanted = this.chooseDevices(request);
+    const early = this.earlyGround(request, wanted.chosen.length);
+    const counting = this.planCounters(request, compiledPlacement(request, early));
     try {
       const compiled = this.compile(request, counting.plan, early);
       if (!compiled.ok) return compiled;
       const { image, ground } = compiled;
+      const isIdle = request.placement === 'exact' && ground === undefined;
+      const devices = isIdle ? withoutEarly(wanted, family, this.attachedDevices()) : wanted;
       const guards = ground && this.state.ensureInstallation().guardMap;
-      return this.withImage(request, image, counting.shared, guards, (programs, counterMaps) => {
+      const spare = this.loaded[family].usable(image, counting, this.namedByWord(family));
+      return this.withImage(request, image, counting.shared, guards, spare, (loaded, counterMaps) => {
         const store = this.state.storeForChange();
         const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation(), family };
         finish(context);
-        const before = this.state.found(family)?.manifest;
+        const replaced = this.state.found(family);
+        const before = replaced?.manifest;
         const warnings = conntrackWarnings(this.kernel, family, before);
         const refused = beginConntrack(this.kernel, family, image.manifest, request.source.file);
         if (refused !== undefined) return { ok: false, diagnostics: [refused] };
@@ -248,13 +256,17 @@ class NamespaceEngine implements Engine {
           table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
         );
         const counters = countersFor(request, image.manifest, counting, store);
+        if (loaded === spare) this.loaded[family].refill(loaded, image);
+        const { programs } = loaded;
         const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
         const made = { ...row, ...flipped.row };
+        const inForce = new InForce(made, image.manifest, counting.plan, request.ruleset);
+        this.state.remember(inForce);
+        this.loaded[family].keep(loaded, image, inForce, replaced);
         // A packet may still be in the program of before, whose verdicts rest on what was there then.
         const isOther = digest !== undefined && before?.early !== undefined && before.early !== digest;
         if (isOther) this.kernel.waitForGracePeriod();
         const waiting = digest === undefined ? undefined : syncGuards(context, digest);
-        this.state.remember(new InForce(made, image.manifest, counting.plan, request.ruleset));
         const notes = [...devices.notes, ...flipped.left, ...earlyNotes(early, ground, waiting)];
         if (flipped.unfinished !== undefined) notes.push(flipped.unfinished);
         const ended = endConntrack(this.kernel, family, image.manifest);
@@ -266,12 +278,12 @@ class NamespaceEngine implements Engine {
   }
 
   /** Which counters the rules of a request will have: where they can, those that they have now. */
-  private planCounters(request: EnforceRequest): CounterPlan {
+  private planCounters(request: EnforceRequest, placement: EnforcingPlacement): CounterPlan {
     const { family } = request.ruleset;
     const found = request.counters === 'ruleset' ? undefined : this.state.found(family);
     const before = found && (request.before ?? this.basis(family, 'nothing'));
     const had = found && before && { found, before, installation: this.state.installation() };
-    return planCounters(this.kernel, request, this.known[family].lines, had);
+    return planCounters(this.kernel, { ...request, placement }, this.known[family].lines, had);
   }
 
   private keep({ ruleset, source, counters, before: madeFrom }: ApplyRequest): ApplyResult {
@@ -292,6 +304,7 @@ class NamespaceEngine implements Engine {
   /** Accepts every packet of some families again and takes what is theirs out of the kernel. */
   private takeDown(families: readonly Family[]): void {
     this.state.release(families);
+    for (const family of families) this.loaded[family].forget();
     for (const family of families) endConntrack(this.kernel, family, undefined);
     const store = this.state.store();
     for (const { id, family, state } of store?.generations() ?? []) {
@@ -299,13 +312,17 @@ class NamespaceEngine implements Engine {
     }
   }
 
-  /** What early verdicts of a request may rest on; `undefined` where it asks for none. */
-  private earlyGround({ placement, ruleset: { family } }: EnforceRequest): GroundOrWhy | undefined {
-    return placement === 'exact' ? currentGround(this.kernel, family) : undefined;
+  /** What early verdicts of a request may rest on; `undefined` where it asks for none, or no device is to give them. */
+  private earlyGround(
+    { placement, early, ruleset: { family } }: EnforceRequest,
+    devices: number,
+  ): GroundOrWhy | undefined {
+    return placement === 'exact' && devices > 0 ? currentGround(this.kernel, family, early) : undefined;
   }
 
   private compile(request: EnforceRequest, plan?: SlotPlan, early?: GroundOrWhy) {
-    const { placement, allowInexact, source, before } = request;
+    const { allowInexact, source, before } = request;
+    const placement = compiledPlacement(request, early);
     const { kernel } = this;
     const known = this.known[request.ruleset.family];
     known.lines.of(filterTable(request.ruleset));
@@ -314,40 +331,47 @@ class NamespaceEngine implements Engine {
     const facts = placement === 'xdp' ? kernel.hostFacts(true, request.ruleset.family) : { localDestinations: [] };
     const options = { ...this.tuning, placement, allowInexact, features: kernel.features(), facts, file: source.file };
     const ground = early === undefined || 'why' in early ? undefined : early;
-    const more = { before: before?.ruleset, early: ground, ...(plan && { plan }) };
+    const more = { before: before?.ruleset, early: ground, strict: request.early === 'strict', ...(plan && { plan }) };
     return known.compiler.compile(request.ruleset, { ...options, ...more });
   }
 
-  /** Has the kernel make and verify an image's maps and programs, lends them to `work`, and closes them. */
+  /** Lends `work` what an image becomes in the kernel, and closes what no later generation may use. */
   private withImage(
     request: EnforceRequest,
     image: Image,
     shared: ReadonlyMap<string, Descriptor>,
     guards: Descriptor | undefined,
-    work: (programs: ReadonlyMap<DispatchPoint, Descriptor>, counters: ReadonlyMap<string, Descriptor>) => ApplyResult,
+    spare: LoadedImage | undefined,
+    work: (loaded: LoadedImage, counters: ReadonlyMap<string, Descriptor>) => ApplyResult,
   ): ApplyResult {
-    const made = new Map<string, Descriptor>();
-    const programs = new Map<DispatchPoint, Descriptor>();
+    const known = guards === undefined ? shared : new Map([...shared, [GUARD_MAP, guards]]);
+    let loaded = spare;
     try {
-      for (const definition of image.maps) {
-        if (!shared.has(definition.name)) made.set(definition.name, this.kernel.createMap(definition));
-      }
-      const maps = new Map([...shared, ...made]);
-      if (guards !== undefined) maps.set(GUARD_MAP, guards);
-      for (const { point, program } of image.programs) programs.set(point, this.kernel.loadProgram(program, maps));
+      loaded ??= loadImage(this.kernel, image, known);
       const banks = new Set(image.manifest.banks.map(({ map }) => map));
-      return work(programs, new Map([...made].filter(([name]) => banks.has(name))));
+      const fresh = [...loaded.maps].filter(([name]) => banks.has(name) && !shared.has(name));
+      return work(loaded, new Map(fresh));
     } catch (error) {
       if (error instanceof VerifierError && error.isTooLarge) return tooLarge(error, request.source.file);
       throw error;
     } finally {
-      for (const object of [...programs.values(), ...made.values()]) this.kernel.close(object);
+      const { family } = request.ruleset;
+      if (loaded !== undefined && !this.loaded[family].has(loaded)) closeImage(this.kernel, loaded);
     }
   }
 
+  /** The generation that the word of a family names, if the store knows it. */
+  private namedByWord(family: Family): InForce | undefined {
+    const found = this.state.found(family);
+    return found?.id === this.state.installation()?.generation(family) ? found : undefined;
+  }
+
   private chooseDevices(request: EnforceRequest): ChosenDevices {
-    if (request.placement === 'netfilter') return { chosen: [], left: [], notes: [] };
-    return chooseDevices(request, this.kernel, this.state.installation()?.links.attachedDevices() ?? []);
+    return chooseDevices(request, this.kernel, this.attachedDevices());
+  }
+
+  private attachedDevices(): readonly AttachedDevice[] {
+    return this.state.installation()?.links.attachedDevices() ?? [];
   }
 
   private enforcedNow(
@@ -355,11 +379,12 @@ class NamespaceEngine implements Engine {
     read: (found: InForce, shown: () => readonly Counters[]) => Ruleset,
   ): Current | undefined {
     return this.state.inForce(family, (found, shown) => {
-      const { placement, ifindexes, mode, allowInexact } = found.request;
+      const { placement, ifindexes, leftOut = [], mode, early, allowInexact } = found.request;
       // By what they are called now, those that are still there.
       const present = ifindexes.length === 0 ? [] : this.kernel.devices();
-      const devices = present.flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
-      return { generation: found.id, ruleset: read(found, shown), placement, devices, mode, allowInexact };
+      const served = present.flatMap(({ ifindex, name }) => (ifindexes.includes(ifindex) ? [name] : []));
+      const where = { placement, devices: [...served, ...leftOut], mode, early, allowInexact };
+      return { generation: found.id, ruleset: read(found, shown), ...where };
     });
   }
 
@@ -382,6 +407,11 @@ class NamespaceEngine implements Engine {
   private requireLock(): void {
     if (!this.locked) throw new Error('engine: a change was asked for without the lock');
   }
+}
+
+/** What rules are compiled for: without ground for early verdicts, placement `exact` is netfilter alone. */
+function compiledPlacement({ placement }: EnforceRequest, early: GroundOrWhy | undefined): EnforcingPlacement {
+  return placement === 'exact' && (early === undefined || 'why' in early) ? 'netfilter' : placement;
 }
 
 /** The verifier's limits as a diagnostic, at the rule that it had come to. */

@@ -3,13 +3,15 @@
 // A rule is early if one of its decisions there leads to a drop: packets that it drops, or that a later rule drops, are
 // counted at XDP. Of any other rule, the lists made with the fields hidden that nobody knows early say what became of it.
 
-import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
+import { CLASS_SHIFT, classNumber, UNVERIFIED } from '../base/connection-state.ts';
 import type { EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { complement, contains, type IntervalSet, intersect, interval, normalize, union } from '../base/intervals.ts';
 import { evaluatePredicate, FIELD_MAXIMUM, type Field, type FieldValues, type Literal } from '../base/predicate.ts';
+import { intersectWide, normalizeWide, type WideIntervalSet } from '../base/wide-intervals.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
+import { wideSet } from '../classify/conditions.ts';
 import {
   type Condition,
   type DecisionList,
@@ -20,11 +22,13 @@ import {
 } from '../classify/decision-list.ts';
 import type { Flattener } from '../classify/flatten.ts';
 import type { SegmentPlan } from '../classify/plan.ts';
+import { canLookUpConnections } from '../codegen/early-connection.ts';
+import { whyNotStrict } from '../codegen/early-strict.ts';
 import { type ChainMeaning, type Chains, chainsFrom, type RuleMeaning } from '../graph/chains.ts';
 import type { Slot } from '../graph/graph.ts';
-import { asksConnections } from './compile.ts';
+import { withTracking } from './compile.ts';
 import { EarlyCompiler, type EarlyLists } from './early.ts';
-import type { EarlyGround, GroundOrWhy } from './early-ground.ts';
+import type { EarlyGround } from './early-ground.ts';
 
 /** Why a rule drops nothing early, in the order in which they are asked. */
 export const LATE_REASONS = [
@@ -76,24 +80,29 @@ export interface EarlyPlaces {
 
 type Lists = Readonly<Partial<Record<FilterChain, HookLists>>>;
 
+/** What early verdicts may rest on, and the kernel that gives them; or why there are none. */
+export type KnownGround = { readonly ground: EarlyGround; readonly features: Features } | { readonly why: string };
+
 /** `lists` are netfilter's, made by the same flattener. */
 export function explainEarly(
   chains: Chains,
   lists: Lists,
   flattener: Flattener,
-  found: GroundOrWhy,
-  features: Features,
+  known: KnownGround,
+  strict = false,
   budget: Budget = DEFAULT_BUDGET,
 ): EarlyPlaces {
-  if ('why' in found) {
+  const why = 'why' in known ? known.why : whyNoVerdicts(chains, known, strict);
+  if ('why' in known || why !== undefined) {
     const places = new Places(chains, lists, undefined, undefined);
-    return { none: found.why, tracked: false, hooks: [], plans: [], tableBytes: 0, places: places.all('ground') };
+    return { none: why!, tracked: false, hooks: [], plans: [], tableBytes: 0, places: places.all('ground') };
   }
-  const ground = { ...found, tracked: found.tracked || asksConnections(chains) };
+  const { features } = known;
+  const ground = withTracking(known.ground, chains);
   const { tracked } = ground;
   const compiler = new EarlyCompiler(flattener);
-  const made = compiler.lists(chains, ground, features, budget);
-  const places = new Places(chains, lists, made, ground);
+  const made = compiler.lists(chains, ground, features, budget, strict);
+  const places = new Places(chains, lists, made, ground, strict);
   if (made?.early === undefined) {
     const none = made === undefined ? 'user chains are too large' : 'before netfilter, no drop is certain';
     return {
@@ -107,6 +116,18 @@ export function explainEarly(
   }
   const { plans, tables } = compiler.classify(made.early, budget);
   return { tracked, hooks: hooksOf(made.early), plans, tableBytes: tables.length, places: places.all(undefined) };
+}
+
+/** Why this kernel gives no early verdicts of these rules. */
+function whyNoVerdicts(
+  chains: Chains,
+  { ground, features }: Extract<KnownGround, { readonly ground: EarlyGround }>,
+  strict: boolean,
+): string | undefined {
+  if (features.surroundings === undefined) return 'this kernel does not show what they rest on';
+  const isUnknown = withTracking(ground, chains).tracked && !canLookUpConnections(features);
+  if (isUnknown) return 'connections are tracked, and this kernel does not let XDP look them up';
+  return strict ? whyNotStrict(features) : undefined;
 }
 
 /** The chains that packets are led to: see the head of `src/classify/early.ts`. */
@@ -131,7 +152,13 @@ class Places {
   private readonly facts: EarlyFacts | undefined;
   private readonly uncertain: Uncertain | undefined;
 
-  constructor(chains: Chains, lists: Lists, made: EarlyLists | undefined, ground: EarlyGround | undefined) {
+  constructor(
+    chains: Chains,
+    lists: Lists,
+    made: EarlyLists | undefined,
+    ground: EarlyGround | undefined,
+    strict = false,
+  ) {
     this.chains = chains;
     this.made = made;
     this.facts = ground?.facts;
@@ -142,7 +169,7 @@ class Places {
     const known = decisionsOf(made?.known ?? {});
     this.known = new Set(known.keys());
     this.undecided = new UndecidedRules(known);
-    this.drops = made?.early === undefined ? NO_DROPS : dropping(made.early, this.uncertain!);
+    this.drops = made?.early === undefined ? NO_DROPS : dropping(made.early, this.uncertain!, statesOf(strict));
   }
 
   /** `reason`, if given, is why nothing at all is early. */
@@ -277,7 +304,7 @@ interface Drops {
 
 const NO_DROPS: Drops = { early: new Set(), states: new Set(), reached: new Set(), passed: new Set() };
 
-function dropping(lists: HookLists, uncertain: Uncertain): Drops {
+function dropping(lists: HookLists, uncertain: Uncertain, known: IntervalSet): Drops {
   const [early, states, reached, passed] = [new Set<Slot>(), new Set<Slot>(), new Set<Slot>(), new Set<Slot>()];
   /** Whether packets may be dropped that come to a segment. */
   const drops = new Map<number, boolean>();
@@ -303,7 +330,7 @@ function dropping(lists: HookLists, uncertain: Uncertain): Drops {
     const { list, exits } = segment;
     const leads = (end: number): boolean =>
       end === END.drop || EXITS.some((exit) => END[exit] === end && drops.get(exits[exit]!) === true);
-    const isOpen = openDecisions(list);
+    const isOpen = openDecisions(list, known);
     // Whether packets may be dropped that come to a decision.
     const from = new Uint8Array(list.length + 1);
     from[list.length] = leads(END.next) ? 1 : 0;
@@ -324,10 +351,10 @@ function dropping(lists: HookLists, uncertain: Uncertain): Drops {
 }
 
 /** By decision: 1 where packets of some connection state come to it and may meet it. */
-function openDecisions({ length, conditions, then }: DecisionList): Uint8Array {
+function openDecisions({ length, conditions, then }: DecisionList, states: IntervalSet): Uint8Array {
   const open = new Uint8Array(length);
   const skipped = new Map<number, IntervalSet>();
-  let left: IntervalSet = ALL_STATES;
+  let left = states;
   for (let i = 0; i < length; i++) {
     left = union(left, skipped.get(i) ?? []);
     const asked = conditions[i]!;
@@ -342,7 +369,10 @@ function openDecisions({ length, conditions, then }: DecisionList): Uint8Array {
 }
 
 /** What packets of no connection may be: see `src/codegen/early-connection.ts`. */
-const ALL_STATES = union(interval(classNumber('NEW') << CLASS_SHIFT), interval(classNumber('INVALID') << CLASS_SHIFT));
+function statesOf(strict: boolean): IntervalSet {
+  const isValid = strict ? UNVERIFIED : classNumber('NEW') << CLASS_SHIFT;
+  return union(interval(isValid), interval(classNumber('INVALID') << CLASS_SHIFT));
+}
 
 const EXITS: readonly ExitName[] = ['next', 'call', 'return'];
 
@@ -363,16 +393,13 @@ const LOOKED_UP = [6, 17];
 class Uncertain {
   private readonly known = new Map<Condition, Uncertainty | undefined>();
   private readonly names: readonly string[];
-  private readonly sources: IntervalSet;
-  private readonly destinations: IntervalSet;
+  private readonly addresses: MetAddresses;
   private readonly tracked: boolean;
 
-  constructor({ devices, local, routed }: EarlyFacts, tracked: boolean) {
+  constructor(facts: EarlyFacts, tracked: boolean) {
     this.tracked = tracked;
-    const serving = devices.filter(({ sources }) => sources.length > 0);
-    this.names = serving.map(({ name }) => name);
-    this.sources = normalize(serving.flatMap(({ sources }) => sources));
-    this.destinations = union(local, routed);
+    this.names = facts.devices.flatMap(({ name, sources }) => (sources.length > 0 ? [name] : []));
+    this.addresses = metAddresses(facts);
   }
 
   why(condition: Condition): Uncertainty | undefined {
@@ -380,13 +407,31 @@ class Uncertain {
     return this.known.get(condition);
   }
 
-  private find({ field, literals, set }: Condition): Uncertainty | undefined {
+  private find(condition: Condition): Uncertainty | undefined {
+    const { field, literals, set } = condition;
     if (field === 'inDevice') return this.names.some((name) => hold(literals, name)) ? undefined : 'in-device';
+    if (field === 'src6' || field === 'dst6') {
+      const asked = wideSet(condition);
+      return asked !== undefined && intersectWide(asked, this.addresses[field]).length === 0 ? 'address' : undefined;
+    }
     if (set === undefined) return undefined;
     if (field === 'protocol') return !this.tracked || LOOKED_UP.some((each) => contains(set, each)) ? undefined : field;
     if (field !== 'src' && field !== 'dst') return undefined;
-    return intersect(set, field === 'src' ? this.sources : this.destinations).length === 0 ? 'address' : undefined;
+    return intersect(set, this.addresses[field]).length === 0 ? 'address' : undefined;
   }
+}
+
+/** The addresses of packets of which something is certain. */
+type MetAddresses = Readonly<Record<'src' | 'dst', IntervalSet> & Record<'src6' | 'dst6', WideIntervalSet>>;
+
+function metAddresses(facts: EarlyFacts): MetAddresses {
+  const none = { src: [], dst: [], src6: [], dst6: [] };
+  if (facts.family === 'ipv4') {
+    const sources = normalize(facts.devices.flatMap((device) => device.sources));
+    return { ...none, src: sources, dst: union(facts.local, facts.routed) };
+  }
+  const sources = normalizeWide(facts.devices.flatMap((device) => device.sources));
+  return { ...none, src6: sources, dst6: normalizeWide([...facts.local, ...facts.routed]) };
 }
 
 function hold(literals: readonly Literal[], inDevice: string): boolean {

@@ -3,7 +3,8 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Features } from '../base/features.ts';
-import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { type EarlyChoice, type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { UnsupportedError } from '../base/unsupported.ts';
 import { DEFAULT_BUDGET } from '../classify/budget.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
 import { END, type HookLists } from '../classify/decision-list.ts';
@@ -21,13 +22,15 @@ import { PASSES, runPasses } from '../passes/pipeline.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { assumedGround } from './assumed-ground.ts';
 import { filterTable, smallGraph, smallHooks } from './compile.ts';
-import { type GroundOrWhy, NOT_IPV6 } from './early-ground.ts';
+import { type GroundOrWhy, OFF } from './early-ground.ts';
 import { checkEnforceable } from './enforceable.ts';
-import { type EarlyPlaces, explainEarly, type LateReason } from './explain-early.ts';
+import { type EarlyPlaces, explainEarly, type KnownGround, type LateReason } from './explain-early.ts';
 import { hiddenFields } from './placement.ts';
 
 export interface ExplainOptions {
   readonly placement: EnforcingPlacement;
+  /** Only for placement `exact`: `fast` if absent. */
+  readonly early?: EarlyChoice | undefined;
   /** What the kernel can do: asked at placement `exact` alone. */
   readonly features: () => Features;
   /** Only for placement `exact`: what early verdicts may rest on; of an assumed host (`assumed-ground.ts`) if absent. */
@@ -127,7 +130,10 @@ export function explainRuleset(ruleset: Ruleset, options: ExplainOptions): Expla
   }
 }
 
-function explain(ruleset: Ruleset, { placement, features, ground, finish }: ExplainOptions): Explanation {
+function explain(
+  ruleset: Ruleset,
+  { placement, early: choice, features, ground, finish }: ExplainOptions,
+): Explanation {
   const table = filterTable(ruleset);
   const plan = sequentialSlots(table);
   const ownerOf = ownerFinder(table, plan, ruleset.family);
@@ -142,8 +148,11 @@ function explain(ruleset: Ruleset, { placement, features, ground, finish }: Expl
   const graph = smallGraph(chains, small, ownerOf);
   const effects = new PassEffects(graph, ownerOf);
   const optimized = runPasses(graph, { hidden, onPass: (name, after) => effects.add(name, after) });
-  const found = ground ?? (ruleset.family === 'ipv6' ? NOT_IPV6 : assumedGround(chains));
-  const early = placement === 'exact' ? explainEarly(chains, lists, flattener, found, features()) : undefined;
+  const found = choice === 'off' ? OFF : (ground ?? assumedGround(chains, ruleset.family));
+  const early =
+    placement === 'exact'
+      ? explainEarly(chains, lists, flattener, withFeatures(found, features), choice === 'strict')
+      : undefined;
   const hooks = FILTER_CHAINS.filter((hook) => chains.has(hook)).map((hook): HookExplanation => {
     const rules = chainsFrom(chains, hook).reduce((sum, chain) => sum + chain.rules.length, 0);
     const root = optimized.roots[hook];
@@ -157,6 +166,17 @@ function explain(ruleset: Ruleset, { placement, features, ground, finish }: Expl
     passes: effects.all,
     ...(early && { early: { isHere: ground !== undefined, ...earlyExplanation(early, ownerOf) } }),
   };
+}
+
+/** A kernel that cannot be asked gives no early verdicts. */
+function withFeatures(ground: GroundOrWhy, features: () => Features): KnownGround {
+  if ('why' in ground) return ground;
+  try {
+    return { ground, features: features() };
+  } catch (error) {
+    if (error instanceof UnsupportedError) return { why: error.message };
+    throw error;
+  }
 }
 
 /** Where packets of a hook are judged. */

@@ -20,7 +20,7 @@
 // any more, the second flip leaves the new points alone.
 
 import { FAMILIES, type Family } from '../base/family.ts';
-import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
+import { type EarlyChoice, type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { CounterMap, Generation, NewGeneration, Store } from '../store/store.ts';
 import { type MapReader, moveBase, shownCounters } from './counters.ts';
@@ -40,7 +40,9 @@ export interface StoredRequest {
   readonly devices: readonly string[];
   /** Of the devices: a device keeps its rules when it is renamed. */
   readonly ifindexes: readonly number[];
-  /** Devices that were asked for and cannot be served, at placement `exact`. */
+  /** Which early verdicts were asked for: `fast` if absent. */
+  readonly early?: EarlyChoice;
+  /** Devices that were asked for and have no program, at placement `exact`. */
   readonly leftOut?: readonly string[];
   readonly mode: 'auto' | 'native' | 'generic';
   readonly allowInexact: readonly ('loopback' | 'output' | 'out-device')[];

@@ -35,12 +35,13 @@ export function rowFor(
   early: string | undefined,
   lines: PrintOptions['lines'],
 ): FlipPlan['row'] {
-  const { ruleset, source, placement, mode, allowInexact } = request;
+  const { ruleset, source, placement, mode, early: choice, allowInexact } = request;
   const devices = chosen.map(({ device }) => device.name);
   const ifindexes = chosen.map(({ device }) => device.ifindex);
   const leftOut = left.map(({ name }) => name);
   const stored: StoredRequest = {
     ...{ placement, devices, ifindexes, mode, allowInexact },
+    ...(choice !== undefined && { early: choice }),
     ...(leftOut.length > 0 && { leftOut }),
   };
   const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;

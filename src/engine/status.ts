@@ -4,11 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
-import { FILTER_CHAINS, type XdpMode } from '../base/hooks.ts';
+import { FILTER_CHAINS } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 import { conntrackWarnings } from './conntrack.ts';
 import { readEarlyDrops } from './counters.ts';
-import { keptMode, type LeftDevice, leftOut } from './devices.ts';
+import { areFit, keptMode, type LeftDevice, leftOut, NOTHING_EARLY } from './devices.ts';
 import { whyNone, whyWaiting } from './early-sync.ts';
 import { mapReader, type StoredRequest } from './flip.ts';
 import type { InForce } from './in-force.ts';
@@ -59,19 +59,23 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
   const { found, kept, undecided } = families[family];
   const generation = installation?.generation(family) ?? 0;
   const request = found?.request;
+  const devices =
+    request !== undefined && request.placement !== 'netfilter'
+      ? deviceStatus(kernel, installation!, family, request)
+      : [];
+  // At placement exact netfilter enforces the rules for devices without a program.
+  const isServed = ({ note }: DeviceStatus) => note === undefined || request?.placement !== 'exact';
+  const idle = devices.filter((each) => !isServed(each)).map(({ name, note }) => ({ name, why: note! }));
   const where = {
     hooks: request !== undefined && request.placement !== 'xdp' ? hookStatus(installation!, family) : [],
-    devices:
-      request !== undefined && request.placement !== 'netfilter'
-        ? deviceStatus(kernel, installation!, family, request)
-        : [],
+    devices: devices.filter(isServed),
     dropped: {
       emptySlot: String(installation?.emptySlotDrops(family) ?? 0n),
       undecided: String(undecided.packets),
     },
   };
   const early = request?.placement === 'exact' ? earlyStatus(kernel, installation!, family, found!) : undefined;
-  const left = request?.leftOut === undefined ? [] : leftOutStatus(kernel, request.leftOut, request.mode);
+  const left = found?.request.placement === 'exact' ? [...idle, ...leftOutStatus(kernel, found)] : [];
   if (generation !== 0) {
     if (found === undefined) return { generation, rules: 0, ...where };
     return {
@@ -119,18 +123,23 @@ function earlyStatus(
   kernel: Kernel,
   installation: Installation,
   family: Family,
-  { manifest, counterMap, layout }: InForce,
+  { request, manifest, counterMap, layout }: InForce,
 ): EarlyStatus {
-  if (manifest.early === undefined) return { dropped: '0', none: whyNone(kernel, family) };
+  const { early: choice = 'fast' } = request;
+  if (choice === 'off') return { choice, dropped: '0' };
+  if (manifest.early === undefined) {
+    const mayServe = request.ifindexes.length > 0 || areFit(request, kernel);
+    return { choice, dropped: '0', none: mayServe ? whyNone(kernel, family, choice) : 'no device can be served' };
+  }
   const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
   const waiting = whyWaiting(kernel, installation, family, manifest.early);
-  return { dropped: String(dropped), ...(waiting !== undefined && { waiting }) };
+  return { choice, dropped: String(dropped), ...(waiting !== undefined && { waiting }) };
 }
 
-function leftOutStatus(kernel: Kernel, names: readonly string[], mode: XdpMode): LeftDevice[] {
+function leftOutStatus(kernel: Kernel, { request: { leftOut: names = [], mode }, manifest }: InForce): LeftDevice[] {
   const still = leftOut(names, kernel.devices(), mode);
-  const fit = 'it can be served now: `bpfilter sync` attaches to it';
-  return names.map((name) => still.find((each) => each.name === name) ?? { name, why: fit });
+  const why = manifest.early === undefined ? NOTHING_EARLY : 'it can be served now: `bpfilter sync` attaches to it';
+  return names.map((name) => still.find((each) => each.name === name) ?? { name, why });
 }
 
 function hookStatus(installation: Installation, family: Family): HookStatus[] {

@@ -3,13 +3,24 @@
 import type { Counters } from '../base/counters.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
-import type { FilterChain, Placement, TableName, XdpMode } from '../base/hooks.ts';
+import type { EarlyChoice, FilterChain, Placement, TableName, XdpMode } from '../base/hooks.ts';
 import type { Ruleset } from '../ruleset/model.ts';
 
 /** A loss of exactness that the `xdp` placement may be told to accept, by what it cannot see. */
 export type Inexact = 'loopback' | 'output' | 'out-device';
 
-export interface ApplyRequest {
+/** Where and how rules are enforced. */
+export interface Where {
+  readonly placement: Placement;
+  /** Only for placements `xdp` and `exact`: names of the devices to attach to. */
+  readonly devices: readonly string[];
+  readonly mode: XdpMode;
+  /** Only for placement `exact`: `fast` if absent. */
+  readonly early?: EarlyChoice | undefined;
+  readonly allowInexact: readonly Inexact[];
+}
+
+export interface ApplyRequest extends Where {
   /** All tables of a family. What is not to be enforced is refused, but at placement `none`. */
   readonly ruleset: Ruleset;
   /** Name of the text it came from, kept with the generation and shown in diagnostics. */
@@ -25,11 +36,6 @@ export interface ApplyRequest {
    * another rule of equal text begins anew.
    */
   readonly counters: 'ruleset' | 'carry' | 'kept';
-  readonly placement: Placement;
-  /** Only for placements `xdp` and `exact`: names of the devices to attach to. */
-  readonly devices: readonly string[];
-  readonly mode: XdpMode;
-  readonly allowInexact: readonly Inexact[];
 }
 
 export type ApplyResult =
@@ -44,15 +50,11 @@ export type ApplyResult =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** The ruleset of a family in force, or kept at placement `none`. */
-export interface Current {
+/** The ruleset of a family in force, or kept at placement `none`; devices are those that are there, and those left out. */
+export interface Current extends Where {
   /** 0 at placement `none`. */
   readonly generation: number;
   readonly ruleset: Ruleset;
-  readonly placement: Placement;
-  readonly devices: readonly string[];
-  readonly mode: XdpMode;
-  readonly allowInexact: readonly Inexact[];
 }
 
 export interface HookStatus {
@@ -74,6 +76,8 @@ export interface DeviceStatus {
 
 /** What becomes of early verdicts. */
 export interface EarlyStatus {
+  /** Which of them were asked for. */
+  readonly choice: EarlyChoice;
   /** Packets that were dropped early since their counters began. */
   readonly dropped: string;
   /** Why rules that make some do not now, in words that follow "because"; absent while they do. */

@@ -4,13 +4,13 @@ import type { Command } from 'commander';
 import type { MatchExtension, TargetExtension } from '../../extensions/extension.ts';
 import { MATCHES, TARGETS } from '../../extensions/registry.ts';
 import { bpfilterProgram } from '../bpfilter.ts';
-import { PLACEMENTS } from '../config.ts';
+import { EARLY, PLACEMENTS } from '../config.ts';
 import { synopsis } from '../iptables-help.ts';
 import { RESTORE_ABOUT, RESTORE_OPTIONS } from '../iptables-restore.ts';
 import { SAVE_ABOUT, SAVE_OPTIONS } from '../iptables-save.ts';
 import { XML_ABOUT, XML_OPTIONS } from '../iptables-xml.ts';
 import { helpOfDefinitions, OPTION_GROUPS, type OptionHelp } from '../options-help.ts';
-import { PLACEMENT_ABOUT } from '../placements.ts';
+import { EARLY_ABOUT, PLACEMENT_ABOUT } from '../placements.ts';
 import { commandName, PROGRAMS, XML_COMMAND } from '../program.ts';
 import { bold, italic, ManualPage, plain } from './roff.ts';
 
@@ -143,6 +143,8 @@ function bpfilterPage(): string {
   }
   page.section('Placements');
   for (const name of PLACEMENTS) page.item(bold(name), PLACEMENT_ABOUT[name]);
+  page.section('Early drops at placement exact');
+  for (const name of EARLY) page.item(bold(name), EARLY_ABOUT[name]);
   addFiles(page);
   return seeAlso(page, ['iptables-bpf', 'iptables-bpf-restore', 'iptables-bpf-save']);
 }

@@ -33,7 +33,11 @@ function run(line: string, environment: Record<string, string> = {}): [code: num
 
 test('apply takes its choices from the options, then from the configuration', () => {
   expect(run('apply f')).toEqual([0, 'Generation 1 is in force.\n', '']);
-  expect(firewall.requests[0]).toMatchObject({ counters: 'carry', placement: 'netfilter', devices: [], mode: 'auto' });
+  expect(firewall.requests[0]).toMatchObject({
+    ...{ counters: 'carry', placement: 'exact', devices: ['eth0', 'veth1', 'br0'], mode: 'auto', early: 'fast' },
+  });
+  run('apply f --placement netfilter');
+  expect(firewall.requests.pop()).toMatchObject({ placement: 'netfilter', devices: [] });
   const line = 'apply f --placement xdp --device eth0 veth1 --mode native --allow-inexact loopback,output -w 3';
   expect(run(line, { BPFILTER_PLACEMENT: 'netfilter', BPFILTER_MODE: 'generic' })[0]).toBe(0);
   expect(firewall.requests[1]).toMatchObject({
@@ -41,7 +45,10 @@ test('apply takes its choices from the options, then from the configuration', ()
   });
   run('apply f', { BPFILTER_PLACEMENT: 'xdp', BPFILTER_ALLOW_INEXACT: 'out-device' });
   expect(firewall.requests[2]).toMatchObject({ devices: ['eth0', 'veth1', 'br0'], allowInexact: ['out-device'] });
-  expect(firewall.waits[1]).toBe(3);
+  expect(firewall.waits[2]).toBe(3);
+  expect(applyOutput.parse(JSON.parse(run('apply f --placement exact --early strict --json')[1]))).toMatchObject({
+    ...{ placement: 'exact', early: 'strict' },
+  });
 });
 
 test('apply --test changes nothing and says so', () => {
@@ -109,7 +116,7 @@ test('rules of IPv6 are asked for, and are not those of IPv4', () => {
   expect(firewall.requests.map(({ ruleset }) => ruleset.family)).toEqual(['ipv6']);
   const counters = (options: string) => countersOutput.parse(JSON.parse(run(`counters --json ${options}`)[1]));
   expect(counters('')).toEqual({ family: 'ipv4', generation: 0, chains: [] });
-  expect(counters('--ipv6')).toMatchObject({ family: 'ipv6', generation: 1, placement: 'netfilter' });
+  expect(counters('--ipv6')).toMatchObject({ family: 'ipv6', generation: 1, placement: 'exact' });
   expect(counters('--ipv6').chains[0]!.rules[0]!.rule).toBe('-A INPUT -s fe80::/10 -p tcp -m tcp --dport 22 -j ACCEPT');
   expect(run('compile --ipv6 six --dump=graph')[1]).toContain('-s fe80::/10');
   expect(run('explain six')[0]).toBe(1);
@@ -162,13 +169,13 @@ test('what the kernel refuses is one line and exit code 4', () => {
 
 test('explain shows how packets find their rules, and which rules none meets', () => {
   firewall.files.set('g', `${RULES.replace('COMMIT\n', '')}-A INPUT -j DROP\n-A INPUT -j DROP\nCOMMIT\n`);
-  const [code, out] = run('explain g');
+  const [code, out] = run('explain g --placement netfilter');
   expect(code).toBe(0);
   expect(out).toMatch(/^INPUT, at netfilter: \d+ rules, asked one after the other with \d+ tests$/m);
   expect(out).toMatch(
     /^1 rule that no packet meets:\n {2}line \d+: -A INPUT -j DROP: it says again what is said in line/m,
   );
-  expect(run('explain g --finish dense')[1]).toMatch(
+  expect(run('explain g --finish dense --placement netfilter')[1]).toMatch(
     /^ {2}segment \d+: dense, \d+ decisions, \d+ loads? per packet, \d+ bytes$/m,
   );
   expect(explainOutput.parse(JSON.parse(run('explain --json g --finish=dense')[1]))).toMatchObject({
@@ -190,7 +197,7 @@ COMMIT
 
 test('explain at placement exact says what is dropped before netfilter, and why not the rest', () => {
   firewall.files.set('g', EARLY_RULES);
-  const [code, out, err] = run('explain g --placement exact');
+  const [code, out, err] = run('explain g');
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^INPUT, at XDP and netfilter: 10 rules$/m);
   expect(out).toMatch(/^FORWARD, at netfilter: 0 rules/m);
@@ -206,7 +213,8 @@ test('explain at placement exact says what is dropped before netfilter, and why 
     early: { facts: 'assumed', tracked: false, devices: [] },
   });
   if (data.ok) expect(data.early!.rules.filter(({ late }) => late === 'accept')).toHaveLength(10);
-  expect(explainOutput.parse(JSON.parse(run('explain g --json')[1]))).not.toHaveProperty('early');
+  expect(explainOutput.parse(JSON.parse(run('explain g --json --placement netfilter')[1]))).not.toHaveProperty('early');
+  expect(run('explain g --early off')[1]).toMatch(/: 0 of 13 rules and policies\n {2}none, because they are off\n/);
 });
 
 test('explain --here asks the network namespace, and says how devices would be served', () => {
@@ -216,6 +224,7 @@ test('explain --here asks the network namespace, and says how devices would be s
   expect(none).toMatch(/in this network namespace: 0 of 13/);
   expect(none).toMatch(/^ {2}none, because routing rules ask/m);
   firewall.facts = {
+    family: 'ipv4',
     local: [{ low: 0x0a000001, high: 0x0a000001 }],
     routed: [],
     devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
@@ -235,15 +244,17 @@ test('status says which mode each device has and why, and what becomes of early 
   firewall.more = {
     devices: [{ name: 'eth0', ifindex: 2, mode: 'native', why: 'a physical device' }],
     leftOut: [{ name: 'eth1', why: 'eth1 belongs to br0' }],
-    early: { dropped: '12', waiting: 'somebody hooks in' },
+    early: { choice: 'fast', dropped: '12', waiting: 'somebody hooks in' },
   };
   const out = run('status')[1];
   expect(out).toContain('  device    eth0 (2), native XDP, a physical device\n');
   expect(out).toContain('  left out  eth1: eth1 belongs to br0\n');
-  expect(out).toContain('  early     12 packets dropped before netfilter; none now, because somebody hooks in\n');
+  expect(out).toContain('  early     fast: 12 packets dropped before netfilter; none now, because somebody hooks in\n');
   expect(statusOutput.parse(JSON.parse(run('status --json')[1])).families.ipv4).toMatchObject(firewall.more);
-  firewall.more = { early: { dropped: '0', none: 'nothing is certain' } };
-  expect(run('status')[1]).toContain('  early     no packet is dropped before netfilter, because nothing is certain\n');
+  firewall.more = { early: { choice: 'strict', dropped: '0', none: 'nothing is certain' } };
+  expect(run('status')[1]).toContain(
+    '  early     strict: no packet is dropped before netfilter, because nothing is certain\n',
+  );
 });
 
 test('sync says what there is to say of each family', () => {

@@ -26,10 +26,7 @@ function problemsOf(content: unknown, environment: Record<string, string> = {}):
 
 test('an empty file gives the defaults', () => {
   expect(load({})).toEqual({
-    placement: 'netfilter',
-    mode: 'auto',
     devices: { include: ['*'], exclude: [] },
-    allowInexact: [],
     runDirectory: '/run/bpfilterd',
     stateDirectory: '/var/lib/bpfilterd',
     wait: Number.POSITIVE_INFINITY,
@@ -51,6 +48,7 @@ test('the environment overrides the file, key by key', () => {
     devices: { include: ['*'], exclude: ['veth*'] },
   });
   expect(load(file, { BPFILTER_PLACEMENT: 'none' }).placement).toBe('none');
+  expect(load({ early: 'off' }, { BPFILTER_EARLY: 'strict' }).early).toBe('strict');
   expect(load(file, { BPFILTER_ALLOW_INEXACT: 'loopback,output' }).allowInexact).toEqual(['loopback', 'output']);
 });
 

@@ -321,8 +321,8 @@ test('restore hands the whole file to the engine; -c keeps its counters', () => 
   expect(run('restore')).toEqual([0, '', '']);
   expect(firewall.requests[0]).toMatchObject({
     counters: 'ruleset',
-    placement: 'netfilter',
-    devices: [],
+    placement: 'exact',
+    devices: ['eth0', 'veth1', 'br0'],
     source: { file: '<stdin>' },
   });
   expect(run('save -c')[1]).toContain('[0:0] -A INPUT -j web\n');

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EarlyFacts } from '../../../src/base/early.ts';
 import { type ExplainOptions, type Explanation, explainRuleset } from '../../../src/engine/explain.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { EARLY_FEATURES, FEATURES } from '../../harness/fake-kernel.ts';
@@ -120,7 +121,7 @@ describe('what is dropped before netfilter', () => {
     ]);
   });
 
-  it('is by state only where XDP can look it up, else all behind a rule that asks for it is left undecided', () => {
+  it('is by state only where XDP can look it up, else nothing is', () => {
     const rules = [
       '-A INPUT -p tcp -m tcp --dport 22 -j DROP',
       '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT',
@@ -140,32 +141,48 @@ describe('what is dropped before netfilter', () => {
       { rule: 'the policy of INPUT' },
       { line: 12, by: call },
     ]);
-    const blind = early(rules, { features: () => FEATURES });
-    const accept = { line: 8, rule: '-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT' };
-    expect(blind.rules.filter(({ chain }) => chain === 'INPUT').map(({ late }) => late)).toEqual([
-      ...[undefined, 'accept', 'behind', 'behind', 'behind', 'behind'],
-    ]);
-    for (const { late, by } of blind.rules) if (late === 'behind') expect(by).toEqual(accept);
+    const { functions } = FEATURES;
+    const blind = early(rules, { features: () => ({ ...EARLY_FEATURES, functions }) });
+    expect(blind.none).toMatch(/does not let XDP look them up/);
+    expect(new Set(blind.rules.map(({ late }) => late))).toEqual(new Set(['ground', 'output']));
+    expect(early(['-A INPUT -p udp -j DROP'], { features: () => ({ ...EARLY_FEATURES, functions }) }).none).toBe(
+      undefined,
+    );
   });
 
-  it('is nothing without ground, for rules of IPv6, and in a chain without any', () => {
+  it('is nothing without ground, and in a chain without any; something for rules of IPv6', () => {
     const rules = ['-A INPUT -p tcp -j DROP', '-A FORWARD -p tcp -j DROP', '-A OUTPUT -p tcp -j DROP'];
     const none = early(rules, { ground: { why: 'of the weather' } });
     expect(none).toMatchObject({ none: 'of the weather', isHere: true, segments: [], tableBytes: 0 });
     expect(none.rules.map(({ late }) => late)).toEqual(['ground', 'ground', 'ground', 'ground', 'output', 'output']);
-    const facts = {
+    const facts: EarlyFacts = {
+      family: 'ipv4',
       local: [{ low: 0x0a000001, high: 0x0a000001 }],
       routed: [{ low: 0x0c000000, high: 0x0cffffff }],
       devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
     };
     const ground = { facts, tracked: false, unexpected: true };
-    const found = explain([...rules, '-A INPUT -i eth1 -p udp -j DROP'], { placement: 'exact', ground }).early!;
+    const found = early([...rules, '-A INPUT -i eth1 -p udp -j DROP'], { ground });
     expect(found.rules.map(({ late }) => late)).toEqual([
       ...[undefined, 'in-device', undefined, 'ground', 'ground', 'output', 'output'],
     ]);
     const { ruleset } = parseRuleset('*filter\n:INPUT DROP\nCOMMIT\n', { file: 'test', family: 'ipv6' });
     const six = explainRuleset(ruleset, { placement: 'exact', file: 'test', features: () => EARLY_FEATURES });
-    expect(six).toMatchObject({ early: { none: 'they are not made of rules of IPv6 yet' } });
+    expect(six).toMatchObject({ early: { rules: [{ chain: 'INPUT', rule: 'the policy of INPUT' }] } });
+    expect((six as Explanation).early!.rules[0]).not.toHaveProperty('late');
+  });
+
+  it('is less where strict drops are asked for, and nothing where they are off', () => {
+    const rules = ['-A INPUT -m conntrack --ctstate INVALID -j DROP', '-A INPUT -p udp -j DROP'];
+    const late = (choice: ExplainOptions['early']) =>
+      early(rules, { early: choice }).rules.flatMap(({ chain, late: why }) => (chain === 'INPUT' ? [why] : []));
+    expect(late('fast')).toEqual([undefined, undefined, undefined]);
+    expect(late('strict')).toEqual([undefined, 'behind', 'behind']);
+    expect(late('off')).toEqual(['ground', 'ground', 'ground']);
+    const { deviceMerging: _, ...others } = EARLY_FEATURES.surroundings!;
+    const features = () => ({ ...EARLY_FEATURES, surroundings: others });
+    expect(early(rules, { early: 'strict', features }).none).toMatch(/put packets together/);
+    expect(early(rules, { features }).none).toBe(undefined);
   });
 
   it('says of each hook where it is judged', () => {

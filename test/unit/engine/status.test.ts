@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Family } from '../../../src/base/family.ts';
+import type { EarlyChoice } from '../../../src/base/hooks.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
 import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
@@ -18,6 +19,7 @@ const device = (ifindex: number, name: string, more: Partial<Device> = {}): Devi
 });
 const PORT = device(4, 'port0', { master: 9 });
 const FACTS: EarlyFacts = {
+  family: 'ipv4',
   local: [{ low: 0x0a000001, high: 0x0a000001 }],
   routed: [],
   devices: [{ name: 'eth0', sources: [{ low: 0x0b000000, high: 0x0bffffff }], forwards: false }],
@@ -48,7 +50,12 @@ function ask<T>(work: (engine: Engine) => T): T {
   }
 }
 
-function apply(devices: readonly string[] = ['eth0'], family: Family = 'ipv4', policy = 'DROP'): readonly string[] {
+function apply(
+  devices: readonly string[] = ['eth0'],
+  family: Family = 'ipv4',
+  policy = 'DROP',
+  early?: EarlyChoice,
+): readonly string[] {
   const { ruleset } = parseRuleset(`*filter\n:INPUT ${policy}\nCOMMIT\n`, { file: 'test', family });
   const how = {
     source: { file: 'test' },
@@ -57,7 +64,7 @@ function apply(devices: readonly string[] = ['eth0'], family: Family = 'ipv4', p
     mode: 'auto',
     allowInexact: [],
   } as const;
-  const result = ask((engine) => engine.apply({ ruleset, devices, ...how }));
+  const result = ask((engine) => engine.apply({ ruleset, devices, early, ...how }));
   if (!result.ok) throw new Error(result.diagnostics[0]!.message);
   return result.notes;
 }
@@ -77,7 +84,7 @@ it('says the mode of each device and why, and which are left out', () => {
     { name: 'port0', why: "port0 belongs to device 9: iptables' -i names device 9, attach there" },
     { name: 'gone0', why: 'there is no device gone0 in this network namespace' },
   ]);
-  expect(ipv4().early).toEqual({ dropped: '0' });
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0' });
   expect(status().warnings).toEqual([]);
 });
 
@@ -106,16 +113,66 @@ it('says why the rules make no early verdicts: without a warning, as nothing is 
   kernel.hooks = { ...kernel.hooks, PREROUTING: [raw] };
   apply();
   const none = 'a table of the kernel at priority -300 sees packets first, at PREROUTING';
-  expect(ipv4().early).toEqual({ dropped: '0', none });
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0', none });
   expect(status().warnings).toEqual([]);
   expect(sync()).toEqual([`no early verdicts, because ${none}`]);
   kernel.hooks = { ...kernel.hooks, PREROUTING: [] };
   expect(ipv4().early!.none).toMatch(/`bpfilter sync` looks anew/);
   sync();
-  expect(ipv4().early).toEqual({ dropped: '0' });
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0' });
+});
+
+/** What has come into the kernel at XDP. */
+const atXdp = () =>
+  kernel.objects.filter(
+    (each) => each.kind === 'device link' || (each.kind === 'program' && each.program.type === 'xdp'),
+  );
+
+it('is as placement netfilter where no device can be served, or nothing is dropped early, or that is off', () => {
+  apply(['veth1']);
+  expect(ipv4()).toMatchObject({ placement: 'exact', devices: [], early: { none: 'no device can be served' } });
+  expect(sync()).toEqual([]);
+  apply(['eth0'], 'ipv4', 'ACCEPT');
+  expect(ipv4()).toMatchObject({ devices: [], leftOut: [{ name: 'eth0', why: 'no packet is dropped early' }] });
+  apply(['eth0'], 'ipv4', 'DROP', 'off');
+  expect(ipv4()).toMatchObject({ devices: [], early: { choice: 'off', dropped: '0' } });
+  expect([ipv4().leftOut, ipv4().early!.none, sync()]).toEqual([undefined, undefined, []]);
+  expect(atXdp().filter(({ kind }) => kind === 'device link')).toEqual([]);
+});
+
+it('keeps a program where a device has one, as to attach it again may take the link down', () => {
+  apply();
+  apply(['eth0'], 'ipv4', 'ACCEPT');
+  expect(ipv4().devices.map(({ name }) => name)).toEqual(['eth0']);
+  apply();
+  expect(ipv4()).toMatchObject({ devices: [{ name: 'eth0' }], early: { choice: 'fast', dropped: '0' } });
+  apply(['eth0'], 'ipv4', 'DROP', 'strict');
+  expect(ipv4().early).toEqual({ choice: 'strict', dropped: '0' });
+});
+
+it('leaves a device out, without a warning, that took no program or is gone', () => {
+  kernel.attachDevice = () => {
+    throw new Error('the driver does not take it');
+  };
+  expect(apply()).toContain('eth0: no early verdicts: the driver does not take it');
+  expect(ipv4()).toMatchObject({ devices: [], leftOut: [{ name: 'eth0' }] });
+  kernel.presentDevices = [];
+  expect(ipv4().leftOut).toEqual([{ name: 'eth0', why: 'the device is gone' }]);
+  expect(status().warnings.filter((warning) => !/wait, because/.test(warning))).toEqual([]);
+});
+
+it('says why a kernel has no strict early verdicts', () => {
+  const { deviceMerging: _, ...others } = EARLY_FEATURES.surroundings!;
+  kernel.knownFeatures = { ...EARLY_FEATURES, surroundings: others };
+  expect(apply(['eth0'], 'ipv4', 'DROP', 'strict')[0]).toMatch(/^no early verdicts, because this kernel does not show/);
+  expect(ipv4().early!.none).toMatch(/which devices put packets together/);
 });
 
 it('says it of rules of IPv6 too', () => {
   apply(['eth0'], 'ipv6');
-  expect(status().families.ipv6.early).toEqual({ dropped: '0', none: 'they are not made of rules of IPv6 yet' });
+  expect(status().families.ipv6.early).toEqual({
+    choice: 'fast',
+    dropped: '0',
+    none: 'they are not made of rules of IPv6 yet',
+  });
 });
