@@ -60,6 +60,8 @@ export interface Kernel {
   close(object: Descriptor): void;
 
   createMap(definition: MapDefinition): Descriptor;
+  /** Writes the contents of a definition over the only value of a map that was made of one like it. */
+  rewriteMap(map: Descriptor, definition: MapDefinition): void;
   loadProgram(program: Program, maps: ReadonlyMap<string, Descriptor>): Descriptor;
   /** The bytes of the only value of a memory-mapped array. Valid until `unmap`. */
   mapBytes(map: Descriptor, size: number): Uint8Array;

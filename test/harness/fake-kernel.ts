@@ -70,7 +70,7 @@ export const EARLY_FEATURES: Features = {
 
 type KernelObject =
   | { kind: 'map'; definition: MapDefinition; bytes: Uint8Array; slots: Map<number, number> }
-  | { kind: 'program'; program: Program }
+  | { kind: 'program'; program: Program; maps: ReadonlyMap<string, Descriptor> }
   | { kind: 'hook link'; family: Family; hook: FilterChain; priority: number }
   | { kind: 'device link'; ifindex: number; mode: 'native' | 'generic'; program: Descriptor };
 
@@ -192,9 +192,9 @@ export class FakeKernel implements Kernel {
     this.map(map).bytes.set(contents!);
   }
 
-  loadProgram(program: Program): Descriptor {
+  loadProgram(program: Program, maps: ReadonlyMap<string, Descriptor>): Descriptor {
     this.step(`load ${program.name}`);
-    return this.add({ kind: 'program', program });
+    return this.add({ kind: 'program', program, maps });
   }
 
   mapBytes(map: Descriptor, size: number): Uint8Array {
