@@ -46,6 +46,12 @@ export class ActionLists {
     return this.lengths[chain]!;
   }
 
+  /** The slot of a chain of one, −1 of the chain without slots; undefined where there are more. */
+  onlySlot(chain: number): Slot | undefined {
+    if (chain === EMPTY) return -1;
+    return this.lengths[chain] === 1 ? this.chains.second(chain - 1) : undefined;
+  }
+
   /** The list that counts these slots and then goes to an end of a decision list. */
   endingIn(chain: number, end: number): number {
     const then = ENDS.get(end);

@@ -26,6 +26,8 @@ export interface Budget {
   readonly segments: number;
   /** Counters of one action list. */
   readonly listCounters: number;
+  /** Outcomes that have a table of words, even where the words could be computed. */
+  readonly outcomeWords: number;
 }
 
 export const DEFAULT_BUDGET: Budget = {
@@ -41,4 +43,5 @@ export const DEFAULT_BUDGET: Budget = {
   flatten: 4,
   segments: 64,
   listCounters: 128,
+  outcomeWords: 1024,
 };

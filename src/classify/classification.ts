@@ -11,6 +11,7 @@ import type { Slot } from '../graph/graph.ts';
 import type { Variable } from './components.ts';
 import type { ExitName } from './decision-list.ts';
 import type { MasksFinish } from './finishes/masks.ts';
+import type { SlotOutcomes } from './finishes/slot-outcomes.ts';
 import type { TuplesFinish } from './finishes/tuples.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import type { TableRef } from './tables.ts';
@@ -72,6 +73,8 @@ export type Lookup =
 export interface DenseFinish {
   readonly kind: 'dense';
   readonly cell: Variable;
+  /** Where outcome words are computed of what the last lookup has, and there is no table of them. */
+  readonly bySlot?: SlotOutcomes;
   /**
    * Where the outcome of some cells still depends on a field that is costly to know: cells from `from` on are rows
    * of `table`, whose columns are the classes of that field, found by `index` only then.
@@ -90,7 +93,10 @@ export interface TableSegment extends Exits {
   /** Variables are numbered from 0 in the order of the lookups. */
   readonly lookups: readonly Lookup[];
   readonly result: DenseFinish | TuplesFinish | MasksFinish;
-  /** Outcome words by number, 32 bits each: see `outcomes.ts`. For the dense finish; others have words in their tables. */
+  /**
+   * Outcome words by number, 32 bits each: see `outcomes.ts`. For the dense finish, unless it computes them; others have
+   * words in their tables.
+   */
   readonly outcomes?: TableRef;
   /** Which lists the outcomes stand for, by outcome number: for `explain` and for tests. */
   readonly lists: readonly number[];

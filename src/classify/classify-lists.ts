@@ -163,7 +163,7 @@ class Work implements Making {
       lists.push(this.lists.endingIn(chain, end));
     }
     const segment = { finish: 'tables' as const, lookups, result, lists, exits };
-    if (result.kind !== 'dense') return segment;
+    if (result.kind !== 'dense' || result.bySlot !== undefined) return segment;
     const words = Uint32Array.from(lists, (list) => this.words.word(this.lists.all[list]!));
     return { ...segment, outcomes: this.pool.put('outcomes', words) };
   }

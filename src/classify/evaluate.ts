@@ -6,6 +6,7 @@ import type { Outcome } from '../graph/evaluate.ts';
 import type { Slot } from '../graph/graph.ts';
 import type { ActionList, Classification, Edge, LinearSegment, TableSegment } from './classification.ts';
 import { lookUpMasks } from './finishes/masks-look-up.ts';
+import { wordBySlot } from './finishes/slot-outcomes.ts';
 import { lookUpTuples } from './finishes/tuples-look-up.ts';
 import { lookUpIndex } from './indexes/look-up.ts';
 import { readOutcomeWord } from './outcomes.ts';
@@ -68,8 +69,9 @@ function lookUp(
   }
   switch (result.kind) {
     case 'dense': {
-      const { cell, late } = result;
+      const { cell, late, bySlot } = result;
       const found = variables[cell]!;
+      if (bySlot !== undefined) return readOutcomeWord(wordBySlot(bySlot, found));
       if (late === undefined || found < late.from) return lists[segmentLists[found]!]!;
       const column = lookUpIndex(late.index, fields, tables);
       return lists[segmentLists[readTable(tables, late.table, (found - late.from) * late.columnCount + column)]!]!;

@@ -13,6 +13,7 @@ import { fieldOf, makeIndex, makeLookups, type Part, withClasses } from '../part
 import type { Reach } from '../reach.ts';
 import { CellOutcomes, LATE } from './cell-outcomes.ts';
 import type { Making, Outcomes, Overflow } from './finish.ts';
+import { slotOutcomes, widthOf } from './slot-outcomes.ts';
 
 export interface Dense {
   readonly lookups: readonly Lookup[];
@@ -38,18 +39,26 @@ export function buildDense(input: DenseInput): Dense | Overflow {
   if ('overflow' in contents) return contents;
 
   const from = outcomes.count;
-  const numbers = late === undefined ? contents : numberLate(contents, from);
-  const count = from + (late === undefined ? 0 : cells.lateCells.length / late.sets.classCount);
+  const slots = late === undefined ? slotOutcomes(outcomes, budget) : undefined;
+  const numbers =
+    slots !== undefined
+      ? contents.map((outcome) => slots.values[outcome]!)
+      : late === undefined
+        ? contents
+        : numberLate(contents, from);
+  const count = slots?.count ?? from + (late === undefined ? 0 : cells.lateCells.length / late.sets.classCount);
   const bytes = contents.length * widthOf(count) + crossBytes(parts);
   if (columns !== undefined && bytes > budget.denseBytes) {
     return { overflow: `${bytes} bytes, ${budget.denseBytes} at most` };
   }
 
-  const lateTable =
-    late === undefined || cells.lateCells.length === 0 ? {} : { late: makeLate(late, cells, from, input) };
+  const more = {
+    ...(slots !== undefined && { bySlot: slots.bySlot }),
+    ...(late !== undefined && cells.lateCells.length > 0 && { late: makeLate(late, cells, from, input) }),
+  };
   if (columns === undefined) {
     const index = makeIndex(withClasses(fieldOf(rows), numbers, count), making);
-    return { lookups: [{ kind: 'index', index, into: 0 }], result: { kind: 'dense', cell: 0, ...lateTable } };
+    return { lookups: [{ kind: 'index', index, into: 0 }], result: { kind: 'dense', cell: 0, ...more } };
   }
   const last: Part = {
     name: nameOf(parts),
@@ -58,7 +67,7 @@ export function buildDense(input: DenseInput): Dense | Overflow {
     source: { kind: 'cross', rows, columns, cells: numbers },
   };
   const lookups = makeLookups([last], making, last);
-  return { lookups, result: { kind: 'dense', cell: lookups.length - 1, ...lateTable } };
+  return { lookups, result: { kind: 'dense', cell: lookups.length - 1, ...more } };
 }
 
 function makeLate(
@@ -201,11 +210,6 @@ function crossBytes(parts: readonly Part[]): number {
     bytes += source.cells.length * widthOf(sets.classCount) + crossBytes([source.rows, source.columns]);
   }
   return bytes;
-}
-
-/** Bytes of a number below `count` in a table. */
-function widthOf(count: number): number {
-  return count <= 0x100 ? 1 : count <= 0x10000 ? 2 : 4;
 }
 
 function nameOf(parts: readonly Part[]): string {

@@ -1,6 +1,7 @@
 // The index of long random address lists: two tables, of which one packet touches a line of a small one and one of a large.
 //
-//   directory   by the uppermost bits of the address, as many as give every node a few bounds: the number of a node
+//   directory   by the uppermost bits of the address, as many as give every block of addresses few bounds: the number of a
+//               node; blocks that follow each other share one, as many as it has room for
 //   nodes       64 bytes, a cache line: sorted bounds of 32 bits, then the class of the values below each and above the last
 //                 10 bounds, 11 × 16 bits of class      up to 65 536 classes
 //                  7 bounds,  8 × 32 bits of class
@@ -30,8 +31,11 @@ export const SPAN_BASE = 0x7ffffff;
 export const SPAN_LEVELS = 2;
 
 const NODE_WORDS = NODE_SIZE / 4;
-/** Bounds of a block, as a part of what a node holds: random blocks of so many on average seldom have more than it holds. */
-const FILLING = 0.65;
+/**
+ * Bounds of a block on average, at most, as a part of what a node holds: of random blocks hardly one has more than a node
+ * holds then, and most nodes are nearly full.
+ */
+const FILLING = 0.4;
 const LEAST_BITS = 8;
 const MOST_BITS = 20;
 /** Marks an entry that is a span's number, while building and in tables of 32-bit entries. */
@@ -163,10 +167,19 @@ class NodesBuilder {
   }
 
   build(): void {
-    const { starts, shift, blocks } = this;
+    const { starts, shift, blocks, mostBounds } = this;
     const size = 2 ** shift;
     let run = 0;
     let block = 0;
+    // Blocks that get the next node together: the run that the first begins in, and the end of the last one's.
+    let shared: number[] = [];
+    let [first, last] = [0, 0];
+    const share = (): void => {
+      if (shared.length === 0) return;
+      const node = this.node(first, last);
+      for (const each of shared) this.entries.values[each] = node;
+      shared = [];
+    };
     while (block < blocks) {
       // The run that the block's first address is in.
       while (run + 1 < starts.length && starts[run + 1]! <= block * size) run++;
@@ -178,11 +191,19 @@ class NodesBuilder {
       }
       let end = run + 1;
       while (end < starts.length && starts[end]! >>> shift === block) end++;
-      const entry = this.entry(run, end, block * size, shift);
-      this.entries.values[block] = entry;
+      if (end - 1 - run > mostBounds) {
+        const span = this.span(run, end, block * size, shift);
+        this.entries.values[block] = span;
+      } else {
+        if (end - 1 - first > mostBounds) share();
+        if (shared.length === 0) first = run;
+        shared.push(block);
+        last = end;
+      }
       run = end - 1;
       block++;
     }
+    share();
   }
 
   /**

@@ -2,9 +2,11 @@
 // the field is fetched now, and one more table gives the number. A hook that cannot fetch it defers such packets.
 
 import type { Assembler } from '../../bpf/assembler.ts';
-import { R0, R1 } from '../../bpf/instruction.ts';
+import { R0, R1, R9 } from '../../bpf/instruction.ts';
 import type { DenseFinish } from '../../classify/classification.ts';
+import type { SlotOutcomes } from '../../classify/finishes/slot-outcomes.ts';
 import { indexedField } from '../../classify/indexes/field-index.ts';
+import { VALUE_SHIFT } from '../../classify/outcomes.ts';
 import { emitIndex } from '../indexes/emit-index.ts';
 import { loadVariable, storeVariable } from '../table-access.ts';
 import type { FinishContext } from './emit-finish.ts';
@@ -30,4 +32,14 @@ export function emitDense(a: Assembler, { cell, late }: DenseFinish, context: Fi
   a.alu('add', R1, R0);
   access.element(a, R0, late.table, R1, undecided);
   a.bind(known);
+}
+
+/** R9 = the outcome word of the cell in R0, computed. Clobbers R0. */
+export function emitSlotOutcome(a: Assembler, { apart, others }: SlotOutcomes): void {
+  a.mov(R9, R0).alu('lsh', R9, VALUE_SHIFT).alu('add', R9, others);
+  // 1 where the cell has 0, and not a mask: the verifier goes two ways from one that meets a constant.
+  a.alu('sub', R0, 1)
+    .alu('rsh', R0, 63)
+    .alu('mul', R0, apart - others)
+    .alu('add', R9, R0);
 }

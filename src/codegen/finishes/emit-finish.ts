@@ -9,7 +9,7 @@ import { indexedField } from '../../classify/indexes/field-index.ts';
 import { emitCountSlot } from '../actions.ts';
 import { emitIndex } from '../indexes/emit-index.ts';
 import type { SegmentContext } from '../segments.ts';
-import { emitDense } from './dense.ts';
+import { emitDense, emitSlotOutcome } from './dense.ts';
 import { emitMasks } from './masks.ts';
 import { emitTuples, tuplesScratch } from './tuples.ts';
 
@@ -27,8 +27,12 @@ export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, con
   const { access, undecided: broken, abi, undecidedSlot, inR0, scratch, ranges, fetchLate } = context;
   switch (result.kind) {
     case 'dense':
-      if (outcomes === undefined) throw new Error('codegen: a dense finish without outcomes');
       emitDense(a, result, context);
+      if (result.bySlot !== undefined) {
+        emitSlotOutcome(a, result.bySlot);
+        return;
+      }
+      if (outcomes === undefined) throw new Error('codegen: a dense finish without outcomes');
       access.element(a, R9, outcomes, R0, broken, result.late === undefined ? ranges[result.cell] : undefined);
       return;
     case 'tuples':

@@ -6,6 +6,7 @@ import type { Assembler, Label } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, type Register } from '../../bpf/instruction.ts';
 import type { NodesIndex, NodeTables } from '../../classify/indexes/field-index.ts';
 import { NODE_BOUNDS, NODE_SIZE, SPAN_BASE, SPAN_LEVELS, SPAN_SHIFT, spanBit } from '../../classify/indexes/nodes.ts';
+import { roomOf } from '../../classify/tables.ts';
 import { loadField } from '../key.ts';
 import { TABLE_MAP, type TableAccess } from '../table-access.ts';
 
@@ -21,7 +22,7 @@ export function emitNodeSearch(
   access: TableAccess,
   broken: Label,
 ): void {
-  const { shift, directory, spans, classWidth, nodeCount, nodes } = tables;
+  const { shift, directory, spans, classWidth, nodes } = tables;
   const bit = spanBit(tables);
   const bounds = NODE_BOUNDS[classWidth];
   const node = a.label(nodes.name);
@@ -41,7 +42,7 @@ export function emitNodeSearch(
     access.element(a, R3, directory, R1, broken);
   }
   a.bind(node);
-  a.jump('ge', R3, nodeCount, broken);
+  a.jump('ge', R3, roomOf(nodes) / NODE_SIZE, broken);
   a.alu('lsh', R3, Math.log2(NODE_SIZE)).loadMapValue(R2, TABLE_MAP, nodes.offset).alu('add', R3, R2);
   load(R1);
   a.alu('add', R1, 1);
