@@ -15,6 +15,7 @@ import {
   type FieldValues,
   type Literal,
   type NumericField,
+  WIDE_FIELDS,
   type WideField,
 } from '../base/predicate.ts';
 import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
@@ -62,27 +63,35 @@ export function fieldBit(field: Field): number {
   return 1 << FIELD_NUMBERS[field];
 }
 
+/** Where a condition's field is in the order of all fields, from 0. */
+export function fieldPlace(condition: Condition): number {
+  return (condition as NumberedCondition).place;
+}
+
 /** In `ConditionVector.fields`: some condition's values are too many intervals, so that no table can be made of it. */
 export const UNLISTED = 1 << 30;
 
 /** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
 const FEW_INTERVALS = 4;
 
-/** The conditions of a table know the place of their field. */
+/** The conditions of a table know the place of their field, and what they are in `ConditionVector.fields`. */
 interface NumberedCondition extends Condition {
   readonly place: number;
+  readonly bits: number;
 }
 
 /** A condition of one interval: large rulesets have very many, and their literals are seldom asked for. */
 class IntervalCondition implements NumberedCondition {
   readonly id: number;
   readonly place: number;
+  readonly bits: number;
   readonly field: NumericField;
   readonly set: IntervalSet;
 
-  constructor(id: number, field: NumericField, set: IntervalSet) {
+  constructor(id: number, place: number, field: NumericField, set: IntervalSet) {
     this.id = id;
-    this.place = FIELD_NUMBERS[field];
+    this.place = place;
+    this.bits = 1 << place;
     this.field = field;
     this.set = set;
   }
@@ -105,6 +114,7 @@ export class ConditionTable {
   private readonly intervals = new TripleIndex();
   private readonly intervalConditions: Condition[] = [];
   private readonly others = new Map<string, Condition>();
+  private readonly devices = new WeakMap<DeviceLiteral, Answer>();
   private readonly andPairs = new IntPairs();
   private readonly andResults: (Condition | false)[] = [];
   private readonly bothPairs = new IntPairs();
@@ -122,7 +132,7 @@ export class ConditionTable {
   /** What a literal asks. */
   condition(literal: Literal): Answer {
     const { predicate, negated } = literal;
-    if (predicate.kind === 'device') return this.device(predicate.field, [literal as DeviceLiteral]);
+    if (predicate.kind === 'device') return this.deviceOf(literal as DeviceLiteral);
     if (predicate.kind === 'wide') {
       return this.wide(predicate.field, negated ? complementWide(predicate.set) : predicate.set);
     }
@@ -153,18 +163,19 @@ export class ConditionTable {
 
   /** The vector of some conditions of different fields. */
   vector(conditions: readonly Condition[]): ConditionVector {
-    const sorted = inOrder(conditions);
+    // A copy, as what grew by `push` has room for many more.
+    return this.vectorOf(inOrder(conditions).slice());
+  }
+
+  /** The vector of conditions in the order of their fields; keeps the array. */
+  vectorOf(sorted: readonly Condition[]): ConditionVector {
     const hash = hashOf(sorted);
     const place = this.place(sorted, hash);
     const known = this.places[place]!;
     if (known !== 0) return this.vectors[known - 1]!;
     let fields = 0;
-    for (let i = 0; i < sorted.length; i++) {
-      fields |= fieldBit(sorted[i]!.field);
-      if (!isIndexable(sorted[i]!)) fields |= UNLISTED;
-    }
-    // A copy, as what grew by `push` has room for many more.
-    const vector = { number: this.vectors.length, conditions: sorted.slice(), fields };
+    for (let i = 0; i < sorted.length; i++) fields |= (sorted as readonly NumberedCondition[])[i]!.bits;
+    const vector = { number: this.vectors.length, conditions: sorted, fields };
     this.vectors.push(vector);
     this.places[place] = this.vectors.length;
     this.hashes[vector.number] = hash;
@@ -245,10 +256,11 @@ export class ConditionTable {
       return this.other(key, field, literals, set);
     }
     if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
-    const known = this.intervals.get(FIELD_NUMBERS[field], low | 0, high | 0);
+    const place = FIELD_NUMBERS[field];
+    const known = this.intervals.get(place, low | 0, high | 0);
     if (known !== undefined) return this.intervalConditions[known]!;
-    const condition = new IntervalCondition(++this.conditionCount, field, set);
-    this.intervals.set(FIELD_NUMBERS[field], low | 0, high | 0, this.intervalConditions.length);
+    const condition = new IntervalCondition(++this.conditionCount, place, field, set);
+    this.intervals.set(place, low | 0, high | 0, this.intervalConditions.length);
     this.intervalConditions.push(condition);
     return condition;
   }
@@ -271,6 +283,16 @@ export class ConditionTable {
     return this.other(literalText(literal), field, [literal]);
   }
 
+  /** What one literal asks of a device. Rules that name the same device share it, so it is known by what it is. */
+  private deviceOf(literal: DeviceLiteral): Answer {
+    let answer = this.devices.get(literal);
+    if (answer === undefined) {
+      answer = this.device(literal.predicate.field, [literal]);
+      this.devices.set(literal, answer);
+    }
+    return answer;
+  }
+
   private device(field: DeviceField, literals: readonly DeviceLiteral[]): Answer {
     const joined = joinDevices(field, literals);
     if (joined === undefined) return false;
@@ -281,8 +303,10 @@ export class ConditionTable {
   private other(key: string, field: Field, literals: readonly Literal[], set?: IntervalSet): Condition {
     let condition = this.others.get(key);
     if (condition === undefined) {
-      const numbered = { id: ++this.conditionCount, place: FIELD_NUMBERS[field], field, literals };
-      condition = set === undefined ? numbered : { ...numbered, set };
+      const place = FIELD_NUMBERS[field];
+      const plain = { id: ++this.conditionCount, place, field, literals, ...(set !== undefined && { set }) };
+      const numbered: NumberedCondition = { ...plain, bits: (1 << place) | (isIndexable(plain) ? 0 : UNLISTED) };
+      condition = numbered;
       this.others.set(key, condition);
     }
     return condition;
@@ -320,8 +344,10 @@ export function isIndexable(condition: Condition): boolean {
   return set !== undefined || field === 'inDevice' || field === 'outDevice';
 }
 
+const WIDE: ReadonlySet<Field> = new Set(WIDE_FIELDS);
+
 function isWideField(field: Field): field is WideField {
-  return field === 'src6' || field === 'dst6';
+  return WIDE.has(field);
 }
 
 /** The values that meet a condition of a wide field; nothing where some literal is a mask with holes. */

@@ -92,10 +92,14 @@ export class FinishMaker {
     if (fewestMasks(reach.columns, this.listFields(), most) > most) return { overflow: `masks: more than ${most}` };
     this.raw ??= rawFields(this.listFields());
     const { raw } = this;
-    const byClass: readonly string[] = raw.byClass;
-    const fields = byClass.length === 0 ? undefined : this.listParts();
-    if (fields !== undefined && isOverflow(fields)) return fields;
-    const parts = fields?.fieldParts.filter(({ name }) => byClass.includes(name)) ?? [];
+    // The other fields are in keys as they are: their classes are not made.
+    const byClass = ListParts.of(
+      reach,
+      this.listFields().filter(({ field }) => raw.byClass.includes(field)),
+      making,
+    );
+    if (isOverflow(byClass)) return byClass;
+    const parts = byClass.fieldParts;
     const made = buildMasks({
       list,
       raw,

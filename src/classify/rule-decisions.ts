@@ -1,12 +1,14 @@
 // A rule as decisions: one for each `dropIf` clause, which asks all that the rule asks before it, and one for the rule.
 //
 // They depend on the rule alone and are kept with its meaning, in up to three forms: as they are, and what is left of
-// them in either region of a packet shape (`shapes.ts`).
+// them in either region of a packet shape (`shapes.ts`). Rules are mostly alike but for addresses and ports: of those, all
+// this is worked out once (`likeness.ts`).
 
 import type { Clause } from '../base/predicate.ts';
 import type { RuleMeaning } from '../graph/chains.ts';
-import { type ConditionTable, type ConditionVector, fieldBit } from './conditions.ts';
+import { type Answer, type ConditionTable, type ConditionVector, fieldBit } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
+import { Alike, asksOnce, follow, type Recipe, recipeOf } from './likeness.ts';
 import { asksShape, type Region, type Shape, ShapeTable } from './shapes.ts';
 
 /** The decisions of a rule, in the order in which packets meet them. */
@@ -53,10 +55,29 @@ class RuleDecisions {
   }
 }
 
+/** A view of rules that are alike. */
+interface ViewRecipe {
+  readonly drops: readonly Recipe[];
+  readonly match: Recipe | undefined;
+}
+
+/** What rules that are alike become under a shape. */
+interface Known {
+  readonly shape: Shape;
+  readonly signature: number;
+  readonly isWhole: boolean;
+  readonly main: ViewRecipe;
+  readonly odd: ViewRecipe;
+}
+
 /** Makes decisions of rules, each rule's once. */
 export class RuleCompiler {
   readonly table: ConditionTable;
   readonly shapes = new ShapeTable();
+  /** The rules so far, by what they are alike in. */
+  private readonly alike = new Alike<Known>();
+  /** The answers to the clauses of the rule at hand. */
+  private readonly answers: Answer[] = [];
   /** The signatures that the rules of the next table are expected to have: those of the last, and of new rules. */
   private expectedSignatures = new Set<number>();
   /** Their shape. Views are made of it at once, as long as the rule is at hand. */
@@ -91,7 +112,9 @@ export class RuleCompiler {
     const decisions = this.decisions(rule);
     if (place !== undefined && decisions.shape === place.shape) return decisions[place.region]!;
     if ((place === undefined || decisions.isWhole) && decisions.whole !== undefined) return decisions.whole;
-    const conjunctions = this.compile(rule.clauses());
+    const clauses = rule.clauses();
+    this.answer(clauses);
+    const conjunctions = this.compile(clauses, this.answers);
     if (place === undefined) return this.whole(decisions, conjunctions);
     this.part(decisions, conjunctions, place.shape);
     return decisions[place.region]!;
@@ -100,24 +123,73 @@ export class RuleCompiler {
   private decisions(rule: RuleMeaning): RuleDecisions {
     const known = rule.decisions;
     if (known instanceof RuleDecisions && known.owner === this) return known;
-    const conjunctions = this.compile(rule.clauses());
+    const clauses = rule.clauses();
+    const alike = this.answer(clauses);
+    const like = alike.known;
+    const made = like?.shape === this.expected ? this.alikeTo(like) : this.anew(clauses, alike);
+    rule.decisions = made;
+    return made;
+  }
+
+  /** Answers all clauses; returns where the rules are that are alike. */
+  private answer(clauses: readonly Clause[]): Alike<Known> {
+    const { answers, table } = this;
+    let alike = this.alike;
+    answers.length = clauses.length;
+    for (let i = 0; i < clauses.length; i++) {
+      const clause = clauses[i]!;
+      const answer = table.condition(clause);
+      answers[i] = answer;
+      alike = alike.behind(clause, answer);
+    }
+    return alike;
+  }
+
+  /** The decisions of the rule at hand, which is like one of before. */
+  private alikeTo({ shape, signature, isWhole, main, odd }: Known): RuleDecisions {
+    const made = new RuleDecisions(this, signature);
+    made.isWhole = isWhole;
+    made.shape = shape;
+    made.main = this.followed(main);
+    made.odd = isWhole ? made.main : this.followed(odd);
+    if (isWhole) made.whole = made.main;
+    return made;
+  }
+
+  private followed({ drops, match }: ViewRecipe): RuleView {
+    const { answers, table } = this;
+    const made: ConditionVector[] = [];
+    for (let i = 0; i < drops.length; i++) made.push(follow(drops[i]!, answers, table));
+    return { drops: drops.length === 0 ? NO_DROPS : made, match: match && follow(match, answers, table) };
+  }
+
+  /** The decisions of the rule at hand, worked out; rules alike will have theirs of them. */
+  private anew(clauses: readonly Clause[], alike: Alike<Known>): RuleDecisions {
+    const { answers } = this;
+    const conjunctions = this.compile(clauses, answers);
     const { signature } = conjunctions;
     const made = new RuleDecisions(this, signature);
-    rule.decisions = made;
     if (signature !== 0 && !this.expectedSignatures.has(signature)) {
       this.expectedSignatures.add(signature);
       this.expected = this.shapes.shape(this.expectedSignatures);
     }
     this.part(made, conjunctions, this.expected);
+    if (!asksOnce(answers)) return made;
+    const recipe = ({ drops, match }: RuleView): ViewRecipe => ({
+      drops: drops.map((drop) => recipeOf(drop, answers)),
+      match: match && recipeOf(match, answers),
+    });
+    const { isWhole, main, odd } = made;
+    alike.known = { shape: this.expected, signature, isWhole, main: recipe(main!), odd: recipe(odd!) };
     return made;
   }
 
-  private compile(clauses: readonly Clause[]): Conjunctions {
+  private compile(clauses: readonly Clause[], answers: readonly Answer[]): Conjunctions {
     const asked: Condition[] = [];
     const drops: Condition[][] = [];
     let signature = 0;
-    for (const clause of clauses) {
-      const answer = this.table.condition(clause);
+    for (const [number, clause] of clauses.entries()) {
+      const answer = answers[number]!;
       if (clause.kind === 'require') {
         if (answer === true) continue;
         if (answer === false || !this.add(asked, answer)) return { drops, match: undefined, signature };

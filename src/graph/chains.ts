@@ -162,8 +162,8 @@ function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
   };
   require(rule.source, (address) => addressPredicate('src', address));
   require(rule.destination, (address) => addressPredicate('dst', address));
-  require(rule.inInterface, (name) => devicePredicate('inDevice', name));
-  require(rule.outInterface, (name) => devicePredicate('outDevice', name));
+  if (rule.inInterface !== undefined) clauses.push(deviceClause('inDevice', rule.inInterface));
+  if (rule.outInterface !== undefined) clauses.push(deviceClause('outDevice', rule.outInterface));
   if (family === 'ipv6' && rule.protocol !== undefined) clauses.push(DROP_MALFORMED);
   require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
   for (const match of rule.matches) {
@@ -190,6 +190,21 @@ function addressPredicate(end: 'src' | 'dst', address: MaskedAny): Predicate {
 
 function isWide(address: MaskedAny): address is MaskedAddress6 {
   return typeof address.value === 'bigint';
+}
+
+/** Clauses of devices that were made already: few names come again and again. */
+const deviceClauses = new Map<string, Clause>();
+const KNOWN_DEVICES = 1024;
+
+function deviceClause(field: DeviceField, { value, negated }: Negatable<string>): Clause {
+  const key = `${field}${negated ? '!' : ' '}${value}`;
+  let clause = deviceClauses.get(key);
+  if (clause === undefined) {
+    if (deviceClauses.size >= KNOWN_DEVICES) deviceClauses.clear();
+    clause = { kind: 'require', predicate: devicePredicate(field, value), negated };
+    deviceClauses.set(key, clause);
+  }
+  return clause;
 }
 
 /** `eth+` is every name that begins with `eth`; `+` alone, like no name, is any device and none. */
