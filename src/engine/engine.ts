@@ -198,9 +198,10 @@ class NamespaceEngine implements Engine {
     const installation = this.state.installation();
     const store = this.state.store();
     if (installation === undefined || store === undefined) return [];
-    return FAMILIES.flatMap((family) => {
+    const steps = FAMILIES.map((family) => () => finish({ kernel: this.kernel, store, installation, family }));
+    return [...steps, () => store.sync()].flatMap((step) => {
       try {
-        finish({ kernel: this.kernel, store, installation, family });
+        step();
         return [];
       } catch (error) {
         return [unfinished(error)];

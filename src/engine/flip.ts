@@ -9,7 +9,8 @@
 //      taken away (`finish`)
 //
 // Whatever fails before 5 is undone. 6 need not follow at once: the rules are in force. Whoever changes something does it
-// first; so when slots are filled no packet is in the programs that were in them, or on its way there.
+// first; so when slots are filled no packet is in the programs that were in them, or on its way there. The row is seen by
+// others from 1 on, and on disk once 6 is done: a power cut in between takes the rules in the kernel, too.
 //
 // A family's ruleset is replaced without the other's: words, slots, hooks, counter maps and rows are its own, and of a device
 // that both use, only the dispatcher changes.
@@ -137,7 +138,7 @@ function record(
   before: number,
   between: boolean,
 ): { first: number; row: FlipResult['row'] } {
-  return store.transaction(() => {
+  return store.unsyncedTransaction(() => {
     const inForce = FAMILIES.map((each) => installation.generation(each));
     const first = store.nextGenerationId(before, inForce);
     const last = between ? store.nextGenerationId(first, inForce) : first;

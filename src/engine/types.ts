@@ -149,7 +149,7 @@ export interface Engine {
   apply(request: ApplyRequest): ApplyResult;
   /**
    * Ends what `apply` leaves to do once its ruleset is in force, for a grace period long: then the programs and counters of
-   * before are gone. Whoever changes something next does it otherwise. Returns, in sentences, what went wrong.
+   * before are gone, and the store is on disk. Whoever changes something next does it otherwise. Returns, in sentences, what went wrong.
    */
   settle(): readonly string[];
   /**

@@ -6,9 +6,11 @@
 // maps of its own; numbers are unique over both.
 //
 // Write-ahead log with synchronous=FULL: a transaction is on disk before its call returns (a commit synchronises the
-// log; NORMAL would lose the last ones at a power cut), a process killed while writing leaves a log whose unfinished
-// end the next opener ignores, and readers see the last commit without waiting for a writer. It needs a local file system, which the
-// state directory is. Several processes may have the file open; a second writer waits for the busy timeout.
+// log), a process killed while writing leaves a log whose unfinished end the next opener ignores, and readers see the last
+// commit without waiting for a writer. The transaction in front of a flip alone is NORMAL, as rules should not wait for a
+// disk: other processes see it, a kill leaves it, and only a power cut, which takes the kernel's rules too, may take it
+// before `sync`, or the next transaction, has returned. It needs a local file system, which the state directory is. Several
+// processes may have the file open; a second writer waits for the busy timeout.
 
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -111,6 +113,7 @@ export class Store {
   /** Of the file: one at the same path that has another is another store. */
   readonly inode: number;
   private readonly db: Database.Database;
+  private isSynced = true;
 
   private constructor(path: string, db: Database.Database) {
     this.path = path;
@@ -150,6 +153,28 @@ export class Store {
   /** Runs `work` as one transaction: all of it is kept or nothing. May be nested. */
   transaction<T>(work: () => T): T {
     return this.attempt('write', () => this.db.transaction(work).immediate());
+  }
+
+  /** The same, but not nested, and a power cut may take it back until `sync` has returned. */
+  unsyncedTransaction<T>(work: () => T): T {
+    return this.attempt('write', () => {
+      this.db.pragma('synchronous = NORMAL');
+      try {
+        const result = this.db.transaction(work).immediate();
+        this.isSynced = false;
+        return result;
+      } finally {
+        this.db.pragma('synchronous = FULL');
+      }
+    });
+  }
+
+  /** Returns once all that was written is on disk. */
+  sync(): void {
+    if (this.isSynced) return;
+    // The commit of anything synchronises the whole log.
+    this.transaction(() => this.setMeta('lastGeneration', this.meta('lastGeneration') ?? '0'));
+    this.isSynced = true;
   }
 
   /**

@@ -303,3 +303,23 @@ test('kill -9 between or within writes leaves a store with every finished round 
     });
   }
 });
+
+test('a transaction that is not on disk yet is whole or nothing, seen by others, and followed by any other', () => {
+  withStore((store) => {
+    store.unsyncedTransaction(() => store.insertGeneration(sample(1)));
+    withStore((other) => expect(other.text(1)).toBe(sample(1).text));
+    const broken = () =>
+      store.unsyncedTransaction(() => {
+        store.insertGeneration(sample(2));
+        throw new Error('in the middle');
+      });
+    expect(broken).toThrow('in the middle');
+    expect(store.generation(2)).toBeUndefined();
+    store.setMeta('lastGeneration', '7');
+    store.sync();
+    store.sync();
+    expect(store.meta('lastGeneration')).toBe('7');
+    store.transaction(() => store.insertGeneration(sample(3)));
+  });
+  withStore((store) => expect(store.generations().map(({ id }) => id)).toEqual([1, 3]));
+});
