@@ -241,8 +241,9 @@ class NamespaceEngine implements Engine {
       const { image, ground } = compiled;
       const isIdle = request.placement === 'exact' && ground === undefined;
       const devices = isIdle ? withoutEarly(wanted, family, this.attachedDevices()) : wanted;
-      const guards = ground && this.state.ensureInstallation().guardMap;
       const spare = this.loaded[family].usable(image, counting, this.namedByWord(family));
+      // Last of all: whoever else asks for the installation while nothing is in force, opens it anew.
+      const guards = ground && this.state.ensureInstallation().guardMap;
       return this.withImage(request, image, counting.shared, guards, spare, (loaded, counterMaps) => {
         const store = this.state.storeForChange();
         const context = { kernel: this.kernel, store, installation: this.state.ensureInstallation(), family };
