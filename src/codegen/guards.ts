@@ -1,7 +1,7 @@
 // The guards of an early verdict: is everything still as it was when the rules were compiled?
 //
 // Asked just before a packet is dropped, so packets that go on never pay for it. The words of the namespace (see
-// `surroundings.ts`) must equal those that user space has kept, 64 bytes for each family; where all bits are set, which no
+// `surroundings.ts`) must equal those that user space has kept, 128 bytes for each family; where all bits are set, which no
 // kernel has, programs defer everything. Besides, nobody may take frames from the device, or listen
 // to them, before netfilter would see them: bridges, bonds, VLANs, tc, netdev hooks, packet sockets (DHCP clients are
 // some); and no policy of IPsec may throw away what is to be forwarded.
@@ -10,8 +10,9 @@ import type { Family } from '../base/family.ts';
 import type { Features } from '../base/features.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { MapDefinition } from '../bpf/image.ts';
-import { R1, R2, R3, R4 } from '../bpf/instruction.ts';
-import { requireSurroundings, WATCHED_HOOKS, WORDS } from './surroundings.ts';
+import { R1, R2, R3, R4, R5 } from '../bpf/instruction.ts';
+import { emitNatWords } from './nat-words.ts';
+import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 import { emitDevicePointer } from './xdp-frame.ts';
 
 export const GUARD_MAP = 'guards';
@@ -31,13 +32,9 @@ export function guardMap(): MapDefinition {
 /** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
 export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
   const { layout } = features;
-  const {
-    deviceTakers,
-    deviceListeners,
-    netListeners,
-    forwardPolicies,
-    [family]: words,
-  } = requireSurroundings(features);
+  const surroundings = requireSurroundings(features);
+  const { deviceTakers, deviceListeners, netListeners, forwardPolicies } = surroundings;
+  const words = requireWords(features, family);
   const emitEmpty = (list: number): void => {
     // An empty list's first pointer is to itself.
     a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);
@@ -45,6 +42,10 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
   emitDevicePointer(a, features, R4);
   for (const pointer of deviceTakers) a.load(8, R1, R4, pointer).jump('ne', R1, 0, changed);
   for (const list of deviceListeners) emitEmpty(list);
+  if (words.deviceOff !== undefined) {
+    const { pointer, word } = words.deviceOff;
+    a.load(8, R1, R4, pointer).jump('eq', R1, 0, changed).load(4, R1, R1, word).jump('ne', R1, 0, changed);
+  }
   a.load(8, R4, R4, layout.deviceNet);
   for (const list of netListeners) emitEmpty(list);
   if (forwardPolicies !== undefined) a.load(4, R1, R4, forwardPolicies).jump('ne', R1, 0, changed);
@@ -57,4 +58,17 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
   });
   emitSame(4, words.routes, WORDS.routes);
   emitSame(4, words.addresses, WORDS.addresses);
+  words.more.forEach(({ pointer, word }, place) => {
+    a.load(8, R1, R4, pointer).load(4, R1, R1, word);
+    a.load(4, R2, R3, WORDS.more + 4 * place).jump('ne', R1, R2, changed);
+  });
+  emitNatWords(a, words.hooks, {
+    ...{ features, layout: surroundings, family, tooMany: changed },
+    known: (word) => a.loadMapValue(R3, GUARD_MAP, GUARDS[family] + word).load(8, R1, R3, 0),
+    take: (word, size) => {
+      a.loadMapValue(R3, GUARD_MAP, GUARDS[family] + word)
+        .load(size, R2, R3, 0)
+        .jump('ne', R5, R2, changed);
+    },
+  });
 }

@@ -124,6 +124,20 @@ const HOOK_MEMBERS = {
   hookKind: [['nf_hook_ops', 'hook_ops_type']],
 } as const;
 
+/** Parts of the table of NAT may be a module's. */
+const NAT_MEMBERS = {
+  entries: [['nf_nat_lookup_hook_priv', 'entries']],
+  tableRules: [['xt_table', 'private']],
+  size: [['xt_table_info', 'size']],
+  policies: [['xt_table_info', 'underflow']],
+  userChains: [['xt_table_info', 'stacksize']],
+  rules: [['xt_table_info', 'entries']],
+} as const;
+const NFTABLES_CHANGES: Path = [
+  ['net', 'nft'],
+  ['netns_nftables', 'base_seq'],
+];
+
 /** The second of a tuple's ends is a structure without a name, which is alike on all kernels. */
 const TUPLE_END = { port: 16, protocol: 18 } as const;
 
@@ -236,6 +250,7 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         deviceListeners: members('net_device', LISTENERS),
         netListeners: members('net', LISTENERS),
         ...(tcpLoose !== undefined && { tcpLoose }),
+        ...natOf(btf, find(NFTABLES_CHANGES)),
         ...(switches !== undefined &&
           genericProgram !== undefined && {
             deviceMerging: { features: switches, genericProgram },
@@ -243,6 +258,15 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         ...(policies !== undefined && { forwardPolicies: policies + FORWARD_POLICIES }),
       },
     };
+  } catch (error) {
+    if (error instanceof UnsupportedError) return {};
+    throw error;
+  }
+}
+
+function natOf(btf: BtfReader, nftablesChanges: number | undefined): Pick<SurroundingsLayout, 'nat'> {
+  try {
+    return { nat: { ...offsetsOf(btf, NAT_MEMBERS), ...(nftablesChanges !== undefined && { nftablesChanges }) } };
   } catch (error) {
     if (error instanceof UnsupportedError) return {};
     throw error;

@@ -7,6 +7,7 @@ import type { Family } from '../../../src/base/family.ts';
 import { Assembler } from '../../../src/bpf/assembler.ts';
 import { R0, R1, R6 } from '../../../src/bpf/instruction.ts';
 import { emitGuards, GUARD_MAP, GUARDS, guardMap } from '../../../src/codegen/guards.ts';
+import { MOST_RULE_BYTES } from '../../../src/codegen/nat-words.ts';
 import {
   readSurroundings,
   SURROUNDINGS_MAP,
@@ -101,11 +102,24 @@ const CHANGES: Readonly<Record<Family, readonly string[]>> = {
     'ip route add local 203.0.113.9/32 dev lo',
     'ip rule add from 192.0.2.77 lookup 77',
     'sysctl -qw net.ipv4.conf.all.forwarding=1',
-    'iptables-legacy -t nat -A POSTROUTING -j ACCEPT',
     'nft add table ip one',
+    'iptables-legacy -t nat -A POSTROUTING -j ACCEPT',
     'nft add chain ip one in { type filter hook input priority -5 ; }',
     'nft add chain ip one pre { type filter hook prerouting priority -300 ; }',
     'nft delete table ip one',
+    'iptables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
+    'iptables-legacy -t nat -R PREROUTING 1 -p tcp --dport 24 -j REDIRECT',
+    'iptables-legacy -t nat -N one',
+    'iptables-legacy -t nat -A one -p tcp --dport 23 -j REDIRECT',
+    'iptables-legacy -t nat -D PREROUTING 1',
+    'nft add table ip three',
+    'nft add chain ip three pre { type nat hook prerouting priority -90 ; }',
+    'nft add chain ip three other',
+    'nft add rule ip three pre tcp dport 25 redirect',
+    'nft flush chain ip three pre',
+    'nft delete table ip three',
+    'iptables-nft -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
+    'iptables-nft -t nat -F PREROUTING',
   ],
   ipv6: [
     'ip addr add 2001:db8::1/128 dev lo',
@@ -162,6 +176,42 @@ it('do not hold while IPsec has policies for forwarded packets', () => {
   });
 });
 
+it('see rules of NAT that are put where others were', () => {
+  withNamespace((namespace) => {
+    const replace = (port: number) => {
+      const words = `-t nat -R PREROUTING 1 -p tcp -m tcp --dport ${port} -j REDIRECT`;
+      namespace.exec('iptables-legacy', words.split(' '));
+    };
+    namespace.exec('iptables-legacy', '-t nat -A PREROUTING -p tcp -m tcp --dport 1 -j REDIRECT'.split(' '));
+    const guarded = new Guarded(namespace, 'ipv4');
+    for (let port = 10; port < 30; port += 2) {
+      guarded.keep();
+      replace(port);
+      replace(port + 1);
+      expect([port, guarded.isSame()]).toEqual([port, false]);
+    }
+  });
+});
+
+it('do not hold beside rules of NAT that are too many to look at', () => {
+  withNamespace((namespace) => {
+    const rules = (count: number): string =>
+      Array.from({ length: count }, (_, i) => `-A PREROUTING -p tcp --dport ${i + 1} -j REDIRECT`).join('\n');
+    const guarded = new Guarded(namespace, 'ipv4');
+    for (const [count, holds] of [
+      [1, true],
+      [10, true],
+      [60, false],
+      [2, true],
+    ] as const) {
+      namespace.exec('iptables-legacy-restore', [], `*nat\n${rules(count)}\nCOMMIT\n`);
+      guarded.keep();
+      expect([count, guarded.isSame()]).toEqual([count, holds]);
+      expect(guarded.surroundings().natBytes! <= MOST_RULE_BYTES).toBe(holds);
+    }
+  });
+});
+
 it('tells who hooks, in the order of packets', () => {
   withNamespace((namespace) => {
     namespace.exec('iptables-legacy', ['-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-j', 'ACCEPT']);
@@ -174,7 +224,7 @@ it('tells who hooks, in the order of packets', () => {
         .map((line) => line.split(/\s/))
         .map(([address, , name]) => [BigInt(`0x${address || 0}`), name]),
     );
-    const { hooks, words } = new Guarded(namespace, 'ipv4').surroundings();
+    const { hooks, nat, words } = new Guarded(namespace, 'ipv4').surroundings();
     const named = (hook: keyof typeof hooks) =>
       hooks[hook]!.map(({ address, priority, kind }) => `${symbols.get(address)} ${priority} ${kind}`);
     expect(named('PREROUTING')).toEqual([
@@ -184,6 +234,7 @@ it('tells who hooks, in the order of packets', () => {
     ]);
     expect(named('FORWARD')).toEqual(['ipt_do_table 0 0', 'nft_do_chain_ipv4 5 1']);
     expect(named('INPUT').slice(0, 2)).toEqual(['ipt_do_table 0 0', 'nf_nat_ipv4_local_in 100 0']);
+    expect(nat!.map(({ address }) => symbols.get(address))).toEqual(['ipt_do_table']);
     expect(words.length).toBe(WORDS.size);
   });
 });
