@@ -41,16 +41,32 @@ export type ConnectionField =
 /** A field of 128 bits. */
 export type WideField =
   | 'src6' // IPv6 source address
-  | 'dst6'; // IPv6 destination address
+  | 'dst6' // IPv6 destination address
+  | WideConnectionField;
+
+/** Addresses of an IPv6 packet's connection; 0 where there is none. */
+export type WideConnectionField =
+  | 'ctOrigSrc6' // of its first packet
+  | 'ctOrigDst6'
+  | 'ctReplySrc6' // of the answers
+  | 'ctReplyDst6';
 
 /** A field that holds a device name; the empty name where the hook has no such device. */
 export type DeviceField = 'inDevice' | 'outDevice';
 
 export type Field = NumericField | WideField | DeviceField;
 
-export const WIDE_FIELDS: readonly WideField[] = ['src6', 'dst6'];
+const WIDE_CONNECTION_FIELDS: readonly WideConnectionField[] = [
+  'ctOrigSrc6',
+  'ctOrigDst6',
+  'ctReplySrc6',
+  'ctReplyDst6',
+];
 
-export const CONNECTION_FIELDS: readonly ConnectionField[] = [
+export const WIDE_FIELDS: readonly WideField[] = ['src6', 'dst6', ...WIDE_CONNECTION_FIELDS];
+
+/** What connection tracking knows of a packet of either family. */
+export const CONNECTION_FIELDS: readonly (ConnectionField | WideConnectionField)[] = [
   'state',
   'ctProtocol',
   'ctOrigSrc',
@@ -62,6 +78,7 @@ export const CONNECTION_FIELDS: readonly ConnectionField[] = [
   'ctReplySport',
   'ctReplyDport',
   'ctExpires',
+  ...WIDE_CONNECTION_FIELDS,
 ];
 
 /** The largest value of each numeric field. */

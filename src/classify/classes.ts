@@ -70,6 +70,10 @@ function placesOf(field: Field, { conditions, bounds }: Asked): Places | undefin
   switch (field) {
     case 'src6':
     case 'dst6':
+    case 'ctOrigSrc6':
+    case 'ctOrigDst6':
+    case 'ctReplySrc6':
+    case 'ctReplyDst6':
       return widePlaces(field, conditions);
     case 'inDevice':
     case 'outDevice':

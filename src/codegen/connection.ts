@@ -7,11 +7,11 @@
 
 import { CLASS_SHIFT, classNumber, REPLY_BIT, STATUS_MASK } from '../base/connection-state.ts';
 import { type ConnectionLayout, type Features, netfilterContextOf, requireFunction } from '../base/features.ts';
-import { CONNECTION_FIELDS, type ConnectionField, type Field } from '../base/predicate.ts';
+import { CONNECTION_FIELDS, type ConnectionField, type Field, type WideConnectionField } from '../base/predicate.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import type { Assembler } from '../bpf/assembler.ts';
-import { R0, R1, R2, R6, R9, type Size } from '../bpf/instruction.ts';
-import { loadField, storeField } from './key.ts';
+import { R0, R1, R2, R6, R9, R10, type Size } from '../bpf/instruction.ts';
+import { clearFields, loadField, storeField, WIDE_OFFSET } from './key.ts';
 
 const INFO_MASK = 7;
 const UNTRACKED = 7;
@@ -25,12 +25,12 @@ const CLASSES = (['ESTABLISHED', 'RELATED', 'NEW'] as const)
   .reduce((sum, bits) => sum | bits, 0n);
 const NIBBLE_SHIFT = Math.log2(REPLY_BIT);
 
-/** A member of `struct nf_conntrack_tuple`, in network order. */
+/** A member of `struct nf_conntrack_tuple`, in network order; addresses are unions of both families' in 16 bytes. */
 interface TupleMember {
-  readonly field: ConnectionField;
+  readonly field: ConnectionField | WideConnectionField;
   readonly direction: 'original' | 'reply';
   readonly member: 'source' | 'sourcePort' | 'destination' | 'destinationPort' | 'protocol';
-  readonly size: Size;
+  readonly size: Size | 16;
 }
 
 const TUPLE_MEMBERS: readonly TupleMember[] = [
@@ -41,6 +41,10 @@ const TUPLE_MEMBERS: readonly TupleMember[] = [
   { field: 'ctProtocol', direction: 'original', member: 'protocol', size: 1 },
   { field: 'ctReplySrc', direction: 'reply', member: 'source', size: 4 },
   { field: 'ctReplyDst', direction: 'reply', member: 'destination', size: 4 },
+  { field: 'ctOrigSrc6', direction: 'original', member: 'source', size: 16 },
+  { field: 'ctOrigDst6', direction: 'original', member: 'destination', size: 16 },
+  { field: 'ctReplySrc6', direction: 'reply', member: 'source', size: 16 },
+  { field: 'ctReplyDst6', direction: 'reply', member: 'destination', size: 16 },
   { field: 'ctReplySport', direction: 'reply', member: 'sourcePort', size: 2 },
   { field: 'ctReplyDport', direction: 'reply', member: 'destinationPort', size: 2 },
 ];
@@ -65,7 +69,11 @@ export function emitConnection(a: Assembler, features: Features, fields: Readonl
     a.bind(stateKnown);
     storeField(a, 'state', R1);
   }
-  for (const field of asked) if (field !== 'state') storeField(a, field, 0);
+  clearFields(
+    a,
+    fields,
+    asked.filter((field) => field !== 'state'),
+  );
   a.bind(done);
 }
 
@@ -94,10 +102,19 @@ function emitTuple(
   if (asked.length === 0) return;
   emitPointer(a, features, layout[tuple]);
   for (const { field, member, size } of asked) {
+    if (size === 16) {
+      copyAddress(a, field as WideConnectionField, layout[member]);
+      continue;
+    }
     a.load(size, R1, R0, layout[member]);
     if (size !== 1) a.bigEndian(R1, size === 2 ? 16 : 32);
-    storeField(a, field, R1);
+    storeField(a, field as ConnectionField, R1);
   }
+}
+
+/** In words: the kernel's own are of four bytes, and not where eight could be read at once. Clobbers R1. */
+function copyAddress(a: Assembler, field: WideConnectionField, offset: number): void {
+  for (let at = 0; at < 16; at += 4) a.load(4, R1, R0, offset + at).store(4, R10, WIDE_OFFSET[field] + at, R1);
 }
 
 /** As `nf_ct_expires`, in seconds: what is overdue has none left. */

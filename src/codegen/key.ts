@@ -12,9 +12,10 @@
 // first: the verifier then keeps "some bytes" for the slot instead of the register that was stored. Fields that nobody
 // asks for are not written.
 //
+//   R10-184 ctReplyDst6:128 ctReplySrc6:128 ctOrigDst6:128     network order; prologues have this place until then
 //   R10-120 ctExpires:32  ctProtocol:8  zero:24                what connection tracking knows
 //   R10-112 ctOrigSrc:32  ctOrigDst:32                         host order
-//   R10-104 ctReplySrc:32 ctReplyDst:32
+//   R10-104 ctReplySrc:32 ctReplyDst:32                        of IPv6: ctOrigSrc6:128 in place of all four
 //   R10-96  ctOrigSport:16 ctOrigDport:16 ctReplySport:16 ctReplyDport:16
 //   R10-88  src6:128                                           network order
 //   R10-72  dst6:128
@@ -63,6 +64,10 @@ const PLACES: Readonly<Record<NumericField, Place>> = {
 export const WIDE_OFFSET: Readonly<Record<WideField | DeviceField, number>> = {
   src6: -88,
   dst6: -72,
+  ctOrigSrc6: -112,
+  ctOrigDst6: -152,
+  ctReplySrc6: -168,
+  ctReplyDst6: -184,
   inDevice: -32,
   outDevice: -16,
 };

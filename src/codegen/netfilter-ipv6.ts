@@ -44,7 +44,6 @@ export function emitNetfilterIpv6Prologue(a: Assembler, features: Features, fiel
   const short = a.label('shorter than a header');
   const done = a.label('key complete');
 
-  emitConnection(a, features, fields);
   emitDeviceNames(a, features, fields);
   a.load(8, R9, R6, netfilterContextOf(features).skb).load(4, R8, R9, layout.skbLen);
   a.jump('lt', R8, IPV6_HEADER.size, short);
@@ -76,6 +75,8 @@ export function emitNetfilterIpv6Prologue(a: Assembler, features: Features, fiel
   a.bind(short);
   emitVerdict(a, NETFILTER_ABI, 'drop');
   a.bind(done);
+  // Behind the walk, which uses the place of addresses.
+  emitConnection(a, features, fields);
   closeSlots(a, fields);
 }
 

@@ -5,7 +5,7 @@ import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { type Interval, normalize } from '../base/intervals.ts';
 import { parseAddress6 } from '../base/ipv6.ts';
 import type { DeviceField, NumericField, Predicate, WideField } from '../base/predicate.ts';
-import { FIELD_MAXIMUM } from '../base/predicate.ts';
+import { FIELD_MAXIMUM, WIDE_FIELDS } from '../base/predicate.ts';
 import { normalizeWide, type WideInterval } from '../base/wide-intervals.ts';
 import { GraphBuilder } from './builder.ts';
 import type { Graph, NodeId, SlotOwner } from './graph.ts';
@@ -72,15 +72,15 @@ function parsePredicate(text: string): Predicate {
     const field = device[1] as DeviceField;
     return { kind: 'device', field, name: JSON.parse(device[3]!) as string, prefix: device[2] === 'begins' };
   }
-  const wide = /^(src6|dst6) in (\S+)$/.exec(text);
-  if (wide !== null) {
+  const wide = /^(\w+) in (\S+)$/.exec(text);
+  if (wide !== null && isWideName(wide[1]!)) {
     const parts = wide[2] === 'nothing' ? [] : wide[2]!.split(',');
-    return { kind: 'wide', field: wide[1] as WideField, set: normalizeWide(parts.map(parseWideInterval)) };
+    return { kind: 'wide', field: wide[1], set: normalizeWide(parts.map(parseWideInterval)) };
   }
-  const maskedWide = /^(src6|dst6) & (\S+) == (\S+)$/.exec(text);
-  if (maskedWide !== null) {
+  const maskedWide = /^(\w+) & (\S+) == (\S+)$/.exec(text);
+  if (maskedWide !== null && isWideName(maskedWide[1]!)) {
     const [mask, value] = [maskedWide[2]!, maskedWide[3]!].map(parseWide);
-    return { kind: 'maskedWide', field: maskedWide[1] as WideField, mask: mask!, value: value! };
+    return { kind: 'maskedWide', field: maskedWide[1], mask: mask!, value: value! };
   }
   const numeric = /^(\w+) (?:in (\S+)|& 0x([0-9a-f]+) == 0x([0-9a-f]+))$/.exec(text);
   if (numeric === null || !(numeric[1]! in FIELD_MAXIMUM)) throw new Error('no such predicate');
@@ -101,6 +101,10 @@ function parseInterval(text: string): Interval {
 function parseWideInterval(text: string): WideInterval {
   const [low, high] = text.split('-').map(parseWide);
   return { low: low!, high: high ?? low! };
+}
+
+function isWideName(name: string): name is WideField {
+  return (WIDE_FIELDS as readonly string[]).includes(name);
 }
 
 function parseWide(text: string): bigint {

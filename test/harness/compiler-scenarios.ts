@@ -128,6 +128,14 @@ export const ORACLE_PLACEMENTS: readonly OraclePlacement[] = [
     localDestinations: [],
   },
   {
+    name: 'netfilter, IPv6, connections',
+    inKernel: false,
+    placement: 'netfilter',
+    family: 'ipv6',
+    options: { vocabulary: { ...EVERYTHING6, ...DEVICES, connections: 'given' } },
+    localDestinations: [],
+  },
+  {
     name: 'xdp, IPv6',
     inKernel: true,
     placement: 'xdp',

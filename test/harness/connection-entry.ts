@@ -1,5 +1,6 @@
 // A packet's connection as the kernel has it in memory: `skb->_nfct` and the `struct nf_conn` behind it.
 
+import type { Address } from '../../src/base/address.ts';
 import type { ConnectionEnds, PacketConnection } from '../../src/base/connection.ts';
 import type { ConnectionLayout, Features } from '../../src/base/features.ts';
 import { JIFFIES } from '../../src/bpf/vm-calls.ts';
@@ -34,9 +35,18 @@ export function connectionInMemory(
 }
 
 function writeEnds(data: DataView, at: number, ends: ConnectionEnds, protocol: number, layout: ConnectionLayout): void {
-  data.setUint32(at + layout.source, Number(ends.source));
-  data.setUint32(at + layout.destination, Number(ends.destination));
+  writeAddress(data, at + layout.source, ends.source);
+  writeAddress(data, at + layout.destination, ends.destination);
   data.setUint16(at + layout.sourcePort, ends.sourcePort);
   data.setUint16(at + layout.destinationPort, ends.destinationPort);
   data.setUint8(at + layout.protocol, protocol);
+}
+
+function writeAddress(data: DataView, at: number, address: Address): void {
+  if (typeof address === 'number') {
+    data.setUint32(at, address);
+    return;
+  }
+  data.setBigUint64(at, address >> 64n);
+  data.setBigUint64(at + 8, BigInt.asUintN(64, address));
 }

@@ -1,7 +1,6 @@
 // The field values of a packet, as src/base/predicate.ts defines them, for evaluating graphs without compiling them.
 
-import type { Address } from '../../src/base/address.ts';
-import type { PacketConnection } from '../../src/base/connection.ts';
+import type { ConnectionEnds, PacketConnection } from '../../src/base/connection.ts';
 import { type HookPacket, type PacketView, viewOf } from '../../src/base/packet.ts';
 import type { FieldValues } from '../../src/base/predicate.ts';
 
@@ -9,6 +8,7 @@ import type { FieldValues } from '../../src/base/predicate.ts';
 export const NO_FIELDS: FieldValues = {
   ...{ src: 0, dst: 0, protocol: 0, fragment: 0, transportLength: 0, sport: 0, dport: 0, icmp: 0, tcpFlags: 0 },
   ...{ ctProtocol: 0, ctOrigSrc: 0, ctOrigDst: 0, ctReplySrc: 0, ctReplyDst: 0 },
+  ...{ ctOrigSrc6: 0n, ctOrigDst6: 0n, ctReplySrc6: 0n, ctReplyDst6: 0n },
   ...{ ctOrigSport: 0, ctOrigDport: 0, ctReplySport: 0, ctReplyDport: 0, ctExpires: 0 },
   ...{ malformed: 0, forwardable: 0, state: 0, src6: 0n, dst6: 0n, inDevice: '', outDevice: '' },
 };
@@ -46,10 +46,8 @@ function connectionFields(connection: PacketConnection | undefined): Partial<Fie
   return {
     state: number * 128 + (direction === 'REPLY' ? 64 : 0) + bits,
     ctProtocol: protocol,
-    ctOrigSrc: narrow(original.source),
-    ctOrigDst: narrow(original.destination),
-    ctReplySrc: narrow(reply.source),
-    ctReplyDst: narrow(reply.destination),
+    ...endsOf('ctOrig', original),
+    ...endsOf('ctReply', reply),
     ctOrigSport: original.sourcePort,
     ctOrigDport: original.destinationPort,
     ctReplySport: reply.sourcePort,
@@ -58,9 +56,10 @@ function connectionFields(connection: PacketConnection | undefined): Partial<Fie
   };
 }
 
-/** There are no fields for addresses of IPv6 connections. */
-function narrow(address: Address): number {
-  return typeof address === 'number' ? address : 0;
+/** Addresses of each family have fields of their own. */
+function endsOf(tuple: 'ctOrig' | 'ctReply', { source, destination }: ConnectionEnds): Partial<FieldValues> {
+  const family = typeof source === 'bigint' ? '6' : '';
+  return { [`${tuple}Src${family}`]: source, [`${tuple}Dst${family}`]: destination };
 }
 
 function addressesOf({ source, destination }: PacketView): Partial<FieldValues> {

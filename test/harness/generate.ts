@@ -64,7 +64,7 @@ class ScenarioArbitrary extends fc.Arbitrary<Scenario> {
 }
 
 function connect(choice: Choice, packet: HookPacket): HookPacket {
-  const connection = randomConnection(choice);
+  const connection = randomConnection(choice, packet.family);
   return connection === undefined ? packet : { ...packet, connection };
 }
 

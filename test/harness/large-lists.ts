@@ -2,13 +2,7 @@
 
 import { type IntervalSet, interval } from '../../src/base/intervals.ts';
 import { prefixMask } from '../../src/base/ipv4.ts';
-import {
-  type DeviceField,
-  FIELD_MAXIMUM,
-  type FieldValues,
-  type NumericField,
-  WIDE_FIELDS,
-} from '../../src/base/predicate.ts';
+import { type DeviceField, FIELD_MAXIMUM, type FieldValues, type NumericField } from '../../src/base/predicate.ts';
 import { type Condition, END, type ListSegment } from '../../src/classify/decision-list.ts';
 import { RECIPES, rulesByRecipe } from '../bench/classbench-like.ts';
 import type { Prefix, RuleShape } from '../bench/rule-shape.ts';
@@ -19,6 +13,7 @@ import {
   DEVICE_NAMES,
   makeCondition,
   NUMERIC_FIELDS,
+  PACKET_WIDE_FIELDS,
   setCondition,
   valueAt,
 } from './list-conditions.ts';
@@ -282,7 +277,7 @@ export function fieldsFor(segments: readonly ListSegment[], count: number, seed 
   return Array.from({ length: count }, () => {
     const fields = Object.fromEntries([
       ...NUMERIC_FIELDS.map((field) => [field, choice.integer(0, FIELD_MAXIMUM[field])]),
-      ...WIDE_FIELDS.map((field) => [field, BigInt(choice.word())]),
+      ...PACKET_WIDE_FIELDS.map((field) => [field, BigInt(choice.word())]),
       ...DEVICE_FIELDS.map((field) => [field, choice.pick(DEVICE_NAMES)]),
     ]);
     // Fields from two decisions make packets that many predicates meet, and few rules.

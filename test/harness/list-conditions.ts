@@ -31,10 +31,14 @@ import type { Choice } from './random.ts';
 
 /** Of what connection tracking knows, `state` alone: the others are fields like any. */
 export const NUMERIC_FIELDS = (Object.keys(FIELD_MAXIMUM) as readonly NumericField[]).filter(
-  (field) => field === 'state' || !(CONNECTION_FIELDS as readonly NumericField[]).includes(field),
+  (field) => field === 'state' || !(CONNECTION_FIELDS as readonly Field[]).includes(field),
 );
 export const DEVICE_FIELDS: readonly DeviceField[] = ['inDevice', 'outDevice'];
-export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...WIDE_FIELDS, ...DEVICE_FIELDS];
+/** Of those of 128 bits, what a packet has by itself. */
+export const PACKET_WIDE_FIELDS = WIDE_FIELDS.filter(
+  (field) => !(CONNECTION_FIELDS as readonly Field[]).includes(field),
+);
+export const ALL_FIELDS: readonly Field[] = [...NUMERIC_FIELDS, ...PACKET_WIDE_FIELDS, ...DEVICE_FIELDS];
 
 /** What an IPv4 packet has at a hook that knows no connection states. */
 export const IPV4_FIELDS: readonly Field[] = [

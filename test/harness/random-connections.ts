@@ -1,10 +1,29 @@
 // Connections of random packets, and random rules about them.
 
+import { type Address, formatAny } from '../../src/base/address.ts';
 import type { ConnectionEnds, PacketConnection, TrackedConnection } from '../../src/base/connection.ts';
-import { formatAddress } from '../../src/base/ipv4.ts';
+import type { Family } from '../../src/base/family.ts';
+import { parseAddress6 } from '../../src/base/ipv6.ts';
 import type { Choice } from './random.ts';
 
-const ADDRESSES = [0, 0x0a000001, 0x0a000002, 0x0a0000fe, 0x0b000001, 0x0b010203, 0xc0a80101, 0xffffffff];
+const ADDRESSES: Readonly<Record<Family, readonly Address[]>> = {
+  ipv4: [0, 0x0a000001, 0x0a000002, 0x0a0000fe, 0x0b000001, 0x0b010203, 0xc0a80101, 0xffffffff],
+  ipv6: [
+    '::',
+    'fd00::1',
+    'fd00::2',
+    'fd00::1:0:0:2',
+    '2001:db8::1',
+    '2001:db8:c000::1',
+    '2001:db8:8000::1',
+    'ff::ff',
+  ].map((text) => parseAddress6(text)!),
+};
+/** Lengths of prefixes. */
+const LENGTHS: Readonly<Record<Family, readonly number[]>> = {
+  ipv4: [0, 8, 16, 30, 32],
+  ipv6: [0, 16, 33, 64, 80, 126, 128],
+};
 const PORTS = [0, 1, 22, 53, 80, 1024, 2048, 65535];
 const PROTOCOLS = [1, 6, 17, 47];
 const SECONDS = [0, 1, 29, 30, 120, 432000];
@@ -12,15 +31,15 @@ const STATUSES = ['EXPECTED', 'SEEN_REPLY', 'ASSURED', 'CONFIRMED'] as const;
 const STATES = ['NEW', 'ESTABLISHED', 'RELATED'] as const;
 
 /** Absent for a packet of no connection. */
-export function randomConnection(choice: Choice): PacketConnection | undefined {
+export function randomConnection(choice: Choice, family: Family = 'ipv4'): PacketConnection | undefined {
   if (choice.chance(0.12)) return undefined;
   if (choice.chance(0.08)) return 'untracked';
   const status: TrackedConnection['status'][number][] = STATUSES.filter(() => choice.chance(0.5));
   if (choice.chance(0.2)) status.push('SNAT');
   if (choice.chance(0.2)) status.push('DNAT');
   const ends = (): ConnectionEnds => ({
-    source: choice.pick(ADDRESSES),
-    destination: choice.pick(ADDRESSES),
+    source: choice.pick(ADDRESSES[family]),
+    destination: choice.pick(ADDRESSES[family]),
     sourcePort: choice.pick(PORTS),
     destinationPort: choice.pick(PORTS),
   });
@@ -36,7 +55,7 @@ export function randomConnection(choice: Choice): PacketConnection | undefined {
 }
 
 /** The words of a match that can be enforced. `real`: about connections that the kernel tracks, in which time passes. */
-export function randomConnectionMatch(choice: Choice, real: boolean): string {
+export function randomConnectionMatch(choice: Choice, real: boolean, family: Family): string {
   const not = (): string => (choice.chance(0.25) ? '! ' : '');
   if (choice.chance(0.3)) return `-m state ${not()}--state ${someOf(choice, TRACKED_OR_NOT).join()}`;
   const words: string[] = [];
@@ -48,18 +67,18 @@ export function randomConnectionMatch(choice: Choice, real: boolean): string {
   }
   if (choice.chance(0.25)) words.push(`${not()}--ctstatus ${choice.chance(0.1) ? 'NONE' : someOf(choice, STATUSES)}`);
   if (choice.chance(0.25)) words.push(`--ctdir ${choice.pick(['ORIGINAL', 'REPLY'])}`);
-  if (hasFurther) words.push(...furtherOf(choice).map((further) => not() + further(choice, real)));
+  if (hasFurther) words.push(...furtherOf(choice).map((further) => not() + further(choice, real, family)));
   return `-m conntrack ${words.join(' ')}`;
 }
 
 const TRACKED_OR_NOT = ['INVALID', 'UNTRACKED', ...STATES] as const;
 
-const FURTHER: readonly ((choice: Choice, real: boolean) => string)[] = [
+const FURTHER: readonly ((choice: Choice, real: boolean, family: Family) => string)[] = [
   (choice) => `--ctproto ${choice.pick(PROTOCOLS)}`,
   ...['orig', 'repl'].flatMap((direction) =>
     ['src', 'dst'].flatMap((end) => [
-      (choice: Choice) =>
-        `--ct${direction}${end} ${formatAddress(choice.pick(ADDRESSES))}/${choice.pick([0, 8, 16, 30, 32])}`,
+      (choice: Choice, _: boolean, family: Family) =>
+        `--ct${direction}${end} ${formatAny(choice.pick(ADDRESSES[family]))}/${choice.pick(LENGTHS[family])}`,
       (choice: Choice) => `--ct${direction}${end}port ${range(choice, PORTS)}`,
     ]),
   ),

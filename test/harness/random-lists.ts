@@ -4,7 +4,7 @@
 // packet, decision by decision, condition by condition.
 
 import fc, { type Random } from 'fast-check';
-import { FIELD_MAXIMUM, type Field, type FieldValues, WIDE_FIELDS } from '../../src/base/predicate.ts';
+import { FIELD_MAXIMUM, type Field, type FieldValues } from '../../src/base/predicate.ts';
 import { WIDE_MAXIMUM } from '../../src/base/wide-intervals.ts';
 import {
   type Condition,
@@ -20,6 +20,7 @@ import {
   type FieldValue,
   isNumeric,
   NUMERIC_FIELDS,
+  PACKET_WIDE_FIELDS,
   randomCondition,
   setCondition,
   valueAt,
@@ -249,7 +250,7 @@ class Pools {
         choice.integer(0, Math.min(7, maximum)),
       ]);
     }
-    for (const field of WIDE_FIELDS) {
+    for (const field of PACKET_WIDE_FIELDS) {
       const random = Array.from({ length: 3 }, () => wideNumber(choice));
       const high = random[0]! & (WIDE_MAXIMUM << 64n);
       this.values.set(field, [0n, WIDE_MAXIMUM, ...random, random[0]! ^ 1n, high, high | (WIDE_MAXIMUM >> 64n)]);

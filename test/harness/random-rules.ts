@@ -206,7 +206,9 @@ function randomRule(choice: Choice, vocabulary: Vocabulary, chain: string, names
     ...(protocol !== undefined && { protocol }),
     ...(match !== undefined && { match }),
     ...(connections !== undefined &&
-      choice.chance(0.5) && { connection: randomConnectionMatch(choice, connections === 'real') }),
+      choice.chance(0.5) && {
+        connection: randomConnectionMatch(choice, connections === 'real', familyOf(vocabulary)),
+      }),
     ...(choice.chance(0.1) && { comment: choice.pick(COMMENTS) }),
     target: randomTarget(
       choice,

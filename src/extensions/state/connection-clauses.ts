@@ -17,6 +17,7 @@ import {
 import { type Interval, type IntervalSet, interval, normalize } from '../../base/intervals.ts';
 import { prefixMask } from '../../base/ipv4.ts';
 import { type Clause, type ConnectionField, FIELD_MAXIMUM, type Predicate } from '../../base/predicate.ts';
+import { WIDE_MAXIMUM } from '../../base/wide-intervals.ts';
 import type { HostPrefix } from '../values/host-prefix.ts';
 import type { ConnectionState } from './connection-states.ts';
 import type { Condition, ConntrackData } from './conntrack.ts';
@@ -34,11 +35,7 @@ export function conntrackClauses(data: ConntrackData): readonly Clause[] {
 
 /** The option that cannot be said in clauses. */
 export function conntrackUnsupported(data: ConntrackData): string | undefined {
-  const isWide = ([, , condition]: FurtherCondition) =>
-    typeof (condition.value as Partial<HostPrefix>).address === 'bigint';
   const further = furtherConditions(data);
-  const wide = further.find(isWide);
-  if (wide !== undefined) return `${wide[0]}, with an IPv6 address,`;
   const found = matches(data);
   const isMixed = found.some(hasEntry) && found.some((each) => !hasEntry(each));
   if (further.length === 0 || !isMixed) return undefined;
@@ -46,6 +43,8 @@ export function conntrackUnsupported(data: ConntrackData): string | undefined {
 }
 
 type FurtherCondition = readonly [option: string, field: ConnectionField, condition: Condition<unknown>];
+/** Each has another name where it holds an address of IPv6. */
+type AddressField = 'ctOrigSrc' | 'ctOrigDst' | 'ctReplySrc' | 'ctReplyDst';
 
 /** What is asked beside state, direction and status. */
 function furtherConditions(data: ConntrackData): readonly FurtherCondition[] {
@@ -70,18 +69,29 @@ const FURTHER: readonly (readonly [option: string, key: keyof ConntrackData, fie
 
 function furtherClauses(data: ConntrackData): Clause[] {
   return furtherConditions(data).map(([, field, { value, negated }]) => {
-    const predicate: Predicate = { kind: 'in', field, set: valuesOf(value as number | Interval | HostPrefix) };
+    const asked = value as number | Interval | HostPrefix;
+    const predicate: Predicate =
+      typeof asked === 'object' && 'address' in asked
+        ? inPrefix(field as AddressField, asked)
+        : { kind: 'in', field, set: valuesOf(asked) };
     return { kind: 'require', predicate, negated };
   });
 }
 
-/** A number, all between two ends (none where they are the wrong way round), or all addresses of a prefix. */
-function valuesOf(value: number | Interval | HostPrefix): IntervalSet {
-  if (typeof value === 'number') return interval(value);
-  if ('low' in value) return interval(value.low, value.high);
-  const mask = prefixMask(value.length);
-  const low = (Number(value.address) & mask) >>> 0;
-  return interval(low, (low | ~mask) >>> 0);
+/** A number, or all between two ends (none where they are the wrong way round). */
+function valuesOf(value: number | Interval): IntervalSet {
+  return typeof value === 'number' ? interval(value) : interval(value.low, value.high);
+}
+
+/** All addresses of a prefix. */
+function inPrefix(field: AddressField, { address, length }: HostPrefix): Predicate {
+  if (typeof address === 'bigint') {
+    const host = WIDE_MAXIMUM >> BigInt(length);
+    return { kind: 'wide', field: `${field}6`, set: [{ low: address - (address & host), high: address | host }] };
+  }
+  const mask = prefixMask(length);
+  const low = (address & mask) >>> 0;
+  return { kind: 'in', field, set: interval(low, (low | ~mask) >>> 0) };
 }
 
 /** The classes of which some packets have the state, direction and status that are asked for. */

@@ -65,6 +65,10 @@ function anyValue(choice: Choice, field: Field): number | bigint | string {
       return choice.pick(DEVICE_NAMES);
     case 'src6':
     case 'dst6':
+    case 'ctOrigSrc6':
+    case 'ctOrigDst6':
+    case 'ctReplySrc6':
+    case 'ctReplyDst6':
       return (BigInt(choice.word()) << 96n) | BigInt(choice.integer(0, 3));
     default:
       return choice.integer(0, Math.min(FIELD_MAXIMUM[field], choice.pick([3, 300, 0xffffffff])));

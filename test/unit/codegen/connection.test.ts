@@ -1,6 +1,7 @@
 // Netfilter programs that read connections, in the virtual machine: each field alone, and all together.
 
 import { expect, it } from 'vitest';
+import type { Family } from '../../../src/base/family.ts';
 import type { HookPacket } from '../../../src/base/packet.ts';
 import { UnsupportedError } from '../../../src/base/unsupported.ts';
 import { runNetfilter } from '../../../src/bpf/vm-context.ts';
@@ -9,6 +10,7 @@ import { compileRuleset } from '../../../src/engine/compile.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { seededChoice } from '../../fuzz/seeded.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
+import { buildIpv6Packet } from '../../harness/ipv6-builder.ts';
 import { disagreements } from '../../harness/oracle.ts';
 import { buildPacket } from '../../harness/packet-builder.ts';
 import { randomConnection } from '../../harness/random-connections.ts';
@@ -33,6 +35,15 @@ const RULES = [
   '-m conntrack --ctexpire 30:120',
 ];
 
+const RULES_6 = [
+  '-m state --state RELATED',
+  '-m conntrack --ctorigsrc fd00::/64',
+  '-m conntrack --ctorigdst 2001:db8::1',
+  '-m conntrack ! --ctreplsrc 2001:db8::/33',
+  '-m conntrack --ctrepldst ::',
+  '-m conntrack --ctproto 58 --ctorigsrc fd00::1 --ctorigdst 2001:db8::/32 --ctreplsrc ::/1 ! --ctrepldst ::/127',
+];
+
 const bytes = buildPacket({ source: 1, destination: 2, transport: { kind: 'udp', sport: 3, dport: 4 } });
 
 function text(rules: readonly string[]): string {
@@ -40,11 +51,18 @@ function text(rules: readonly string[]): string {
   return `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines}COMMIT\n`;
 }
 
-function packets(count: number): HookPacket[] {
+/** Its headers are walked, which uses the stack where addresses come to lie. */
+const bytes6 = buildIpv6Packet({
+  ...{ source: 1n, destination: 2n, transport: { kind: 'udp', sport: 3, dport: 4 } },
+  headers: [{ kind: 'dst', units: 1 }],
+});
+
+function packets(count: number, family: Family = 'ipv4'): HookPacket[] {
   const choice = seededChoice(3, 0);
   return Array.from({ length: count }, () => {
-    const packet = { hook: 'INPUT', inDevice: 'eth0', outDevice: '', bytes } as const;
-    const connection = randomConnection(choice);
+    const head = { family, hook: 'INPUT', inDevice: 'eth0', outDevice: '' } as const;
+    const packet = { ...head, bytes: family === 'ipv4' ? bytes : bytes6 };
+    const connection = randomConnection(choice, family);
     return connection === undefined ? packet : { ...packet, connection };
   });
 }
@@ -53,6 +71,14 @@ it.each([...RULES.map((rule) => [rule]), RULES])('%s is seen', (...rules) => {
   const options = { family: 'ipv4', placement: 'netfilter', runners: [vmRunner()] } as const;
   expect(disagreements(text(rules), packets(200), options)).toEqual([]);
 });
+
+it.each([...RULES_6.map((rule) => [rule]), RULES_6, [...RULES_6, '-p udp -m udp --dport 4']])(
+  '%s is seen of IPv6',
+  (...rules) => {
+    const options = { family: 'ipv6', placement: 'netfilter', runners: [vmRunner()] } as const;
+    expect(disagreements(text(rules), packets(200, 'ipv6'), options)).toEqual([]);
+  },
+);
 
 function compiled(features: typeof FEATURES) {
   const { ruleset } = parseRuleset(text([RULES[0]!]), { file: 'test' });
