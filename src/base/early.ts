@@ -1,29 +1,42 @@
 // What is certain about packets before the stack has seen them, as plain data: the ground of early verdicts.
 //
-// A packet that arrives at a device from one of its `sources`, and goes to a `local` address, is shown to INPUT whatever
-// reverse-path filtering is set to: it came the way that an answer would take, which is the strictest test
-// (`fib_validate_source`, net/ipv4/fib_frontend.c). Of all others nothing is said here.
+// A packet that arrives at a device from one of its `sources`, and goes to a `local` address, is shown to INPUT. Of IPv4
+// whatever reverse-path filtering is set to: it came the way that an answer would take, which is the strictest test
+// (`fib_validate_source`, net/ipv4/fib_frontend.c). Of IPv6 nobody asks where packets come from on their way to INPUT, and on
+// that to FORWARD only whether the address may be one of a host elsewhere (net/ipv6/ip6_input.c, ip6_output.c). Of all
+// others nothing is said here.
 
 import type { IntervalSet } from './intervals.ts';
+import type { WideIntervalSet } from './wide-intervals.ts';
 
-export interface EarlyDevice {
+export interface EarlyDevice<Addresses = IntervalSet> {
   readonly name: string;
   /** Addresses whose packets come in by this device. */
-  readonly sources: IntervalSet;
+  readonly sources: Addresses;
   /** Whether packets that come in by it are forwarded at all. */
   readonly forwards: boolean;
   /**
    * Destinations that packets may leave to by the device that they came in by: of a shorter way their sender is told before
    * FORWARD is asked (ICMP redirect). None if absent.
    */
-  readonly back?: IntervalSet;
+  readonly back?: Addresses;
 }
 
-/** Facts of one namespace about IPv4. */
-export interface EarlyFacts {
+/** Facts of one namespace about one family. */
+export interface FamilyFacts<Addresses> {
   /** Unicast addresses of this host. */
-  readonly local: IntervalSet;
+  readonly local: Addresses;
   /** Destinations that there is a way to, other than to this host. */
-  readonly routed: IntervalSet;
-  readonly devices: readonly EarlyDevice[];
+  readonly routed: Addresses;
+  readonly devices: readonly EarlyDevice<Addresses>[];
 }
+
+export interface EarlyFacts4 extends FamilyFacts<IntervalSet> {
+  readonly family: 'ipv4';
+}
+
+export interface EarlyFacts6 extends FamilyFacts<WideIntervalSet> {
+  readonly family: 'ipv6';
+}
+
+export type EarlyFacts = EarlyFacts4 | EarlyFacts6;

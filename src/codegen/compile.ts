@@ -147,9 +147,9 @@ function xdpProgram(request: CompileRequest): Program {
 }
 
 function earlyXdpProgram(request: CompileRequest, early: EarlyVerdicts): Program {
-  const { features, capacity } = request;
+  const { family, features, capacity } = request;
   const mark = (a: Assembler) => marker(a, request);
-  return earlyProgram({ ...early, features, capacity, counters: COUNTERS.xdp, mark });
+  return earlyProgram({ ...early, family, features, capacity, counters: COUNTERS.xdp, mark });
 }
 
 function xdpFlowCaches({ classification, features, flowCache = 'auto' }: CompileRequest): FlowCaches | undefined {

@@ -15,8 +15,8 @@
 // as NEW here and as INVALID there. Strict verdicts tell it apart: see `src/classify/early-strict.ts`.
 
 import { CLASS_SHIFT, classNumber, UNVERIFIED } from '../base/connection-state.ts';
-import { type Features, requireFunction } from '../base/features.ts';
 import type { Family } from '../base/family.ts';
+import { type Features, requireFunction } from '../base/features.ts';
 import type { Field, NumericField } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R10 } from '../bpf/instruction.ts';
@@ -122,13 +122,7 @@ export function emitEarlyState(
 }
 
 /** Goes to `unknown` where the packet is of a connection, or cannot be asked for, else to `missed`. */
-export function emitLookup(
-  a: Assembler,
-  features: Features,
-  family: Family,
-  unknown: Label,
-  missed: Label,
-): void {
+export function emitLookup(a: Assembler, features: Features, family: Family, unknown: Label, missed: Label): void {
   const asked = a.label('tracked by ports');
   loadField(a, R1, 'protocol');
   a.jump('eq', R1, TCP, asked).jump('ne', R1, UDP, unknown).bind(asked);
@@ -144,7 +138,13 @@ export function emitLookup(
     store('src', 4, 0);
     store('dst', 4, 4);
   } else {
-    const words = [0, 8].flatMap((at) => [[WIDE_OFFSET.src6 + at, at], [WIDE_OFFSET.dst6 + at, 16 + at]] as const);
+    const words = [0, 8].flatMap(
+      (at) =>
+        [
+          [WIDE_OFFSET.src6 + at, at],
+          [WIDE_OFFSET.dst6 + at, 16 + at],
+        ] as const,
+    );
     for (const [from, to] of words) a.load(8, R1, R10, from).store(8, R10, TUPLE + to, R1);
   }
   const ports = TUPLE_SIZE[family] - 4;

@@ -56,7 +56,6 @@ export function whyNone(kernel: Kernel, family: Family, choice: EarlyChoice | un
 /** The ground that rules can be compiled for now, or why there is none. */
 export function currentGround(kernel: Kernel, family: Family, choice: EarlyChoice = 'fast'): GroundOrWhy {
   if (choice === 'off') return OFF;
-  if (family === 'ipv6') return { why: 'they are not made of rules of IPv6 yet' };
   try {
     const why = choice === 'strict' ? whyNotStrict(kernel.features()) : undefined;
     if (why !== undefined) return { why };

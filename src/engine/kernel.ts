@@ -32,8 +32,8 @@ export interface Kernel {
   hostFacts(guarded: boolean, family: Family): HostFacts;
   /** Who hooks into a family's packets, and the words that change with what early verdicts rest on. Needs root. */
   surroundings(family: Family): Surroundings;
-  /** What is certain of packets of IPv4 by their addresses; `undefined` where nothing is. */
-  earlyFacts(): EarlyFacts | undefined;
+  /** What is certain of a family's packets by their addresses; `undefined` where nothing is. */
+  earlyFacts(family: Family): EarlyFacts | undefined;
   devices(): readonly Device[];
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */

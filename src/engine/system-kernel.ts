@@ -1,5 +1,6 @@
 // The kernel that the process runs on, as the engine sees it.
 
+import type { EarlyFacts } from '../base/early.ts';
 import type { Family } from '../base/family.ts';
 import { HOOK_NUMBER } from '../base/hooks.ts';
 import { addressGenerationProgram } from '../codegen/address-generation.ts';
@@ -29,10 +30,18 @@ import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
 import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
-import { forwards, listRoutes, routingTables } from '../kernel/routes.ts';
+import {
+  forwards,
+  forwards6,
+  ignoresLinkDown,
+  listRoutes,
+  listRoutes6,
+  routingTables,
+  takesIpv6,
+} from '../kernel/routes.ts';
 import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
-import { earlyFacts } from './early-facts.ts';
+import { earlyFacts, earlyFacts6 } from './early-facts.ts';
 import type { Kernel } from './kernel.ts';
 
 /** A family's address generation of this namespace, by a test run: its device is the loopback device. */
@@ -64,6 +73,25 @@ function surroundings(family: Family): Surroundings {
   }
 }
 
+function factsOfIpv4(): EarlyFacts | undefined {
+  const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
+  return earlyFacts(listRoutes(), routingTables(), devices);
+}
+
+function factsOfIpv6(): EarlyFacts | undefined {
+  const links = listLinks();
+  const isForwarding = forwards6();
+  const devices = links
+    .filter(({ name }) => takesIpv6(name))
+    .map(({ ifindex, name }) => ({ ifindex, name, forwards: isForwarding }));
+  // No word changes with the link of a device.
+  const unsure = new Set(links.filter(({ name }) => ignoresLinkDown(name)).map(({ ifindex }) => ifindex));
+  const routes = listRoutes6().map((route) =>
+    route.devices.some((device) => unsure.has(device)) ? { ...route, plain: false } : route,
+  );
+  return earlyFacts6(routes, routingTables('ipv6'), devices);
+}
+
 export const systemKernel: Kernel = {
   features: probeFeatures,
   hostFacts: (guarded, family) => ({
@@ -74,10 +102,7 @@ export const systemKernel: Kernel = {
       : { localDestinations: [], ipv6: localDestinations6() }),
   }),
   surroundings,
-  earlyFacts: () => {
-    const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
-    return earlyFacts(listRoutes(), routingTables(), devices);
-  },
+  earlyFacts: (family) => (family === 'ipv4' ? factsOfIpv4() : factsOfIpv6()),
   devices: listLinks,
   names: kernelNames,
   namespace: () => {

@@ -1,15 +1,16 @@
-// Routes and routing rules of IPv4 in the network namespace that the process is in (rtnetlink(7)).
+// Routes and routing rules in the network namespace that the process is in (rtnetlink(7)).
 
 import { readFileSync } from 'node:fs';
+import type { Family } from '../base/family.ts';
 import { attributes, dump, FAMILY } from './netlink.ts';
 
 const RTM_GETROUTE = 26;
 const RTM_GETRULE = 34;
-const AF_INET = 2;
+const ADDRESS_FAMILY: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 };
 
-export interface Route {
+export interface Route<Address = number> {
   readonly table: number;
-  readonly destination: number;
+  readonly destination: Address;
   readonly length: number;
   /** RTN_UNICAST and so on. */
   readonly type: number;
@@ -31,27 +32,43 @@ const PLAIN_RULE: ReadonlySet<number> = new Set([
   21 /* PROTOCOL */,
 ]);
 const FR_ACT_TO_TBL = 1;
+/** RTM_F_CLONED: of what one destination differs in. */
+const CLONED = 0x200;
 /** RTNH_F_DEAD and RTNH_F_LINKDOWN */
 const DOWN = 1 | 16;
 const NEXT_HOP = 8;
 
-/** All routes of all tables but cloned ones. */
+/** All routes of IPv4 of all tables but cloned ones. */
 export function listRoutes(): Route[] {
+  return dumpRoutes('ipv4', (destination) => destination?.readUInt32BE(0) ?? 0);
+}
+
+/** The same of IPv6. */
+export function listRoutes6(): Route<bigint>[] {
+  return dumpRoutes('ipv6', (destination) =>
+    destination === undefined ? 0n : (destination.readBigUInt64BE(0) << 64n) | destination.readBigUInt64BE(8),
+  );
+}
+
+function dumpRoutes<Address>(family: Family, read: (destination: Buffer | undefined) => Address): Route<Address>[] {
   const request = Buffer.alloc(HEADER);
-  request.writeUInt8(AF_INET, 0);
-  return dump('read the routes', FAMILY.route, RTM_GETROUTE, request).map((message) => {
+  request.writeUInt8(ADDRESS_FAMILY[family], 0);
+  const messages = dump('read the routes', FAMILY.route, RTM_GETROUTE, request);
+  return messages.flatMap((message) => {
+    if ((message.readUInt32LE(8) & CLONED) !== 0) return [];
     const found = attributes(message, HEADER);
     const hops = nextHops(found.get(RTA.multipath));
     const device = found.get(RTA.oif)?.readUInt32LE(0);
     const flags = hops.reduce((all, hop) => all | hop.flags, message.readUInt32LE(8));
     const isWrapped = [found, ...hops.map((hop) => hop.more)].some((each) => each.has(RTA.encapType));
+    const isForAll = message.readUInt8(2) === 0 && message.readUInt8(3) === 0;
     return {
       table: found.get(RTA.table)?.readUInt32LE(0) ?? message.readUInt8(4),
-      destination: found.get(RTA.dst)?.readUInt32BE(0) ?? 0,
+      destination: read(found.get(RTA.dst)),
       length: message.readUInt8(1),
       type: message.readUInt8(7),
       devices: device === undefined ? hops.map((hop) => hop.device) : [device],
-      plain: message.readUInt8(3) === 0 && (flags & DOWN) === 0 && !isWrapped && !found.has(RTA.nextHopId),
+      plain: isForAll && (flags & DOWN) === 0 && !isWrapped && !found.has(RTA.nextHopId),
     };
   });
 }
@@ -73,9 +90,9 @@ function nextHops(list: Buffer | undefined): NextHop[] {
 }
 
 /** The tables that packets of all kinds are looked up in, in order; `undefined` where rules ask more of packets. */
-export function routingTables(): number[] | undefined {
+export function routingTables(family: Family = 'ipv4'): number[] | undefined {
   const request = Buffer.alloc(HEADER);
-  request.writeUInt8(AF_INET, 0);
+  request.writeUInt8(ADDRESS_FAMILY[family], 0);
   const rules = dump('read the routing rules', FAMILY.route, RTM_GETRULE, request).map((message) => {
     const found = attributes(message, HEADER);
     const asksNothing =
@@ -95,9 +112,29 @@ export function routingTables(): number[] | undefined {
 
 /** Whether the host forwards IPv4 packets that come in by a device; absent devices forward nothing. */
 export function forwards(device: string): boolean {
+  return setting('ipv4', device, 'forwarding') === '1';
+}
+
+/** Whether the host forwards IPv6 packets: `ip6_forward` (net/ipv6/ip6_output.c) asks of no single device. */
+export function forwards6(): boolean {
+  return setting('ipv6', 'all', 'forwarding') === '1';
+}
+
+/** Whether a device takes IPv6 packets at all. */
+export function takesIpv6(device: string): boolean {
+  return setting('ipv6', device, 'disable_ipv6') === '0';
+}
+
+/** Whether IPv6 routes by a device are none while it has no link. */
+export function ignoresLinkDown(device: string): boolean {
+  return setting('ipv6', device, 'ignore_routes_with_linkdown') !== '0';
+}
+
+/** A setting of a device; nothing where it has none. */
+function setting(family: Family, device: string, name: string): string | undefined {
   try {
-    return readFileSync(`/proc/sys/net/ipv4/conf/${device}/forwarding`, 'utf8').trim() === '1';
+    return readFileSync(`/proc/sys/net/${family}/conf/${device}/${name}`, 'utf8').trim();
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -5,6 +5,7 @@
 // that is known, which it leaves to netfilter as well. Each is above an empty program of its kind.
 
 import { execFileSync } from 'node:child_process';
+import type { EarlyFacts } from '../../src/base/early.ts';
 import { parseAddress } from '../../src/base/ipv4.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { GUARD_MAP, GUARDS, guardMap } from '../../src/codegen/guards.ts';
@@ -107,7 +108,8 @@ function trackConnections(namespace: Namespace): void {
 /** The image of placement exact, with what it compares words with; packets of test runs come in by the loopback device. */
 function earlyImage(ruleset: Parameters<typeof compileForBench>[0], host: number, tracked: boolean): Image {
   const devices = [{ name: 'lo', sources: [{ low: 0x01000000, high: 0x7effffff }], forwards: false }];
-  const ground = { facts: { local: [{ low: host, high: host }], routed: [], devices }, tracked, unexpected: true };
+  const facts: EarlyFacts = { family: 'ipv4', local: [{ low: host, high: host }], routed: [], devices };
+  const ground = { facts, tracked, unexpected: true };
   const compiled = compileForBench(ruleset, 'exact', host, { early: ground });
   if ('refused' in compiled) throw new Error(compiled.refused);
   return { ...compiled.image, maps: [...compiled.image.maps, guardMap()] };

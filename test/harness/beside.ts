@@ -1,11 +1,12 @@
-// iptables-legacy on one router and we, at placement exact, on another: the same is done to both, the same packets are sent to
+// iptables-legacy, or ip6tables-legacy, on one router and we, at placement exact, on another: the same is done to both, the same packets are sent to
 // both, and both must have counted the same: it throws where they have not. What we dropped early is told apart.
 
-import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
+import type { Family } from '../../src/base/family.ts';
+import type { EarlyChoice, EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { BpfilterSubject } from './bpfilter-subject.ts';
-import { legacyIptables } from './iptables.ts';
-import { type Lab, withLab } from './lab.ts';
+import { legacyIp6tables, legacyIptables } from './iptables.ts';
+import { type Lab, type Subject, withLab } from './lab.ts';
 import type { World } from './lab-world.ts';
 import type { Namespace } from './namespace.ts';
 import { parsePacket } from './packet-notation.ts';
@@ -14,15 +15,17 @@ import { differences, type TableCounters } from './table-counters.ts';
 export class Beside {
   readonly labs: readonly [oracle: Lab, ours: Lab];
   private readonly subject: BpfilterSubject;
+  private readonly family: Family;
 
-  constructor(oracle: Lab, ours: Lab, subject: BpfilterSubject) {
+  constructor(oracle: Lab, ours: Lab, subject: BpfilterSubject, family: Family) {
     this.labs = [oracle, ours];
+    this.family = family;
     this.subject = subject;
   }
 
   load(rules: string): void {
     const [oracle, ours] = this.labs;
-    legacyIptables.load(oracle.router, rules);
+    this.legacy.load(oracle.router, rules);
     this.subject.load(ours.router, rules);
   }
 
@@ -74,7 +77,7 @@ export class Beside {
 
   counters(): { readonly oracle: TableCounters; readonly ours: TableCounters } {
     const [oracle, ours] = this.labs;
-    return { oracle: legacyIptables.counters(oracle.router), ours: this.subject.counters(ours.router) };
+    return { oracle: this.legacy.counters(oracle.router), ours: this.subject.counters(ours.router) };
   }
 
   get earlyDrops(): number {
@@ -85,8 +88,12 @@ export class Beside {
     return this.subject.sync(this.labs[1].router);
   }
 
+  private get legacy(): Subject {
+    return this.family === 'ipv4' ? legacyIptables : legacyIp6tables;
+  }
+
   private get status() {
-    return this.subject.status(this.labs[1].router).families.ipv4;
+    return this.subject.status(this.labs[1].router).families[this.family];
   }
 }
 
@@ -111,13 +118,14 @@ export async function withBoth(
   mode: XdpMode,
   work: (both: Beside) => void | Promise<void>,
   placement: EnforcingPlacement = 'exact',
+  early: EarlyChoice = 'fast',
 ) {
-  const subject = new BpfilterSubject(placement, mode);
+  const subject = new BpfilterSubject(placement, mode, {}, world.family, early);
   await withLab(
     (oracle) =>
       withLab(async (ours) => {
         try {
-          await work(new Beside(oracle, ours, subject));
+          await work(new Beside(oracle, ours, subject, world.family));
           subject.unload(ours.router);
         } finally {
           subject.close();
@@ -127,7 +135,7 @@ export async function withBoth(
   );
 }
 
-/** Packets in the notation of `packet-notation.ts`; each has an identification, which keeps it in one piece. */
+/** Packets in the notation of `packet-notation.ts`; those of IPv4 have an identification, which keeps them in one piece. */
 export function packetsOf(...lines: readonly string[]): HookPacket[] {
-  return lines.map((line) => parsePacket(/ id=/.test(line) ? line : `${line} id=1`));
+  return lines.map((line) => parsePacket(/ id=|::/.test(line) ? line : `${line} id=1`));
 }

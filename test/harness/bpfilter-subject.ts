@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Family } from '../../src/base/family.ts';
-import type { EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
+import type { EarlyChoice, EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { systemKernel } from '../../src/engine/system-kernel.ts';
 import type { Engine, Status } from '../../src/engine/types.ts';
@@ -22,11 +22,20 @@ export class BpfilterSubject implements Subject {
   private readonly mode: XdpMode;
   private readonly tuning: Tuning;
   private readonly family: Family;
+  private readonly early: EarlyChoice;
+  private readonly devices: readonly string[];
   /** Below /run, as the pins need. */
   private readonly directory = mkdtempSync('/run/ipb-lab-');
   private engine: Engine | undefined;
 
-  constructor(placement: EnforcingPlacement, mode: XdpMode = 'auto', tuning: Tuning = {}, family: Family = 'ipv4') {
+  constructor(
+    placement: EnforcingPlacement,
+    mode: XdpMode = 'auto',
+    tuning: Tuning = {},
+    family: Family = 'ipv4',
+    early: EarlyChoice = 'fast',
+    devices: readonly string[] = DEVICES,
+  ) {
     this.name =
       placement === 'netfilter'
         ? 'bpfilter at netfilter'
@@ -35,6 +44,8 @@ export class BpfilterSubject implements Subject {
     this.mode = mode;
     this.tuning = tuning;
     this.family = family;
+    this.early = early;
+    this.devices = devices;
   }
 
   load(namespace: Namespace, rules: string): void {
@@ -45,8 +56,9 @@ export class BpfilterSubject implements Subject {
         source: { file: 'random.rules' },
         counters: 'ruleset',
         placement: this.placement,
-        devices: this.placement === 'netfilter' ? [] : DEVICES,
+        devices: this.placement === 'netfilter' ? [] : this.devices,
         mode: this.mode,
+        early: this.early,
         allowInexact: this.placement === 'xdp' ? ['loopback', 'output', 'out-device'] : [],
       }),
     );

@@ -10,6 +10,7 @@
 
 import type { HookPacket } from '../../src/base/packet.ts';
 import { settle, WORLD, type World } from './lab-world.ts';
+import { WORLD6 } from './lab-world-ipv6.ts';
 import { fixHeaderChecksum } from './packet-builder.ts';
 
 function settlePlain(packet: HookPacket): HookPacket {
@@ -38,4 +39,17 @@ export const PLAIN_WORLD: World = {
 export const STRICT_WORLD: World = {
   ...PLAIN_WORLD,
   sysctls: [...PLAIN_WORLD.sysctls, ['net.ipv4.conf.all.rp_filter', 1], ['net.ipv4.conf.all.accept_local', 0]],
+};
+
+/** The same for IPv6, where nobody asks which way packets came. */
+export const PLAIN_WORLD6: World = {
+  ...WORLD6,
+  sysctls: [
+    ...WORLD6.sysctls,
+    // All errors are told, so the same are.
+    ['net.ipv6.icmp.ratelimit', 0],
+    ['net.ipv4.icmp_msgs_per_sec', 1_000_000],
+    ['net.ipv4.icmp_msgs_burst', 1_000_000],
+  ],
+  byRules: false,
 };

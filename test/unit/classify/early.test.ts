@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CLASS_SHIFT, STATE_CLASSES, type StateClass } from '../../../src/base/connection-state.ts';
-import type { EarlyFacts } from '../../../src/base/early.ts';
+import type { EarlyFacts4 } from '../../../src/base/early.ts';
 import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
 import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
@@ -26,7 +26,8 @@ const single = (addresses: readonly number[]): IntervalSet =>
 const [own, foreign] = [EVERYTHING.destinations.INPUT, EVERYTHING.destinations.FORWARD].map((all, i) =>
   all.filter((_, index) => index % 2 === i),
 );
-const FACTS: EarlyFacts = {
+const FACTS: EarlyFacts4 = {
+  family: 'ipv4',
   local: single(own!),
   routed: single(foreign!.filter((address) => !own!.includes(address))),
   devices: [

@@ -43,6 +43,7 @@ function rules(input: readonly number[], forward: readonly number[]): Ruleset {
 
 const EARLY: EarlyGround = {
   facts: {
+    family: 'ipv4',
     local: [{ low: 0x0b000001, high: 0x0b000001 }],
     routed: [{ low: 0x0c000000, high: 0x0cffffff }],
     devices: [{ name: 'eth0', sources: [{ low: 0x0a000000, high: 0x0affffff }], forwards: true }],

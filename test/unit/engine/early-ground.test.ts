@@ -3,7 +3,7 @@ import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Hook, Surroundings, WatchedHook } from '../../../src/codegen/surroundings.ts';
 import { earlyNotes, findGround, groundDigest } from '../../../src/engine/early-ground.ts';
 
-const FACTS: EarlyFacts = { local: [{ low: 1, high: 1 }], routed: [], devices: [] };
+const FACTS: EarlyFacts = { family: 'ipv4', local: [{ low: 1, high: 1 }], routed: [], devices: [] };
 const NOBODY: Surroundings['hooks'] = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], POSTROUTING: [] };
 const TRACKING = [hook(-400), hook(-200)];
 const OURS = hook(-1, 2);

@@ -21,6 +21,7 @@ const single = (addresses: readonly number[]): IntervalSet =>
   [...new Set(addresses)].sort((a, b) => a - b).map((low) => ({ low, high: low }));
 const local = EVERYTHING.destinations.INPUT.filter((_, i) => i % 2 === 0);
 const FACTS: EarlyFacts = {
+  family: 'ipv4',
   local: single(local),
   routed: single(EVERYTHING.destinations.FORWARD.filter((address) => !local.includes(address))),
   devices: [
@@ -39,10 +40,10 @@ it('names every rule that early verdicts count', () => {
       const chains = new Meanings().chains(table);
       const flattener = new Flattener();
       const lists = flattener.flatten(chains, { budget });
-      const { places, none } = explainEarly(chains, lists, flattener, ground, EARLY_FEATURES, budget);
+      const { places, none } = explainEarly(chains, lists, flattener, { ground, features: EARLY_FEATURES }, false, budget);
       const late = new Set(places.flatMap(({ slot, early }) => (early ? [] : [slot])));
       seen.late += late.size;
-      const found = new EarlyCompiler(new Flattener()).compile(chains, ground, EARLY_FEATURES, budget);
+      const found = new EarlyCompiler(new Flattener()).compile(chains, ground, EARLY_FEATURES, budget, false);
       expect(found === undefined).toBe(none !== undefined);
       if (found === undefined) return;
       for (const packet of scenario.packets) {
