@@ -175,9 +175,14 @@ export class Installation {
     return new DataView(this.state.buffer, this.state.byteOffset);
   }
 
-  /** Puts a generation's programs into the slots of its parity; points without one get a program that passes. */
+  /**
+   * Puts a generation's programs into the slots of its parity; points without one get a program that passes, if the kernel
+   * has programs of their type.
+   */
   fillSlots(family: Family, generation: number, programs: PointPrograms): void {
+    const hasNetfilter = this.kernel.features().layout.netfilterContext !== undefined;
     for (const { point, type, pair } of DISPATCH_POINTS) {
+      if (type === 'netfilter' && !hasNetfilter) continue;
       const program = programs.get(point) ?? this.passProgram(type);
       this.kernel.setSlot(this.map(SLOT_MAPS[family][type]), slotIndex(pair, generation), program);
     }

@@ -7,10 +7,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { Installation } from '../../../src/engine/installation.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
-import { FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { FakeKernel, FEATURES, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 const ETH0: Device = { ifindex: 2, name: 'eth0', loopback: false, ethernet: true };
 const ETH1: Device = { ifindex: 3, name: 'eth1', loopback: false, ethernet: true };
+
+const { netfilterContext: _, ...layout } = FEATURES.layout;
+const FEATURES_WITHOUT_NETFILTER = { ...FEATURES, layout };
 
 let directory: string;
 let kernel: FakeKernel;
@@ -97,4 +100,11 @@ it('a device that has vanished is attached anew, and is gone for both families',
   kernel.presentDevices = [];
   installation.links.detachDevice('ipv6', 2);
   expect(served()).toEqual({});
+});
+
+it('a kernel without netfilter programs has slots of XDP alone', () => {
+  kernel.knownFeatures = FEATURES_WITHOUT_NETFILTER;
+  installation.fillSlots('ipv4', 1, new Map());
+  installation.withSlots('ipv4', 1, (programs) => expect([...programs.keys()]).toEqual(['XDP']));
+  expect(kernel.calls.filter((call) => call.startsWith('load'))).toEqual(['load pass_xdp']);
 });
