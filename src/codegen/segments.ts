@@ -27,6 +27,8 @@ export interface SegmentOptions {
   readonly flowCaches?: FlowCaches | undefined;
   /** Puts a field that prologues leave out into the key, where a finish asks for one. Keeps R6–R8 and the key. */
   readonly fetchLate?: (a: Assembler, field: Field) => void;
+  /** Emitted where packets enter a segment, for fields that it asks for and prologues leave out. Keeps R6–R8 and the key. */
+  readonly beforeSegment?: (segment: number) => void;
   /** What else the hook cannot do, and defers; only for hooks that defer. */
   readonly ability?: Omit<Ability, 'late'>;
   /**
@@ -104,8 +106,12 @@ export function emitSegments(
     if (position > 0 && !label.isUsed) continue;
     a.bind(label);
     const segment = classification.segments[number]!;
-    if (deferral.whole(number)) a.goto(undecided);
-    else if (segment.finish === 'linear') emitLinear(a, number, segment, context);
+    if (deferral.whole(number)) {
+      a.goto(undecided);
+      continue;
+    }
+    options.beforeSegment?.(number);
+    if (segment.finish === 'linear') emitLinear(a, number, segment, context);
     else emitTableSegment(a, number, segment, context);
   }
   if (!undecided.isUsed) return;

@@ -80,7 +80,12 @@ export function earlyProgram(request: EarlyRequest): Program {
     undecidedSlot: capacity,
     access: directAccess(classification.tables.length),
     mark: stage,
-    ...(tracked && { fetchLate: () => emitEarlyState(a, features, family, strict, undecided) }),
+    ...(tracked && {
+      fetchLate: () => emitState(a, request, undecided),
+      beforeSegment: (number) => {
+        if (fieldsOf(classification, [number]).has('state')) emitState(a, request, undecided);
+      },
+    }),
     // Where rules are asked one by one, each has guards of its own.
     ability: { segment: (segment) => segment.finish === 'tables' || segment.tests.length <= MOST_TESTS },
     beforeEnd: () => emitCertainty(a, request, abi, undecided),
@@ -135,6 +140,15 @@ function emitEarlyPrologue(
     storeField(a, 'forwardable', 1);
   }
   a.goto(enter);
+}
+
+/** Puts the connection state into the key, unless it is there. */
+function emitState(a: Assembler, { features, family, strict }: EarlyRequest, undecided: Label): void {
+  const known = a.label('state is there');
+  loadField(a, R1, 'state');
+  a.jump('ne', R1, 0, known);
+  emitEarlyState(a, features, family, strict, undecided);
+  a.bind(known);
 }
 
 /**

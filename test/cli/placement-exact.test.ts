@@ -82,7 +82,7 @@ test('apply, status and sync: packets are dropped early, wait when addresses cha
   expect(families.ipv4.hooks.map(({ attached }) => attached)).toEqual([true, true, true]);
   sendAndCount(3);
   expect(early()).toBe(3);
-  expect(succeed('bpfilter status')).toMatch(/^ {2}early {5}3 packets dropped before netfilter$/m);
+  expect(succeed('bpfilter status')).toMatch(/^ {2}early {5}fast: 3 packets dropped before netfilter$/m);
 
   execFileSync('ip', ['-n', host.name, 'addr', 'add', '10.9.1.1/24', 'dev', 'wire0']);
   const waiting = status();
@@ -97,6 +97,29 @@ test('apply, status and sync: packets are dropped early, wait when addresses cha
   sendAndCount(4);
   expect(early()).toBe(before + 4);
   expect(succeed('bpfilter sync')).toBe('');
+});
+
+test('early: strict is kept with the rules and over edits, off takes the programs away, and exact is the default', () => {
+  succeed('bpfilter apply - --placement exact --early strict --mode generic --device wire0');
+  succeed('iptables -A INPUT -p udp -m udp --dport 7003 -j DROP');
+  expect(status().families.ipv4).toMatchObject({ devices: [{ name: 'wire0' }], early: { choice: 'strict' } });
+  sendAndCount(3);
+  expect(early()).toBe(3);
+  // Without options, a restore leaves rules where they are, too, and so does apply.
+  succeed('restore');
+  expect(status().families.ipv4).toMatchObject({ devices: [{ name: 'wire0' }], early: { choice: 'strict' } });
+  succeed('bpfilter apply - --early off');
+  expect(status().families.ipv4).toMatchObject({ placement: 'exact', devices: [], early: { choice: 'off' } });
+  expect(execFileSync('ip', ['-n', host.name, 'link', 'show', 'wire0'], { encoding: 'utf8' })).not.toContain('xdp');
+  expect(succeed('bpfilter status')).toContain('  early     off: no packet is dropped before netfilter\n');
+  sendAndCount(2);
+  succeed('bpfilter detach');
+  succeed('restore');
+  const { placement, devices, leftOut, early: found } = status().families.ipv4;
+  expect({ placement, devices }).toEqual({ placement: 'exact', devices: [] });
+  expect(leftOut).toEqual([{ name: 'wire0', why: expect.stringMatching(/^native XDP on a veth .*--mode insists$/) }]);
+  expect(found).toEqual({ choice: 'fast', dropped: '0', none: 'no device can be served' });
+  sendAndCount(2);
 });
 
 test('explain and compile show the early verdicts of the ruleset, here or for an assumed host', () => {

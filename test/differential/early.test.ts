@@ -256,3 +256,16 @@ it('a wrong checksum makes no packet INVALID that is dropped early', () =>
     expect(counted(ours)).toEqual([0n, 2n, 2n]);
     expect(both.earlyDrops).toBe(2);
   }));
+
+it('rules that ask for nothing but the state', () =>
+  withBoth(PLAIN_WORLD, 'generic', (both) => {
+    const packets = packetsOf(
+      'INPUT in=eth1 tcp 11.7.0.1:3000 > 10.0.0.1:23 syn',
+      'INPUT in=eth1 tcp 11.7.0.1:3000 > 10.0.0.1:23 fin',
+      'INPUT in=eth1 udp 11.7.0.1:3000 > 10.0.0.1:53',
+    );
+    for (const rule of ['ESTABLISHED -j DROP', 'RELATED,ESTABLISHED -j ACCEPT', 'INVALID -j DROP', 'NEW -j DROP']) {
+      both.load(`${CLOSED}-A INPUT -m conntrack --ctstate ${rule}\nCOMMIT\n`);
+      expect([rule, both.pass(packets, rule)]).toEqual([rule, 3]);
+    }
+  }));
