@@ -5,40 +5,111 @@
 
 import type { Slot } from '../graph/graph.ts';
 import type { ActionList } from './classification.ts';
-import { END } from './decision-list.ts';
 import { IntPairs } from './int-pairs.ts';
 
 /** The chain without slots. */
 export const EMPTY = 0;
 
-const ENDS: ReadonlyMap<number, ActionList['then']> = new Map<number, ActionList['then']>([
-  [END.accept, { kind: 'accept' }],
-  [END.drop, { kind: 'drop' }],
-  [END.undecided, { kind: 'undecided' }],
-  [END.next, { kind: 'exit', exit: 'next' }],
-  [END.call, { kind: 'exit', exit: 'call' }],
-  [END.return, { kind: 'exit', exit: 'return' }],
-]);
+/** By `END`, which is −1 and less. */
+const ENDS: readonly ActionList['then'][] = [
+  { kind: 'accept' },
+  { kind: 'drop' },
+  { kind: 'undecided' },
+  { kind: 'exit', exit: 'next' },
+  { kind: 'exit', exit: 'call' },
+  { kind: 'exit', exit: 'return' },
+];
+
+function placeOf(end: number): number {
+  if (end >= 0 || end < -ENDS.length) throw new Error(`${end} is no end of a decision list`);
+  return -1 - end;
+}
+
+/** Lists of one counter that were made before: a slot nearly always has the same end. */
+export class KnownLists {
+  private readonly lists: ActionList[] = [];
+
+  /** The list that counts a slot and then goes to an end: mostly the same object each time. */
+  of(slot: Slot, then: ActionList['then']): ActionList {
+    const known = this.lists[slot];
+    if (known?.counters[0] === slot && known.then === then) return known;
+    const made = { counters: [slot], then };
+    while (this.lists.length < slot) this.lists.push(made);
+    this.lists[slot] = made;
+    return made;
+  }
+}
+
+/** Numbers pairs of a chain and an end of a decision list from 0 on, in the order in which they come. */
+export class EndedChains {
+  /** By chain and end the number, and 1. */
+  private numbers: Int32Array;
+  private readonly chains: number[] = [];
+  private readonly ends: number[] = [];
+
+  /** For about so many chains. */
+  constructor(expected = 60) {
+    this.numbers = new Int32Array((expected + 2) * ENDS.length);
+  }
+
+  get count(): number {
+    return this.chains.length;
+  }
+
+  number(chain: number, end: number): number {
+    const place = chain * ENDS.length + placeOf(end);
+    if (place >= this.numbers.length) this.numbers = grown(this.numbers, place + 1);
+    const known = this.numbers[place]!;
+    if (known !== 0) return known - 1;
+    this.chains.push(chain);
+    this.ends.push(end);
+    this.numbers[place] = this.chains.length;
+    return this.chains.length - 1;
+  }
+
+  chain(number: number): number {
+    return this.chains[number]!;
+  }
+
+  end(number: number): number {
+    return this.ends[number]!;
+  }
+}
 
 export class ActionLists {
   readonly all: ActionList[] = [];
-  /** Chain `n + 1` is the n-th pair: a shorter chain, and a slot. */
-  private readonly chains: IntPairs;
+  private readonly known: KnownLists;
+  /** Of each chain the one that is shorter by a slot, and that slot. */
+  private readonly shorter: number[] = [EMPTY];
+  private readonly lastSlots: number[] = [-1];
   private readonly lengths: number[] = [0];
-  private readonly lists: IntPairs;
+  /** Chains of one slot, by slot; 0 for none. */
+  private singles: Int32Array;
+  /** Chains of more, as pairs of a shorter one and a slot. */
+  private readonly longer = new IntPairs();
+  private readonly longerChains: number[] = [];
+  private readonly ended: EndedChains;
+  /** By number in `ended`. */
+  private readonly endedLists: number[] = [];
   private readonly goals = new Map<string, number>();
 
-  /** For about so many lists. */
-  constructor(expected?: number) {
-    this.chains = new IntPairs(expected);
-    this.lists = new IntPairs(expected);
+  /** For about so many lists; `known` are lists made before. */
+  constructor(expected = 60, known = new KnownLists()) {
+    this.known = known;
+    this.singles = new Int32Array(expected + 2);
+    this.ended = new EndedChains(expected);
   }
 
   /** The chain with one slot more. */
   chain(before: number, slot: Slot): number {
-    const chain = this.chains.number(before, slot) + 1;
-    if (chain === this.lengths.length) this.lengths.push(this.lengths[before]! + 1);
-    return chain;
+    if (before !== EMPTY) {
+      const number = this.longer.number(before, slot);
+      if (number === this.longerChains.length) this.longerChains.push(this.add(before, slot));
+      return this.longerChains[number]!;
+    }
+    if (slot >= this.singles.length) this.singles = grown(this.singles, slot + 1);
+    if (this.singles[slot] === 0) this.singles[slot] = this.add(EMPTY, slot);
+    return this.singles[slot]!;
   }
 
   /** How many slots a chain has. */
@@ -48,40 +119,49 @@ export class ActionLists {
 
   /** The slot of a chain of one, −1 of the chain without slots; undefined where there are more. */
   onlySlot(chain: number): Slot | undefined {
-    if (chain === EMPTY) return -1;
-    return this.lengths[chain] === 1 ? this.chains.second(chain - 1) : undefined;
+    return this.lengths[chain]! > 1 ? undefined : this.lastSlots[chain];
   }
 
   /** The list that counts these slots and then goes to an end of a decision list. */
   endingIn(chain: number, end: number): number {
-    const then = ENDS.get(end);
-    if (then === undefined) throw new Error(`${end} is no end of a decision list`);
-    return this.list(chain, end, then);
+    const number = this.ended.number(chain, end);
+    if (number < this.endedLists.length) return this.endedLists[number]!;
+    const slot = this.onlySlot(chain);
+    const then = ENDS[placeOf(end)]!;
+    const isOne = slot !== undefined && slot >= 0;
+    const list = isOne ? this.known.of(slot, then) : { counters: this.slots(chain), then };
+    this.endedLists.push(this.all.push(list) - 1);
+    return this.endedLists[number]!;
   }
 
   /** The list that counts these slots and goes on with a segment, or with a test of a linear segment. */
   goingOn(chain: number, segment: number, test?: number): number {
-    const key = `${segment}:${test}`;
-    const goal = this.goals.get(key) ?? this.goals.size + 1;
-    this.goals.set(key, goal);
-    return this.list(
-      chain,
-      goal,
-      test === undefined ? { kind: 'segment', segment } : { kind: 'segment', segment, test },
-    );
+    const key = `${chain}:${segment}:${test}`;
+    let list = this.goals.get(key);
+    if (list === undefined) {
+      const then = { kind: 'segment' as const, segment, ...(test !== undefined && { test }) };
+      list = this.all.push({ counters: this.slots(chain), then }) - 1;
+      this.goals.set(key, list);
+    }
+    return list;
   }
 
-  private list(chain: number, goal: number, then: ActionList['then']): number {
-    const number = this.lists.number(chain, goal);
-    if (number === this.all.length) this.all.push({ counters: this.slots(chain), then });
-    return number;
+  private add(before: number, slot: Slot): number {
+    this.lengths.push(this.lengths[before]! + 1);
+    this.lastSlots.push(slot);
+    return this.shorter.push(before) - 1;
   }
 
   private slots(chain: number): Slot[] {
-    // Nearly all chains are one slot; an array that grows would have room for many.
-    if (this.lengths[chain] === 1) return [this.chains.second(chain - 1)];
     const slots: Slot[] = [];
-    for (let rest = chain; rest !== EMPTY; rest = this.chains.first(rest - 1)) slots.push(this.chains.second(rest - 1));
+    for (let rest = chain; rest !== EMPTY; rest = this.shorter[rest]!) slots.push(this.lastSlots[rest]!);
     return slots.reverse();
   }
+}
+
+/** The array with room for so many, and as many more. */
+function grown(array: Int32Array, length: number): Int32Array {
+  const larger = new Int32Array(2 * length);
+  larger.set(array);
+  return larger;
 }

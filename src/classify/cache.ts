@@ -4,6 +4,7 @@
 // Things are known by what they are made of: objects that are the same object, and equal numbers. What neither this
 // classification nor the last one asked for is forgotten.
 
+import { KnownLists } from './action-lists.ts';
 import type { DecisionList } from './decision-list.ts';
 import { KnownConditions, type ListColumns, listColumns } from './list-columns.ts';
 
@@ -20,6 +21,8 @@ export class ClassifyCache {
   private generation = 0;
   /** The conditions of all lists so far. */
   readonly conditions = new KnownConditions();
+  /** The action lists of one counter so far. */
+  readonly lists = new KnownLists();
   private columns = new Map<string, ListColumns>();
   private columnsBefore: ReadonlyMap<string, ListColumns> = new Map();
 

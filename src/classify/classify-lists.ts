@@ -78,7 +78,7 @@ class Work implements Making {
     { budget = DEFAULT_BUDGET, force, cache = new ClassifyCache() }: ClassifyListsOptions,
     decisions: number,
   ) {
-    this.lists = new ActionLists(decisions);
+    this.lists = new ActionLists(decisions, cache.lists);
     this.budget = budget;
     this.cache = cache;
     cache.begin();
@@ -157,14 +157,17 @@ class Work implements Making {
   }
 
   private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {
-    const lists: number[] = [];
-    for (let outcome = 0; outcome < outcomes.count; outcome++) {
+    const lists = new Array<number>(outcomes.count);
+    for (let outcome = 0; outcome < lists.length; outcome++) {
       const { chain, end } = outcomes.of(outcome);
-      lists.push(this.lists.endingIn(chain, end));
+      lists[outcome] = this.lists.endingIn(chain, end);
     }
     const segment = { finish: 'tables' as const, lookups, result, lists, exits };
     if (result.kind !== 'dense' || result.bySlot !== undefined) return segment;
-    const words = Uint32Array.from(lists, (list) => this.words.word(this.lists.all[list]!));
+    const words = new Uint32Array(lists.length);
+    for (let outcome = 0; outcome < words.length; outcome++) {
+      words[outcome] = this.words.word(this.lists.all[lists[outcome]!]!);
+    }
     return { ...segment, outcomes: this.pool.put('outcomes', words) };
   }
 }

@@ -137,10 +137,17 @@ export function tableView(tables: Uint8Array, { offset, width, length }: TableRe
   return new DataView(tables.buffer, tables.byteOffset + offset, width * length);
 }
 
-/** A 32-bit hash of bytes, by words where that is faster; only equal tables must agree. */
+/** Words that the hash of a table looks at, about. */
+const HASHED = 1 << 13;
+
+/** A 32-bit hash of bytes, by words where that is faster, and of large tables by some: only equal tables must agree. */
 function hashOf(bytes: Uint8Array): number {
   let hash = bytes.length;
   const words = bytes.byteOffset % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : bytes;
-  for (let i = 0; i < words.length; i++) hash = (Math.imul(hash ^ words[i]!, 0x9e3779b1) ^ (hash >>> 15)) >>> 0;
+  // An odd step, as elements may be some words long.
+  const step = Math.floor(words.length / HASHED) | 1;
+  for (let i = 0; i < words.length; i += step) {
+    hash = (Math.imul(hash ^ words[i]!, 0x9e3779b1) ^ (hash >>> 15)) >>> 0;
+  }
   return hash;
 }

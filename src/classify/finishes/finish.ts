@@ -4,12 +4,11 @@
 // themselves until they know that it fits: only then do they put tables into the pool. An overflow is a value, and the
 // next finish is tried.
 
-import type { ActionLists } from '../action-lists.ts';
+import { type ActionLists, EndedChains } from '../action-lists.ts';
 import type { Budget } from '../budget.ts';
 import type { ClassifyCache } from '../cache.ts';
 import type { Component } from '../components.ts';
 import type { DecisionList } from '../decision-list.ts';
-import { IntPairs } from '../int-pairs.ts';
 import type { TablePool } from '../tables.ts';
 
 /** Why something was not built, in words for `explain`: `src dst: 1210000 cells, 1048576 at most`. */
@@ -44,12 +43,12 @@ export interface FinishInput {
  */
 export class Outcomes {
   readonly lists: ActionLists;
-  private readonly numbers: IntPairs;
+  private readonly numbers: EndedChains;
 
   /** For about so many outcomes. */
   constructor(lists: ActionLists, expected?: number) {
     this.lists = lists;
-    this.numbers = new IntPairs(expected);
+    this.numbers = new EndedChains(expected);
   }
 
   /** The number of an outcome: a chain, and the end behind it. */
@@ -63,6 +62,6 @@ export class Outcomes {
 
   /** The chain and the end of an outcome. */
   of(number: number): { readonly chain: number; readonly end: number } {
-    return { chain: this.numbers.first(number), end: this.numbers.second(number) };
+    return { chain: this.numbers.chain(number), end: this.numbers.end(number) };
   }
 }
