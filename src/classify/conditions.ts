@@ -5,7 +5,7 @@
 // stays a list of literals, in one form whatever order they came in. A *vector* is a conjunction of conditions, at
 // most one for each field. All are numbered, so that what is made of them is kept by number.
 
-import { complement, type IntervalSet, intersect, union } from '../base/intervals.ts';
+import { complement, type Interval, type IntervalSet, intersect, interval, union } from '../base/intervals.ts';
 import {
   CONNECTION_FIELDS,
   type DeviceField,
@@ -80,20 +80,26 @@ interface NumberedCondition extends Condition {
   readonly bits: number;
 }
 
-/** A condition of one interval: large rulesets have very many, and their literals are seldom asked for. */
-class IntervalCondition implements NumberedCondition {
+/** A condition of one interval: large rulesets have very many, and more than its bounds is seldom asked for. */
+class IntervalCondition implements NumberedCondition, Interval {
   readonly id: number;
   readonly place: number;
   readonly bits: number;
   readonly field: NumericField;
-  readonly set: IntervalSet;
+  readonly low: number;
+  readonly high: number;
 
-  constructor(id: number, place: number, field: NumericField, set: IntervalSet) {
+  constructor(id: number, place: number, field: NumericField, low: number, high: number) {
     this.id = id;
     this.place = place;
     this.bits = 1 << place;
     this.field = field;
-    this.set = set;
+    this.low = low;
+    this.high = high;
+  }
+
+  get set(): IntervalSet {
+    return interval(this.low, this.high);
   }
 
   get literals(): readonly Literal[] {
@@ -259,7 +265,7 @@ export class ConditionTable {
     const place = FIELD_NUMBERS[field];
     const known = this.intervals.get(place, low | 0, high | 0);
     if (known !== undefined) return this.intervalConditions[known]!;
-    const condition = new IntervalCondition(++this.conditionCount, place, field, set);
+    const condition = new IntervalCondition(++this.conditionCount, place, field, low, high);
     this.intervals.set(place, low | 0, high | 0, this.intervalConditions.length);
     this.intervalConditions.push(condition);
     return condition;
@@ -345,6 +351,13 @@ export function isIndexable(condition: Condition): boolean {
 }
 
 const WIDE: ReadonlySet<Field> = new Set(WIDE_FIELDS);
+
+/** The interval of a condition whose values are one. */
+export function onlyInterval(condition: Condition): Interval | undefined {
+  if (condition instanceof IntervalCondition) return condition;
+  const { set } = condition;
+  return set?.length === 1 ? set[0] : undefined;
+}
 
 function isWideField(field: Field): field is WideField {
   return WIDE.has(field);

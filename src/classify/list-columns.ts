@@ -5,8 +5,8 @@
 // columns of both from there, and only what is new is looked at.
 
 import { commonEnds } from '../base/common-ends.ts';
-import type { Interval } from '../base/intervals.ts';
 import type { Field } from '../base/predicate.ts';
+import { onlyInterval } from './conditions.ts';
 import type { Condition, DecisionList } from './decision-list.ts';
 
 export interface ListColumns {
@@ -63,7 +63,7 @@ export class KnownConditions {
 
   /** Makes a condition known; returns the number of its field. */
   add(condition: Condition): number {
-    const { id, field, set } = condition;
+    const { id, field } = condition;
     if (id < this.fieldsOf.length && this.fieldsOf[id] !== 0) return this.fieldsOf[id]! - 1;
     if (id >= this.fieldsOf.length) this.grow(2 * id);
     let number = this.numbers.get(field);
@@ -73,11 +73,11 @@ export class KnownConditions {
     }
     this.fieldsOf[id] = number + 1;
     this.conditions[id] = condition;
-    if (set?.length !== 1) return number;
-    const { low, high }: Interval = set[0]!;
+    const only = onlyInterval(condition);
+    if (only === undefined) return number;
     this.areIntervals[id] = 1;
-    this.lows[id] = low;
-    this.highs[id] = high;
+    this.lows[id] = only.low;
+    this.highs[id] = only.high;
     return number;
   }
 

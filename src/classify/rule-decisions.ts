@@ -158,9 +158,8 @@ export class RuleCompiler {
 
   private followed({ drops, match }: ViewRecipe): RuleView {
     const { answers, table } = this;
-    const made: ConditionVector[] = [];
-    for (let i = 0; i < drops.length; i++) made.push(follow(drops[i]!, answers, table));
-    return { drops: drops.length === 0 ? NO_DROPS : made, match: match && follow(match, answers, table) };
+    const made = drops.length === 0 ? NO_DROPS : drops.map((drop) => follow(drop, answers, table));
+    return { drops: made, match: match && follow(match, answers, table) };
   }
 
   /** The decisions of the rule at hand, worked out; rules alike will have theirs of them. */

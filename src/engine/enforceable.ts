@@ -65,9 +65,10 @@ function checkRules(
   const parts = unsupported.of(table);
   const found: Diagnostic[] = [];
   for (const { name, rules } of table.chains) {
-    for (const [index, whats] of parts.get(name)!.entries()) {
-      for (const what of whats) {
-        const rule = rules[index]!;
+    const own = parts.get(name)!;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i]!;
+      for (const what of own[i]!) {
         const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', rule.span];
         const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, family)}`;
         found.push({ code: 'unsupported-option', message, file, span, hint: REMEDY });

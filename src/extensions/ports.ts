@@ -4,7 +4,6 @@ import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { ListContext, OptionSpec, OptionUse, ValueType } from './extension.ts';
-import { negatable } from './print-words.ts';
 
 interface PortCondition extends Interval {
   readonly negated: boolean;
@@ -54,13 +53,16 @@ function portCondition(use: OptionUse): PortCondition | undefined {
 }
 
 export function printPorts(data: PortData): string[] {
-  return [...printPort('--sport', data.source), ...printPort('--dport', data.destination)];
+  const words: string[] = [];
+  printPort('--sport', data.source, words);
+  printPort('--dport', data.destination, words);
+  return words;
 }
 
-function printPort(option: string, port: PortCondition | undefined): readonly string[] {
-  if (port === undefined) return [];
-  const range = port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`;
-  return negatable(port.negated, option, range);
+function printPort(option: string, port: PortCondition | undefined, words: string[]): void {
+  if (port === undefined) return;
+  if (port.negated) words.push('!');
+  words.push(option, port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`);
 }
 
 /** `tcp spt:22 dpts:!1024:65535`, as -L shows it; the match's name alone where all ports will do. */
@@ -77,12 +79,15 @@ export function listPorts(data: PortData, protocol: string, { names, numeric }: 
 }
 
 export function portClauses(data: PortData): Clause[] {
-  return [...portClause('sport', data.source), ...portClause('dport', data.destination)];
+  const clauses: Clause[] = [];
+  portClause('sport', data.source, clauses);
+  portClause('dport', data.destination, clauses);
+  return clauses;
 }
 
-function portClause(field: 'sport' | 'dport', port: PortCondition | undefined): Clause[] {
-  if (port === undefined) return [];
+function portClause(field: 'sport' | 'dport', port: PortCondition | undefined, clauses: Clause[]): void {
+  if (port === undefined) return;
   // Of ends that are the wrong way round, which only udp takes, no port is between.
   const set = port.low <= port.high ? interval(port.low, port.high) : [];
-  return [{ kind: 'require', predicate: { kind: 'in', field, set }, negated: port.negated }];
+  clauses.push({ kind: 'require', predicate: { kind: 'in', field, set }, negated: port.negated });
 }

@@ -10,7 +10,15 @@ export function quoteText(text: string): string {
  * they are empty or hold blanks or quotes, they are quoted all the same: a saved ruleset is there to be restored.
  */
 export function bareText(text: string): string {
+  let i = 0;
+  while (i < text.length && isPlain(text.charCodeAt(i))) i++;
+  if (i > 0 && i === text.length) return text;
   return /^[^\s"]+$/.test(text) ? text : quote(text);
+}
+
+/** Whether a character is certainly no blank and no quote. */
+function isPlain(code: number): boolean {
+  return code > 0x20 && code < 0x7f && code !== 0x22;
 }
 
 function quote(text: string): string {

@@ -78,7 +78,7 @@ export class LineScan {
         continue;
       }
       const { hash } = this;
-      const end = c === QUOTE ? this.endOfQuoted(i) : this.endOfWord(i);
+      const end = c === QUOTE ? this.endOfQuoted(i) : this.hashedWord(i);
       const kind = this.classOf(i, end, expects);
       if (kind !== undefined) {
         this.take(kind, i, end);
@@ -87,6 +87,28 @@ export class LineScan {
       expects = expects === 'any' && c === DASH && end === i + 2 ? expectedBehind(line[i + 1]!) : 'any';
       i = end > 0 ? end : length;
     }
+  }
+
+  /** The same for a line that is likely to have a shape; says whether it has, and has scanned nothing where not. */
+  scanAs({ isCounted, literals, classes, rest }: LineShape, line: string, from: number): boolean {
+    if (isCounted !== from > 0) return false;
+    this.line = line;
+    this.from = from;
+    this.count = 0;
+    let at = from;
+    for (let word = 0; word < classes.length; word++) {
+      const literal = literals[word]!;
+      if (!line.startsWith(literal, at)) return false;
+      const start = at + literal.length;
+      const kind = classes[word]!;
+      // What stands in front of the word is the same, so it is expected to be the same.
+      const expects = kind === 'name' || kind === 'target' ? kind : 'any';
+      const end = line.charCodeAt(start) === QUOTE ? this.endOfQuoted(start) : endOfWord(line, start);
+      if (end === start || this.classOf(start, end, expects) !== kind) return false;
+      this.take(kind, start, end);
+      at = end;
+    }
+    return line.length - at === rest.length && line.endsWith(rest);
   }
 
   /** The shape of the last line scanned. */
@@ -146,7 +168,8 @@ export class LineScan {
     return !isFixed && !name.includes('"');
   }
 
-  private endOfWord(start: number): number {
+  /** Behind the word, which is added to the hash. */
+  private hashedWord(start: number): number {
     const { line } = this;
     let { hash } = this;
     let i = start;
@@ -233,6 +256,15 @@ export class LineScan {
     }
     return colons >= 2;
   }
+}
+
+function endOfWord(line: string, start: number): number {
+  let i = start;
+  for (; i < line.length; i++) {
+    const c = line.charCodeAt(i);
+    if (c === BLANK || c === TAB) break;
+  }
+  return i;
 }
 
 function expectedBehind(letter: string): Expected {

@@ -64,6 +64,8 @@ interface Pattern {
 interface KnownShape {
   readonly shape: LineShape;
   readonly pattern: Pattern | undefined;
+  /** That of the line which followed the last line of this shape. */
+  next: KnownShape | undefined;
 }
 
 /** Shapes and values kept; a file in which every line has a shape of its own gains nothing from more. */
@@ -82,6 +84,8 @@ export class RuleShapes {
   private readonly family: Family;
   private readonly counted: boolean;
   private counters: Counters = ZERO;
+  /** That of the last line, if it is known. */
+  private last: KnownShape | undefined;
 
   /** `counted`: whether the counters in front of rules count. */
   constructor(family: Family, counted: boolean) {
@@ -92,8 +96,7 @@ export class RuleShapes {
 
   /** The rule of a line like one read before; undefined where the line must be read by the grammar. */
   instantiate(line: string, table: TableDraft, lineNumber: number): { chain: string; rule: Rule } | undefined {
-    if (!this.scanLine(line)) return undefined;
-    const pattern = this.known()?.pattern;
+    const pattern = this.shapeOf(line)?.pattern;
     if (pattern === undefined) return undefined;
     const { target } = pattern.rule;
     if (target.kind === 'extension' && table.isChain(target.extension)) return undefined;
@@ -132,13 +135,36 @@ export class RuleShapes {
 
   /** Makes the rule of a line that was read by the grammar the pattern of its shape, if it can be one. */
   learn(line: string, rule: Rule, draft: RuleDraft): void {
-    if (this.count >= SHAPE_LIMIT || !this.scanLine(line) || this.known() !== undefined) return;
+    if (this.count >= SHAPE_LIMIT) return;
+    const from = this.readCounters(line);
+    if (from < 0) return;
     const { scan, shapes } = this;
-    const shape = { shape: scan.shape(), pattern: this.patternOf(rule, draft) };
+    scan.scan(line, from);
+    if (this.known() !== undefined) return;
+    const shape = { shape: scan.shape(), pattern: this.patternOf(rule, draft), next: undefined };
     const alike = shapes.get(scan.hash);
     if (alike === undefined) shapes.set(scan.hash, [shape]);
     else alike.push(shape);
     this.count++;
+  }
+
+  /** Scans a line; its shape, if it is known. Lines come in turns: the one behind the last is tried first. */
+  private shapeOf(line: string): KnownShape | undefined {
+    const from = this.readCounters(line);
+    if (from < 0) return undefined;
+    const { scan, last } = this;
+    const likely = last?.next ?? last;
+    if (likely !== undefined && scan.scanAs(likely.shape, line, from)) {
+      this.last = likely;
+      return likely;
+    }
+    scan.scan(line, from);
+    const found = this.known();
+    if (found !== undefined) {
+      if (last !== undefined) last.next = found;
+      this.last = found;
+    }
+    return found;
   }
 
   /** The shape of the line scanned, if it is known. */
@@ -149,19 +175,15 @@ export class RuleShapes {
     return undefined;
   }
 
-  /** False for counters that are not of the plain form. */
-  private scanLine(line: string): boolean {
+  /** Where the rule begins; negative for counters that are not of the plain form. */
+  private readCounters(line: string): number {
     this.counters = ZERO;
-    if (line.charCodeAt(0) !== 0x5b) {
-      this.scan.scan(line, 0);
-      return true;
-    }
+    if (line.charCodeAt(0) !== 0x5b) return 0;
     const found = COUNTERS.exec(line);
-    if (found === null) return false;
-    this.scan.scan(line, found[0].length);
+    if (found === null) return -1;
     const [packets, bytes] = [Number(found[1]), Number(found[2])];
     if (this.counted && packets + bytes > 0) this.counters = { packets: BigInt(packets), bytes: BigInt(bytes) };
-    return true;
+    return found[0].length;
   }
 
   private patternOf(rule: Rule, draft: RuleDraft): Pattern | undefined {
