@@ -50,8 +50,10 @@ export interface SurroundingsLayout {
   readonly netListeners: readonly number[];
   /** In `struct net_device`: what is switched on (64 bits), and the program of generic XDP; absent where they cannot be found. */
   readonly deviceMerging?: { readonly features: number; readonly genericProgram: number };
-  /** How many IPsec policies are for forwarded packets, in `struct net`; absent where the kernel has no IPsec. */
-  readonly forwardPolicies?: number;
+  /** How many policies of IPsec there are for packets that are forwarded, in `struct net`; none where it has no IPsec. */
+  readonly policies: readonly number[];
+  /** Bytes of `struct net` with what becomes of such packets without a policy: 2 lets them go on. */
+  readonly policyDefaults: readonly number[];
   /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where the kernel has no connection tracking. */
   readonly tcpLoose?: number;
   /** Absent where the kernel's types do not tell. */

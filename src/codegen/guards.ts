@@ -4,7 +4,8 @@
 // `surroundings.ts`) must equal those that user space has kept, 128 bytes for each family; where all bits are set, which no
 // kernel has, programs defer everything. Besides, nobody may take frames from the device, or listen
 // to them, before netfilter would see them: bridges, bonds, VLANs, tc, netdev hooks, packet sockets (DHCP clients are
-// some); and no policy of IPsec may throw away what is to be forwarded.
+// some); the device must take packets of the family; and no policy of IPsec may throw away what is to be forwarded, by the
+// one for such packets or by that of where they go (`xfrm_policy_check`, `xfrm_route_forward`, include/net/xfrm.h).
 
 import type { Family } from '../base/family.ts';
 import type { Features } from '../base/features.ts';
@@ -16,6 +17,9 @@ import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surro
 import { emitDevicePointer } from './xdp-frame.ts';
 
 export const GUARD_MAP = 'guards';
+
+/** XFRM_USERPOLICY_ACCEPT (include/uapi/linux/xfrm.h) */
+const IPSEC_ACCEPTS = 2;
 
 /** Where a family's words are in the map, in bytes. */
 export const GUARDS: Readonly<Record<Family, number>> = { ipv4: 0, ipv6: WORDS.size };
@@ -33,7 +37,7 @@ export function guardMap(): MapDefinition {
 export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
   const { layout } = features;
   const surroundings = requireSurroundings(features);
-  const { deviceTakers, deviceListeners, netListeners, forwardPolicies } = surroundings;
+  const { deviceTakers, deviceListeners, netListeners, policies, policyDefaults } = surroundings;
   const words = requireWords(features, family);
   const emitEmpty = (list: number): void => {
     // An empty list's first pointer is to itself.
@@ -48,7 +52,8 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
   }
   a.load(8, R4, R4, layout.deviceNet);
   for (const list of netListeners) emitEmpty(list);
-  if (forwardPolicies !== undefined) a.load(4, R1, R4, forwardPolicies).jump('ne', R1, 0, changed);
+  for (const count of policies) a.load(4, R1, R4, count).jump('ne', R1, 0, changed);
+  for (const byDefault of policyDefaults) a.load(1, R1, R4, byDefault).jump('ne', R1, IPSEC_ACCEPTS, changed);
   a.loadMapValue(R3, GUARD_MAP, GUARDS[family]);
   const emitSame = (size: 4 | 8, there: number, kept: number): void => {
     a.load(size, R1, R4, there).load(size, R2, R3, kept).jump('ne', R1, R2, changed);

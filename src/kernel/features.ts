@@ -101,11 +101,15 @@ const IPV6_OFF: PointedPaths = {
  * Bridges, bonds and macvlans; VLANs; tc programs and classifiers (`miniq_ingress` before 6.6); netdev hooks of nftables.
  */
 const DEVICE_TAKERS = ['rx_handler', 'vlan_info', 'tcx_ingress', 'miniq_ingress', 'nf_hooks_ingress'] as const;
-/** Counts of policies of IPsec, by direction: the third is for packets on their way to FORWARD. */
-const FORWARD_POLICIES = 4 * 2;
+/** Of IPsec, by direction: the second and the third are asked of packets on their way to FORWARD. */
+const [OUT, FORWARD] = [1, 2];
 const POLICY_COUNT: Path = [
   ['net', 'xfrm'],
   ['netns_xfrm', 'policy_count'],
+];
+const POLICY_DEFAULT: Path = [
+  ['net', 'xfrm'],
+  ['netns_xfrm', 'policy_default'],
 ];
 const TCP_LOOSE: Path = [
   ['net', 'ct'],
@@ -237,7 +241,7 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         const offset = btf.memberOffset(struct, member);
         return sum === undefined || offset === undefined ? undefined : sum + offset;
       }, 0);
-    const [tcpLoose, policies] = [find(TCP_LOOSE), find(POLICY_COUNT)];
+    const [tcpLoose, policies, defaults] = [find(TCP_LOOSE), find(POLICY_COUNT), find(POLICY_DEFAULT)];
     const [switches, genericProgram] = [find([['net_device', 'features']]), find([['net_device', 'xdp_prog']])];
     const members = (struct: string, names: readonly string[]): number[] =>
       names.flatMap((name) => btf.memberOffset(struct, name) ?? []);
@@ -255,7 +259,8 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
           genericProgram !== undefined && {
             deviceMerging: { features: switches, genericProgram },
           }),
-        ...(policies !== undefined && { forwardPolicies: policies + FORWARD_POLICIES }),
+        policies: [OUT, FORWARD].flatMap((way) => (policies === undefined ? [] : [policies + 4 * way])),
+        policyDefaults: [OUT, FORWARD].flatMap((way) => (defaults === undefined ? [] : [defaults + way])),
       },
     };
   } catch (error) {

@@ -59,6 +59,7 @@ export const EARLY_FEATURES: Features = {
   surroundings: {
     ...{ hookCount: 0, hookList: 8, hookFunction: 0, hookPriority: 36, hookKind: 33 },
     ...{ deviceTakers: [800], deviceListeners: [808], netListeners: [160], tcpLoose: 2500 },
+    ...{ policies: [], policyDefaults: [] },
     deviceMerging: { features: 820, genericProgram: 828 },
     ipv4: { hooks: 1800, routes: 704, addresses: 700, more: [] },
     ipv6: {

@@ -124,10 +124,22 @@ const CHANGES: Readonly<Record<Family, readonly string[]>> = {
   ipv6: [
     'ip addr add 2001:db8::1/128 dev lo',
     'ip -6 route add 2001:db8:1::/64 dev lo',
+    'ip -6 route add unreachable 2001:db8:1:2::/64',
+    'ip -6 route replace 2001:db8:1::/64 dev lo metric 7',
+    'ip -6 route del unreachable 2001:db8:1:2::/64',
+    'ip -6 route add local 2001:db8:3::9/128 dev lo',
+    'ip -6 route del local 2001:db8:3::9/128 dev lo',
+    'ip -6 rule add from 2001:db8::77 lookup 77',
+    'ip -6 rule del from 2001:db8::77 lookup 77',
+    'ip addr del 2001:db8::1/128 dev lo',
+    'sysctl -qw net.ipv6.conf.all.forwarding=1',
+    'sysctl -qw net.ipv6.conf.all.forwarding=0',
     'ip6tables-legacy -t raw -A PREROUTING -j ACCEPT',
     'nft add table ip6 two',
     'nft add chain ip6 two in { type filter hook input priority -5 ; }',
     'nft delete table ip6 two',
+    'ip6tables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
+    'ip6tables-legacy -t nat -R PREROUTING 1 -p tcp --dport 24 -j REDIRECT',
   ],
 };
 /** Of those the ones that change nothing that is asked. */
@@ -163,16 +175,31 @@ describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
   });
 });
 
-it('do not hold while IPsec has policies for forwarded packets', () => {
+it.each([
+  ['fwd', 'policy add dir fwd src 192.0.2.0/24 dst 198.51.100.0/24', 'policy flush'],
+  ['out', 'policy add dir out src 192.0.2.0/24 dst 198.51.100.0/24', 'policy flush'],
+  ['default for fwd', 'policy setdefault fwd block', 'policy setdefault fwd accept'],
+  ['default for out', 'policy setdefault out block', 'policy setdefault out accept'],
+])('do not hold while IPsec has policies for forwarded packets: %s', (_, make, undo) => {
   withNamespace((namespace) => {
     const guarded = new Guarded(namespace, 'ipv4');
-    const policy = 'dir fwd src 192.0.2.0/24 dst 198.51.100.0/24';
-    namespace.ip(`xfrm policy add ${policy}`);
+    namespace.ip(`xfrm ${make}`);
     guarded.keep();
     expect(guarded.isSame()).toBe(false);
-    namespace.ip(`xfrm policy delete ${policy}`);
+    namespace.ip(`xfrm ${undo}`);
     guarded.keep();
     expect(guarded.isSame()).toBe(true);
+  });
+});
+
+it('of IPv6 do not hold where the device takes no packets', () => {
+  withNamespace((namespace) => {
+    const guarded = new Guarded(namespace, 'ipv6');
+    for (const isOff of [0, 1, 0]) {
+      namespace.sysctl('net.ipv6.conf.lo.disable_ipv6', isOff);
+      guarded.keep();
+      expect(guarded.isSame()).toBe(isOff === 0);
+    }
   });
 });
 
