@@ -1,36 +1,49 @@
 // Random rulesets about connections on two routers: the kernel's iptables-legacy enforces one, we the other. Both are shown
-// the same flows, track them with the same history, leave some untracked and translate some, and must count the same.
+// the same flows, track them with the same history, leave some untracked and translate some, and must count the same. So it
+// is with IPv6 and ip6tables-legacy.
 //
-// BPFILTER_RUNS sets how many rulesets (100), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A failure is not
-// shrunk: it may depend on the flows before it.
+// BPFILTER_RUNS sets how many rulesets (60 for each family), BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A
+// failure is not shrunk: it may depend on the flows before it.
 
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { formatAddress } from '../../src/base/ipv4.ts';
+import { describe, expect, it } from 'vitest';
+import { formatAny } from '../../src/base/address.ts';
+import type { HookPacket } from '../../src/base/packet.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
-import { legacyIptables } from '../harness/iptables.ts';
+import { legacyIp6tables, legacyIptables } from '../harness/iptables.ts';
+import { fragmentIpv6Packet, hasFragmentHeader } from '../harness/ipv6-builder.ts';
 import { type Lab, withLab } from '../harness/lab.ts';
-import { LAB, settle } from '../harness/lab-world.ts';
-import { DNAT, randomFlows, SNAT, UNTRACKED_SOURCE } from '../harness/random-flows.ts';
+import { WORLD, type World } from '../harness/lab-world.ts';
+import { WORLD6 } from '../harness/lab-world-ipv6.ts';
+import { FLOWS_4, FLOWS_6, type FlowWorld, randomFlows } from '../harness/random-flows.ts';
 import { MANNERED, type Vocabulary } from '../harness/random-rules.ts';
 import { differences } from '../harness/table-counters.ts';
 
-const RUNS = Number(process.env.BPFILTER_RUNS ?? 100);
+const RUNS = Number(process.env.BPFILTER_RUNS ?? 60);
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 
-const FLOWS: Vocabulary = { ...LAB, ...MANNERED, manners: ['mixed', 'services', 'counting'], connections: 'real' };
+/** Where connections are tracked, fragments are put together before any hook, so some come so. */
+const TRACKED_WORLD6: World = { ...WORLD6, piecesOf };
+
+function piecesOf({ hook, bytes }: HookPacket): Uint8Array[] {
+  const sum = bytes[46]! ^ bytes[47]!;
+  if (hook === 'OUTPUT' || bytes.length <= 64 || sum % 4 !== 0 || hasFragmentHeader(bytes)) return [bytes];
+  const pieces = fragmentIpv6Packet(bytes, 16);
+  return sum % 8 === 0 ? pieces : pieces.reverse();
+}
 
 /** The kernel's own tables in front of both filters; they also keep connections tracked between rulesets. */
-function prepare({ router }: Lab): void {
+function prepare({ router }: Lab, { family, untracked, dnat, snat }: FlowWorld): void {
+  const command = family === 'ipv4' ? 'iptables-legacy' : 'ip6tables-legacy';
   const rules = [
-    `-t raw -A PREROUTING -s ${formatAddress(UNTRACKED_SOURCE)} -j CT --notrack`,
-    `-t raw -A OUTPUT -d ${formatAddress(UNTRACKED_SOURCE)} -j CT --notrack`,
-    `-t nat -A PREROUTING -d ${formatAddress(DNAT.from)} -j DNAT --to-destination ${formatAddress(DNAT.to)}`,
-    `-t nat -A POSTROUTING -s ${formatAddress(SNAT.from)} -j SNAT --to-source ${formatAddress(SNAT.to)}`,
+    `-t raw -A PREROUTING -s ${formatAny(untracked)} -j CT --notrack`,
+    `-t raw -A OUTPUT -d ${formatAny(untracked)} -j CT --notrack`,
+    `-t nat -A PREROUTING -d ${formatAny(dnat.from)} -j DNAT --to-destination ${formatAny(dnat.to)}`,
+    `-t nat -A POSTROUTING -s ${formatAny(snat.from)} -j SNAT --to-source ${formatAny(snat.to)}`,
   ];
-  for (const rule of rules) router.exec('iptables-legacy', ['-w', ...rule.split(' ')]);
+  for (const rule of rules) router.exec(command, ['-w', ...rule.split(' ')]);
 }
 
 /** One of each kind, some with what is not so; all but EXPECTED, which takes a protocol's helper. */
@@ -43,12 +56,7 @@ const EACH = [
   ...['SEEN_REPLY', 'ASSURED', 'CONFIRMED'].map((status) => `-m conntrack --ctstatus ${status}`),
   ...['EXPECTED', 'NONE'].map((status) => `-m conntrack ! --ctstatus ${status}`),
   ...['ORIGINAL', 'REPLY'].map((direction) => `-m conntrack --ctdir ${direction}`),
-  ...[1, 6, 17, 47].map((protocol) => `-m conntrack --ctproto ${protocol}`),
-  '-m conntrack --ctorigsrc 11.0.0.0/30',
-  '-m conntrack --ctorigdst 10.128.0.1',
-  '-m conntrack --ctreplsrc 10.192.0.1/32',
-  '-m conntrack --ctrepldst 11.9.9.9',
-  '-m conntrack ! --ctrepldst 11.9.9.9',
+  ...[6, 17, 47].map((protocol) => `-m conntrack --ctproto ${protocol}`),
   '-m conntrack --ctorigsrcport 1024:1026',
   '-m conntrack --ctorigdstport 80',
   '-m conntrack --ctreplsrcport 53',
@@ -56,58 +64,96 @@ const EACH = [
   ...['0:35', '36:500', '200000:432000'].map((seconds) => `-m conntrack --ctexpire ${seconds}`),
 ];
 
-it('meets every state, status, direction and tuple', async () => {
-  const chains = ['INPUT', 'FORWARD', 'OUTPUT'];
-  const rules = chains.flatMap((chain) => EACH.map((each) => `-A ${chain} ${each}`));
-  const text = ['*filter', ...chains.map((chain) => `:${chain} ACCEPT [0:0]`), ...rules, 'COMMIT', ''].join('\n');
-  const packets = randomFlows(seededChoice(7, 0), 3000);
-  const subject = new BpfilterSubject('netfilter');
-  await withLab((oracle) =>
-    withLab((ours) => {
-      try {
-        for (const lab of [oracle, ours]) prepare(lab);
-        const expected = oracle.runScenario(legacyIptables, text, packets);
-        const found = ours.runScenario(subject, text, packets);
-        expect(differences(expected.counters, found.counters)).toEqual([]);
-        const counted = EACH.map((each, i) => {
-          const sum = chains.reduce((n, chain) => n + found.counters.get(chain)!.rules[i]!.packets, 0n);
-          return [each, sum > 0n];
-        });
-        expect(counted.filter(([, isMet]) => !isMet)).toEqual([]);
-        subject.unload(ours.router);
-      } finally {
-        subject.close();
-      }
-    }),
-  );
-});
+const FAMILIES = [
+  {
+    ...{ flows: FLOWS_4, world: WORLD, legacy: legacyIptables },
+    each: [
+      ...EACH,
+      '-m conntrack --ctproto 1',
+      '-m conntrack --ctorigsrc 11.0.0.0/30',
+      '-m conntrack --ctorigdst 10.128.0.1',
+      '-m conntrack --ctreplsrc 10.192.0.1/32',
+      '-m conntrack --ctrepldst 11.9.9.9',
+      '-m conntrack ! --ctrepldst 11.9.9.9',
+    ],
+  },
+  {
+    ...{ flows: FLOWS_6, world: TRACKED_WORLD6, legacy: legacyIp6tables },
+    each: [
+      ...EACH,
+      '-m conntrack --ctproto 58',
+      '-m conntrack --ctorigsrc fd00::/126',
+      '-m conntrack --ctorigdst 2001:db8:8000::1',
+      '-m conntrack --ctreplsrc 2001:db8:c000::1/128',
+      '-m conntrack --ctrepldst 2001:db9::9:9',
+      '-m conntrack ! --ctrepldst 2001:db9::9:9',
+      '-m conntrack --ctorigsrc ::/0',
+    ],
+  },
+] as const;
 
-it('counts what iptables-legacy counts', async () => {
-  const subject = new BpfilterSubject('netfilter');
-  let met = 0n;
-  await withLab((oracle) =>
-    withLab((ours) => {
-      try {
-        for (const lab of [oracle, ours]) prepare(lab);
-        const drawn = fc.tuple(scenarios({ vocabulary: FLOWS, packets: 40, settle }), fc.nat());
-        fc.assert(
-          fc.property(drawn, ([scenario, number]) => {
-            const text = rulesetText(scenario);
-            const packets = [...randomFlows(seededChoice(seed, number), 150), ...scenario.packets];
-            const expected = oracle.runScenario(legacyIptables, text, packets);
-            const found = ours.runScenario(subject, text, packets);
-            for (const { rules } of expected.counters.values()) for (const rule of rules) met += rule.packets;
-            const wrong = differences(expected.counters, found.counters);
-            if (expected.left !== found.left) wrong.push(`packets that leave: ${expected.left}, but ${found.left}`);
-            if (wrong.length > 0) expect.fail(`${wrong.slice(0, 10).join('\n')}\n\n${text}`);
-          }),
-          { numRuns: RUNS, seed, endOnFailure: true },
-        );
-        expect(met).toBeGreaterThan(BigInt(RUNS) * 50n);
-        subject.unload(ours.router);
-      } finally {
-        subject.close();
-      }
-    }),
-  );
+describe.each(FAMILIES)('$legacy.name', ({ flows, world, legacy, each: rules }) => {
+  const FLOWS: Vocabulary = {
+    ...world.vocabulary,
+    ...MANNERED,
+    manners: ['mixed', 'services', 'counting'],
+    connections: 'real',
+  };
+
+  async function withBoth(work: (oracle: Lab, ours: Lab, subject: BpfilterSubject) => void): Promise<void> {
+    const subject = new BpfilterSubject('netfilter', 'auto', {}, flows.family);
+    await withLab(
+      (oracle) =>
+        withLab((ours) => {
+          try {
+            for (const lab of [oracle, ours]) prepare(lab, flows);
+            work(oracle, ours, subject);
+            subject.unload(ours.router);
+          } finally {
+            subject.close();
+          }
+        }, world),
+      world,
+    );
+  }
+
+  it('meets every state, status, direction and tuple', async () => {
+    const chains = ['INPUT', 'FORWARD', 'OUTPUT'];
+    const lines = chains.flatMap((chain) => rules.map((rule) => `-A ${chain} ${rule}`));
+    const text = ['*filter', ...chains.map((chain) => `:${chain} ACCEPT [0:0]`), ...lines, 'COMMIT', ''].join('\n');
+    const packets = randomFlows(seededChoice(7, 0), flows, 3000);
+    await withBoth((oracle, ours, subject) => {
+      const expected = oracle.runScenario(legacy, text, packets);
+      const found = ours.runScenario(subject, text, packets);
+      expect(differences(expected.counters, found.counters)).toEqual([]);
+      const counted = rules.map((rule, i) => {
+        const sum = chains.reduce((n, chain) => n + found.counters.get(chain)!.rules[i]!.packets, 0n);
+        return [rule, sum > 0n];
+      });
+      expect(counted.filter(([, isMet]) => !isMet)).toEqual([]);
+    });
+  });
+
+  it('counts what it counts', async () => {
+    let met = 0n;
+    await withBoth((oracle, ours, subject) => {
+      const drawn = fc.tuple(scenarios({ vocabulary: FLOWS, packets: 40, settle: world.settle }), fc.nat());
+      fc.assert(
+        fc.property(drawn, ([scenario, number]) => {
+          const text = rulesetText(scenario);
+          // A lone fragment of IPv6 waits for the others as long as the clock says.
+          const aimed = scenario.packets.filter(({ bytes, family }) => family !== 'ipv6' || !hasFragmentHeader(bytes));
+          const packets = [...randomFlows(seededChoice(seed, number), flows, 150), ...aimed];
+          const expected = oracle.runScenario(legacy, text, packets);
+          const found = ours.runScenario(subject, text, packets);
+          for (const { rules } of expected.counters.values()) for (const rule of rules) met += rule.packets;
+          const wrong = differences(expected.counters, found.counters);
+          if (expected.left !== found.left) wrong.push(`packets that leave: ${expected.left}, but ${found.left}`);
+          if (wrong.length > 0) expect.fail(`${wrong.slice(0, 10).join('\n')}\n\n${text}`);
+        }),
+        { numRuns: RUNS, seed, endOnFailure: true },
+      );
+      expect(met).toBeGreaterThan(BigInt(RUNS) * 50n);
+    });
+  });
 });

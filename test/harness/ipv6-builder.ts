@@ -83,3 +83,45 @@ function pseudoHeader({ source, destination }: Ipv6Fields, protocol: number): (l
     return bytes;
   };
 }
+
+/** The number of the fragment header is not among them: it ends the walk of these. */
+const WALKED: readonly number[] = [
+  EXTENSION_NUMBER.hop,
+  EXTENSION_NUMBER.rt,
+  EXTENSION_NUMBER.dst,
+  EXTENSION_NUMBER.ah,
+];
+
+export function hasFragmentHeader(packet: Uint8Array): boolean {
+  let next = packet[6]!;
+  for (let at = 40; WALKED.includes(next) && at + 2 <= packet.length; ) {
+    const length = next === EXTENSION_NUMBER.ah ? 4 * (packet[at + 1]! + 2) : 8 * (packet[at + 1]! + 1);
+    next = packet[at]!;
+    at += length;
+  }
+  return next === EXTENSION_NUMBER.frag;
+}
+
+/**
+ * Splits a packet into fragments with at most `size` bytes behind each fragment header, right behind the fixed header;
+ * `size` is a multiple of 8. Equal packets have the same identification.
+ */
+export function fragmentIpv6Packet(packet: Uint8Array, size: number): Uint8Array[] {
+  const behind = packet.subarray(40);
+  const identification = packet.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5);
+  const fragments: Uint8Array[] = [];
+  for (let start = 0; start < behind.length; start += size) {
+    const part = behind.subarray(start, start + size);
+    const fragment = new Uint8Array(48 + part.length);
+    fragment.set(packet.subarray(0, 40));
+    fragment[6] = EXTENSION_NUMBER.frag;
+    fragment[40] = packet[6]!;
+    fragment.set(part, 48);
+    const data = new DataView(fragment.buffer);
+    data.setUint16(4, fragment.length - 40);
+    data.setUint16(42, start | (start + size < behind.length ? 1 : 0));
+    data.setUint32(44, identification);
+    fragments.push(fragment);
+  }
+  return fragments;
+}

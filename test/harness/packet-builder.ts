@@ -8,9 +8,16 @@ import type { Family } from '../../src/base/family.ts';
 export const TCP_FLAG = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ece: 64, cwr: 128 } as const;
 
 export type Transport =
-  | { readonly kind: 'tcp'; readonly sport: number; readonly dport: number; readonly flags: number }
+  | {
+      readonly kind: 'tcp';
+      readonly sport: number;
+      readonly dport: number;
+      readonly flags: number;
+      readonly sequence?: number;
+      readonly acknowledgement?: number;
+    }
   | { readonly kind: 'udp'; readonly sport: number; readonly dport: number }
-  | { readonly kind: 'icmp'; readonly type: number; readonly code: number }
+  | { readonly kind: 'icmp'; readonly type: number; readonly code: number; readonly identifier?: number }
   /** Any other protocol: the payload begins right behind the IPv4 header. */
   | { readonly kind: 'other'; readonly protocol: number };
 
@@ -114,6 +121,8 @@ export function transportBytes(
     case 'tcp':
       data.setUint16(0, transport.sport);
       data.setUint16(2, transport.dport);
+      data.setUint32(4, transport.sequence ?? 0);
+      data.setUint32(8, transport.acknowledgement ?? 0);
       bytes[12] = 5 << 4;
       bytes[13] = transport.flags;
       data.setUint16(14, 0xffff);
@@ -130,6 +139,7 @@ export function transportBytes(
     case 'icmp':
       bytes[0] = transport.type;
       bytes[1] = transport.code;
+      data.setUint16(4, transport.identifier ?? 0);
       data.setUint16(2, internetChecksum(pseudoHeader(bytes.length, true), bytes));
       break;
     case 'other':

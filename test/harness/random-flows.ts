@@ -1,30 +1,114 @@
-// Random flows in the world of `lab-world.ts`: packets of both directions in their order, as hosts would send them, and
-// some that no host would. What connection tracking makes of them is the kernel's business.
+// Random flows in the worlds of `lab-world.ts` and `lab-world-ipv6.ts`: packets of both directions in their order, as hosts
+// would send them, and some that no host would. What connection tracking makes of them is the kernel's business.
 
+import type { Family } from '../../src/base/family.ts';
+import { parseAddress6 } from '../../src/base/ipv6.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import { buildIpv6Packet, setAddress } from './ipv6-builder.ts';
 import { DEVICES } from './lab-world.ts';
-import { buildPacket, internetChecksum, TCP_FLAG, type Transport } from './packet-builder.ts';
+import { buildPacket, fixHeaderChecksum, TCP_FLAG, type Transport } from './packet-builder.ts';
 import type { Choice } from './random.ts';
 
-/** A source whose packets the raw table leaves untracked. */
-export const UNTRACKED_SOURCE = 0x0b0000fe;
-/** A destination that is translated to another, and a source. */
-export const DNAT = { from: 0x0a800001, to: 0x0ac00001 } as const;
-export const SNAT = { from: 0x0b010203, to: 0x0b090909 } as const;
+/** What flows are made of in a world. */
+export interface FlowWorld<A extends number | bigint = number | bigint> {
+  readonly family: Family;
+  /** A source whose packets the raw table leaves untracked. */
+  readonly untracked: A;
+  /** A destination that is translated to another, and a source. */
+  readonly dnat: { readonly from: A; readonly to: A };
+  readonly snat: { readonly from: A; readonly to: A };
+  readonly outside: readonly A[];
+  readonly local: readonly A[];
+  readonly foreign: readonly A[];
+  /** Types of ICMP: requests, answers, and those that belong to no connection. */
+  readonly requests: readonly number[];
+  readonly answers: readonly number[];
+  readonly loose: readonly number[];
+  /** Type and code of errors. */
+  readonly errors: readonly (readonly [number, number])[];
+  /** Bytes of a packet without what follows the transport's first eight. */
+  readonly quoted: number;
+  build(source: A, destination: A, transport: Transport, payload: Uint8Array): Uint8Array;
+  /** Writes addresses into a packet's header. */
+  readdress(bytes: Uint8Array, source: A, destination: A): void;
+}
 
-const OUTSIDE = [0x0b000001, 0x0b000002, UNTRACKED_SOURCE, SNAT.from, 0xac100504];
-const LOCAL = [0x0a000001, 0x0a000002];
-const FOREIGN = [DNAT.from, 0x0ac00102, 0x0ae00001, 0xc6336407];
+const SNAT = 0x0b010203;
+const DNAT = 0x0a800001;
+const UNTRACKED = 0x0b0000fe;
+
+export const FLOWS_4: FlowWorld<number> = {
+  family: 'ipv4',
+  untracked: UNTRACKED,
+  dnat: { from: DNAT, to: 0x0ac00001 },
+  snat: { from: SNAT, to: 0x0b090909 },
+  outside: [0x0b000001, 0x0b000002, UNTRACKED, SNAT, 0xac100504],
+  local: [0x0a000001, 0x0a000002],
+  foreign: [DNAT, 0x0ac00102, 0x0ae00001, 0xc6336407],
+  requests: [8, 13],
+  answers: [0, 0, 14],
+  loose: [5, 17, 40],
+  errors: [
+    [3, 1],
+    [3, 3],
+    [11, 0],
+    [3, 4],
+  ],
+  quoted: 28,
+  build: (source, destination, transport, payload) =>
+    buildPacket({ source, destination, transport, payload, dontFragment: true }),
+  readdress(bytes, source, destination) {
+    const data = new DataView(bytes.buffer);
+    data.setUint32(12, source);
+    data.setUint32(16, destination);
+    fixHeaderChecksum(bytes);
+  },
+};
+
+const address = (text: string): bigint => parseAddress6(text)!;
+const SNAT6 = address('fd00::1:2:3');
+const DNAT6 = address('2001:db8:8000::1');
+const UNTRACKED6 = address('fd00::fe');
+
+export const FLOWS_6: FlowWorld<bigint> = {
+  family: 'ipv6',
+  untracked: UNTRACKED6,
+  dnat: { from: DNAT6, to: address('2001:db8:c000::1') },
+  snat: { from: SNAT6, to: address('2001:db9::9:9') },
+  outside: [address('fd00::1'), address('fd00::2'), UNTRACKED6, SNAT6, address('2a00::cafe:1')],
+  local: [address('2001:db8::1'), address('2001:db8::2')],
+  foreign: [DNAT6, address('2001:db8:c000::1:2'), address('2001:db8:e000::1'), address('2001:dead::7')],
+  requests: [128],
+  answers: [129],
+  // Multicast listeners, routers and neighbours, of which tracking keeps away, and what it knows nothing of.
+  loose: [130, 133, 134, 135, 136, 137, 143, 200],
+  errors: [
+    [1, 0],
+    [1, 4],
+    [2, 0],
+    [3, 0],
+    [4, 1],
+  ],
+  quoted: 48,
+  build: (source, destination, transport, payload) => buildIpv6Packet({ source, destination, transport, payload }),
+  readdress(bytes, source, destination) {
+    setAddress(bytes, 8, source);
+    setAddress(bytes, 24, destination);
+  },
+};
+
 const SERVICES = [22, 53, 80, 443];
 const { syn: SYN, ack: ACK, fin: FIN, rst: RST, psh: PSH } = TCP_FLAG;
 
+type Address = number | bigint;
+
 /** Where a flow runs: who begins, and which hook sees each direction. */
 interface Way {
-  readonly client: number;
-  readonly server: number;
+  readonly client: Address;
+  readonly server: Address;
   /** The same as the server sees and answers them. */
-  readonly seenClient: number;
-  readonly seenServer: number;
+  readonly seenClient: Address;
+  readonly seenServer: Address;
   readonly forth: Omit<HookPacket, 'bytes'>;
   readonly back: Omit<HookPacket, 'bytes'>;
 }
@@ -33,11 +117,11 @@ interface Way {
 type Send = (transport: Transport, payload?: Uint8Array, edit?: (bytes: Uint8Array) => void) => void;
 
 /** `count` packets of flows, of which several are under way at a time. */
-export function randomFlows(choice: Choice, count: number): HookPacket[] {
+export function randomFlows(choice: Choice, world: FlowWorld, count: number): HookPacket[] {
   const open: HookPacket[][] = [];
   const packets: HookPacket[] = [];
   while (packets.length < count) {
-    while (open.length < 4) open.push(...[randomFlow(choice)].filter(({ length }) => length > 0));
+    while (open.length < 4) open.push(...[randomFlow(choice, world)].filter(({ length }) => length > 0));
     const flow = choice.pick(open);
     packets.push(flow.shift()!);
     if (flow.length === 0) open.splice(open.indexOf(flow), 1);
@@ -45,13 +129,13 @@ export function randomFlows(choice: Choice, count: number): HookPacket[] {
   return packets;
 }
 
-function randomFlow(choice: Choice): HookPacket[] {
-  const way = randomWay(choice);
+function randomFlow(choice: Choice, world: FlowWorld): HookPacket[] {
+  const way = randomWay(choice, world);
   const packets: HookPacket[] = [];
   const sender =
-    (head: Way['forth'], source: number, destination: number): Send =>
+    (head: Way['forth'], source: Address, destination: Address): Send =>
     (transport, payload = new Uint8Array(), edit = () => {}) => {
-      const bytes = buildPacket({ source, destination, transport, payload, dontFragment: true });
+      const bytes = world.build(source, destination, transport, payload);
       edit(bytes);
       packets.push({ ...head, bytes });
     };
@@ -63,31 +147,31 @@ function randomFlow(choice: Choice): HookPacket[] {
     [4, icmpFlow],
     [2, strangeFlow],
   ] as const);
-  kind(choice, forth, back);
-  if (choice.chance(0.3)) addError(choice, back, packets, way);
+  kind(choice, forth, back, world);
+  if (choice.chance(0.3)) addError(choice, back, packets, way, world);
   // Parts of what hosts would say get lost.
   return packets.filter(() => choice.chance(0.95));
 }
 
-function randomWay(choice: Choice): Way {
-  const outside = choice.pick(OUTSIDE);
-  const local = choice.pick(LOCAL);
+function randomWay(choice: Choice, { family, dnat, snat, ...world }: FlowWorld): Way {
+  const outside = choice.pick(world.outside);
+  const local = choice.pick(world.local);
   const [near, far] = [choice.pick(DEVICES), choice.pick(DEVICES)];
-  const input = { hook: 'INPUT', inDevice: near, outDevice: '' } as const;
-  const output = { hook: 'OUTPUT', inDevice: '', outDevice: far } as const;
-  const forward = (inDevice: string) => ({ hook: 'FORWARD', inDevice, outDevice: 'eth1' }) as const;
-  const same = (client: number, server: number) => ({ client, server, seenClient: client, seenServer: server });
+  const input = { family, hook: 'INPUT', inDevice: near, outDevice: '' } as const;
+  const output = { family, hook: 'OUTPUT', inDevice: '', outDevice: far } as const;
+  const forward = (inDevice: string) => ({ family, hook: 'FORWARD', inDevice, outDevice: 'eth1' }) as const;
+  const same = (client: Address, server: Address) => ({ client, server, seenClient: client, seenServer: server });
   switch (choice.pick(['INPUT', 'OUTPUT', 'FORWARD', 'FORWARD'] as const)) {
     case 'INPUT':
       return { ...same(outside, local), forth: input, back: output };
     case 'OUTPUT':
       return { ...same(local, outside), forth: output, back: input };
     case 'FORWARD': {
-      const server = choice.pick(FOREIGN);
+      const server = choice.pick(world.foreign);
       return {
         ...{ client: outside, server },
-        seenClient: outside === SNAT.from ? SNAT.to : outside,
-        seenServer: server === DNAT.from ? DNAT.to : server,
+        seenClient: outside === snat.from ? snat.to : outside,
+        seenServer: server === dnat.from ? dnat.to : server,
         ...{ forth: forward(near), back: forward(far) },
       };
     }
@@ -97,12 +181,16 @@ function randomWay(choice: Choice): Way {
 function tcpFlow(choice: Choice, forth: Send, back: Send): void {
   const [sport, dport] = [choice.integer(1024, 1030), choice.pick(SERVICES)];
   let [ours, theirs] = [choice.integer(1, 1000), choice.integer(1, 1000)];
+  const segment = (sequence: number, next: number, flags: number) => {
+    const acknowledgement = (flags & ACK) === 0 ? 0 : next;
+    return { kind: 'tcp', flags, sequence, acknowledgement } as const;
+  };
   const client = (flags: number, size = 0) => {
-    forth({ kind: 'tcp', sport, dport, flags }, new Uint8Array(size), numbered(ours, theirs));
+    forth({ ...segment(ours, theirs, flags), sport, dport }, new Uint8Array(size));
     ours += size + (flags & (SYN | FIN) ? 1 : 0);
   };
   const server = (flags: number, size = 0) => {
-    back({ kind: 'tcp', sport: dport, dport: sport, flags }, new Uint8Array(size), numbered(theirs, ours));
+    back({ ...segment(theirs, ours, flags), sport: dport, dport: sport }, new Uint8Array(size));
     theirs += size + (flags & (SYN | FIN) ? 1 : 0);
   };
   if (choice.chance(0.85)) {
@@ -126,19 +214,6 @@ function tcpFlow(choice: Choice, forth: Send, back: Send): void {
   if (choice.chance(0.3)) server(ACK, 5);
 }
 
-/** Writes sequence and acknowledgement into a TCP segment, and its checksum anew. */
-function numbered(sequence: number, acknowledgement: number): (bytes: Uint8Array) => void {
-  return (bytes) => {
-    const data = new DataView(bytes.buffer, 20);
-    data.setUint32(4, sequence);
-    data.setUint32(8, (bytes[33]! & ACK) === 0 ? 0 : acknowledgement);
-    data.setUint16(16, 0);
-    const length = bytes.length - 20;
-    const pseudo = Uint8Array.from([...bytes.subarray(12, 20), 0, 6, length >> 8, length & 255]);
-    data.setUint16(16, internetChecksum(pseudo, bytes.subarray(20)));
-  };
-}
-
 function udpFlow(choice: Choice, forth: Send, back: Send): void {
   const [sport, dport] = [choice.integer(1024, 1030), choice.pick(SERVICES)];
   for (let i = choice.integer(1, 4); i > 0; i--) {
@@ -147,17 +222,12 @@ function udpFlow(choice: Choice, forth: Send, back: Send): void {
   }
 }
 
-function icmpFlow(choice: Choice, forth: Send, back: Send): void {
-  const identifier = (bytes: Uint8Array, value = choice.integer(1, 3)) => {
-    bytes.set([0, value], 24);
-    fixIcmp(bytes);
-  };
-  const id = choice.integer(1, 3);
-  if (choice.chance(0.8))
-    forth({ kind: 'icmp', type: choice.pick([8, 13]), code: 0 }, undefined, (b) => identifier(b, id));
-  if (choice.chance(0.8))
-    back({ kind: 'icmp', type: choice.pick([0, 0, 14]), code: 0 }, undefined, (b) => identifier(b, id));
-  if (choice.chance(0.3)) forth({ kind: 'icmp', type: choice.pick([5, 17, 40]), code: 0 });
+function icmpFlow(choice: Choice, forth: Send, back: Send, { requests, answers, loose }: FlowWorld): void {
+  const identifier = choice.integer(1, 3);
+  const [request, answer] = [choice.pick(requests), choice.pick(answers)];
+  if (choice.chance(0.8)) forth({ kind: 'icmp', type: request, code: 0, identifier });
+  if (choice.chance(0.8)) back({ kind: 'icmp', type: answer, code: 0, identifier });
+  if (choice.chance(0.3)) forth({ kind: 'icmp', type: choice.pick(loose), code: 0 });
 }
 
 /** What no host sends: bad checksums, flags that exclude each other, protocols without a tracker of their own. */
@@ -176,32 +246,16 @@ function addError(
   choice: Choice,
   back: Send,
   packets: readonly HookPacket[],
-  { server, seenClient, seenServer }: Way,
+  { seenClient, seenServer, forth }: Way,
+  { errors, quoted, readdress }: FlowWorld,
 ): void {
   const first = packets[0];
   if (first === undefined) return;
-  const original = first.bytes.slice();
-  const data = new DataView(original.buffer);
-  // As the server saw it.
-  if (data.getUint32(16) === server) {
-    data.setUint32(12, seenClient);
-    data.setUint32(16, seenServer);
-  }
-  if (choice.chance(0.3)) data.setUint16(20, 9);
-  original.set([0, 0], 10);
-  data.setUint16(10, internetChecksum(original.subarray(0, 20)));
-  const [type, code] = choice.pick([
-    [3, 1],
-    [3, 3],
-    [11, 0],
-    [3, 4],
-  ] as const);
-  const quoted = Uint8Array.from([...original.subarray(0, 28)]);
-  back({ kind: 'icmp', type, code }, quoted);
-}
-
-function fixIcmp(bytes: Uint8Array): void {
-  bytes.set([0, 0], 22);
-  const sum = internetChecksum(bytes.subarray(20));
-  bytes.set([sum >> 8, sum & 255], 22);
+  const original = first.bytes.slice(0, quoted);
+  // As the server saw it, if it was sent to it.
+  if (first.hook === forth.hook && first.inDevice === forth.inDevice) readdress(original, seenClient, seenServer);
+  // Of another source port: eight bytes in front of the end.
+  if (choice.chance(0.3)) original.set([0, 9], quoted - 8);
+  const [type, code] = choice.pick(errors);
+  back({ kind: 'icmp', type, code }, original);
 }
