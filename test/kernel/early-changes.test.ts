@@ -1,11 +1,11 @@
 // What early verdicts rest on changes between two commands: they stop, and packets are judged as iptables-legacy judges them
 // beside us; `sync` looks anew, and they go on where there still is ground.
 
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { packetsOf, withBoth } from '../harness/beside.ts';
+import { type Change, followChanges, ip, nft, run } from '../harness/early-changes.ts';
 import { FrameReceiver } from '../harness/inject.ts';
 import { STRICT_WORLD } from '../harness/lab-world-plain.ts';
-import type { Namespace } from '../harness/namespace.ts';
 import { ETHERTYPE } from '../harness/packet-builder.ts';
 
 const RULES = `*filter
@@ -33,36 +33,8 @@ const PACKETS = packetsOf(
   'FORWARD in=eth0 out=eth1 tcp 11.1.0.1:1000 > 198.51.100.7:81 syn',
 );
 const ALL_EARLY = 6;
-const MOST_TRIES = 30;
 /** Those that come in by eth0. */
 const EARLY_ETH0 = 2;
-
-interface Change {
-  readonly name: string;
-  make(router: Namespace): void;
-  undo(router: Namespace): void;
-  /** How many are dropped early while the change has not been looked at. */
-  readonly early: number;
-  /** How many once it has been; or why none is, as `sync` says. */
-  readonly synced: number | RegExp;
-  /** Early verdicts go on behind it without `sync`. */
-  readonly isPassing?: true;
-}
-
-const ip =
-  (...lines: readonly string[]) =>
-  (router: Namespace) => {
-    for (const line of lines) router.ip(line);
-  };
-const run =
-  (...lines: readonly string[]) =>
-  (router: Namespace) => {
-    for (const line of lines) router.exec('sh', ['-c', line]);
-  };
-const nft =
-  (...lines: readonly string[]) =>
-  (router: Namespace) =>
-    void router.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
 
 /** Those that are open. */
 const listeners: FrameReceiver[] = [];
@@ -198,23 +170,6 @@ it.each([
   (_, changes, atLast) =>
     withBoth(STRICT_WORLD, 'generic', (both) => {
       both.load(RULES);
-      const pass = (when: string, early: number) => expect([when, both.pass(PACKETS, when)]).toEqual([when, early]);
-      /** Devices come up, and change routes, a moment after they were told to. */
-      const passSynced = (when: string, early: number) => {
-        let notes = both.sync();
-        for (let tries = 0; tries < MOST_TRIES && both.pass(PACKETS, when) !== early; tries++) notes = both.sync();
-        pass(when, early);
-        return notes.join('; ');
-      };
-      pass('before', ALL_EARLY);
-      for (const { name, make, undo, early, synced, isPassing } of changes) {
-        both.each(make);
-        pass(name, early);
-        const notes = passSynced(`${name}, looked at`, typeof synced === 'number' ? synced : 0);
-        if (typeof synced !== 'number') expect(notes).toMatch(synced);
-        both.each(undo);
-        if (isPassing) pass(`${name}, undone`, ALL_EARLY);
-        passSynced(`${name}, undone and looked at`, atLast);
-      }
+      followChanges(both, PACKETS, ALL_EARLY, changes, atLast);
     }),
 );

@@ -1,0 +1,66 @@
+// Changes of a network namespace between two commands, and what becomes of early verdicts with each: they stop, packets are
+// judged as iptables-legacy judges them beside us, and with `sync` they go on where there still is ground.
+
+import type { HookPacket } from '../../src/base/packet.ts';
+import type { Beside } from './beside.ts';
+import type { Namespace } from './namespace.ts';
+
+export interface Change {
+  readonly name: string;
+  make(router: Namespace): void;
+  undo(router: Namespace): void;
+  /** How many are dropped early while the change has not been looked at. */
+  readonly early: number;
+  /** How many once it has been; or why none is, as `sync` says. */
+  readonly synced: number | RegExp;
+  /** Early verdicts go on behind it without `sync`. */
+  readonly isPassing?: true;
+}
+
+export const ip =
+  (...lines: readonly string[]) =>
+  (router: Namespace) => {
+    for (const line of lines) router.ip(line);
+  };
+export const run =
+  (...lines: readonly string[]) =>
+  (router: Namespace) => {
+    for (const line of lines) router.exec('sh', ['-c', line]);
+  };
+export const nft =
+  (...lines: readonly string[]) =>
+  (router: Namespace) =>
+    void router.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
+
+const MOST_TRIES = 30;
+
+/** Makes and undoes changes, with the same packets before and after each; `all` are dropped early at first, `atLast` then. */
+export function followChanges(
+  both: Beside,
+  packets: readonly HookPacket[],
+  all: number,
+  changes: readonly Change[],
+  atLast: number,
+): void {
+  const pass = (when: string, early: number) => {
+    const dropped = both.pass(packets, when);
+    if (dropped !== early) throw new Error(`${when}: expected ${early} early drops, found ${dropped}`);
+  };
+  /** Devices come up, and change routes, a moment after they were told to. */
+  const passSynced = (when: string, early: number) => {
+    let notes = both.sync();
+    for (let tries = 0; tries < MOST_TRIES && both.pass(packets, when) !== early; tries++) notes = both.sync();
+    pass(when, early);
+    return notes.join('; ');
+  };
+  pass('before', all);
+  for (const { name, make, undo, early, synced, isPassing } of changes) {
+    both.each(make);
+    pass(name, early);
+    const notes = passSynced(`${name}, looked at`, typeof synced === 'number' ? synced : 0);
+    if (typeof synced !== 'number' && !synced.test(notes)) throw new Error(`${name}: sync says ${notes}`);
+    both.each(undo);
+    if (isPassing) pass(`${name}, undone`, all);
+    passSynced(`${name}, undone and looked at`, atLast);
+  }
+}
