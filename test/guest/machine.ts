@@ -25,6 +25,8 @@ const TOOLS = {
   busybox: 'busybox-static',
   cpio: 'cpio',
   depmod: 'kmod',
+  xz: 'xz-utils',
+  dpkg: 'dpkg',
   'apt-get': 'apt',
 } as const;
 

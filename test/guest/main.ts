@@ -5,11 +5,13 @@
 //   npm run guest -- 6.12 --only test/kernel/edge  these files alone
 //   npm run guest -- 6.1 -t PATTERN                tests of these names alone
 //   npm run guest -- 6.12 --shell 'uname -a'       a command of yours
+//   npm run guest -- 6.12 --record                 the types that unit tests read, anew
 //
+// GUEST_CPUS and GUEST_MEMORY (in megabytes) are those of the guest, 1 and 3072 if absent.
 // It takes root, and packages of Debian that it names if they are missing; minutes, and no part of `npm test`.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CHOSEN, type Chosen } from './chosen.ts';
@@ -39,6 +41,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', multiple: true },
     names: { type: 'string', short: 't' },
     shell: { type: 'string' },
+    record: { type: 'boolean' },
     limit: { type: 'string', default: String(LIMIT_SECONDS) },
   },
 });
@@ -56,6 +59,10 @@ async function main(): Promise<void> {
   try {
     if (values.shell !== undefined) {
       process.exitCode = (await guest.run(values.shell, Number(values.limit))) ?? 1;
+      return;
+    }
+    if (values.record) {
+      await record(guest, version);
       return;
     }
     const names = values.names === undefined ? {} : { names: values.names };
@@ -91,6 +98,15 @@ async function runTests(guest: Guest, { files, names }: Chosen): Promise<void> {
   const report = join(guest.shared, 'report.json');
   if (!existsSync(report)) throw new Error('the guest left no report');
   tell(JSON.parse(readFileSync(report, 'utf8')) as Report);
+}
+
+/** Keeps what the kernel and its modules tell of their types. */
+async function record(guest: Guest, version: string): Promise<void> {
+  const recorder = [process.execPath, '--import', 'tsx', join(ROOT, 'test/guest/record-types.ts')].map(quote).join(' ');
+  const script = `cd ${quote(ROOT)} && modprobe nf_conntrack && ${recorder} > /guest/types.json`;
+  if ((await guest.run(script, Number(values.limit))) !== 0) throw new Error('nothing was recorded');
+  const types = JSON.parse(readFileSync(join(guest.shared, 'types.json'), 'utf8')) as unknown;
+  writeFileSync(join(ROOT, 'test/unit/kernel/types', `${version}.json`), `${JSON.stringify(types, null, 2)}\n`);
 }
 
 /** One line for each file, and what failed. */

@@ -40,10 +40,13 @@ const TEXT = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEP
 const addressOf = (device: string): string => `10.${1 + ADDRESSED.indexOf(device)}.0.1`;
 const tag = (id: number, etherType: number) => [id >> 8, id & 255, etherType >> 8, etherType & 255];
 
-/** Packets to both ports, to the device itself and beyond it. */
+/** Packets to both ports, to the device itself and beyond it, from one of its neighbours. */
 const packetsTo = (device: string): Uint8Array[] =>
   [addressOf(device), '10.99.0.1'].flatMap((to) =>
-    [DROPPED, ACCEPTED].map((port) => parsePacket(`INPUT in=eth0 udp 11.0.0.1:1234 > ${to}:${port} payload=20`).bytes),
+    [DROPPED, ACCEPTED].map((port) => {
+      const from = `${addressOf(device)}29`;
+      return parsePacket(`INPUT in=eth0 udp ${from}:1234 > ${to}:${port} payload=20`).bytes;
+    }),
   );
 
 interface Sent {
@@ -326,6 +329,14 @@ function onlyTo(devices: readonly string[], delivered: Seen['delivered']): Seen[
 }
 
 describe('placement xdp', () => {
+  let host: Host | undefined;
+
+  beforeAll(() => {
+    host = new Host(legacyIptables);
+  });
+
+  afterAll(() => host?.close());
+
   it.each([
     ['eth0', 'generic', /^eth0 carries the packets of (eth0\.5|q)/],
     ['eth0', 'native', /^eth0 carries the packets of (eth0\.5|q)/],
@@ -336,11 +347,10 @@ describe('placement xdp', () => {
     ['bond0', 'native', /^native XDP on bond0 runs on its members/],
   ] as const)('is refused at %s, %s', (device, mode, message) => {
     const subject = new BpfilterSubject('xdp', mode, {}, 'ipv4', 'fast', [device]);
-    const host = new Host(subject);
     try {
-      expect(() => subject.load(host.inside, TEXT)).toThrow(message);
+      expect(() => subject.load(host!.inside, TEXT)).toThrow(message);
     } finally {
-      host.close();
+      subject.unload(host!.inside);
       subject.close();
     }
   });

@@ -2,57 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildProgramDebug } from '../../../src/bpf/btf.ts';
 import { BtfReader } from '../../../src/bpf/btf-reader.ts';
 import type { Program } from '../../../src/bpf/image.ts';
-
-/** A hand-made BTF blob, or what a module adds to one. */
-class Blob {
-  private readonly words: number[] = [];
-  private strings: string;
-  private count: number;
-  private readonly firstString: number;
-
-  constructor(base?: Blob) {
-    this.count = base?.count ?? 0;
-    this.firstString = base?.strings.length ?? 0;
-    this.strings = base === undefined ? '\0' : '';
-  }
-
-  /** Where a string is that is known already, to be named by a module. */
-  stringOf(text: string): number {
-    return this.strings.indexOf(`\0${text}\0`) + 1;
-  }
-
-  /** Adds a type with the words behind its common ones, and returns its id. */
-  type(name: string | number, kind: number, vlen: number, sizeOrType: number, ...rest: number[]): number {
-    this.words.push(this.string(name), ((kind << 24) | vlen) >>> 0, sizeOrType, ...rest);
-    return ++this.count;
-  }
-
-  /** Members are name, type and offset in bits. */
-  aggregate(
-    name: string,
-    kind: 'struct' | 'union',
-    size: number,
-    members: [string | number, number, number][],
-  ): number {
-    const words = members.flatMap(([member, type, bits]) => [this.string(member), type, bits]);
-    return this.type(name, kind === 'struct' ? 4 : 5, members.length, size, ...words);
-  }
-
-  bytes(): Uint8Array {
-    const types = new Uint8Array(new Uint32Array(this.words).buffer);
-    const header = new Uint8Array(
-      new Uint32Array([0x1eb9f, 24, 0, types.length, types.length, this.strings.length]).buffer,
-    );
-    return Buffer.concat([header, types, Buffer.from(this.strings)]);
-  }
-
-  private string(text: string | number): number {
-    if (typeof text === 'number') return text;
-    if (text === '') return 0;
-    this.strings += `${text}\0`;
-    return this.firstString + this.strings.length - text.length - 1;
-  }
-}
+import { BtfBlob } from '../../harness/btf-blob.ts';
 
 const PROGRAM: Program = {
   name: 'r_input',
@@ -93,7 +43,7 @@ describe('the reader', () => {
 
   // struct outer { int first; const union { int left; struct { int a; int b; } pair; struct { int x; deep; }; }; int last; }
   it('finds members in anonymous members, behind qualifiers too', () => {
-    const blob = new Blob();
+    const blob = new BtfBlob();
     const int = blob.type('int', 1, 0, 4, 32);
     const pair = blob.aggregate('', 'struct', 8, [
       ['a', int, 0],
@@ -128,7 +78,7 @@ describe('the reader', () => {
 // kernel: struct pair { int a; int b; }; struct kept { int x; }
 // module: struct entry { int first; typedef pair; const struct pair named; }; struct kept { int y; int x; }; look()
 describe('the types of a module', () => {
-  const kernel = new Blob();
+  const kernel = new BtfBlob();
   const int = kernel.type('int', 1, 0, 4, 32);
   const pair = kernel.aggregate('pair', 'struct', 8, [
     ['a', int, 0],
@@ -137,7 +87,7 @@ describe('the types of a module', () => {
   kernel.aggregate('kept', 'struct', 4, [['x', int, 0]]);
   const prototype = kernel.type('', 13, 0, int);
   kernel.type('pass', 12, 0, prototype);
-  const module = new Blob(kernel);
+  const module = new BtfBlob(kernel);
   const alias = module.type(kernel.stringOf('pair'), 8, 0, pair);
   const entry = module.aggregate('entry', 'struct', 16, [
     ['first', int, 0],
