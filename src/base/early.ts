@@ -7,6 +7,7 @@
 // others nothing is said here.
 
 import type { IntervalSet } from './intervals.ts';
+import type { NatConditions } from './nat.ts';
 import type { WideIntervalSet } from './wide-intervals.ts';
 
 export interface EarlyDevice<Addresses = IntervalSet> {
@@ -29,6 +30,21 @@ export interface FamilyFacts<Addresses> {
   /** Destinations that there is a way to, other than to this host. */
   readonly routed: Addresses;
   readonly devices: readonly EarlyDevice<Addresses>[];
+  /** Absent where there are no tables or chains of NAT, or nobody looked for them. */
+  readonly nat?: NatFacts;
+}
+
+/** What is known of NAT, or why nothing is certain beside it. */
+export type NatFacts = NatKept | { readonly why: string };
+
+export interface NatKept {
+  /** How many chains PREROUTING has, of iptables-legacy and of nftables. */
+  readonly legacy: number;
+  readonly nftables: number;
+  /** Whether nftables has chains of NAT anywhere. */
+  readonly hasNftables: boolean;
+  /** The packets without a connection that may be changed, as what each kind of them asks. */
+  readonly kept: readonly NatConditions[];
 }
 
 export interface EarlyFacts4 extends FamilyFacts<IntervalSet> {

@@ -62,6 +62,7 @@ export function earlyLists(
     return base + entry;
   };
   const ways = new Ways(table);
+  if (facts.nat !== undefined && 'kept' in facts.nat) for (const asked of facts.nat.kept) ways.keep(asked);
   for (const { end, device, addresses } of facts.family === 'ipv4' ? waysOf(facts, IPV4) : waysOf(facts, IPV6))
     if (end === END.next ? toInput : toForward) ways.add(device, addresses, end);
   if (ways.isEmpty) return undefined;
@@ -121,8 +122,22 @@ class Ways {
     this.table = table;
   }
 
+  /** Whether it leads nowhere. */
   get isEmpty(): boolean {
-    return this.ends.length === 0;
+    return this.ends.every((end) => end === END.undecided);
+  }
+
+  /** Packets that all of this is true of are netfilter's, unless they have gone another way before. */
+  keep(asked: readonly Literal[]): void {
+    let vector = this.table.always;
+    for (const literal of asked) {
+      const answer = this.table.condition(literal);
+      const both = typeof answer === 'object' ? this.table.both(vector, this.table.vector([answer])) : answer && vector;
+      if (both === undefined || both === false) return;
+      vector = both;
+    }
+    this.conditions.push(vector.conditions);
+    this.ends.push(END.undecided);
   }
 
   /** Packets from a device between these addresses go to `end`. */

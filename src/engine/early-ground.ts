@@ -2,11 +2,14 @@
 //
 // Whoever sees packets before the filter table might count them, change them or take them away, so there may be nobody
 // but connection tracking. It is known by its priorities, which the kernel fixes (`enum nf_ip_hook_priorities`,
-// include/uapi/linux/netfilter_ipv4.h; IPv6 has the same). A packet without a connection is NEW, unless someone has told tracking to expect
-// it: that takes a helper, and rules that assign it, of nftables or of the table raw.
+// include/uapi/linux/netfilter_ipv4.h; IPv6 has the same). NAT may change packets: `early-nat.ts`. A packet without a
+// connection is NEW, unless someone has told tracking to expect it: that takes a helper, and rules that assign it, of
+// nftables or of the table raw.
 
 import type { EarlyFacts } from '../base/early.ts';
+import { NAT } from '../codegen/nat-words.ts';
 import type { Hook, Surroundings, WatchedHook } from '../codegen/surroundings.ts';
+import { natNotes, type SeenNat, whyNotBesideNat } from './early-nat.ts';
 
 /** What early verdicts may rest on. */
 export interface EarlyGround {
@@ -35,17 +38,18 @@ export function earlyNotes(found: GroundOrWhy | undefined, used: EarlyGround | u
   if (found === undefined) return [];
   if ('why' in found) return [`no early verdicts, because ${found.why}`];
   if (used === undefined) return ['no early verdicts: before netfilter, no drop is certain'];
-  return waiting === undefined ? [] : [`early verdicts wait, because ${waiting}`];
+  return waiting === undefined ? natNotes(used.facts.nat) : [`early verdicts wait, because ${waiting}`];
 }
 
 /** What early verdicts may rest on, or why there are none, in words that follow "because". */
-export function findGround(hooks: Surroundings['hooks'], facts: EarlyFacts | undefined): GroundOrWhy {
+export function findGround(hooks: Surroundings['hooks'], facts: EarlyFacts | undefined, seen?: SeenNat): GroundOrWhy {
   const lists = new Map<WatchedHook, readonly Hook[]>();
   for (const [hook, list] of Object.entries(hooks)) {
     if (list === undefined) return { why: `too many hook into ${hook} to look at them` };
     lists.set(hook as WatchedHook, list);
   }
-  const before = lists.get('PREROUTING')!.find((hook) => !isTracking(hook));
+  const hasNat = seen !== undefined && facts?.nat !== undefined && lists.get('PREROUTING')!.some(isNat);
+  const before = lists.get('PREROUTING')!.find((hook) => !isTracking(hook) && !(hasNat && isNat(hook)));
   if (before !== undefined) return { why: `${describe(before)} sees packets first, at PREROUTING` };
   for (const chain of ['INPUT', 'FORWARD'] as const) {
     const [first, second] = lists.get(chain)!.filter(({ priority }) => priority < 0);
@@ -56,11 +60,17 @@ export function findGround(hooks: Surroundings['hooks'], facts: EarlyFacts | und
     return { why: 'routing rules ask for more than the destination, or there are too many routes' };
   const all = [...lists.values()].flat();
   const assigns = ({ kind, priority }: Hook) => kind === NFTABLES || (kind === MODULE && priority === RAW);
-  return { facts, tracked: all.some(isTracking), unexpected: !all.some(assigns) };
+  const unexpected = !all.some(assigns);
+  const why = hasNat ? whyNotBesideNat(facts.nat!, seen, unexpected) : undefined;
+  return why === undefined ? { facts, tracked: all.some(isTracking), unexpected } : { why };
 }
 
 function isTracking({ kind, priority }: Hook): boolean {
   return kind === MODULE && (priority === DEFRAG || priority === CONNTRACK);
+}
+
+function isNat({ kind, priority }: Hook): boolean {
+  return kind === NAT.kind && priority === NAT.priority;
 }
 
 function describe({ kind, priority }: Hook): string {

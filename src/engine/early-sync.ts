@@ -10,6 +10,7 @@ import { UnsupportedError } from '../base/unsupported.ts';
 import { whyNotStrict } from '../codegen/early-strict.ts';
 import type { Surroundings } from '../codegen/surroundings.ts';
 import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, OFF } from './early-ground.ts';
+import { countsPackets, type SeenNat } from './early-nat.ts';
 import type { Installation } from './installation.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -19,11 +20,17 @@ const ATTEMPTS = 4;
 function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; words: Uint8Array } | { why: string } {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const before = kernel.surroundings(family);
-    const ground = findGround(before.hooks, kernel.earlyFacts(family));
+    const ground = findGround(before.hooks, kernel.earlyFacts(family), seenNat(kernel, before));
     if ('why' in ground) return ground;
     if (isSame(before, kernel.surroundings(family))) return { ground, words: before.words };
   }
   return { why: 'addresses, routes or hooks change all the time' };
+}
+
+/** `undefined` where the kernel's types do not tell where the rules of NAT are. */
+function seenNat(kernel: Kernel, { nat: called, natBytes: bytes = 0 }: Surroundings): SeenNat | undefined {
+  const layout = kernel.features().surroundings?.nat;
+  return layout && { called, bytes, seesNftables: layout.nftablesChanges !== undefined };
 }
 
 function isSame(a: Surroundings, b: Surroundings): boolean {
@@ -60,7 +67,11 @@ export function currentGround(kernel: Kernel, family: Family, choice: EarlyChoic
     const why = choice === 'strict' ? whyNotStrict(kernel.features()) : undefined;
     if (why !== undefined) return { why };
     const found = lookAround(kernel, family);
-    return 'why' in found ? found : found.ground;
+    if ('why' in found) return found;
+    const { ground } = found;
+    return choice === 'strict' && countsPackets(ground.facts.nat)
+      ? { why: 'NAT counts the packets that it sees' }
+      : ground;
   } catch (error) {
     if (error instanceof UnsupportedError) return { why: error.message };
     throw error;

@@ -1,6 +1,6 @@
 // The kernel that the process runs on, as the engine sees it.
 
-import type { EarlyFacts } from '../base/early.ts';
+import type { EarlyFacts, NatFacts } from '../base/early.ts';
 import type { Family } from '../base/family.ts';
 import { HOOK_NUMBER } from '../base/hooks.ts';
 import { addressGenerationProgram } from '../codegen/address-generation.ts';
@@ -26,10 +26,12 @@ import {
 } from '../kernel/bpf.ts';
 import { findPinDirectory, openPinDirectory } from '../kernel/bpffs.ts';
 import { holdConntrack, isConntrackHeld, releaseConntrack } from '../kernel/conntrack.ts';
+import { KernelError } from '../kernel/errors.ts';
 import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
 import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
+import { natChains } from '../kernel/nat-rules.ts';
 import {
   forwards,
   forwards6,
@@ -42,7 +44,8 @@ import {
 import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import { earlyFacts, earlyFacts6 } from './early-facts.ts';
-import type { Kernel } from './kernel.ts';
+import { natFacts } from './early-nat.ts';
+import type { Descriptor, Kernel } from './kernel.ts';
 
 /** A family's address generation of this namespace, by a test run: its device is the loopback device. */
 export function readAddressGeneration(family: Family = 'ipv4'): number {
@@ -54,28 +57,47 @@ export function readAddressGeneration(family: Family = 'ipv4'): number {
   }
 }
 
+/** Programs that look around, each with the map that it fills: loaded once in a process, as they are large. */
+const lookers = new Map<Family, { readonly program: Descriptor; readonly bytes: Uint8Array }>();
+
 function surroundings(family: Family): Surroundings {
+  let looker = lookers.get(family);
+  if (looker === undefined) {
+    looker = loadLooker(family);
+    lookers.set(family, looker);
+  }
+  const { program, bytes } = looker;
+  bytes.fill(0);
+  testRun(program, new Uint8Array(64));
+  return readSurroundings(bytes);
+}
+
+function loadLooker(family: Family): { readonly program: Descriptor; readonly bytes: Uint8Array } {
   const definition = surroundingsMap();
   const map = createMap(definition);
   try {
     const program = loadProgram(surroundingsProgram(probeFeatures(), family), new Map([[definition.name, map]]));
-    try {
-      testRun(program, new Uint8Array(64));
-      const bytes = mapMemory(map, definition.valueSize);
-      const found = readSurroundings(bytes);
-      unmapMemory(bytes);
-      return found;
-    } finally {
-      closeDescriptor(program);
-    }
+    return { program, bytes: mapMemory(map, definition.valueSize) };
   } finally {
+    // The program keeps it.
     closeDescriptor(map);
   }
 }
 
 function factsOfIpv4(): EarlyFacts | undefined {
   const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
-  return earlyFacts(listRoutes(), routingTables(), devices);
+  const facts = earlyFacts(listRoutes(), routingTables(), devices);
+  const nat = facts && factsOfNat();
+  return nat === undefined ? facts : { ...facts!, nat };
+}
+
+function factsOfNat(): NatFacts | undefined {
+  try {
+    return natFacts(natChains());
+  } catch (error) {
+    if (error instanceof KernelError) return { why: error.message };
+    throw error;
+  }
 }
 
 function factsOfIpv6(): EarlyFacts | undefined {

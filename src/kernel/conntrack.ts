@@ -38,7 +38,7 @@ const ENTRIES = { size: 32, entries: 40 } as const;
 const REPLACE = { hooks: 32, entryCount: 36, size: 40, entryPoints: 44, counterCount: 84, counters: 88, entries: 96 };
 const ADD_COUNTERS = { count: 32, counters: 40 } as const;
 /** From `hook_entry` to the end of `underflow`, alike in `ipt_getinfo` and `ipt_replace`. */
-const ENTRY_POINTS = { from: 36, to: 76 } as const;
+const ENTRY_POINTS = { from: 36, policies: 56, to: 76 } as const;
 const COUNTER_SIZE = 16;
 
 /** What iptables takes while it changes a table. */
@@ -99,12 +99,28 @@ function findHolding(family: Family, name: string): { readonly table: Buffer; re
 
 /** Those of the tables that exist: asking for one that does not would make it. */
 function existing(family: Family): readonly string[] {
+  const names = tableNames(family);
+  return TABLES.filter((name) => names.includes(name));
+}
+
+function tableNames(family: Family): readonly string[] {
   try {
-    const names = readFileSync(`/proc/thread-self/net/${FAMILIES[family].names}`, 'utf8').split('\n');
-    return TABLES.filter((name) => names.includes(name));
+    return readFileSync(`/proc/thread-self/net/${FAMILIES[family].names}`, 'utf8').split('\n');
   } catch {
     return []; // the kernel has no iptables, or none was ever used
   }
+}
+
+/** A table, and where PREROUTING begins in it, and its policy is; nothing where there is none. Throws `KernelError` where it cannot be read. */
+export function readXtable(
+  family: Family,
+  name: string,
+): { readonly table: Buffer; readonly first: number; readonly policy: number } | undefined {
+  if (!tableNames(family).includes(name)) return undefined;
+  const found = withSocket(family, (socket) => readTable(family, socket, name));
+  if (typeof found === 'number') throw new KernelError(`read iptables' table ${name}`, found);
+  const [first, policy] = [ENTRY_POINTS.from, ENTRY_POINTS.policies].map((at) => found.info.readUInt32LE(at));
+  return { table: found.table, first: first!, policy: policy! };
 }
 
 /** A changed table, and which piece is new or gone. */

@@ -22,14 +22,14 @@ const CONNTRACK = { size: 168, flags: 146, states: 150, revision: 3 } as const;
 const ASKS_STATE = 1;
 const STATE_NEW = 8;
 
-interface Entry {
+export interface Entry {
   readonly at: number;
   readonly end: number;
   /** Offset of its target. */
   readonly target: number;
 }
 
-function entriesOf(family: Family, table: Buffer): Entry[] {
+export function entriesOf(family: Family, table: Buffer): Entry[] {
   const found: Entry[] = [];
   for (let at = 0; at < table.length; ) {
     const end = at + table.readUInt16LE(at + ENTRY[family].next);
@@ -41,13 +41,32 @@ function entriesOf(family: Family, table: Buffer): Entry[] {
 }
 
 /** The name of the chain that begins at an entry; of the last entry `ERROR`. */
-function chainAt(table: Buffer, { target }: Entry): string | undefined {
+export function chainAt(table: Buffer, { target }: Entry): string | undefined {
   if (textAt(table, target + EXTENSION.name) !== 'ERROR') return undefined;
   return textAt(table, target + EXTENSION.data);
 }
 
 function textAt(table: Buffer, at: number): string {
   return table.toString('latin1', at, table.indexOf(0, at));
+}
+
+/** A match or a target. */
+export interface Extension {
+  /** Of a verdict or a jump the empty name. */
+  readonly name: string;
+  readonly data: Buffer;
+}
+
+export function targetOf(table: Buffer, { target, end }: Entry): Extension {
+  return { name: textAt(table, target + EXTENSION.name), data: table.subarray(target + EXTENSION.data, end) };
+}
+
+export function matchesOf(family: Family, table: Buffer, { at, target }: Entry): Extension[] {
+  const found: Extension[] = [];
+  for (let match = at + ENTRY[family].size; match < target; match += table.readUInt16LE(match + EXTENSION.size)) {
+    found.push({ name: textAt(table, match + EXTENSION.name), data: table.subarray(match + EXTENSION.data, target) });
+  }
+  return found;
 }
 
 /** How many entries a table has. */

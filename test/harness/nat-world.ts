@@ -123,7 +123,7 @@ export class Conversation {
   private readonly lines: Line[];
 
   /** `id` tells it from all others under way, and its port from those of all others that are remembered. */
-  constructor(choice: Choice, id: number, port: number) {
+  constructor(choice: Choice, id: number, port: number, spoils: boolean) {
     const device = choice.pick(['eth0', 'eth0', 'eth1', 'eth1', 'eth1', 'veth0', 'veth0', ROUTER] as const);
     this.id = id;
     this.client = {
@@ -138,7 +138,7 @@ export class Conversation {
       [5, udpLines],
       [3, echoLines],
       [2, strangeLines],
-    ] as const)(choice);
+    ] as const)(choice, spoils);
   }
 
   /** The next packet, if there is another. */
@@ -286,13 +286,18 @@ function echoLines(choice: Choice): Line[] {
   return choice.chance(0.5) ? [...lines, ...lines] : lines;
 }
 
-/** What no host sends. */
-function strangeLines(choice: Choice): Line[] {
+/** What no host sends; checksums are bad where that is asked for. */
+function strangeLines(choice: Choice, spoils: boolean): Line[] {
   const flags = choice.pick([SYN | FIN, 0, SYN | RST, FIN, ACK, RST]);
   const spoil = (bytes: Uint8Array) => bytes.set([bytes[bytes.length - 1]! ^ 0x55], bytes.length - 1);
   return [
     (one) => one.fromClient(({ sport, dport }) => ({ kind: 'tcp', sport, dport, flags })),
-    (one) => one.fromClient(({ sport, dport }) => ({ kind: 'udp', sport, dport }), new Uint8Array(8), spoil),
+    ...(spoils
+      ? [
+          (one: Conversation) =>
+            one.fromClient(({ sport, dport }) => ({ kind: 'udp', sport, dport }), new Uint8Array(8), spoil),
+        ]
+      : []),
     (one) => one.fromClient(() => ({ kind: 'other', protocol: 47 }), new Uint8Array(8)),
     (one) => one.fromServer(() => ({ kind: 'other', protocol: 47 }), new Uint8Array(8)),
     (one) => one.error(3, 1, true),

@@ -154,21 +154,71 @@ const LASTING: readonly Change[] = [
     synced: /priority -2147483648 sees packets first, at PREROUTING/,
   },
   {
-    name: 'a rule of nat',
+    name: 'the first rule of NAT',
     make: run('iptables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j DNAT --to-destination 10.0.0.1:22'),
     undo: () => {},
     early: 0,
-    synced: /at PREROUTING/,
+    synced: 4,
+  },
+  {
+    name: 'the first chain of NAT of nftables',
+    make: nft(
+      'add table ip n',
+      'add chain ip n pre { type nat hook prerouting priority -100; }',
+      'add rule ip n pre udp dport 53 dnat to 10.0.0.2:54',
+    ),
+    undo: nft('delete table ip n'),
+    early: 0,
+    synced: 4,
   },
 ];
 
+/** How many are dropped early when each of these has been undone: connections that were made are known. */
+const LAST_EARLY = [0, 4, ALL_EARLY];
+
+/** Changes where NAT is done already, of which no hook list tells; all but what they translate stays early. */
+const natChanges = (command: string): readonly Change[] => {
+  const words = (change: string) => `${command} -w -t nat ${change}`;
+  const rule = (name: string, asked: string, synced: number): Change => ({
+    name: `${command}: ${name}`,
+    make: run(words(`-I PREROUTING ${asked}`)),
+    undo: run(words(`-D PREROUTING ${asked}`)),
+    ...{ early: 0, synced },
+  });
+  return [
+    rule('a rule for a port', '-p udp --dport 54 -j DNAT --to-destination 10.0.0.2', 5),
+    rule('a rule for addresses', '! -s 11.1.0.0/16 -d 10.0.0.0/28 -j DNAT --to-destination 10.0.0.2', 3),
+    rule('a rule for a device', '-i eth0 -j DNAT --to-destination 10.0.0.2', ALL_EARLY - EARLY_ETH0),
+    rule('a rule for all others', '! -i eth0 -p udp -j DNAT --to-destination 10.0.0.2', 3),
+    rule('a rule that is not understood', '-p udp -m multiport --dports 53,99 -j DNAT --to-destination 10.0.0.2', 3),
+    rule('a rule that only looks', '-p udp -m addrtype --dst-type LOCAL -j ACCEPT', ALL_EARLY),
+    {
+      name: `${command}: a chain`,
+      make: run(
+        words('-N one'),
+        words('-A one -p tcp --dport 23 -j DNAT --to-destination 10.0.0.2'),
+        words('-A PREROUTING -s 11.7.0.0/16 -j one'),
+      ),
+      undo: run(words('-D PREROUTING -s 11.7.0.0/16 -j one'), words('-F one'), words('-X one')),
+      ...{ early: 0, synced: 5 },
+    },
+  ];
+};
+
+const NOTHING = () => {};
+const MASQUERADE = '-w -t nat -A POSTROUTING -s 11.9.0.0/16 -j MASQUERADE';
+
 it.each([
-  ['changes that pass', CHANGES, ALL_EARLY],
-  ...LASTING.map((change) => [change.name, [change], 0] as const),
+  ['changes that pass', NOTHING, CHANGES, ALL_EARLY],
+  ...LASTING.map((change, i) => [change.name, NOTHING, [change], LAST_EARLY[i]!] as const),
+  ...['iptables-legacy', 'iptables-nft'].map(
+    (command) => [`NAT of ${command}`, run(`${command} ${MASQUERADE}`), natChanges(command), ALL_EARLY] as const,
+  ),
 ] as const)(
   'early verdicts stop until it has been looked at, and no verdict and no counter is another: %s',
-  (_, changes, atLast) =>
+  (_, prepare, changes, atLast) =>
     withBoth(STRICT_WORLD, 'generic', (both) => {
+      both.each(prepare);
       both.load(RULES);
       followChanges(both, PACKETS, ALL_EARLY, changes, atLast);
     }),
