@@ -26,21 +26,21 @@ export interface CrossSource {
   readonly cells: Uint32Array;
 }
 
-/** The order in which parts are looked up, and with them what they are made of: all fields, then the combinations. */
+/**
+ * The order in which parts are looked up, and with them what they are made of: a combination as soon as it can be, so that code
+ * need not put by what it has just found.
+ */
 export function lookupOrder(parts: readonly Part[]): Part[] {
-  const fields: Part[] = [];
-  const crosses: Part[] = [];
+  const order: Part[] = [];
   const add = (part: Part): void => {
-    if (part.source.kind !== 'cross') {
-      fields.push(part);
-      return;
+    if (part.source.kind === 'cross') {
+      add(part.source.rows);
+      add(part.source.columns);
     }
-    add(part.source.rows);
-    add(part.source.columns);
-    crosses.push(part);
+    order.push(part);
   };
   for (const part of parts) add(part);
-  return [...fields, ...crosses];
+  return order;
 }
 
 /** The parts as components, each with the variable that its class will be in. */

@@ -95,9 +95,14 @@ export function emitVerdict(a: Assembler, abi: HookAbi, verdict: 'accept' | 'dro
 
 /** Sets R7 to this CPU's counter area. Clobbers R0–R5. */
 export function emitCounterArea(a: Assembler, map: string, possibleCpus: number, slots: number): void {
-  const known = a.label('CPU is known');
   a.call(8 /* bpf_get_smp_processor_id */);
-  a.jump('lt', R0, possibleCpus, known).mov(R0, 0);
-  a.bind(known).alu('mul', R0, areaSize(slots));
+  // For the verifier: older kernels tell it nothing of the number.
+  if (Number.isInteger(Math.log2(possibleCpus))) {
+    a.alu('and', R0, possibleCpus - 1);
+  } else {
+    const known = a.label('CPU is known');
+    a.jump('lt', R0, possibleCpus, known).mov(R0, 0).bind(known);
+  }
+  a.alu('mul', R0, areaSize(slots));
   a.loadMapValue(R7, map).alu('add', R7, R0);
 }

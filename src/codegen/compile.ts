@@ -20,6 +20,7 @@ import { emitNetfilterPrologue, NETFILTER_ABI } from './netfilter.ts';
 import { emitNetfilterIpv6Prologue } from './netfilter-ipv6.ts';
 import { emitSegments, fieldsOf, type SegmentOptions, segmentOrder } from './segments.ts';
 import { directAccess, TABLE_MAP } from './table-access.ts';
+import { entriesOfWhole } from './whole-packets.ts';
 import { emitXdpPrologue, xdpAbi } from './xdp.ts';
 import { EARLY_TABLES, type EarlyVerdicts, earlyProgram } from './xdp-early.ts';
 import { emitXdpIpv6Prologue } from './xdp-ipv6.ts';
@@ -138,7 +139,10 @@ function xdpProgram(request: CompileRequest): Program {
   mark('prologue XDP');
   a.mov(R6, R1);
   emitCounterArea(a, COUNTERS.xdp, features.possibleCpus, capacity);
-  const ways = { input: labels.get(input)!, forward: labels.get(forward)!, undecided };
+  const [wholeInput, wholeForward] = entriesOfWhole(classification, [input, forward]) ?? [];
+  const whole =
+    wholeInput === undefined ? undefined : { input: labels.get(wholeInput)!, forward: labels.get(wholeForward!)! };
+  const ways = { input: labels.get(input)!, forward: labels.get(forward)!, undecided, whole };
   const emitPrologue = family === 'ipv4' ? emitXdpPrologue : emitXdpIpv6Prologue;
   emitPrologue(a, features, facts, fieldsOf(classification, order), ways);
   const options = optionsFor(request, xdpAbi(features), mark);

@@ -4,7 +4,7 @@
 // broken tables lead. A class that the next step alone reads stays in R0; others go to the stack.
 
 import type { Assembler } from '../bpf/assembler.ts';
-import { R0, R1, R2, type Register } from '../bpf/instruction.ts';
+import { R0, R1, type Register } from '../bpf/instruction.ts';
 import type { Lookup, TableSegment } from '../classify/classification.ts';
 import type { Variable } from '../classify/components.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
@@ -39,17 +39,20 @@ export function emitTableSegment(a: Assembler, number: number, segment: TableSeg
     } else {
       const { rows, columns, columnCount, table } = lookup;
       const range = (ranges[rows]! - 1) * columnCount + ranges[columns]!;
-      if (inR0 === rows) a.mov(R1, R0);
-      else loadVariable(a, R1, rows);
-      multiply(a, R1, columnCount);
-      if (inR0 === columns) {
-        a.alu('add', R1, R0);
+      if (inR0 === rows) {
+        multiply(a, R0, columnCount);
+        loadVariable(a, R1, columns);
       } else {
-        loadVariable(a, R2, columns);
-        a.alu('add', R1, R2);
+        loadVariable(a, R1, rows);
+        multiply(a, R1, columnCount);
+        if (inR0 !== columns) loadVariable(a, R0, columns);
       }
-      if (table === undefined) a.mov(R0, R1);
-      else access.element(a, R0, table, R1, broken, range);
+      if (table === undefined) {
+        a.alu('add', R0, R1);
+      } else {
+        a.alu('add', R1, R0);
+        access.element(a, R0, table, R1, broken, range);
+      }
       ranges[lookup.into] = table === undefined ? range : rangeOf(table);
     }
     if (onStack.has(lookup.into)) storeVariable(a, lookup.into, R0);

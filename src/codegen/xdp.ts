@@ -27,6 +27,7 @@ import {
   PORTS,
   TRANSPORT_HEADER,
 } from './transport-fields.ts';
+import { SHAPE_FIELDS, WHOLE } from './whole-packets.ts';
 import {
   ETHERNET,
   ETHERTYPE_IPV4,
@@ -57,6 +58,8 @@ export interface XdpWays {
   readonly input: Label;
   readonly forward: Label;
   readonly undecided: Label;
+  /** Where whole packets of plain frames go, for which fields of the shape are not in the key: see `whole-packets.ts`. */
+  readonly whole?: Readonly<Record<'input' | 'forward', Label>> | undefined;
 }
 
 /** Emits the prologue, which goes on at one of the ways. `fields` are those that something asks for. */
@@ -65,7 +68,7 @@ export function emitXdpPrologue(
   features: Features,
   facts: HostFacts,
   fields: ReadonlySet<Field>,
-  { input, forward, undecided }: XdpWays,
+  { input, forward, undecided, whole }: XdpWays,
 ): void {
   const pass = a.label('not for iptables');
   const other = a.label('not a plain frame');
@@ -73,9 +76,18 @@ export function emitXdpPrologue(
   if (facts.localDestinations.length === 0) throw new Error('codegen: a host has local destinations');
 
   clearFields(a, fields, ['state', 'outDevice']);
-  emitPlainFrame(a, features, fields, other, pass);
-  emitDestination(a, features, facts, DEVICE, input, undecided);
-  a.goto(forward);
+  if (whole === undefined) {
+    emitPlainFrame(a, features, fields, other, pass);
+    emitDestination(a, features, facts, DEVICE, input, undecided);
+    a.goto(forward);
+  } else {
+    const toInput = a.label('plain, local destination');
+    emitPlainFrame(a, features, new Set([...fields].filter((field) => !SHAPE_FIELDS.includes(field))), other, pass);
+    emitDestination(a, features, facts, DEVICE, toInput, undecided);
+    emitWhole(a, fields, whole.forward, forward);
+    a.bind(toInput);
+    emitWhole(a, fields, whole.input, input);
+  }
 
   a.bind(other);
   const exits = { pass, undecided, cutOff: a.label('cut off') };
@@ -111,6 +123,20 @@ function emitDestination(
   if (device === undefined) emitDevicePointer(a, features, R4);
   emitNetWord(a, features, device ?? R4, features.layout.netAddressGeneration);
   a.jump32('ne', R1, addressGeneration, undecided);
+}
+
+/** Goes to `whole`, or with the fields of the shape to `shorter`. Clobbers R1. */
+function emitWhole(a: Assembler, fields: ReadonlySet<Field>, whole: Label, shorter: Label): void {
+  const short = a.label('without a whole header');
+  a.jump('lt', R8, IPV4_HEADER + WHOLE, short)
+    .goto(whole)
+    .bind(short);
+  if (fields.has('transportLength')) {
+    a.mov(R1, R8).alu('sub', R1, IPV4_HEADER);
+    storeField(a, 'transportLength', R1);
+  }
+  if (fields.has('fragment')) storeField(a, 'fragment', 0);
+  a.goto(shorter);
 }
 
 /** Where the `net_device` stays while plain frames are read. */
@@ -176,7 +202,8 @@ export function emitPlainFrame(
     storeField(a, asksFirst ? 'sport' : 'dport', R1);
   }
   closeSlots(a, fields);
-  emitSource(a, pass);
+  // Group addresses and the few behind them, which are hardly anybody's.
+  a.jump32('ge', SRC, GROUP_ADDRESSES[0]!.low, other);
 }
 
 /** Of the second word of a header, as it is loaded. */

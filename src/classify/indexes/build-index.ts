@@ -16,9 +16,11 @@ import type { FieldIndex } from './field-index.ts';
 import { buildNodes, nodesBytes, nodesShape } from './nodes.ts';
 import { buildPages, pagesBytes, pagesShape } from './pages.ts';
 
-/** Up to so many bounds are compared: as many compares cost what one load of a table costs. A table of bytes is near. */
+/** Up to so many bounds are compared: as many compares cost what one load of a table costs. */
 const MOST_BOUNDS = 8;
-const MOST_BOUNDS_OF_BYTES = 3;
+/** The same where the table is small, and so near: one of bytes, or of ports up to `NEAR_VALUES`. */
+const MOST_BOUNDS_OF_SMALL = 3;
+const NEAR_VALUES = 4096;
 /** Halves of so many times the bytes of pages cost the same: three loads, of which two do not wait for each other. */
 const CROSS_WORTH = 1.3;
 /** Bytes of pages or halves that are near wherever a lookup touches them: a fraction of a second-level cache. */
@@ -27,9 +29,9 @@ const NEAR = 256 << 10;
 /** Builds the index of a field whose values are cut into these runs. The same partition gives the same tables. */
 export function buildIndex(field: NumericField, partition: Partition, budget: Budget, pool: TablePool): FieldIndex {
   const maximum = FIELD_MAXIMUM[field];
-  if (partition.starts.length - 1 <= (maximum <= 0xff ? MOST_BOUNDS_OF_BYTES : MOST_BOUNDS)) {
-    return buildBounds(field, partition);
-  }
+  const bounds = partition.starts.length - 1;
+  const isNear = maximum < 1 << 16 && partition.starts[bounds]! < NEAR_VALUES;
+  if (bounds <= (isNear ? MOST_BOUNDS_OF_SMALL : MOST_BOUNDS)) return buildBounds(field, partition);
   if (maximum < 1 << 16) return buildDirect(field, partition, pool);
   const most = budget.indexNodes ? Math.min(NEAR, budget.indexBytes) : budget.indexBytes;
   const near = elementwise(field, partition, most, pool);

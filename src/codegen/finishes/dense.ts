@@ -37,9 +37,9 @@ export function emitDense(a: Assembler, { cell, late }: DenseFinish, context: Fi
 /** R9 = the outcome word of the cell in R0, computed. Clobbers R0. */
 export function emitSlotOutcome(a: Assembler, { apart, others }: SlotOutcomes): void {
   a.mov(R9, R0).alu('lsh', R9, VALUE_SHIFT).alu('add', R9, others);
-  // 1 where the cell has 0, and not a mask: the verifier goes two ways from one that meets a constant.
+  // A mask, which is all ones where the cell has 0. The verifier goes two ways from here, which are short.
   a.alu('sub', R0, 1)
-    .alu('rsh', R0, 63)
-    .alu('mul', R0, apart - others)
+    .alu('arsh', R0, 63)
+    .alu('and', R0, apart - others)
     .alu('add', R9, R0);
 }

@@ -46,14 +46,18 @@ export function emitNodeSearch(
   a.alu('lsh', R3, Math.log2(NODE_SIZE)).loadMapValue(R2, TABLE_MAP, nodes.offset).alu('add', R3, R2);
   load(R1);
   a.alu('add', R1, 1);
-  // How many bounds lie at or below the value: bound − (value + 1) is negative.
+  // How many bounds lie at or below the value: bound − (value + 1) is negative. Counted in three sums, which do not wait
+  // for each other.
+  const sums = [R0, R4, R5];
   for (let bound = 0; bound < bounds; bound++) {
-    const difference = bound === 0 ? R0 : R2;
+    const sum = sums[bound % sums.length]!;
+    const difference = bound < sums.length ? sum : R2;
     a.load(4, difference, R3, 4 * bound)
       .alu('sub', difference, R1)
       .alu('rsh', difference, 63);
-    if (bound > 0) a.alu('add', R0, R2);
+    if (bound >= sums.length) a.alu('add', sum, R2);
   }
+  a.alu('add', R0, R4).alu('add', R0, R5);
   a.alu('lsh', R0, Math.log2(classWidth))
     .alu('add', R3, R0)
     .load(classWidth, R0, R3, 4 * bounds);

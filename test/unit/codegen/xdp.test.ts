@@ -100,6 +100,14 @@ describe('at XDP', () => {
     expect(atomic.counted).toEqual(plain.counted);
   });
 
+  it('counters are found whatever the number of CPUs', () => {
+    const { bytes } = parsePacket('INPUT in=eth0 tcp 11.0.0.1:1234 > 10.0.0.1:80 syn');
+    for (const possibleCpus of [1, 2, 3, 64, 96]) {
+      const judged = judge(bytes, GENERATION, { ...FEATURES, possibleCpus });
+      expect(judged).toMatchObject({ verdict: 'drop', counted: [[INPUT_RULE, 40]] });
+    }
+  });
+
   it('kernel structures are copied where they cannot be read by plain loads', () => {
     const old: Features = { ...FEATURES, functions: {} };
     for (const [line, generation] of [

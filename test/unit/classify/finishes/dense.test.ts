@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { interval } from '../../../../src/base/intervals.ts';
 import type { FieldValues } from '../../../../src/base/predicate.ts';
+import { type Budget, DEFAULT_BUDGET } from '../../../../src/classify/budget.ts';
 import type { DenseFinish, TableSegment } from '../../../../src/classify/classification.ts';
 import { classifyLists, type ListClassification } from '../../../../src/classify/classify-lists.ts';
 import { END } from '../../../../src/classify/decision-list.ts';
@@ -15,8 +16,11 @@ const isEstablished = setCondition('state', interval(ESTABLISHED));
 const from = (address: number) => setCondition('src', interval(address));
 const to = (port: number) => setCondition('dport', interval(port));
 
-function dense(decisions: readonly DecisionSpec[]): ListClassification {
-  return classifyLists({ INPUT: { segments: [oneSegment(decisions, 9)], entry: 0 } }, { force: 'dense' });
+function dense(decisions: readonly DecisionSpec[], budget: Partial<Budget> = {}): ListClassification {
+  return classifyLists(
+    { INPUT: { segments: [oneSegment(decisions, 9)], entry: 0 } },
+    { force: 'dense', budget: { ...DEFAULT_BUDGET, ...budget } },
+  );
 }
 
 function table({ segments }: ListClassification): TableSegment & { readonly result: DenseFinish } {
@@ -119,5 +123,48 @@ describe('the dense finish', () => {
     expect(countedBy(made, { src: 2, protocol: 6, dport: 80 })).toBe('accept 1');
     expect(countedBy(made, { src: 2, protocol: 17, dport: 53 })).toBe('accept 2');
     expect(countedBy(made, { src: 3, protocol: 17, dport: 53 })).toBe('drop 9');
+  });
+
+  describe('of more outcomes than have words', () => {
+    const listed = (slot: number): DecisionSpec => ({ conditions: [from(10 * slot)], slot, leads: END.drop });
+    const few = { outcomeWords: 2 };
+
+    it('has slots in the cells where all but one end alike', () => {
+      const made = dense([listed(3), listed(4), listed(7)], few);
+      const { result, outcomes } = table(made);
+      expect(outcomes).toBeUndefined();
+      // All end in a drop, the policy as well: the number of a cell is its slot, and 1.
+      expect(result.bySlot).toEqual({ apart: 0, others: -16 + 1 });
+      for (const slot of [3, 4, 7]) expect(countedBy(made, { src: 10 * slot })).toBe(`drop ${slot}`);
+      expect(countedBy(made, { src: 31 })).toBe('drop 9');
+    });
+
+    it('has 0 in the cells of the one that ends otherwise', () => {
+      const made = dense([listed(3), { conditions: [to(5)], slot: 300, leads: END.accept }, listed(4)], few);
+      expect(table(made).result.bySlot).toEqual({ apart: 16 * 300, others: -16 + 1 });
+      expect(countedBy(made, { dport: 5 })).toBe('accept 300');
+      expect(countedBy(made, { dport: 5, src: 30 })).toBe('drop 3');
+      expect(countedBy(made, { src: 40 })).toBe('drop 4');
+      expect(countedBy(made, {})).toBe('drop 9');
+    });
+
+    it('counts slots from the first where they would not fit otherwise', () => {
+      const made = dense([listed(1000), listed(1001), { conditions: [to(5)], slot: 1002, leads: END.drop }], few);
+      // The policy's slot is too far from the others.
+      expect(table(made).result.bySlot).toBeUndefined();
+      const next = dense([listed(1000), listed(1001), { conditions: [], slot: 1002, leads: END.drop }], few);
+      expect(table(next).result.bySlot).toEqual({ apart: 0, others: 16 * 999 + 1 });
+      expect(countedBy(next, { src: 10_000 })).toBe('drop 1000');
+      expect(countedBy(next, { src: 1 })).toBe('drop 1002');
+    });
+
+    it('has words where two end otherwise, or something counts twice', () => {
+      const accept = (slot: number): DecisionSpec => ({ conditions: [to(slot)], slot, leads: END.accept });
+      const twice = dense([listed(1), listed(2), accept(3), accept(4)], few);
+      expect(table(twice).result.bySlot).toBeUndefined();
+      const goesOn = dense([{ conditions: [to(5)], slot: 0, leads: 1 }, listed(1), listed(2)], few);
+      expect(table(goesOn).result.bySlot).toBeUndefined();
+      expect(countedBy(goesOn, { dport: 5, src: 10 })).toBe('drop 0 1');
+    });
   });
 });
