@@ -4,12 +4,12 @@
 // counted at XDP. Of any other rule, the lists made with the fields hidden that nobody knows early say what became of it.
 
 import { CLASS_SHIFT, classNumber, UNVERIFIED } from '../base/connection-state.ts';
-import type { EarlyFacts } from '../base/early.ts';
+import type { EarlyDevice, EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { complement, contains, type IntervalSet, intersect, interval, normalize, union } from '../base/intervals.ts';
 import { evaluatePredicate, FIELD_MAXIMUM, type Field, type FieldValues, type Literal } from '../base/predicate.ts';
-import { intersectWide, normalizeWide, type WideIntervalSet } from '../base/wide-intervals.ts';
+import { complementWide, intersectWide, normalizeWide, type WideIntervalSet } from '../base/wide-intervals.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
 import { wideSet } from '../classify/conditions.ts';
 import {
@@ -424,14 +424,32 @@ class Uncertain {
 /** The addresses of packets of which something is certain. */
 type MetAddresses = Readonly<Record<'src' | 'dst', IntervalSet> & Record<'src6' | 'dst6', WideIntervalSet>>;
 
+/** Of ways through this host, those that lead back by the device that a packet came in by are left out. */
 function metAddresses(facts: EarlyFacts): MetAddresses {
   const none = { src: [], dst: [], src6: [], dst6: [] };
   if (facts.family === 'ipv4') {
-    const sources = normalize(facts.devices.flatMap((device) => device.sources));
-    return { ...none, src: sources, dst: union(facts.local, facts.routed) };
+    const { local, routed, devices } = facts;
+    const beyond = (back: IntervalSet = []) => intersect(routed, complement(back, FIELD_MAXIMUM.dst));
+    return {
+      ...none,
+      src: normalize(devices.flatMap(({ sources }) => sources)),
+      dst: normalize([...local, ...forwarding(devices).flatMap(({ back }) => beyond(back))]),
+    };
   }
-  const sources = normalizeWide(facts.devices.flatMap((device) => device.sources));
-  return { ...none, src6: sources, dst6: normalizeWide([...facts.local, ...facts.routed]) };
+  const { local, routed, devices } = facts;
+  const beyond = (back: WideIntervalSet = []) => intersectWide(routed, complementWide(back));
+  return {
+    ...none,
+    src6: normalizeWide(devices.flatMap(({ sources }) => sources)),
+    dst6: normalizeWide([...local, ...forwarding(devices).flatMap(({ back }) => beyond(back))]),
+  };
+}
+
+/** The devices whose packets may come to FORWARD. */
+function forwarding<Addresses extends readonly unknown[]>(
+  devices: readonly EarlyDevice<Addresses>[],
+): EarlyDevice<Addresses>[] {
+  return devices.filter(({ forwards, sources }) => forwards && sources.length > 0);
 }
 
 function hold(literals: readonly Literal[], inDevice: string): boolean {

@@ -168,8 +168,25 @@ describe('what is dropped before netfilter', () => {
     ]);
     const { ruleset } = parseRuleset('*filter\n:INPUT DROP\nCOMMIT\n', { file: 'test', family: 'ipv6' });
     const six = explainRuleset(ruleset, { placement: 'exact', file: 'test', features: () => EARLY_FEATURES });
-    expect(six).toMatchObject({ early: { rules: [{ chain: 'INPUT', rule: 'the policy of INPUT' }] } });
-    expect((six as Explanation).early!.rules[0]).not.toHaveProperty('late');
+    expect((six as Explanation).early!.rules.map(({ chain, late }) => [chain, late])).toEqual([
+      ['INPUT', undefined],
+      ['FORWARD', 'accept'],
+      ['OUTPUT', 'output'],
+    ]);
+  });
+
+  it('is not where packets go back by the device that they came in by, as their sender is told first', () => {
+    const net = (a: number) => [{ low: a << 24, high: (a << 24) | 0xffffff }];
+    const devices = [
+      { name: 'eth0', sources: net(11), forwards: true, back: net(11) },
+      { name: 'eth1', sources: net(12), forwards: false },
+    ];
+    const facts: EarlyFacts = { family: 'ipv4', local: [], routed: [...net(11), ...net(12)], devices };
+    const rules = ['-A FORWARD -d 11.0.0.0/8 -j DROP', '-A FORWARD -d 12.0.0.0/8 -j DROP'];
+    const found = early(rules, { ground: { facts, tracked: false, unexpected: true } });
+    expect(found.rules.filter(({ chain }) => chain === 'FORWARD').map(({ late }) => late)).toEqual([
+      ...['address', undefined, 'accept'],
+    ]);
   });
 
   it('is less where strict drops are asked for, and nothing where they are off', () => {
