@@ -80,16 +80,16 @@ export class FrameReceiver {
   }
 }
 
-/** Receives the IPv4 packets of one protocol that INPUT lets in: raw sockets come behind it. */
+/** Receives the packets of one protocol that INPUT lets in: raw sockets come behind it. */
 export class PacketReceiver {
   private readonly socket: number;
   private readonly buffer = Buffer.alloc(65536);
 
-  constructor(protocol: number) {
-    this.socket = systemCall('open a raw socket', 'socket', AF_INET, SOCK_RAW_CLOEXEC, protocol);
+  constructor(protocol: number, family: Family = 'ipv4') {
+    this.socket = systemCall('open a raw socket', 'socket', DESTINATION[family].family, SOCK_RAW_CLOEXEC, protocol);
   }
 
-  /** What has come until now, from the IPv4 header on. */
+  /** What has come until now: from the header on in IPv4, behind all headers of IP in IPv6. */
   drain(): Uint8Array[] {
     return drain(this.socket, this.buffer);
   }

@@ -1,27 +1,21 @@
 // What could walk around a filter: shapes of packets, and ways to a host, that programs might overlook. Each is sent
 // through iptables-legacy and through us, at every placement, and all counters of INPUT and FORWARD must be the same, and
 // what was delivered. Where placement `xdp` counts differently, as COMPATIBILITY.md says, the case says what it counts.
-//
-// Devices take frames of several pages, so native XDP sees frames of several buffers.
 
-import { isDeepStrictEqual } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
-import { FrameSender, PacketReceiver } from '../harness/inject.ts';
-import { legacyIptables } from '../harness/iptables.ts';
-import type { Subject } from '../harness/lab.ts';
-import { connect, Namespace } from '../harness/namespace.ts';
 import { buildFrame, ETHERTYPE, fixHeaderChecksum, fragmentPacket } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
-import { flatten } from '../harness/table-counters.ts';
-
-const SUBJECTS = [
-  ['netfilter', () => new BpfilterSubject('netfilter')],
-  ['exact, generic', () => new BpfilterSubject('exact', 'generic')],
-  ['exact, native', () => new BpfilterSubject('exact', 'native')],
-  ['xdp, generic', () => new BpfilterSubject('xdp', 'generic')],
-  ['xdp, native', () => new BpfilterSubject('xdp', 'native')],
-] as const;
+import {
+  BROADCAST,
+  type Case,
+  describeCases,
+  frames,
+  type Outset,
+  plainly,
+  type Seen,
+  tag,
+  tagged,
+  VLAN,
+} from './walk-around-host.ts';
 
 const RULES = `*filter
 :INPUT ACCEPT [0:0]
@@ -35,94 +29,6 @@ const RULES = `*filter
 -A FORWARD -p udp -j DROP
 COMMIT
 `;
-const [UDP, MTU] = [17, 9000];
-const VLAN = { customer: 0x8100, service: 0x88a8 } as const;
-const BROADCAST = new Uint8Array(6).fill(255);
-
-type Frame = Partial<Parameters<typeof buildFrame>[1]> & { readonly bytes: Uint8Array };
-
-/** A host with three devices, and someone on the other side who sends. It forwards by eth1. */
-class Host {
-  readonly inside = new Namespace('host');
-  readonly outside = new Namespace('outside');
-  private readonly subject: Subject;
-  private readonly sender: FrameSender;
-  private readonly receiver: PacketReceiver;
-
-  constructor(subject: Subject) {
-    const { inside, outside } = this;
-    this.subject = subject;
-    inside.sysctl('net.ipv4.ip_forward', 1);
-    inside.sysctl('net.ipv4.conf.all.send_redirects', 0);
-    inside.sysctl('net.ipv4.conf.default.send_redirects', 0);
-    for (const key of ['all', 'default']) inside.sysctl(`net.ipv4.conf.${key}.rp_filter`, 0);
-    for (const device of ['eth0', 'eth1', 'veth0']) this.wire(device);
-    inside.ip('addr add 10.0.0.1/24 dev eth0');
-    inside.ip('addr add 10.1.0.1/24 dev eth1');
-    inside.ip('route add default via 10.0.0.2 dev eth0');
-    inside.ip('route add 10.9.0.0/16 via 10.1.0.2 dev eth1');
-    this.sender = outside.enter(() => new FrameSender());
-    this.receiver = inside.enter(() => new PacketReceiver(UDP));
-    subject.load(inside, RULES);
-  }
-
-  /** Connects a device of the host with one of the same name outside. */
-  wire(device: string): void {
-    connect(this.inside, device, this.outside, device);
-    for (const namespace of [this.inside, this.outside]) namespace.ip(`link set ${device} mtu ${MTU} arp off`);
-  }
-
-  /** Sends frames, to the device's own address where nothing else is said; short ones are padded. */
-  send(device: string, frames: readonly Frame[]): void {
-    const [ours, theirs] = [this.inside.device(device), this.outside.device(device)];
-    for (const { bytes, ...said } of frames) {
-      const trailer = new Uint8Array(Math.max(0, 46 - bytes.length)).fill(0x55);
-      const frame = buildFrame(bytes, { destination: ours.mac, source: theirs.mac, trailer, ...said });
-      this.sender.send(frame, theirs.index);
-    }
-  }
-
-  /** Waits until what was sent has been handled, and says how much UDP was delivered. */
-  async settle(): Promise<number> {
-    this.send('eth0', [{ bytes: packet('udp 11.0.0.1:1234 > 10.0.0.1:9') }]);
-    let delivered = 0;
-    for (let wait = 0; wait < 1000; wait++) {
-      const received = this.receive();
-      delivered += received.length;
-      if (received.some((each) => each[22] === 0 && each[23] === 9)) break;
-      await sleep(1);
-    }
-    await sleep(10);
-    return delivered + this.receive().length - 1;
-  }
-
-  /** Packets of UDP that were delivered since it was asked last. */
-  receive(): Uint8Array[] {
-    return this.receiver.drain();
-  }
-
-  /** Counters of INPUT and FORWARD by place. */
-  counters(): Map<string, { packets: bigint; bytes: bigint }> {
-    return new Map(flatten(this.subject.counters(this.inside)).filter(([place]) => !place.startsWith('OUTPUT')));
-  }
-
-  /** What is dropped besides: nobody could decide, or early at XDP. */
-  dropped(): { undecided: number; early: number } {
-    if (!(this.subject instanceof BpfilterSubject)) return { undecided: 0, early: 0 };
-    const { dropped, early } = this.subject.status(this.inside).families.ipv4;
-    return { undecided: Number(dropped.undecided), early: Number(early?.dropped ?? 0) };
-  }
-
-  close(): void {
-    this.subject.unload(this.inside);
-    this.sender.close();
-    this.receiver.close();
-    for (const namespace of [this.inside, this.outside]) namespace.remove();
-  }
-}
-
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
 /** Reads a packet; what is not in the notation is done to its bytes, and the header's checksum put right. */
 function packet(words: string, change: (bytes: Uint8Array, data: DataView) => void = () => {}): Uint8Array {
   const { bytes } = parsePacket(`INPUT in=eth0 ${words}`);
@@ -139,31 +45,6 @@ const both = (protocol: string, words: string) =>
   [LOCAL, REMOTE].flatMap((to) =>
     [2000, 2001].map((port) => packet(`${protocol} 11.0.0.1:1234 > ${to}:${port} ${words} id=${port}`)),
   );
-const plainly = (bytes: readonly Uint8Array[]): Frame[] => bytes.map((each) => ({ bytes: each }));
-const tag = (id: number, etherType: number = ETHERTYPE.ipv4) =>
-  Uint8Array.of(id >> 8, id & 255, etherType >> 8, etherType & 255);
-const tagged = (bytes: Uint8Array, ...tags: Uint8Array[]) => Uint8Array.from(Buffer.concat([...tags, bytes]));
-
-interface Case {
-  readonly name: string;
-  run(host: Host): void;
-  /** At placement `xdp`, where that is not what iptables does. */
-  readonly atXdp?: Seen;
-}
-
-interface Seen {
-  /** Packets and bytes that a case has added to counters, by place. */
-  readonly counted: Readonly<Record<string, string>>;
-  /** Packets of UDP that INPUT has let in. */
-  readonly delivered: number;
-}
-
-/** A case of frames that come in by eth0. */
-const frames = (name: string, sent: readonly Frame[], atXdp?: Seen): Case => ({
-  name,
-  run: (host) => host.send('eth0', sent),
-  ...(atXdp !== undefined && { atXdp }),
-});
 
 const vxlan = (inner: Uint8Array, destination: Uint8Array): Uint8Array =>
   Uint8Array.from(
@@ -300,12 +181,15 @@ const CASES: readonly Case[] = [
     },
   ),
   frames('frames of VLANs', [
-    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(5)) },
-    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(5, VLAN.customer), tag(6)) },
-    { etherType: VLAN.service, bytes: tagged(udp(2000), tag(5, VLAN.customer), tag(6)) },
-    { etherType: VLAN.service, bytes: tagged(udp(2000), tag(0, VLAN.customer), tag(6)) },
-    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(0)) },
-    { etherType: VLAN.service, bytes: tagged(udp(2001, 'payload=8000'), tag(0, VLAN.customer), tag(0)) },
+    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(5, ETHERTYPE.ipv4)) },
+    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(5, VLAN.customer), tag(6, ETHERTYPE.ipv4)) },
+    { etherType: VLAN.service, bytes: tagged(udp(2000), tag(5, VLAN.customer), tag(6, ETHERTYPE.ipv4)) },
+    { etherType: VLAN.service, bytes: tagged(udp(2000), tag(0, VLAN.customer), tag(6, ETHERTYPE.ipv4)) },
+    { etherType: VLAN.customer, bytes: tagged(udp(2000), tag(0, ETHERTYPE.ipv4)) },
+    {
+      etherType: VLAN.service,
+      bytes: tagged(udp(2001, 'payload=8000'), tag(0, VLAN.customer), tag(0, ETHERTYPE.ipv4)),
+    },
   ]),
   frames('other MAC addresses', [
     { destination: Uint8Array.of(2, 0, 0, 0, 0, 99), bytes: udp(2000) },
@@ -375,54 +259,19 @@ const CASES: readonly Case[] = [
   },
 ];
 
-async function runCase(host: Host, { run }: Case, isRight: (seen: Seen) => boolean = () => true): Promise<Seen> {
-  const before = host.counters();
-  run(host);
-  let delivered = await host.settle();
-  for (let wait = 0; ; wait++) {
-    const counted: Record<string, string> = {};
-    for (const [place, { packets, bytes }] of host.counters()) {
-      const old = before.get(place)!;
-      // Without the packet that was sent behind the others.
-      const own = place === 'INPUT:policy' ? 1n : 0n;
-      const added = packets - old.packets - own;
-      if (added !== 0n) counted[place] = `${added} packets, ${bytes - old.bytes - 28n * own} bytes`;
-    }
-    const seen = { counted, delivered };
-    if (isRight(seen) || wait === 20) return seen;
-    await sleep(20);
-    delivered += host.receive().length;
-  }
-}
+const OUTSET: Outset = {
+  family: 'ipv4',
+  rules: RULES,
+  prepare(inside) {
+    inside.sysctl('net.ipv4.ip_forward', 1);
+    inside.sysctl('net.ipv4.conf.all.send_redirects', 0);
+    for (const key of ['all', 'eth0', 'eth1', 'veth0']) inside.sysctl(`net.ipv4.conf.${key}.rp_filter`, 0);
+    inside.ip('addr add 10.0.0.1/24 dev eth0');
+    inside.ip('addr add 10.1.0.1/24 dev eth1');
+    inside.ip('route add default via 10.0.0.2 dev eth0');
+    inside.ip('route add 10.9.0.0/16 via 10.1.0.2 dev eth1');
+  },
+  last: packet('udp 11.0.0.1:1234 > 10.0.0.1:9'),
+};
 
-const oracle = new Map<string, Seen>();
-
-beforeAll(async () => {
-  const host = new Host(legacyIptables);
-  try {
-    for (const each of CASES) oracle.set(each.name, await runCase(host, each));
-  } finally {
-    host.close();
-  }
-});
-
-describe.each(SUBJECTS)('%s', (name, make) => {
-  const subject = make();
-  let host: Host | undefined;
-
-  beforeAll(() => {
-    host = new Host(subject);
-  });
-
-  afterAll(() => {
-    host?.close();
-    subject.close();
-  });
-
-  it.each(CASES)('$name', async (each) => {
-    const expected = (name.startsWith('xdp') ? each.atXdp : undefined) ?? oracle.get(each.name)!;
-    const seen = await runCase(host!, each, (found) => isDeepStrictEqual(found, expected));
-    expect(seen).toEqual(expected);
-    if (name.startsWith('exact') && each === CASES[0]) expect(host!.dropped().early).toBe(3);
-  });
-});
+describeCases(OUTSET, CASES, 3);
