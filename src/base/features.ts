@@ -114,7 +114,8 @@ export type KernelFunction = keyof typeof FUNCTION_SINCE;
 
 /** Where things are in the context of netfilter programs; throws `UnsupportedError` where the kernel has none. */
 export function netfilterContextOf({ layout, release }: Features): NonNullable<KernelLayout['netfilterContext']> {
-  if (layout.netfilterContext === undefined) throw new UnsupportedError('netfilter programs', '6.4', release);
+  if (layout.netfilterContext === undefined)
+    throw new UnsupportedError('a netfilter program (placement xdp has none)', '6.4', release);
   return layout.netfilterContext;
 }
 

@@ -107,7 +107,7 @@ export function makeGuest(kernel: Kernel): Guest {
 
 function buildInitramfs({ release, root }: Kernel, directory: string, file: string): void {
   const tree = join(directory, 'tree');
-  for (const name of ['bin', 'proc', 'sys', 'dev', 'host', 'layer', 'root', 'modules']) {
+  for (const name of ['bin', 'proc', 'sys', 'dev', 'host', 'layer', 'new', 'modules']) {
     mkdirSync(join(tree, name), { recursive: true });
   }
   copyFileSync(run('sh', ['-c', 'command -v busybox']).trim(), join(tree, 'bin/busybox'));

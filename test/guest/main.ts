@@ -106,7 +106,9 @@ async function record(guest: Guest, version: string): Promise<void> {
   const script = `cd ${quote(ROOT)} && modprobe nf_conntrack && ${recorder} > /guest/types.json`;
   if ((await guest.run(script, Number(values.limit))) !== 0) throw new Error('nothing was recorded');
   const types = JSON.parse(readFileSync(join(guest.shared, 'types.json'), 'utf8')) as unknown;
-  writeFileSync(join(ROOT, 'test/unit/kernel/types', `${version}.json`), `${JSON.stringify(types, null, 2)}\n`);
+  const file = join(ROOT, 'test/unit/kernel/types', `${version}.json`);
+  writeFileSync(file, JSON.stringify(types));
+  spawnSync(join(ROOT, 'node_modules/.bin/biome'), ['format', '--write', file], { cwd: ROOT });
 }
 
 /** One line for each file, and what failed. */
