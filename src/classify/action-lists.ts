@@ -25,6 +25,13 @@ function placeOf(end: number): number {
   return -1 - end;
 }
 
+/** In place of lists that were not made yet. */
+const NONE = listOf([], { kind: 'undecided' });
+
+function listOf(counters: readonly Slot[], then: ActionList['then']): ActionList {
+  return { counters, then };
+}
+
 /** Lists of one counter that were made before: a slot nearly always has the same end. */
 export class KnownLists {
   private readonly lists: ActionList[] = [];
@@ -32,9 +39,9 @@ export class KnownLists {
   /** The list that counts a slot and then goes to an end: mostly the same object each time. */
   of(slot: Slot, then: ActionList['then']): ActionList {
     const known = this.lists[slot];
-    if (known?.counters[0] === slot && known.then === then) return known;
-    const made = { counters: [slot], then };
-    while (this.lists.length < slot) this.lists.push(made);
+    if (known !== undefined && known.then === then) return known;
+    const made = listOf([slot], then);
+    while (this.lists.length <= slot) this.lists.push(NONE);
     this.lists[slot] = made;
     return made;
   }

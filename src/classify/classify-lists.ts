@@ -138,7 +138,8 @@ class Work implements Making {
   ): (MadeFinish & { readonly segment: TableSegment }) | undefined {
     if (this.force === 'linear') return undefined;
     const reach = reachOf(list, this.cache.columnsOf(place, list));
-    const tests = reach.columns.counts.reduce((sum, count) => sum + count, 0);
+    let tests = 0;
+    for (let i = 0; i < reach.columns.counts.length; i++) tests += reach.columns.counts[i]!;
     if (tests === 0 || (this.force === undefined && tests <= 2 * this.budget.linearRules)) return undefined;
     const maker = new FinishMaker(reach, this);
     for (const choice of this.order(reach.list)) {

@@ -234,9 +234,12 @@ class RegionSegments {
 /** Which of `END` a list has; where it can fall off, `next`. */
 function endsOf({ length, conditions, then }: DecisionList): Set<number> {
   const ends = new Set<number>();
+  let last = 0;
   for (let i = 0; i < length; i++) {
-    if (then[i]! < 0) ends.add(then[i]!);
-    else if (then[i] === length) ends.add(END.next);
+    const end = then[i]! < 0 ? then[i]! : then[i] === length ? END.next : 0;
+    // Neighbours mostly end alike.
+    if (end !== 0 && end !== last) ends.add(end);
+    last = end;
   }
   if (length === 0 || conditions[length - 1]!.length > 0) ends.add(END.next);
   return ends;

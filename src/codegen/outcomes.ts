@@ -7,7 +7,7 @@
 
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R4, R5, R9 } from '../bpf/instruction.ts';
-import type { TableSegment } from '../classify/classification.ts';
+import type { ActionList, TableSegment } from '../classify/classification.ts';
 import type { ExitName } from '../classify/decision-list.ts';
 import { END_CODES, END_MASK, MANY, VALUE_SHIFT } from '../classify/outcomes.ts';
 import { emitCountAt, emitCountSlot } from './actions.ts';
@@ -24,9 +24,12 @@ export function emitOutcome(a: Assembler, number: number, segment: TableSegment,
   const ends = new Set<string>();
   let longest = 0;
   let areSingle = true;
-  for (const list of segment.lists) {
-    const { counters, then } = classification.lists[list]!;
-    ends.add(then.kind === 'exit' ? then.exit : then.kind);
+  let last: ActionList['then'] | undefined;
+  for (let i = 0; i < segment.lists.length; i++) {
+    const { counters, then } = classification.lists[segment.lists[i]!]!;
+    // Lists that end alike mostly share what says so.
+    if (then !== last) ends.add(then.kind === 'exit' ? then.exit : then.kind);
+    last = then;
     longest = Math.max(longest, counters.length);
     if (counters.length !== 1) areSingle = false;
   }

@@ -65,14 +65,20 @@ function plainEntries(
 ): MadeHash {
   const { list, components, shifts, plan } = input;
   const entries = new HashEntries(1, 16, decisions.length);
-  const { words } = entries;
-  for (const decision of decisions) {
-    const at = entries.next();
+  const { words, size } = entries;
+  for (let i = 0; i < decisions.length; i++) {
+    const decision = decisions[i]!;
+    const at = i * size;
     words[at] = tagOf(plan, plan.bitOf[decision]!);
-    for (let c = 0; c < components.length; c++) addToKey(words, at, components[c]!.ofDecision[decision]!, shifts[c]);
     words[at + 2] = low(list, decision);
     words[at + 3] = decision;
   }
+  for (const [c, { ofDecision }] of components.entries()) {
+    const shift = shifts[c];
+    if (shift === undefined) continue;
+    for (let i = 0; i < decisions.length; i++) addToKey(words, i * size, ofDecision[decisions[i]!]!, shift);
+  }
+  entries.take(decisions.length);
   return { hash: entries.place() };
 }
 
