@@ -1,8 +1,8 @@
 // Lists whose dense tables are too large whatever their classes are: nothing has to be made to know it.
 //
 // A condition of a single value has a class of its own, as it holds for that value alone, unless something hides it
-// there: a decision that ends the list and asks nothing else (`prune.ts`). So a field without such a decision has at
-// least as many classes as single values, and so has every combination with it.
+// there: a decision that ends the list and asks nothing else (`prune.ts`). So a field has at least as many classes as
+// single values that no such decision takes, and so has every combination with it.
 
 import type { Field } from '../base/predicate.ts';
 import type { Budget } from './budget.ts';
@@ -17,19 +17,20 @@ const LARGE: readonly (readonly [Field, Field])[] = [
 ];
 const ADDRESSES: readonly Field[] = ['src', 'dst', 'src6', 'dst6'];
 
+/** So many decisions that hide values of a field are looked at; where there are more, nothing is said. */
+const MOST_HIDING = 64;
+
 /** Says so where the dense finish must overflow; nothing where it may not. */
 export function denseOverflow(reach: Reach, fields: readonly ListField[], budget: Budget): Overflow | undefined {
   // Of three parts two are combined; then the third one has too few cells left, or the two have too many themselves.
   const most = Math.max(budget.denseCells, budget.crossCells);
   for (const names of LARGE) {
     const large = fields.filter(({ field }) => names.includes(field));
-    const cells = large.reduce((product, each) => product * singleValues(each), 1);
-    if (large.length < 2 || cells <= most) continue;
-    // What else is combined with these before they are: nothing, or all that is no address.
-    const groups = names[0] === 'src' ? large.map((each) => [each]) : [fields.filter((each) => !isAddress(each))];
-    if (!groups.some((group) => isHidden(reach, group))) {
-      return { overflow: `${names.join(' ')}: at least ${cells} cells, ${most} at most` };
-    }
+    // Addresses are combined with each other before anything else; ports are not.
+    const others = names[0] === 'src' ? [] : fields.filter((each) => !isAddress(each));
+    const cells = large.reduce((product, each) => product * singleValues(reach, each, others.length > 0), 1);
+    if (large.length < 2 || cells <= most || isHidden(reach, others)) continue;
+    return { overflow: `${names.join(' ')}: at least ${cells} cells, ${most} at most` };
   }
   return undefined;
 }
@@ -38,13 +39,26 @@ function isAddress({ field }: ListField): boolean {
   return ADDRESSES.includes(field);
 }
 
-function singleValues({ bounds }: ListField): number {
+/** How many single values of a field conditions ask for: all, or those that no decision hides. */
+function singleValues(reach: Reach, asked: ListField, all: boolean): number {
+  const { bounds } = asked;
+  const hiding = all ? [] : hidingPredicates(reach, asked);
+  if (bounds === undefined || hiding === undefined) return 0;
+  const { lows, highs } = bounds;
+  const isTaken = (value: number): boolean =>
+    hiding.some((predicate) => lows[predicate - 1]! <= value && value <= highs[predicate - 1]!);
   let count = 0;
-  if (bounds !== undefined) {
-    const { lows, highs } = bounds;
-    for (let i = 0; i < lows.length; i++) if (lows[i] === highs[i]) count++;
-  }
+  for (let i = 0; i < lows.length; i++) if (lows[i] === highs[i] && !isTaken(lows[i]!)) count++;
   return count;
+}
+
+/** The predicates of decisions that end the list and ask for nothing but the field, unless they are very many. */
+function hidingPredicates({ definite, columns: { counts } }: Reach, { ofDecision }: ListField): number[] | undefined {
+  const found = new Set<number>();
+  for (let i = 0; i < counts.length && found.size <= MOST_HIDING; i++) {
+    if (definite[i] !== 0 && counts[i] === 1 && ofDecision[i] !== 0) found.add(ofDecision[i]!);
+  }
+  return found.size <= MOST_HIDING ? [...found] : undefined;
 }
 
 /** Whether some decision ends the list and asks for some of the fields alone. */
