@@ -28,7 +28,7 @@ const CT = { from: 4 } as const;
 const LOOKUP = { to: 3 } as const;
 const [META_IIFNAME, META_L4PROTO] = [6, 16];
 const [NETWORK, TRANSPORT] = [1, 2];
-const [EQUAL, NOT_EQUAL] = [0, 1];
+const [EQUAL, NOT_EQUAL, AT_MOST, AT_LEAST] = [0, 1, 3, 5];
 const VERDICT_REGISTER = 0;
 /** NFT_JUMP and NFT_GOTO; NFT_CONTINUE, NFT_RETURN and NF_ACCEPT. */
 const LEADING: readonly number[] = [-3, -4];
@@ -176,7 +176,11 @@ function ruleOf(expressions: readonly Expression[], chainOf: (name: string) => s
         const value = attributes(data.get(COMPARE.data)!, 0).get(DATA.value);
         const operation = number(data, COMPARE.operation);
         const isHere = loaded !== undefined && loaded.register === number(data, COMPARE.register);
-        if (isHere && value !== undefined && (operation === EQUAL || operation === NOT_EQUAL)) {
+        if (!isHere || value === undefined) break;
+        if (operation === AT_MOST) asks.push(...compared(loaded!, Buffer.alloc(value.length), value, false));
+        else if (operation === AT_LEAST)
+          asks.push(...compared(loaded!, value, Buffer.alloc(value.length, 0xff), false));
+        else if (operation === EQUAL || operation === NOT_EQUAL) {
           asks.push(...compared(loaded!, value, value, operation === NOT_EQUAL));
         }
         break;
