@@ -1,6 +1,8 @@
 // What early verdicts cost, one packet again and again: a server's rules at XDP, with guards and with connections looked
 // up, beside the same rules at placement xdp, which has neither, and at netfilter.
 //
+// The same traffic where frames really arrive, beside iptables-legacy and nftables, is in early-wire.ts.
+//
 // Three packets: one that is dropped early; one that the rules accept, which XDP leaves to netfilter; one of a connection
 // that is known, which it leaves to netfilter as well. Each is above an empty program of its kind.
 
@@ -14,7 +16,8 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { type Namespace, withNamespaces } from '../harness/namespace.ts';
 import { buildPacket } from '../harness/packet-builder.ts';
 import type { Bench, BenchOptions } from './bench.ts';
-import { type EarlyRow, earlyTable } from './early-tables.ts';
+import { type EarlyRow, earlyTable, partsTable, wireTable } from './early-tables.ts';
+import { measureWires } from './early-wire.ts';
 import { takeTurns } from './measure.ts';
 import { compileForBench, frameOf, SubjectPrograms } from './subject-programs.ts';
 
@@ -52,16 +55,19 @@ const PACKETS = [
 
 export const early: Bench = {
   name: 'early',
-  summary: 'early verdicts: guards, looking connections up, leaving packets to netfilter',
+  summary:
+    'early verdicts: guards, looking connections up, leaving packets to netfilter; beside iptables-legacy and nft',
   sizes: [],
   quickSizes: [],
-  minutes: 1,
+  minutes: 2,
   seconds: 10,
-  run: (options) =>
-    withNamespaces(['early'], ([namespace]) => {
-      const rows = [false, true].flatMap((stateful) => measure(namespace!, stateful, options));
-      return { tables: [earlyTable(rows)], data: rows };
-    }),
+  run: async (options) => {
+    const single = await withNamespaces(['early'], ([namespace]) =>
+      [false, true].flatMap((stateful) => measure(namespace!, stateful, options)),
+    );
+    const wire = await measureWires(options);
+    return { tables: [earlyTable(single), partsTable(single), wireTable(wire)], data: { single, wire } };
+  },
 };
 
 function measure(namespace: Namespace, stateful: boolean, options: BenchOptions): EarlyRow[] {
