@@ -7,7 +7,7 @@ import { tryLoad } from '../../../src/kernel/bpf-call.ts';
 const kernel = vi.hoisted(() => ({
   calls: 0,
   answer: (_call: number): number => 0,
-  attr: Buffer.alloc(0),
+  attr: Buffer.alloc(0) as Buffer,
   /** Buffers by address. */
   given: [] as Uint8Array[],
 }));
@@ -15,8 +15,8 @@ const kernel = vi.hoisted(() => ({
 vi.mock(import('../../../src/kernel/syscall.ts'), async (importOriginal) => ({
   ...(await importOriginal()),
   addressOf: (buffer: Uint8Array) => BigInt(kernel.given.push(buffer) - 1),
-  trySystemCall: (_name: string, _command: number, attr: Buffer) => {
-    kernel.attr = attr;
+  trySystemCall: (_name, ...args) => {
+    kernel.attr = args[1] as Buffer;
     return kernel.answer(++kernel.calls);
   },
 }));
