@@ -33,7 +33,15 @@ type MutableRule = { -readonly [K in keyof Rule]: Rule[K] };
 /** Where a word that was left out goes. */
 type Slot =
   | { readonly kind: 'source' | 'destination' | 'chain' | 'jump' }
-  | { readonly kind: 'value'; readonly part: Part; readonly use: number; readonly value: number };
+  | {
+      readonly kind: 'value';
+      readonly part: Part;
+      readonly use: number;
+      readonly value: number;
+      /** The word of the line read last, and what it is: some values are the same in most lines. */
+      lastText?: string;
+      lastValue?: unknown;
+    };
 
 /** An extension of which some values differ from line to line. */
 interface Part {
@@ -312,7 +320,12 @@ export class RuleShapes {
         uses[slot.use] = { name: use.name, negated: use.negated, values };
       }
       const type = spec.values[slot.value] ?? spec.optional!;
-      values[slot.value] = type.parse(unquote(this.scan.text(word)), context);
+      const text = this.scan.text(word);
+      if (text !== slot.lastText) {
+        slot.lastValue = type.parse(unquote(text), context);
+        slot.lastText = text;
+      }
+      values[slot.value] = slot.lastValue;
     }
     return uses;
   }
