@@ -12,7 +12,7 @@ import type { Features } from '../../src/base/features.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
 import type { KernelNames } from '../../src/base/names.ts';
 import type { MapDefinition, Program } from '../../src/bpf/image.ts';
-import type { Surroundings } from '../../src/codegen/surroundings.ts';
+import { type Surroundings, WORDS } from '../../src/codegen/surroundings.ts';
 import type { Descriptor, Device, Kernel, NamespaceIdentity } from '../../src/engine/kernel.ts';
 
 /** Facts of no kernel in particular. */
@@ -114,11 +114,11 @@ export class FakeKernel implements Kernel {
   facts: EarlyFacts | undefined;
 
   surroundings(): Surroundings {
-    return { words: new Uint8Array(64).fill(this.addressGeneration), hooks: this.hooks };
+    return { words: new Uint8Array(WORDS.size).fill(this.addressGeneration), hooks: this.hooks };
   }
 
-  earlyFacts(): EarlyFacts | undefined {
-    return this.facts;
+  earlyFacts(family: Family): EarlyFacts | undefined {
+    return this.facts?.family === family ? this.facts : undefined;
   }
 
   /** A kernel without any such objects. */

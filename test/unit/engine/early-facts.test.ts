@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contains, formatSet } from '../../../src/base/intervals.ts';
 import { formatAddress, parseAddress, prefixMask } from '../../../src/base/ipv4.ts';
-import { earlyFacts, MOST_ROUTES } from '../../../src/engine/early-facts.ts';
+import { formatAddress6, parseAddress6 } from '../../../src/base/ipv6.ts';
+import type { WideIntervalSet } from '../../../src/base/wide-intervals.ts';
+import { earlyFacts, earlyFacts6, MOST_ROUTES } from '../../../src/engine/early-facts.ts';
 import type { Route } from '../../../src/kernel/routes.ts';
 
 const [LOCAL_TABLE, MAIN] = [255, 254];
-const [UNICAST, LOCAL, BROADCAST, BLACKHOLE] = [1, 2, 3, 6];
+const [UNICAST, LOCAL, BROADCAST, ANYCAST, MULTICAST, BLACKHOLE] = [1, 2, 3, 4, 5, 6];
 const DEVICES = [
   { ifindex: 2, name: 'eth0', forwards: true },
   { ifindex: 3, name: 'eth1', forwards: false },
@@ -117,3 +119,44 @@ function lookUp(routes: readonly Route[], address: number): Route | undefined {
   }
   return undefined;
 }
+
+describe('early facts of IPv6', () => {
+  const route6 = (prefix: string, more: Partial<Route<bigint>> = {}): Route<bigint> => {
+    const [address, length = '128'] = prefix.split('/');
+    const plain = { type: UNICAST, table: MAIN, devices: [2], plain: true };
+    return { ...plain, destination: parseAddress6(address!)!, length: Number(length), ...more };
+  };
+  const text = (set: WideIntervalSet) =>
+    set.map(({ low, high }) => (low === high ? [low] : [low, high]).map(formatAddress6).join('-'));
+  const shown6 = (routes: readonly Route<bigint>[]) => {
+    const facts = earlyFacts6(routes, [LOCAL_TABLE, MAIN], DEVICES)!;
+    const back = facts.devices.map((each) => text(each.back!));
+    return { local: text(facts.local), routed: text(facts.routed), back };
+  };
+
+  it('settle addresses by table, then by prefix, and leave out those of one link, groups and the like', () => {
+    const routes = [
+      route6('::1', { table: LOCAL_TABLE, type: LOCAL, devices: [1] }),
+      route6('2001:db8::1', { table: LOCAL_TABLE, type: LOCAL }),
+      route6('2001:db8::', { table: LOCAL_TABLE, type: ANYCAST }),
+      route6('fe80::1', { table: LOCAL_TABLE, type: LOCAL }),
+      route6('ff00::/8', { table: LOCAL_TABLE, type: MULTICAST }),
+      route6('2001:db8::/126'),
+      route6('2001:db8::3', { type: BLACKHOLE }),
+      route6('fe80::/64'),
+      route6('fe80::/64', { devices: [3] }),
+      route6('2001:db8:1::/48', { devices: [3] }),
+      route6('2001:db8:2::/48', { plain: false }),
+    ];
+    expect(shown6(routes)).toEqual({
+      local: ['2001:db8::1'],
+      routed: ['2001:db8::2', '2001:db8:1::-2001:db8:1:ffff:ffff:ffff:ffff:ffff'],
+      back: [['2001:db8::2'], ['2001:db8:1::-2001:db8:1:ffff:ffff:ffff:ffff:ffff']],
+    });
+  });
+
+  it('take any ordinary source from any device', () => {
+    const { devices } = earlyFacts6([], [MAIN], DEVICES)!;
+    for (const { sources } of devices) expect(text(sources)).toEqual(['1::-fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff']);
+  });
+});

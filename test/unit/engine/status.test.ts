@@ -71,7 +71,7 @@ function apply(
 
 const status = (): Status => ask((engine) => engine.status());
 const ipv4 = (): FamilyStatus => status().families.ipv4;
-const sync = (): readonly string[] => ask((engine) => engine.sync('ipv4'));
+const sync = (family: Family = 'ipv4'): readonly string[] => ask((engine) => engine.sync(family));
 
 it('says the mode of each device and why, and which are left out', () => {
   apply(['veth1', 'port0', 'gone0', 'eth0']);
@@ -169,10 +169,13 @@ it('says why a kernel has no strict early verdicts', () => {
 });
 
 it('says it of rules of IPv6 too', () => {
+  const early = () => status().families.ipv6.early;
   apply(['eth0'], 'ipv6');
-  expect(status().families.ipv6.early).toEqual({
-    choice: 'fast',
-    dropped: '0',
-    none: 'they are not made of rules of IPv6 yet',
-  });
+  const none = 'routing rules ask for more than the destination, or there are too many routes';
+  expect(early()).toEqual({ choice: 'fast', dropped: '0', none });
+  const [local, sources] = [0x20010db8n, 0x20010db9n].map((low) => [{ low: low << 96n, high: (low << 96n) + 9n }]);
+  const devices = [{ name: 'eth0', sources: sources!, forwards: false }];
+  kernel.facts = { family: 'ipv6', local: local!, routed: [], devices };
+  expect(sync('ipv6')).toEqual([expect.stringMatching(/^eth0: /)]);
+  expect(early()).toEqual({ choice: 'fast', dropped: '0' });
 });
