@@ -330,6 +330,14 @@ test('restore hands the whole file to the engine; -c keeps its counters', () => 
   expect(run('save -c')[1]).toContain(RULES);
 });
 
+test('restore says nothing that iptables would not, however much is noted', () => {
+  firewall.files.set('f', RULES);
+  firewall.refusal = { ok: true, generation: 1, diagnostics: [], notes: ['eth0: native XDP'], warnings: [] };
+  expect(run('restore f')).toEqual([0, '', '']);
+  expect(run('restore -v f')[1]).not.toContain('XDP');
+  expect(firewall.settled).toBe(2);
+});
+
 test('restore -t verifies and changes nothing', () => {
   firewall.files.set('f', RULES);
   expect(run('restore --test f')).toEqual([0, '', '']);
