@@ -87,7 +87,7 @@ const FURTHER: readonly ((choice: Choice, real: boolean, family: Family) => stri
 ];
 
 function expiry(choice: Choice, real: boolean): string {
-  return `--ctexpire ${real ? choice.pick(['0:1000000', '200000:500000', '0:500']) : range(choice, SECONDS)}`;
+  return `--ctexpire ${real ? choice.pick(['0:1000000', '200000:500000', '0:50000']) : range(choice, SECONDS)}`;
 }
 
 /** One or two of them: more would hardly ever be met. */
