@@ -42,6 +42,11 @@ export function legacyNatChains(table: Buffer, first: number, policy: number): M
     // Those of other hooks follow.
     if (entry.at === policy) rules = [];
   }
+  // Nobody but a chain's beginning is jumped to, as all tools write tables.
+  const isKnown = ({ does }: NatRule) => typeof does === 'string' || chains.has(does.leadsTo);
+  for (const [chain, all] of chains) {
+    if (!all.every(isKnown)) chains.set(chain, [{ asks: [], does: 'something' }]);
+  }
   return chains;
 }
 

@@ -141,7 +141,7 @@ it.each(['iptables-legacy', 'iptables-nft'] as const)(
       }
       const { oracle } = both.counters();
       for (const { rules } of oracle.values()) for (const { packets } of rules) translated += packets;
-      expect(early).toBeGreaterThan(RUNS * 100);
-      expect(translated).toBeGreaterThan(BigInt(RUNS * 100));
+      expect(early).toBeGreaterThan(RUNS * 20);
+      expect(translated).toBeGreaterThan(BigInt(RUNS * 20));
     }),
 );

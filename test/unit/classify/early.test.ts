@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { CLASS_SHIFT, STATE_CLASSES, type StateClass } from '../../../src/base/connection-state.ts';
 import type { EarlyFacts4 } from '../../../src/base/early.ts';
 import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
+import { asksAddress, asksDevice, asksNumber } from '../../../src/base/nat.ts';
 import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
+import { evaluatePredicate, type Literal } from '../../../src/base/predicate.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { classifyLists } from '../../../src/classify/classify-lists.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
@@ -36,6 +38,15 @@ const FACTS: EarlyFacts4 = {
   ],
 };
 
+/** Packets that NAT may change. */
+const KEPT = [
+  [...asksNumber('protocol', 6, 6, false), ...asksNumber('dport', 20, 60, false)],
+  [...asksDevice('eth0', false, true), ...asksAddress('src', 0x0a000000, 0xff000000, false)],
+  [...asksNumber('protocol', 6, 17, true), ...asksDevice('eth', true, false), ...asksNumber('src', 0, 0, false)],
+  [...asksNumber('protocol', 17, 17, false), ...asksNumber('protocol', 6, 6, false)],
+];
+const NAT_FACTS: EarlyFacts4 = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: KEPT } };
+
 /** The chain that a packet is certain to meet. */
 function chainOf(packet: HookPacket, forwardable: number): 'INPUT' | 'FORWARD' | undefined {
   const { source, destination } = new Ipv4View(packet);
@@ -51,46 +62,56 @@ describe('early lists', () => {
     const seen = { input: 0, forward: 0, accepted: 0, elsewhere: 0 };
     const options = { vocabulary: { ...EVERYTHING, ...DEVICES }, packets: 40 };
     fc.assert(
-      fc.property(scenarios(options), fc.constantFrom(0, DEFAULT_BUDGET.flatten), (scenario, flatten) => {
-        const table = filterTable(parseRuleset(rulesetText(scenario), { file: 'random' }).ruleset);
-        const flattener = new Flattener();
-        const hidden = { FORWARD: ['outDevice' as const] };
-        const budget = { ...DEFAULT_BUDGET, flatten };
-        const lists = flattener.flatten(new Meanings().chains(table), { budget, hidden, hooks: ['INPUT', 'FORWARD'] });
-        const early = flattener.early(lists, FACTS);
-        const classification = early && classifyLists({ INPUT: early });
-        const places = ownersOf(table).map(
-          (owner) => `${owner.chain}:${owner.kind === 'rule' ? owner.line : 'policy'}`,
-        );
-        for (const [n, packet] of scenario.packets.entries()) {
-          const forwardable = n % 4 === 0 ? 0 : 1;
-          const fields = { ...fieldsOf(packet), forwardable, outDevice: '' };
-          const found = classification && evaluateClassification(classification, 'INPUT', fields);
-          const isDropped = found?.verdict === 'drop';
-          const chain = chainOf(packet, forwardable);
-          if (chain === undefined) {
-            expect(isDropped).toBe(false);
-            seen.elsewhere++;
-            continue;
-          }
-          const possible = (chain === 'INPUT' ? [''] : OUT_DEVICES).map((outDevice) =>
-            interpret(table, { ...packet, hook: chain, outDevice }),
+      fc.property(
+        scenarios(options),
+        fc.constantFrom(0, DEFAULT_BUDGET.flatten),
+        fc.boolean(),
+        (scenario, flatten, nat) => {
+          const table = filterTable(parseRuleset(rulesetText(scenario), { file: 'random' }).ruleset);
+          const flattener = new Flattener();
+          const hidden = { FORWARD: ['outDevice' as const] };
+          const budget = { ...DEFAULT_BUDGET, flatten };
+          const lists = flattener.flatten(new Meanings().chains(table), {
+            budget,
+            hidden,
+            hooks: ['INPUT', 'FORWARD'],
+          });
+          const early = flattener.early(lists, nat ? NAT_FACTS : FACTS);
+          const classification = early && classifyLists({ INPUT: early });
+          const places = ownersOf(table).map(
+            (owner) => `${owner.chain}:${owner.kind === 'rule' ? owner.line : 'policy'}`,
           );
-          if (isDropped) {
-            for (const { verdict, counted } of possible) {
-              const lines = counted.map(({ chain: name, rule }) => {
-                const line = table.chains.find((each) => each.name === name)!.rules[rule as number]?.span.line;
-                return `${name}:${line ?? 'policy'}`;
-              });
-              expect([verdict, lines]).toEqual(['drop', found.counted.map((slot) => places[slot])]);
+          for (const [n, packet] of scenario.packets.entries()) {
+            const forwardable = n % 4 === 0 ? 0 : 1;
+            const fields = { ...fieldsOf(packet), forwardable, outDevice: '' };
+            const found = classification && evaluateClassification(classification, 'INPUT', fields);
+            const isDropped = found?.verdict === 'drop';
+            const isKept = ({ predicate, negated }: Literal) => evaluatePredicate(predicate, fields) !== negated;
+            const chain = nat && KEPT.some((asked) => asked.every(isKept)) ? undefined : chainOf(packet, forwardable);
+            if (chain === undefined) {
+              expect(isDropped).toBe(false);
+              seen.elsewhere++;
+              continue;
             }
-            seen[chain === 'INPUT' ? 'input' : 'forward']++;
-            continue;
+            const possible = (chain === 'INPUT' ? [''] : OUT_DEVICES).map((outDevice) =>
+              interpret(table, { ...packet, hook: chain, outDevice }),
+            );
+            if (isDropped) {
+              for (const { verdict, counted } of possible) {
+                const lines = counted.map(({ chain: name, rule }) => {
+                  const line = table.chains.find((each) => each.name === name)!.rules[rule as number]?.span.line;
+                  return `${name}:${line ?? 'policy'}`;
+                });
+                expect([verdict, lines]).toEqual(['drop', found.counted.map((slot) => places[slot])]);
+              }
+              seen[chain === 'INPUT' ? 'input' : 'forward']++;
+              continue;
+            }
+            seen.accepted++;
+            if (chain === 'INPUT') expect(possible[0]!.verdict).toBe('accept');
           }
-          seen.accepted++;
-          if (chain === 'INPUT') expect(possible[0]!.verdict).toBe('accept');
-        }
-      }),
+        },
+      ),
       { numRuns: 120 },
     );
     for (const [what, times] of Object.entries(seen)) expect([what, times > 30]).toEqual([what, true]);

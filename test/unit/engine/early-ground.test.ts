@@ -58,6 +58,22 @@ describe('the ground of early verdicts', () => {
     expect(whyNot(hooks as Record<WatchedHook, readonly Hook[]>)).toBe(why);
   });
 
+  it('is there beside NAT whose rules are known', () => {
+    const facts: EarlyFacts = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: [[]] } };
+    const hooks = { ...NOBODY, PREROUTING: [...TRACKING, hook(-100)] };
+    const seen = { called: [hook(-100)], bytes: 800, seesNftables: true };
+    const found = findGround(hooks, facts, seen);
+    expect(found).toEqual({ facts, tracked: true, unexpected: true });
+    if ('why' in found) throw new Error('there is ground');
+    expect(earlyNotes(found, found)).toEqual(['packets that rules of NAT may change are left to netfilter']);
+    expect(findGround(hooks, facts, { ...seen, called: [] })).toEqual({ why: 'the rules of NAT are not all known' });
+    expect(findGround(hooks, facts)).toHaveProperty('why');
+    expect(findGround(hooks, FACTS, seen)).toHaveProperty('why');
+    expect(findGround({ ...hooks, OUTPUT: [hook(0, 1)] }, facts, seen)).toEqual({
+      why: 'connections may be expected, which NAT changes',
+    });
+  });
+
   it('is not there without facts', () => {
     expect(findGround(NOBODY, undefined)).toEqual({
       why: 'routing rules ask for more than the destination, or there are too many routes',
