@@ -172,6 +172,6 @@ export const ORACLE_SETTINGS: readonly OracleSetting[] = [
   short('cells, tuples and masks', { crossCells: 60, denseCells: 60, tuples: 6, masks: 1 }),
   short('counters', { listCounters: 2 }),
   short('overlaps', { overlap: 0 }),
-  short('decisions for chains', { flatten: 0 }),
+  short('decisions and outcome words', { flatten: 0, outcomeWords: 2 }),
   short('segments, bytes and tuples', { segments: 24, denseBytes: 200, tuples: 4, masks: 0 }),
 ];
