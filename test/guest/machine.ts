@@ -13,6 +13,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -54,16 +55,18 @@ export function requireTools(): void {
 export function debianKernel(version: string): Kernel {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'bpfilter-guest');
   const unpacked = join(cache, version);
-  if (!existsSync(join(unpacked, 'lib/modules'))) {
+  if (!existsSync(unpacked)) {
     const name = newestPackage(version);
     console.log(`guest: downloading ${name}`);
-    rmSync(unpacked, { recursive: true, force: true });
-    mkdirSync(unpacked, { recursive: true });
-    run('apt-get', ['-q', 'download', name], unpacked);
-    const [file] = readdirSync(unpacked);
-    run('dpkg', ['-x', file!, '.'], unpacked);
-    rmSync(join(unpacked, file!));
-    run('depmod', ['-b', unpacked, readdirSync(join(unpacked, 'lib/modules'))[0]!], unpacked);
+    const unfinished = `${unpacked}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished, { recursive: true });
+    run('apt-get', ['-q', 'download', name], unfinished);
+    const [file] = readdirSync(unfinished);
+    run('dpkg', ['-x', file!, '.'], unfinished);
+    rmSync(join(unfinished, file!));
+    run('depmod', ['-b', unfinished, readdirSync(join(unfinished, 'lib/modules'))[0]!]);
+    renameSync(unfinished, unpacked);
   }
   const release = readdirSync(join(unpacked, 'lib/modules'))[0]!;
   return { release, image: join(unpacked, 'boot', `vmlinuz-${release}`), root: unpacked };
