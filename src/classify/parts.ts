@@ -9,7 +9,7 @@ import { buildIndex } from './indexes/build-index.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import { buildNames } from './indexes/names.ts';
 import { buildWide } from './indexes/wide.ts';
-import { TablePool } from './tables.ts';
+import { TablePool, widthFor } from './tables.ts';
 
 export interface Part {
   /** `src`, or `src dst`. */
@@ -77,25 +77,26 @@ export function makeLookups(parts: readonly Part[], making: Making, fresh?: Part
     found.set(part, { count: sets.classCount });
     if (source.kind !== 'cross') return { kind: 'index', index: makeIndex(source, making), into };
     const [rows, columns] = [found.get(source.rows)!, found.get(source.columns)!];
+    const width = part === fresh ? columns.count : widthFor(columns.count);
     const lookup = {
       ...({ kind: 'cross', rows: order.indexOf(source.rows), columns: order.indexOf(source.columns) } as const),
-      ...{ rowCount: rows.count, columnCount: columns.count, into },
+      ...{ rowCount: rows.count, columnCount: width, into },
     };
     const other = others.get(part);
-    const count = rows.count * columns.count;
+    const count = rows.count * width;
     const isPaired = other !== undefined && count * (found.get(other)?.count ?? other.sets.classCount) <= PAIR_CELLS;
     if (isPaired) {
-      found.set(part, { count, classes: cellsOfPairs(source, rows, columns) });
+      found.set(part, { count, classes: cellsOfPairs(source, rows, columns, width) });
       return lookup;
     }
     if (part === fresh) {
-      const cells = cellsOfPairs(source, rows, columns);
+      const cells = cellsOfPairs(source, rows, columns, width);
       return { ...lookup, table: making.pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1) };
     }
     const counts = Uint32Array.of(rows.count, columns.count);
     const made = making.cache.remember('cells', [source.cells], [counts], () => {
       const pool = new TablePool();
-      const cells = cellsOfPairs(source, rows, columns);
+      const cells = cellsOfPairs(source, rows, columns, width);
       return { table: pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1), pool };
     });
     return { ...lookup, ...making.pool.adopt({ table: made.table }, made.pool) };
@@ -113,14 +114,19 @@ function partners(order: readonly Part[]): ReadonlyMap<Part, Part> {
   return found;
 }
 
-/** The cells of a combination, by what was found of its parts. */
-function cellsOfPairs({ cells, columns }: CrossSource, rowsFound: Found, columnsFound: Found): Uint32Array {
-  if (rowsFound.classes === undefined && columnsFound.classes === undefined) return cells;
-  const width = columns.sets.classCount;
-  const all = new Uint32Array(rowsFound.count * columnsFound.count);
-  let at = 0;
+/** The cells of a combination, by what was found of its parts, in rows of `width`. */
+function cellsOfPairs(
+  { cells, columns }: CrossSource,
+  rowsFound: Found,
+  columnsFound: Found,
+  width: number,
+): Uint32Array {
+  const isPlain = rowsFound.classes === undefined && columnsFound.classes === undefined;
+  if (isPlain && width === columnsFound.count) return cells;
+  const all = new Uint32Array(rowsFound.count * width);
   for (let row = 0; row < rowsFound.count; row++) {
-    const start = width * (rowsFound.classes?.[row] ?? row);
+    let at = row * width;
+    const start = columns.sets.classCount * (rowsFound.classes?.[row] ?? row);
     for (let column = 0; column < columnsFound.count; column++) {
       all[at++] = cells[start + (columnsFound.classes?.[column] ?? column)]!;
     }

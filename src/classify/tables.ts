@@ -28,6 +28,12 @@ export function roomOf({ width, length }: Pick<TableRef, 'width' | 'length'>): n
   return Math.ceil(bytes / step) * step;
 }
 
+/** Columns that a table of rows is made for: with a column more, rows nearly always stay as long as they are. */
+export function widthFor(columns: number): number {
+  const step = Math.max(1, ROOM * 2 ** (31 - Math.clz32(columns)));
+  return Math.ceil(columns / step) * step;
+}
+
 export class TablePool {
   /** Every table that was put, equal ones once. */
   readonly tables: TableRef[] = [];

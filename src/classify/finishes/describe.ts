@@ -2,7 +2,7 @@
 
 import type { TableSegment } from '../classification.ts';
 import type { ExactHash } from './exact-hash.ts';
-import type { TupleBits, TuplePart } from './tuples.ts';
+import type { TuplePart } from './tuples.ts';
 
 /** In words: `44 tuples, at most 35 of them probed, 65536 entries; 80 decisions alone`. Nothing for a table. */
 export function describeFinish(result: TableSegment['result']): string | undefined {
@@ -22,18 +22,14 @@ function describePart({ alone, tuples, hash }: TuplePart, which: string): string
   const texts: string[] = [];
   if (hash !== undefined) {
     const most = tuples.most.reduce((sum, each) => sum + each, 0);
-    texts.push(`${count(bits(tuples), 'tuple')}${which}, at most ${most} of them probed, ${entries(hash)}`);
+    texts.push(`${count(tuples.count, 'tuple')}${which}, at most ${most} of them probed, ${entries(hash)}`);
   }
-  if (bits(alone) > 0) texts.push(`${count(bits(alone), 'decision')}${which} alone`);
+  if (alone.count > 0) texts.push(`${count(alone.count, 'decision')}${which} alone`);
   return texts.join('; ');
 }
 
 function entries({ table, entrySize }: ExactHash): string {
   return `${(table.length * table.width) / entrySize} entries`;
-}
-
-function bits({ masks }: TupleBits): number {
-  return masks.reduce((sum, mask) => sum + mask.toString(2).replaceAll('0', '').length, 0);
 }
 
 function count(number: number, what: string): string {

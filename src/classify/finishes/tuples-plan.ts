@@ -36,7 +36,7 @@ export interface TuplePlan {
   readonly length: number;
   /** The bit of each decision, −1 where it has none. */
   readonly bitOf: Int32Array;
-  /** The first decision of each bit. */
+  /** The first decision of each bit; `UNUSED` where no class has the bit. */
   readonly first: Int32Array;
   readonly ending: PlannedPart;
   readonly goingOn: PlannedPart;
@@ -57,6 +57,10 @@ export interface PlanInput {
 
 /** Tuples of this many decisions or fewer are taken apart. */
 const SMALL = 4;
+/** Bits of decisions that end alone are so many, or a multiple. */
+const PADDED = 16;
+/** In place of the first decision of a bit that nobody has. */
+export const UNUSED = -1;
 /** A list of this many decisions needs no probes at all. */
 const WITHOUT_PROBES = 128;
 
@@ -220,7 +224,14 @@ function numberBits(
     }
     return { from, to: first.length };
   };
-  const ending = { alone: alone(false), tuples: tuples(false) };
+  const left = live.reduce((sum, { size, alone }) => sum + (alone === true ? size : 1), 0);
+  const padded = (range: BitRange): BitRange => {
+    // Where one more stands alone, those behind mostly keep their bits; never for the price of another word.
+    const unused = Math.min(-range.to & (PADDED - 1), -left & 63);
+    for (let i = 0; i < unused; i++) first.push(UNUSED);
+    return { from: range.from, to: first.length };
+  };
+  const ending = { alone: padded(alone(false)), tuples: tuples(false) };
   const goingOn = { alone: alone(true), tuples: tuples(true) };
   for (let decision = 0; decision < length; decision++) {
     const group = groupOf[decision]!;

@@ -6,6 +6,7 @@
 // For a decision that stands alone "may hold" is "holds". A record is as long as all others of its component.
 
 import type { Component } from '../components.ts';
+import { roomOf, type TableRef } from '../tables.ts';
 import { type Layers, NO_LAYER } from './tuples-layers.ts';
 import type { BitRange, TuplePlan } from './tuples-plan.ts';
 
@@ -20,6 +21,11 @@ export interface Records {
 
 /** Bytes behind the last record that code may read, as far as the verifier can tell: an id's offset is one byte. */
 const SLACK = 256;
+
+/** How many records there is room for: as code can read them all, whatever is in them, it need not know how many there are. */
+export function recordRoom(records: TableRef, stride: number): number {
+  return Math.floor((roomOf(records) - SLACK) / stride);
+}
 
 /** The records of component `c`. */
 export function makeRecords(

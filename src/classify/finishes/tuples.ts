@@ -27,7 +27,7 @@ import { type ExactHash, putHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { type HashInput, makeHash, TAG_BITS, tagOf } from './tuples-hash.ts';
 import { type Layers, layersOf } from './tuples-layers.ts';
-import { type PlannedPart, planTuples, type TuplePlan } from './tuples-plan.ts';
+import { type BitRange, type PlannedPart, planTuples, type TuplePlan, UNUSED } from './tuples-plan.ts';
 import { makeRecords, mostBits, rangeMask } from './tuples-records.ts';
 
 export interface TupleComponent {
@@ -44,6 +44,8 @@ export interface TupleComponent {
 
 /** Some of the bits, word by word. */
 export interface TupleBits {
+  /** How many stand for something. */
+  readonly count: number;
   readonly masks: readonly bigint[];
   /** How many of them can be set at most, in each word. */
   readonly most: readonly number[];
@@ -129,9 +131,14 @@ function assemble(
   if (isOverflow(goingOn)) return goingOn;
 
   const sized = records.map((each, c) => ({ ...each, classCount: components[c]!.classCount }));
+  const bits = (range: BitRange): TupleBits => ({
+    count: plan.first.subarray(range.from, range.to).filter((decision) => decision !== UNUSED).length,
+    masks: masksOf(rangeMask(range, words)),
+    most: mostBits(sized, range, words),
+  });
   const part = ({ alone, tuples }: PlannedPart, made: typeof ending, name: string): TuplePart => ({
-    alone: { masks: masksOf(rangeMask(alone, words)), most: mostBits(sized, alone, words) },
-    tuples: { masks: masksOf(rangeMask(tuples, words)), most: mostBits(sized, tuples, words) },
+    alone: bits(alone),
+    tuples: bits(tuples),
     ...(made.hash !== undefined && { hash: putHash(`tuples of ${name}`, made.hash, pool) }),
     ...(made.chains !== undefined && {
       chains: { table: pool.put(`chains of ${name}`, made.chains.content), longest: made.chains.longest },
@@ -190,6 +197,7 @@ function makeDescriptors({ list, components, layers, plan, records }: HashInput,
   const content = new Uint32Array((words * 64 * DESCRIPTOR_SIZE) / 4);
   const bytes = new Uint8Array(content.buffer);
   for (const [bit, decision] of plan.first.entries()) {
+    if (decision === UNUSED) continue;
     const at = ((bit >> 6) * 64 + placeOfBit(bit & 63)) * DESCRIPTOR_SIZE;
     content[at / 4 + 1] = decision;
     const isAlone = bit < plan.ending.alone.to || (bit >= plan.goingOn.alone.from && bit < plan.goingOn.alone.to);

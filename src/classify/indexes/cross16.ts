@@ -5,11 +5,14 @@
 
 import type { NumericField } from '../../base/predicate.ts';
 import type { Partition } from '../components.ts';
-import { readTable, type TablePool } from '../tables.ts';
+import { readTable, type TablePool, widthFor } from '../tables.ts';
 import { expand } from './direct.ts';
 import type { CrossIndex } from './field-index.ts';
 
 const BLOCKS = 1 << 16;
+
+/** Tables have a multiple of so many rows: an address in another block mostly adds one. */
+const SPARE_ROWS = 8;
 
 export interface CrossShape {
   /** The row of each block. */
@@ -106,7 +109,7 @@ export function lookUpCross({ high, low, columns, cells }: CrossIndex, value: nu
   return readTable(tables, cells, row * columns + readTable(tables, low, value & 0xffff));
 }
 
-/** Makes equal columns one, in the order of their first. */
+/** Makes equal columns one, in the order of their first; `columns` are as many, or some more. */
 function mergeColumns(
   cells: Uint32Array,
   rows: number,
@@ -124,9 +127,10 @@ function mergeColumns(
     known.set(key, same);
     columnOf[from] = same;
   }
-  const merged = new Uint32Array(rows * kept.length);
+  const columns = widthFor(kept.length);
+  const merged = new Uint32Array(Math.ceil(rows / SPARE_ROWS) * SPARE_ROWS * columns);
   for (let row = 0; row < rows; row++) {
-    for (const [to, from] of kept.entries()) merged[row * kept.length + to] = cells[row * width + from]!;
+    for (let to = 0; to < kept.length; to++) merged[row * columns + to] = cells[row * width + kept[to]!]!;
   }
-  return { cells: merged, columns: kept.length, columnOf };
+  return { cells: merged, columns, columnOf };
 }

@@ -18,6 +18,7 @@ import {
   type TuplePart,
   type TuplesFinish,
 } from '../../classify/finishes/tuples.ts';
+import { recordRoom } from '../../classify/finishes/tuples-records.ts';
 import type { FieldIndex } from '../../classify/indexes/field-index.ts';
 import { roomOf } from '../../classify/tables.ts';
 import { loadVariable, storeVariable, TABLE_MAP } from '../table-access.ts';
@@ -118,9 +119,9 @@ class TuplesEmitter {
   }
 
   /** R2 = address of the record of the class in R1, also on the stack. Clobbers R1. */
-  private emitRecord(c: number, { classCount, stride, records }: TupleComponent): void {
+  private emitRecord(c: number, { stride, records }: TupleComponent): void {
     const { a } = this;
-    a.jump('ge', R1, classCount, this.code.broken).alu('mul', R1, stride);
+    a.jump('ge', R1, recordRoom(records, stride), this.code.broken).alu('mul', R1, stride);
     a.loadMapValue(R2, TABLE_MAP, records.offset).alu('add', R2, R1);
     storeVariable(a, this.place(c), R2);
   }
