@@ -187,6 +187,15 @@ function allFlags(to: number): HookPacket[] {
   }).flatMap((line) => packetsOf(line));
 }
 
+const FLOOD = 1000;
+const flood = () =>
+  packetsOf(
+    ...Array.from({ length: FLOOD }, (_, i) => {
+      const source = `[fd00::${(i % 251).toString(16)}:${i.toString(16)}]:${1024 + i}`;
+      return `INPUT in=eth1 ${i % 2 === 0 ? 'tcp' : 'udp'} ${source} > ${US}:${9000 + (i % 5)}${i % 2 === 0 ? ' syn' : ''}`;
+    }),
+  );
+
 /** Packets of no connection, of which tracking makes NEW or INVALID by their headers. */
 function headers(): HookPacket[] {
   const [tcp, udp] = packetsOf(
@@ -223,6 +232,9 @@ it.each([
       `INPUT in=eth1 udp [fd00::7]:1 > ${US}:53 via=dst`,
     );
     expect(both.pass(others, 'others')).toBe(0);
+    const before = both.counters().ours.get('INPUT')!.policy!.packets;
+    expect(both.pass(flood(), 'a flood of packets to closed ports')).toBe(FLOOD);
+    expect(both.counters().ours.get('INPUT')!.policy!.packets - before).toBe(BigInt(FLOOD));
   }),
 );
 
@@ -235,4 +247,31 @@ it('packets that go back by the device that they came in by', () =>
     expect(both.pass(packets)).toBe(0);
     expect(both.counters().oracle.get('OUTPUT')!.rules[0]!.packets).toBe(1n);
     expect(both.pass(packetsOf(ACROSS))).toBe(1);
+  }));
+
+it('beside early verdicts of IPv4 at the same devices', () =>
+  withBoth(PLAIN_WORLD6, 'generic', (both) => {
+    const [six, four] = [
+      packetsOf(ACROSS, `${TO_US} > ${US}:53`),
+      packetsOf('INPUT in=eth1 udp 11.0.0.7:1 > 10.0.0.1:53'),
+    ];
+    both.each((router) => {
+      for (const words of ['addr add 10.0.0.1/32 dev lo', 'route add 11.0.0.0/8 dev eth1']) router.ip(words);
+    });
+    const pass = (what: string, early: readonly [six: number, four: number]) => {
+      const before = both.earlyDropsOf('ipv4');
+      const dropped = both.pass([...six, ...four], what);
+      both.compare(`${what}, IPv4`, 'ipv4');
+      expect([what, dropped, both.earlyDropsOf('ipv4') - before]).toEqual([what, ...early]);
+    };
+    both.load(STATELESS);
+    expect(both.pass([...six, ...four], 'one family')).toBe(2);
+    both.load(`${CLOSED}-A INPUT -p udp -j DROP\nCOMMIT\n`, 'ipv4');
+    pass('both families', [2, 1]);
+    both.each((router) => void router.ip('-6 route add blackhole 2001:dead::/32'));
+    pass('a route of IPv6', [0, 1]);
+    both.sync();
+    pass('looked at', [2, 1]);
+    both.each((router) => void router.ip('route add blackhole 11.9.0.0/16'));
+    pass('a route of IPv4', [2, 0]);
   }));

@@ -12,6 +12,8 @@ import type { Namespace } from './namespace.ts';
 import { parsePacket } from './packet-notation.ts';
 import { differences, type TableCounters } from './table-counters.ts';
 
+const LEGACY: Readonly<Record<Family, Subject>> = { ipv4: legacyIptables, ipv6: legacyIp6tables };
+
 export class Beside {
   readonly labs: readonly [oracle: Lab, ours: Lab];
   private readonly subject: BpfilterSubject;
@@ -23,10 +25,11 @@ export class Beside {
     this.subject = subject;
   }
 
-  load(rules: string): void {
+  /** Rules of the world's family, or of another that is there beside it. */
+  load(rules: string, family: Family = this.family): void {
     const [oracle, ours] = this.labs;
-    this.legacy.load(oracle.router, rules);
-    this.subject.load(ours.router, rules);
+    LEGACY[family].load(oracle.router, rules);
+    this.subject.load(ours.router, rules, family);
   }
 
   /** Does the same to both routers. */
@@ -69,31 +72,27 @@ export class Beside {
   }
 
   /** Throws unless both have counted the same so far. */
-  compare(what = ''): void {
-    const { oracle, ours } = this.counters();
+  compare(what = '', family: Family = this.family): void {
+    const { oracle, ours } = this.counters(family);
     const wrong = differences(oracle, ours);
     if (wrong.length > 0) throw new Error([`${what}:`, ...wrong].join('\n'));
   }
 
-  counters(): { readonly oracle: TableCounters; readonly ours: TableCounters } {
+  counters(family: Family = this.family): { readonly oracle: TableCounters; readonly ours: TableCounters } {
     const [oracle, ours] = this.labs;
-    return { oracle: this.legacy.counters(oracle.router), ours: this.subject.counters(ours.router) };
+    return { oracle: LEGACY[family].counters(oracle.router), ours: this.subject.counters(ours.router, family) };
   }
 
   get earlyDrops(): number {
-    return Number(this.status.early?.dropped ?? 0);
+    return this.earlyDropsOf(this.family);
+  }
+
+  earlyDropsOf(family: Family): number {
+    return Number(this.subject.status(this.labs[1].router).families[family].early?.dropped ?? 0);
   }
 
   sync(): readonly string[] {
     return this.subject.sync(this.labs[1].router);
-  }
-
-  private get legacy(): Subject {
-    return this.family === 'ipv4' ? legacyIptables : legacyIp6tables;
-  }
-
-  private get status() {
-    return this.subject.status(this.labs[1].router).families[this.family];
   }
 }
 

@@ -48,8 +48,8 @@ export class BpfilterSubject implements Subject {
     this.devices = devices;
   }
 
-  load(namespace: Namespace, rules: string): void {
-    const { ruleset } = parseRuleset(rules, { file: 'random.rules', family: this.family });
+  load(namespace: Namespace, rules: string, family: Family = this.family): void {
+    const { ruleset } = parseRuleset(rules, { file: 'random.rules', family });
     const result = this.within(namespace, (engine) =>
       engine.apply({
         ruleset,
@@ -65,8 +65,8 @@ export class BpfilterSubject implements Subject {
     if (!result.ok) throw new Error(`refused: ${result.diagnostics.map((d) => d.message).join('; ')}`);
   }
 
-  counters(namespace: Namespace) {
-    return this.within(namespace, (engine) => engine.counters(this.family));
+  counters(namespace: Namespace, family: Family = this.family) {
+    return this.within(namespace, (engine) => engine.counters(family));
   }
 
   /** Looks anew at what early verdicts rest on; returns what there is to say. */

@@ -135,13 +135,13 @@ export class Lab {
 
   private send(packet: HookPacket): void {
     if (packet.hook === 'OUTPUT') this.senders.get(packet.outDevice)!.send(packet.bytes);
-    else for (const bytes of this.world.piecesOf(packet)) this.sendFrame(packet.inDevice, bytes);
+    else for (const bytes of this.world.piecesOf(packet)) this.sendFrame(packet, bytes);
   }
 
   /** Short frames are padded to Ethernet's least length, with bytes that are not zero. */
-  private sendFrame(device: string, bytes: Uint8Array): void {
-    const { index, ...addresses } = this.wires.get(device)!.toRouter;
-    const etherType = ETHERTYPE[this.world.family];
+  private sendFrame({ inDevice, family = 'ipv4' }: HookPacket, bytes: Uint8Array): void {
+    const { index, ...addresses } = this.wires.get(inDevice)!.toRouter;
+    const etherType = ETHERTYPE[family];
     const trailer = new Uint8Array(Math.max(0, 46 - bytes.length)).fill(0x55);
     this.outsideSender.send(buildFrame(bytes, { ...addresses, etherType, trailer }), index);
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { foreignFilters } from '../../../src/kernel/foreign.ts';
-import { listRoutes, routingTables } from '../../../src/kernel/routes.ts';
+import { listRoutes, listRoutes6, routingTables, takesIpv6 } from '../../../src/kernel/routes.ts';
 import { localDestinations, localDestinations6 } from '../../../src/kernel/rtnetlink.ts';
 import { withNamespace } from './test-namespace.ts';
 
@@ -83,6 +83,44 @@ it('routes, and which hold for every packet as it is; tables, where rules ask fo
     expect(namespace.inside(routingTables)).toEqual([255, 77, 254, 253]);
     namespace.ip('rule add iif v0 lookup 78 priority 101');
     expect(namespace.inside(routingTables)).toBeUndefined();
+  }));
+
+it('routes of IPv6', () =>
+  withNamespace((namespace) => {
+    expect(namespace.inside(() => takesIpv6('v0'))).toBe(false);
+    namespace.ip('link add v0 type veth peer name v1');
+    for (const device of ['v0', 'v1']) namespace.ip(`link set ${device} up addrgenmode none`);
+    expect(namespace.inside(() => ['v0', 'all'].map(takesIpv6))).toEqual([true, true]);
+    const [v0, v1] = ['v0', 'v1'].map((name) => namespace.link(name).ifindex);
+    const added = [
+      '2001:db8::/32 dev v0',
+      '2001:db8:1::/48 from 2001:db8:9::/48 dev v0',
+      '2001:db8:2::/48 nexthop via fe80::1 dev v0 nexthop via fe80::2 dev v1',
+      'unreachable 2001:db8:3::/48',
+      'local 2001:db8:4::/128 dev v1 table local',
+      '2001:db8:5::/48 encap ip6 id 7 dst 2001:db8::1 dev v0',
+      '2001:db8:6::/48 dev v0 table 77',
+    ];
+    for (const line of added) namespace.ip(`-6 route add ${line}`);
+    const ours = namespace.inside(listRoutes6).filter(({ destination }) => destination >> 96n === 0x20010db8n);
+    const shown = ours.map(({ destination, length, table, type, devices, plain }) => [
+      ...[Number((destination >> 80n) & 0xffffn), length, table, type, devices, plain],
+    ]);
+    expect(shown.sort((a, b) => (a[0] as number) - (b[0] as number))).toEqual([
+      [0, 32, 254, 1, [v0], true],
+      [1, 48, 254, 1, [v0], false],
+      [2, 48, 254, 1, [v0, v1], true],
+      [3, 48, 254, 7, [1], true],
+      [4, 128, 255, 2, [v1], true],
+      [5, 48, 254, 1, [v0], false],
+      [6, 48, 77, 1, [v0], true],
+    ]);
+    const tables = () => namespace.inside(() => routingTables('ipv6'));
+    expect(tables()).toEqual([255, 254]);
+    namespace.ip('-6 rule add lookup 77 priority 100');
+    expect(tables()).toEqual([255, 77, 254]);
+    namespace.ip('-6 rule add to 2001:db8::/32 lookup 78 priority 101');
+    expect(tables()).toBeUndefined();
   }));
 
 it('local destinations of IPv6: what belongs to one device apart from what belongs to all', () =>
