@@ -314,7 +314,9 @@ function compile(context: Context, file: string, options: CompileOptions): numbe
   if (diagnostics.length > 0) return refuse(diagnostics, source, {}, context);
   const hostFacts = () => context.kernel.hostFacts(false, ruleset.family);
   const ground = groundFor(options, where, ruleset.family, context);
-  if (ground !== undefined && 'why' in ground) printWarnings('bpfilter', earlyNotes(ground, undefined), context);
+  if (ground !== undefined) {
+    printWarnings('bpfilter', earlyNotes(ground, 'why' in ground ? undefined : ground), context);
+  }
   const dump = dumpStage(options.dump, { ruleset, file: source.file, where, hostFacts, ground });
   if (typeof dump !== 'string') return refuse(dump, source, {}, context);
   context.print(dump);
@@ -343,6 +345,7 @@ function explain(context: Context, file: string, options: ExplainCommandOptions)
   const found = explainRuleset(ruleset, { placement, early, file: source.file, finish, ground, features });
   if (!('hooks' in found)) return refuse(found, source, { ...(json && { json }) }, context);
   const devices = ground === undefined ? undefined : chooseDevices({ ...asked, placement }, context.kernel, []);
+  if (ground !== undefined && !('why' in ground)) printWarnings('bpfilter', earlyNotes(ground, ground), context);
   if (json) printJson<ExplainOutput>(context, explanationData(found, devices));
   else context.print(describeExplanation(found, options.rules, devices));
   return EXIT.ok;

@@ -158,13 +158,14 @@ const familyStatus = z.strictObject({
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
-  /** `choice` is what was asked for, `waiting` why there are no early drops now, `none` why the rules make none. */
+  /** `choice` is what was asked for, `waiting` why there are no early drops now, `none` why the rules make none, `left` what they leave. */
   early: z
     .strictObject({
       choice: z.enum(EARLY),
       dropped: decimal,
       waiting: z.string().optional(),
       none: z.string().optional(),
+      left: z.string().optional(),
     })
     .optional(),
   /** Devices that were asked for and have no early drops. */

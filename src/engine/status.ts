@@ -9,6 +9,7 @@ import type { Ruleset } from '../ruleset/model.ts';
 import { conntrackWarnings } from './conntrack.ts';
 import { readEarlyDrops } from './counters.ts';
 import { areFit, keptMode, type LeftDevice, leftOut, NOTHING_EARLY } from './devices.ts';
+import { natNotes } from './early-nat.ts';
 import { whyNone, whyWaiting } from './early-sync.ts';
 import { mapReader, type StoredRequest } from './flip.ts';
 import type { InForce } from './in-force.ts';
@@ -133,7 +134,9 @@ function earlyStatus(
   }
   const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
   const waiting = whyWaiting(kernel, installation, family, manifest.early);
-  return { choice, dropped: String(dropped), ...(waiting !== undefined && { waiting }) };
+  if (waiting !== undefined) return { choice, dropped: String(dropped), waiting };
+  const [left] = natNotes(kernel.earlyFacts(family)?.nat);
+  return { choice, dropped: String(dropped), ...(left !== undefined && { left }) };
 }
 
 function leftOutStatus(kernel: Kernel, { request: { leftOut: names = [], mode }, manifest }: InForce): LeftDevice[] {

@@ -84,6 +84,8 @@ export interface EarlyStatus {
   readonly waiting?: string;
   /** Why the rules make none, in such words; absent where they do. */
   readonly none?: string;
+  /** What is left to netfilter whatever rules say, in a sentence. */
+  readonly left?: string;
 }
 
 export interface FamilyStatus {

@@ -37,16 +37,7 @@ const ACCEPT = 1;
 const PREROUTING = 0;
 const LONGEST_NAME = 16;
 /** Expressions that do nothing but count, or load what is not understood here. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  'counter',
-  'byteorder',
-  'exthdr',
-  'fib',
-  'hash',
-  'rt',
-  'socket',
-  'xfrm',
-]);
+const HARMLESS: ReadonlySet<string> = new Set(['counter', 'byteorder', 'fib', 'hash', 'rt', 'socket', 'xfrm']);
 
 interface Base {
   readonly family: number;

@@ -122,7 +122,9 @@ async function talk(subject: Subject, command: string) {
         counters.get(chain)!.rules.map((rule, i) => (exact.includes(i) ? rule : rule.packets > 0n)),
       );
       if (!(subject instanceof BpfilterSubject)) return { heard, counted, early: 0 };
-      const early = Number(subject.status(router!).families.ipv4.early?.dropped);
+      const status = subject.status(router!).families.ipv4.early!;
+      expect(status.left).toBe('packets that rules of NAT may change are left to netfilter');
+      const early = Number(status.dropped);
       subject.unload(router!);
       return { heard, counted, early };
     } finally {
