@@ -3,11 +3,13 @@
 
 import { describe, expect, it } from 'vitest';
 import type { PacketConnection, TrackedConnection } from '../../../src/base/connection.ts';
+import { parseAddress6 } from '../../../src/base/ipv6.ts';
 import { type HookPacket, viewOf } from '../../../src/base/packet.ts';
 import { evaluatePredicate } from '../../../src/base/predicate.ts';
 import { findMatch } from '../../../src/extensions/registry.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { fieldsOf } from '../../harness/fields.ts';
+import { buildIpv6Packet } from '../../harness/ipv6-builder.ts';
 import { buildPacket } from '../../harness/packet-builder.ts';
 
 const bytes = buildPacket({ source: 1, destination: 2, transport: { kind: 'udp', sport: 1, dport: 2 } });
@@ -131,6 +133,43 @@ describe('a packet of a connection', () => {
     ['-m conntrack --ctorigsrcport 80:0', TRACKED, false],
   ] as const)('%s', (words, connection, holds) => {
     expect(matches(words, connection)).toBe(holds);
+  });
+});
+
+const ENDS_6 = { source: parseAddress6('fd00::1')!, destination: parseAddress6('2001:db8::2')! };
+const TRACKED_6: TrackedConnection = {
+  ...TRACKED,
+  original: { ...TRACKED.original, ...ENDS_6 },
+  reply: { ...TRACKED.reply, source: ENDS_6.destination, destination: ENDS_6.source },
+};
+
+describe('a packet of an IPv6 connection', () => {
+  it.each([
+    ['--ctorigsrc fd00::1', true],
+    ['--ctorigsrc fd00::2', false],
+    ['--ctorigsrc fd00::ffff/64', true],
+    ['! --ctorigsrc fd00::/127', false],
+    ['--ctorigdst 2001:db8::/32 --ctreplsrc 2001:db8::2', true],
+    ['--ctreplsrc fd00::1', false],
+    ['--ctrepldst ::/0', true],
+    ['! --ctrepldst ::/0', false],
+    ['--ctrepldst fd00::/1', true],
+  ] as const)('%s', (words, holds) => {
+    const { ruleset } = parseRuleset(`*filter\n-A INPUT -m conntrack ${words}\nCOMMIT\n`, {
+      file: 'test',
+      family: 'ipv6',
+    });
+    const { extension, data } = ruleset.tables[0]!.chains[0]!.rules[0]!.matches[0]!;
+    const meaning = findMatch(extension)!.meaning!;
+    expect(meaning.unsupported?.(data)).toBe(undefined);
+    const packet: HookPacket = {
+      ...{ family: 'ipv6', hook: 'INPUT', inDevice: 'eth0', outDevice: '', connection: TRACKED_6 },
+      bytes: buildIpv6Packet({ source: 1n, destination: 2n, transport: { kind: 'udp', sport: 1, dport: 2 } }),
+    };
+    const fields = fieldsOf(packet);
+    const clauses = meaning.clauses(data, 'ipv6');
+    expect(clauses.every(({ predicate, negated }) => evaluatePredicate(predicate, fields) !== negated)).toBe(holds);
+    expect(meaning.matches(data, viewOf(packet))).toBe(holds);
   });
 });
 
