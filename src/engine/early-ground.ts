@@ -7,6 +7,8 @@
 // nftables or of the table raw.
 
 import type { EarlyFacts } from '../base/early.ts';
+import type { Features } from '../base/features.ts';
+import { canLookUpConnections } from '../codegen/early-connection.ts';
 import { NAT } from '../codegen/nat-words.ts';
 import type { Hook, Surroundings, WatchedHook } from '../codegen/surroundings.ts';
 import { natNotes, type SeenNat, whyNotBesideNat } from './early-nat.ts';
@@ -26,6 +28,12 @@ const [MODULE, NFTABLES, BPF] = [0, 1, 2];
 const [DEFRAG, CONNTRACK, RAW] = [-400, -200, -300];
 
 export type GroundOrWhy = EarlyGround | { readonly why: string };
+
+/** Why this kernel has no early verdicts where connections are tracked: no drop is certain unless the packet's can be looked up. */
+export function whyUntold({ tracked }: Pick<EarlyGround, 'tracked'>, features: Features): string | undefined {
+  if (!tracked || canLookUpConnections(features)) return undefined;
+  return 'connections are tracked, and this kernel does not let XDP look them up';
+}
 
 /** Where early verdicts were not asked for. */
 export const OFF: GroundOrWhy = { why: 'they are off' };

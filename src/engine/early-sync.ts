@@ -9,7 +9,7 @@ import type { EarlyChoice } from '../base/hooks.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { whyNotStrict } from '../codegen/early-strict.ts';
 import type { Surroundings } from '../codegen/surroundings.ts';
-import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, OFF } from './early-ground.ts';
+import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, OFF, whyUntold } from './early-ground.ts';
 import { countsPackets, type SeenNat } from './early-nat.ts';
 import type { Installation } from './installation.ts';
 import type { Kernel } from './kernel.ts';
@@ -55,9 +55,9 @@ export function whyWaiting(
 /** Why rules that were compiled without early verdicts make none. */
 export function whyNone(kernel: Kernel, family: Family, choice: EarlyChoice | undefined): string {
   const found = currentGround(kernel, family, choice);
-  return 'why' in found
-    ? found.why
-    : 'no drop was certain before netfilter when the rules were compiled: `bpfilter sync` looks anew';
+  if ('why' in found) return found.why;
+  const none = 'no drop was certain before netfilter when the rules were compiled: `bpfilter sync` looks anew';
+  return whyUntold(found, kernel.features()) ?? none;
 }
 
 /** The ground that rules can be compiled for now, or why there is none. */

@@ -11,7 +11,7 @@ import { TooManySegmentsError } from '../classify/flatten-plan.ts';
 import { canLookUpConnections } from '../codegen/early-connection.ts';
 import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
 import type { Chains } from '../graph/chains.ts';
-import type { EarlyGround } from './early-ground.ts';
+import { type EarlyGround, whyUntold } from './early-ground.ts';
 
 export interface EarlyLists {
   /** The fields that nobody knows early. */
@@ -38,8 +38,7 @@ export class EarlyCompiler {
     budget: Budget,
     strict: boolean,
   ): EarlyVerdicts | undefined {
-    // Where connections are tracked, no drop is certain unless the packet's can be looked up.
-    if (ground.tracked && !canLookUpConnections(features)) return undefined;
+    if (whyUntold(ground, features) !== undefined) return undefined;
     const lists = this.lists(chains, ground, features, budget, strict)?.early;
     if (lists === undefined) return undefined;
     return { classification: this.classify(lists, budget), tracked: ground.tracked, strict };

@@ -22,13 +22,12 @@ import {
 } from '../classify/decision-list.ts';
 import type { Flattener } from '../classify/flatten.ts';
 import type { SegmentPlan } from '../classify/plan.ts';
-import { canLookUpConnections } from '../codegen/early-connection.ts';
 import { whyNotStrict } from '../codegen/early-strict.ts';
 import { type ChainMeaning, type Chains, chainsFrom, type RuleMeaning } from '../graph/chains.ts';
 import type { Slot } from '../graph/graph.ts';
 import { withTracking } from './compile.ts';
 import { EarlyCompiler, type EarlyLists } from './early.ts';
-import type { EarlyGround } from './early-ground.ts';
+import { type EarlyGround, whyUntold } from './early-ground.ts';
 
 /** Why a rule drops nothing early, in the order in which they are asked. */
 export const LATE_REASONS = [
@@ -125,9 +124,7 @@ function whyNoVerdicts(
   strict: boolean,
 ): string | undefined {
   if (features.surroundings === undefined) return 'this kernel does not show what they rest on';
-  const isUnknown = withTracking(ground, chains).tracked && !canLookUpConnections(features);
-  if (isUnknown) return 'connections are tracked, and this kernel does not let XDP look them up';
-  return strict ? whyNotStrict(features) : undefined;
+  return whyUntold(withTracking(ground, chains), features) ?? (strict ? whyNotStrict(features) : undefined);
 }
 
 /** The chains that packets are led to: see the head of `src/classify/early.ts`. */

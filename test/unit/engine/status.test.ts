@@ -11,7 +11,7 @@ import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
 import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
-import { EARLY_FEATURES, FakeKernel } from '../../harness/fake-kernel.ts';
+import { EARLY_FEATURES, FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
 
 const device = (ifindex: number, name: string, more: Partial<Device> = {}): Device => ({
   ...{ ifindex, name, loopback: false, ethernet: true },
@@ -159,6 +159,14 @@ it('leaves a device out, without a warning, that took no program or is gone', ()
   kernel.presentDevices = [];
   expect(ipv4().leftOut).toEqual([{ name: 'eth0', why: 'the device is gone' }]);
   expect(status().warnings.filter((warning) => !/wait, because/.test(warning))).toEqual([]);
+});
+
+it('says where a kernel cannot look connections up', () => {
+  kernel.knownFeatures = { ...EARLY_FEATURES, functions: FEATURES.functions };
+  const tracking = { address: 1n, priority: -200, kind: 0 };
+  kernel.hooks = { ...kernel.hooks, PREROUTING: [tracking] };
+  apply();
+  expect(ipv4().early!.none).toMatch(/^connections are tracked, and this kernel/);
 });
 
 it('says why a kernel has no strict early verdicts', () => {
