@@ -87,7 +87,7 @@ const COUNTING = [
   '',
 ].join('\n');
 
-it.each(NAT_KINDS.flatMap((kind) => (['netfilter', 'exact'] as const).map((placement) => [kind, placement] as const)))(
+it.each([['iptables-legacy', 'netfilter'] as const, ...NAT_KINDS.map((kind) => [kind, 'exact'] as const)])(
   'counts what iptables-legacy counts behind NAT of %s, placement %s',
   (kind, placement) =>
     withBoth(
