@@ -170,7 +170,9 @@ class Host {
       inside.ip(`link set ${port} down`);
       inside.ip(`link set ${port} master bond0`);
     }
-    for (const device of ['mac0', 'bond0']) inside.ip(`link set ${device} arp off up`);
+    inside.ip('link set bond0 arp off up');
+    // Without ARP it would send errors to its own address, and get them back from itself, which is a martian's way.
+    inside.ip('link set mac0 up');
     inside.ip('link set bond0 type bond active_slave port0');
     for (const device of ADDRESSED) inside.ip(`addr add ${addressOf(device)}/24 dev ${device}`);
     inside.ip('route add default via 10.5.0.2 dev eth0');
