@@ -213,7 +213,8 @@ it.each([
     } finally {
       namespace.remove();
     }
-    expect(seen.dropped).toBeGreaterThan(20);
+    // Random packets of IPv6 more often have extension headers.
+  expect(seen.dropped).toBeGreaterThan(family === 'ipv4' ? 20 : 5);
     expect(seen.passed).toBeGreaterThan(100);
   },
 );
