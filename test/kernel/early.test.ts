@@ -214,7 +214,7 @@ it.each([
       namespace.remove();
     }
     // Random packets of IPv6 more often have extension headers.
-  expect(seen.dropped).toBeGreaterThan(family === 'ipv4' ? 20 : 5);
+    expect(seen.dropped).toBeGreaterThan(family === 'ipv4' ? 20 : 5);
     expect(seen.passed).toBeGreaterThan(100);
   },
 );
