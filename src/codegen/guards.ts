@@ -16,7 +16,7 @@ import { emitNatWords } from './nat-words.ts';
 import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 import { emitDevicePointer } from './xdp-frame.ts';
 
-export const GUARD_MAP = 'guards';
+export const GUARD_MAP = 'guard_words';
 
 /** XFRM_USERPOLICY_ACCEPT (include/uapi/linux/xfrm.h) */
 const IPSEC_ACCEPTS = 2;

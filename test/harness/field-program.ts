@@ -12,18 +12,18 @@ import type { Classification } from '../../src/classify/classification.ts';
 import { emitCounterArea } from '../../src/codegen/actions.ts';
 import type { Image } from '../../src/codegen/compile.ts';
 import { type FlowCacheChoice, flowCachesOf, flowMap } from '../../src/codegen/flow-cache.ts';
-import { closeSlots, copyWide, storeField, WIDE_OFFSET } from '../../src/codegen/key.ts';
+import { closeSlots, copyWide, storeField } from '../../src/codegen/key.ts';
 import { areaSize } from '../../src/codegen/manifest.ts';
 import { emitSegments, fieldsOf, segmentOrder } from '../../src/codegen/segments.ts';
 import { directAccess, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
 import { nameBytes } from './index-program.ts';
-import { NUMERIC_FIELDS } from './list-conditions.ts';
+import { DEVICE_FIELDS, NUMERIC_FIELDS, PACKET_WIDE_FIELDS } from './list-conditions.ts';
 
 /** Those that the key is written in first come first; the ICMP field is where the source port is. */
 const FIRST: readonly NumericField[] = ['src', 'transportLength', 'sport'];
 const NUMBERS = [...FIRST, ...NUMERIC_FIELDS.filter((field) => field !== 'icmp' && !FIRST.includes(field))];
-const WIDE = Object.keys(WIDE_OFFSET) as readonly (keyof typeof WIDE_OFFSET)[];
+const WIDE = [...PACKET_WIDE_FIELDS, ...DEVICE_FIELDS];
 const WIDE_START = 4 * NUMBERS.length;
 const FRAME_SIZE = WIDE_START + 16 * WIDE.length;
 

@@ -40,7 +40,14 @@ it('names every rule that early verdicts count', () => {
       const chains = new Meanings().chains(table);
       const flattener = new Flattener();
       const lists = flattener.flatten(chains, { budget });
-      const { places, none } = explainEarly(chains, lists, flattener, { ground, features: EARLY_FEATURES }, false, budget);
+      const { places, none } = explainEarly(
+        chains,
+        lists,
+        flattener,
+        { ground, features: EARLY_FEATURES },
+        false,
+        budget,
+      );
       const late = new Set(places.flatMap(({ slot, early }) => (early ? [] : [slot])));
       seen.late += late.size;
       const found = new EarlyCompiler(new Flattener()).compile(chains, ground, EARLY_FEATURES, budget, false);
