@@ -41,7 +41,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "predicate: { kind: 'in', field, set }, negated: port.negated",
     to: "predicate: { kind: 'in', field, set }, negated: false",
   },
-  { file: 'src/extensions/ports.ts', from: "portClause('sport', data.source)", to: "portClause('dport', data.source)" },
+  { file: 'src/extensions/ports.ts', from: "portClause('sport', data.source,", to: "portClause('dport', data.source," },
   {
     file: 'src/extensions/state/connection-clauses.ts',
     from: 'if (!isTracked) return state !== undefined;',
@@ -215,7 +215,7 @@ export const MUTATIONS: readonly Mutation[] = [
   // Placement exact: when a drop is certain
   {
     file: 'src/codegen/xdp-early.ts',
-    from: "  emitGuards(a, features, 'ipv4', undecided);\n",
+    from: '  emitGuards(a, features, family, undecided);\n',
     to: '',
     oracle: 'early',
   },

@@ -142,14 +142,15 @@ describe('a change of placement', () => {
     const receiver = network.start('router', 'node', [UDP, 'receive', '1001']);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const xdp = ['--placement', 'xdp', '--device', 'in0', '--mode', 'generic', ...INEXACT];
-    for (const options of [xdp, [], xdp]) network.bpfilter('apply', rules, ...options);
+    const netfilter = ['--placement', 'netfilter'];
+    for (const options of [xdp, netfilter, xdp]) network.bpfilter('apply', rules, ...options);
     sender.stop();
     const sent = JSON.parse(await sender.ended)[1001];
     receiver.stop();
     expect(JSON.parse(await receiver.ended)[1001]).toBe(0);
     expect(dropped()).toBe(sent);
     expect(status().families.ipv4.hooks).toEqual([]);
-    network.bpfilter('apply', rules);
+    network.bpfilter('apply', rules, ...netfilter);
     expect(status().families.ipv4.hooks.every(({ attached }) => attached)).toBe(true);
     expect(network.exec('router', 'ip', ['link', 'show', 'in0']).out).not.toContain('xdp');
     expect(dropped()).toBe(sent);
