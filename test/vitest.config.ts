@@ -14,6 +14,8 @@ const project = (name: string, timeout: number) => ({
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    // Of tests in one file that may run side by side.
+    maxConcurrency: 2,
     projects: [
       project('unit', 30_000),
       project('golden', 30_000),

@@ -1,7 +1,7 @@
 // Random rulesets enforced by the kernel's iptables-legacy on one router and by us on another: the same packets to both,
 // the same counters from both, and as many packets let through.
 //
-// BPFILTER_RUNS sets how many rulesets (500 at netfilter, a fifth of that for IPv6 and at XDP, a tenth at placement exact, a
+// BPFILTER_RUNS sets how many rulesets (400 at netfilter, a fifth of that for IPv6 and at XDP, a tenth at placement exact, a
 // fiftieth with each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for
 // a new one). A failure is shrunk and printed as a case file.
 
@@ -23,7 +23,7 @@ import { parsePacket } from '../harness/packet-notation.ts';
 import { MANNERED, type Vocabulary } from '../harness/random-rules.ts';
 import { differences, flatten } from '../harness/table-counters.ts';
 
-const RUNS = Number(process.env.BPFILTER_RUNS ?? 500);
+const RUNS = Number(process.env.BPFILTER_RUNS ?? 400);
 const PACKETS = 200;
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 

@@ -2,9 +2,11 @@
 //
 // A fault that survives is a hole in the generators or in the comparison. What the verifier refuses counts as seen.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
 import { build } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MUTATIONS, type Mutation } from '../harness/mutations.ts';
@@ -35,10 +37,10 @@ async function run(
     logLevel: 'silent',
     plugins: mutation === undefined ? [] : [plugin(mutation)],
   });
-  const { status, signal, stdout, stderr } = spawnSync('node', [outfile, SEED, RULESETS, PACKETS].map(String), {
-    encoding: 'utf8',
-  });
-  return { status, output: stdout + stderr + (signal === null ? '' : `ended by ${signal}`) };
+  const child = spawn('node', [outfile, SEED, RULESETS, PACKETS].map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'close') as Promise<[status: number | null, signal: string | null]>;
+  const [[status, signal], ...said] = await Promise.all([ended, readAll(child.stdout), readAll(child.stderr)]);
+  return { status, output: said.join('') + (signal === null ? '' : `ended by ${signal}`) };
 }
 
 function plugin({ file, from, to }: Mutation): import('esbuild').Plugin {
@@ -59,7 +61,7 @@ describe('the oracle', () => {
     expect(await run('early-control', undefined, 'early')).toEqual({ status: 0, output: '' });
   });
 
-  it.each(MUTATIONS.map((mutation, index) => ({ ...mutation, index })))(
+  it.concurrent.each(MUTATIONS.map((mutation, index) => ({ ...mutation, index })))(
     'objects to $to in $file',
     async ({ index, ...mutation }) => {
       const text = readFileSync(join(ROOT, mutation.file), 'utf8');
