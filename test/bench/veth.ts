@@ -95,8 +95,9 @@ function measure(
   }
 }
 
-/** Makes a namespace the host that the frames are for, whatever they come from. */
+/** Makes a namespace the host that the frames are for, whatever they come from: answers would leave by the same device. */
 function becomeHost(namespace: Namespace, device: string, { host }: RulesetShape): void {
   namespace.ip(`addr add ${formatAddress(host!)}/32 dev ${device}`);
+  namespace.ip(`route add default dev ${device}`);
   for (const scope of ['all', device]) namespace.sysctl(`net.ipv4.conf.${scope}.rp_filter`, 0);
 }
