@@ -1,7 +1,7 @@
 // Random decision lists, lists at the edge and large ones: the walk of the list = the classification = the VM = the kernel,
 // verdicts and counters, by every finish in turn.
 //
-// BPFILTER_RUNS sets how many random lists each finish gets in the VM (60; a quarter of them in the kernel too),
+// BPFILTER_RUNS sets how many random lists each finish gets in the VM (64; a quarter of them in the kernel too),
 // BPFILTER_SEED the seed (fixed in CI; `random` for a new one).
 
 import fc from 'fast-check';
@@ -25,7 +25,7 @@ import type { Runner } from '../harness/oracle.ts';
 import { listScenarios, type Manner } from '../harness/random-lists.ts';
 import { vmRunner } from '../harness/vm-runner.ts';
 
-const RUNS = Number(process.env.BPFILTER_RUNS ?? 60);
+const RUNS = Number(process.env.BPFILTER_RUNS ?? 64);
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 
 const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
