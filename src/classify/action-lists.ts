@@ -6,20 +6,12 @@
 import type { Slot } from '../graph/graph.ts';
 import type { ActionList } from './classification.ts';
 import { IntPairs } from './int-pairs.ts';
+import { ENDS } from './outcomes.ts';
 
 /** The chain without slots. */
 export const EMPTY = 0;
 
-/** By `END`, which is −1 and less. */
-const ENDS: readonly ActionList['then'][] = [
-  { kind: 'accept' },
-  { kind: 'drop' },
-  { kind: 'undecided' },
-  { kind: 'exit', exit: 'next' },
-  { kind: 'exit', exit: 'call' },
-  { kind: 'exit', exit: 'return' },
-];
-
+/** The place in `ENDS` of an end of decision lists, which is −1 and less. */
 function placeOf(end: number): number {
   if (end >= 0 || end < -ENDS.length) throw new Error(`${end} is no end of a decision list`);
   return -1 - end;

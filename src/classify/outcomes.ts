@@ -18,7 +18,8 @@ export function outcomeWord(slot: number, end: number): number {
   return slot < 0 ? MANY | code : ((slot << VALUE_SHIFT) | code) >>> 0;
 }
 
-const ENDS: readonly ActionList['then'][] = [
+/** Where lists go, by the codes of ends. */
+export const ENDS: readonly ActionList['then'][] = [
   { kind: 'accept' },
   { kind: 'drop' },
   { kind: 'undecided' },

@@ -15,7 +15,14 @@ import { R0, R1, R2, R3, R4, R5, R8, R9, type Register } from '../bpf/instructio
 import { emitExtensionBit, IPV6_HEADER } from './ipv6-chain.ts';
 import { clearFields, closeSlots, copyWide, storeField } from './key.ts';
 import { asksTransport, emitTransportFields, frameTransport } from './transport-fields.ts';
-import { ETHERNET, ETHERTYPE_IPV6, emitDevicePointer, emitOwnFrame, emitRestOfFrame } from './xdp-frame.ts';
+import {
+  ETHERNET,
+  ETHERTYPE_IPV6,
+  emitDeviceName,
+  emitDevicePointer,
+  emitOwnFrame,
+  emitRestOfFrame,
+} from './xdp-frame.ts';
 
 const HOP_LIMIT = 7;
 const SMALLEST_MTU = 1280;
@@ -37,7 +44,7 @@ export function emitEarlyIpv6Prologue(
   };
   clearFields(a, fields, ['state', 'outDevice', 'forwardable', 'malformed']);
   emitDevicePointer(a, features, R9);
-  if (fields.has('inDevice')) copyWide(a.mov(R4, R9), 'inDevice', features.layout.deviceName);
+  if (fields.has('inDevice')) emitDeviceName(a, features, R9);
   emitOwnFrame(a, features, R9, IPV6_HEADER.size, pass);
   a.load(2, R1, R2, ETHERNET - 2).jump('ne', R1, ETHERTYPE_IPV6, pass);
   a.alu('add', R2, ETHERNET);

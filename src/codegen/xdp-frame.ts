@@ -100,11 +100,7 @@ export function emitDevicePointer(a: Assembler, features: Features, device: Regi
  * Ethernet header; others go to `other`. Clobbers R0–R5.
  */
 export function emitOwnFrame(a: Assembler, features: Features, device: Register, size: number, other: Label): void {
-  emitMacAddress(a, features, device);
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.mov(R1, R2)
-    .alu('add', R1, ETHERNET + size)
-    .jump('gt', R1, R3, other);
+  emitAddressed(a, features, device, size, other);
   // Both addresses are 48 bits; what follows them is shifted out.
   a.load(8, R1, R2, 0).alu('xor', R1, R4).alu('lsh', R1, 16).jump('ne', R1, 0, other);
 }
@@ -129,6 +125,18 @@ export function emitNetWord(a: Assembler, features: Features, device: Register, 
     emitCopy(a, 4, R4, offset);
     a.load(4, R1, R10, COPY);
   }
+}
+
+/**
+ * Leaves R2 = data, R3 = data_end of a frame with `size` bytes behind its Ethernet header, and R4 = the bytes where the MAC
+ * address of a `net_device` is; others go to `short`. Clobbers R0–R5.
+ */
+function emitAddressed(a: Assembler, features: Features, device: Register, size: number, short: Label): void {
+  emitMacAddress(a, features, device);
+  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  a.mov(R1, R2)
+    .alu('add', R1, ETHERNET + size)
+    .jump('gt', R1, R3, short);
 }
 
 /** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
@@ -158,11 +166,7 @@ export function emitDevice(
   const device = canCast(features) ? R4 : R9;
   emitDevicePointer(a, features, device);
   if (fields.has('inDevice')) emitDeviceName(a, features, device);
-  emitMacAddress(a, features, device);
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
-  a.mov(R1, R2)
-    .alu('add', R1, ETHERNET + header)
-    .jump('gt', R1, R3, cutOff);
+  emitAddressed(a, features, device, header, cutOff);
   // Both are 48 bits; what follows them is shifted out. The lowest bit of the first byte marks a group address.
   a.load(8, R1, R2, 0).alu('xor', R4, R1).alu('lsh', R4, 16).jump('eq', R4, 0, ours);
   a.alu('and', R1, 1).jump('eq', R1, 0, pass);
