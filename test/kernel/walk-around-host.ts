@@ -146,6 +146,81 @@ export const frames = (name: string, sent: readonly Frame[], atXdp?: Seen): Case
   ...(atXdp !== undefined && { atXdp }),
 });
 
+/** Networks of a family, for devices that are not eth0 and eth1. */
+export interface Networks {
+  /** The host's address of a network by number, with the length of its prefix. */
+  host(network: number): string;
+  /** A datagram to the host's address of a network, from within it. */
+  within(network: number, port: number): Uint8Array;
+  /** What eth0 gets: a datagram to the host, and one that carries what a tunnel is given. */
+  datagram(port: number): Uint8Array;
+  tunnelled(frame: Uint8Array): Uint8Array;
+  readonly tunnel: string;
+  readonly etherType: number;
+}
+
+const TUNNEL_MAC = Uint8Array.of(2, 0, 0, 0, 0, 7);
+const PORTS = [2000, 2001] as const;
+
+/** Ways to the host by devices that came later, or lie above others. Placement `xdp` sees eth0 alone. */
+export function deviceCases(networks: Networks, bytes: { readonly inner: number; readonly outer: number }): Case[] {
+  const { host: address, within, datagram, tunnelled, tunnel, etherType } = networks;
+  const add = (host: Host, network: number, device: string) =>
+    host.inside.ip(`addr add ${address(network)} dev ${device}`);
+  const to = (network: number, destination?: Uint8Array): Frame[] =>
+    PORTS.map((port) => ({ bytes: within(network, port), ...(destination && { destination }) }));
+  return [
+    {
+      name: 'a device that appears later',
+      run(host) {
+        host.wire('late0');
+        add(host, 7, 'late0');
+        host.send('late0', to(7));
+      },
+      atXdp: { counted: {}, delivered: 2 },
+    },
+    {
+      name: 'a tunnel',
+      run(host) {
+        host.inside.ip(`link add vx0 address 02:00:00:00:00:07 type vxlan id 7 ${tunnel} dstport 4789`);
+        host.inside.ip('link set vx0 up');
+        add(host, 8, 'vx0');
+        const head = Uint8Array.of(8, 0, 0, 0, 0, 0, 7, 0);
+        const source = Uint8Array.of(2, 0, 0, 0, 0, 9);
+        const inner = PORTS.map((port) => buildFrame(within(8, port), { destination: TUNNEL_MAC, source, etherType }));
+        host.send('eth0', plainly(inner.map((frame) => tunnelled(Uint8Array.from(Buffer.concat([head, frame]))))));
+      },
+      atXdp: { counted: { 'INPUT:policy': `2 packets, ${2 * bytes.outer} bytes` }, delivered: 4 },
+    },
+    {
+      name: 'a bridge',
+      run(host) {
+        host.wire('port0');
+        host.inside.ip('link add br0 type bridge');
+        host.inside.ip('link set port0 master br0');
+        host.inside.ip('link set br0 mtu 9000 up');
+        add(host, 6, 'br0');
+        host.send('port0', to(6, host.inside.device('br0').mac));
+      },
+      atXdp: { counted: {}, delivered: 2 },
+    },
+    {
+      name: 'a macvlan device',
+      run(host) {
+        host.inside.ip('link add mac0 link eth0 type macvlan mode bridge');
+        host.inside.ip('link set mac0 up');
+        add(host, 5, 'mac0');
+        host.send('eth0', to(5, host.inside.device('mac0').mac));
+        host.send('eth0', plainly(PORTS.map(datagram)));
+      },
+      atXdp: {
+        counted: Object.fromEntries(['INPUT:1', 'INPUT:2'].map((place) => [place, `1 packets, ${bytes.inner} bytes`])),
+        delivered: 3,
+      },
+    },
+  ];
+}
+
 async function runCase(host: Host, { run }: Case, isRight: (seen: Seen) => boolean = () => true): Promise<Seen> {
   const before = host.counters();
   run(host);

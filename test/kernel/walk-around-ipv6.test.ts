@@ -1,13 +1,15 @@
 // The same for IPv6 as `walk-around.test.ts`: beside ip6tables-legacy, at every placement. Nobody puts fragments together in
 // front of the hooks here, as nothing tracks connections: each is judged as it comes.
 
-import { buildFrame, ETHERTYPE } from '../harness/packet-builder.ts';
+import { ETHERTYPE } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
 import {
   BROADCAST,
   type Case,
   describeCases,
+  deviceCases,
   frames,
+  type Networks,
   type Outset,
   plainly,
   tag,
@@ -65,13 +67,18 @@ function fragments(whole: Uint8Array, size: number, id: number): Uint8Array[] {
   return parts;
 }
 
-const vxlan = (inner: Uint8Array, destination: Uint8Array): Uint8Array =>
-  Uint8Array.from(
-    Buffer.concat([
-      Uint8Array.of(8, 0, 0, 0, 0, 0, 7, 0),
-      buildFrame(inner, { destination, source: Uint8Array.of(2, 0, 0, 0, 0, 9), etherType: ETHERTYPE.ipv6 }),
-    ]),
-  );
+const NETWORKS: Networks = {
+  etherType: ETHERTYPE.ipv6,
+  host: (network) => `2001:db8:${network}::1/64 nodad`,
+  within: (network, port) => packet(`udp [2001:db8:${network}::9]:1234 > [2001:db8:${network}::1]:${port}`),
+  datagram: (port) => udp(port),
+  tunnel: `local ${LOCAL} remote ${SENDER} udp6zerocsumrx`,
+  tunnelled: (payload) =>
+    packet(`udp [${SENDER}]:1234 > [${LOCAL}]:4789 payload=${payload.length}`, (bytes, data) => {
+      bytes.set(payload, 48);
+      data.setUint16(46, 0);
+    }),
+};
 
 const CASES: readonly Case[] = [
   frames(
@@ -244,72 +251,7 @@ const CASES: readonly Case[] = [
     { destination: BROADCAST, bytes: udp(2001) },
     { etherType: ETHERTYPE.ipv4, bytes: udp(2000) },
   ]),
-  {
-    name: 'a device that appears later',
-    run(host) {
-      host.wire('late0');
-      host.inside.ip('addr add 2001:db8:7::1/64 dev late0 nodad');
-      host.send(
-        'late0',
-        plainly([2000, 2001].map((port) => packet(`udp [2001:db8:7::9]:1234 > [2001:db8:7::1]:${port}`))),
-      );
-    },
-    atXdp: { counted: {}, delivered: 2 },
-  },
-  {
-    name: 'a tunnel',
-    run(host) {
-      const mac = '02:00:00:00:00:07';
-      host.inside.ip(
-        `link add vx0 address ${mac} type vxlan id 7 local ${LOCAL} remote ${SENDER} dstport 4789 udp6zerocsumrx`,
-      );
-      host.inside.ip('link set vx0 up');
-      host.inside.ip('addr add 2001:db8:8::1/64 dev vx0 nodad');
-      const inner = [2000, 2001].map((port) => packet(`udp [2001:db8:8::9]:1234 > [2001:db8:8::1]:${port}`));
-      const outer = inner.map((each) => {
-        const payload = vxlan(each, Uint8Array.of(2, 0, 0, 0, 0, 7));
-        return packet(`udp [${SENDER}]:1234 > [${LOCAL}]:4789 payload=${payload.length}`, (bytes, data) => {
-          bytes.set(payload, 48);
-          data.setUint16(46, 0);
-        });
-      });
-      host.send('eth0', plainly(outer));
-    },
-    atXdp: { counted: { 'INPUT:policy': '2 packets, 236 bytes' }, delivered: 4 },
-  },
-  {
-    name: 'a bridge',
-    run(host) {
-      host.wire('port0');
-      host.inside.ip('link add br0 type bridge');
-      host.inside.ip('link set port0 master br0');
-      host.inside.ip('link set br0 mtu 9000 up');
-      host.inside.ip('addr add 2001:db8:6::1/64 dev br0 nodad');
-      const { mac } = host.inside.device('br0');
-      const to = (port: number) => packet(`udp [2001:db8:6::9]:1234 > [2001:db8:6::1]:${port}`);
-      host.send(
-        'port0',
-        [2000, 2001].map((port) => ({ destination: mac, bytes: to(port) })),
-      );
-    },
-    atXdp: { counted: {}, delivered: 2 },
-  },
-  {
-    name: 'a macvlan device',
-    run(host) {
-      host.inside.ip('link add mac0 link eth0 type macvlan mode bridge');
-      host.inside.ip('link set mac0 up');
-      host.inside.ip('addr add 2001:db8:5::1/64 dev mac0 nodad');
-      const { mac } = host.inside.device('mac0');
-      const to = (port: number) => packet(`udp [2001:db8:5::9]:1234 > [2001:db8:5::1]:${port}`);
-      host.send(
-        'eth0',
-        [2000, 2001].map((port) => ({ destination: mac, bytes: to(port) })),
-      );
-      host.send('eth0', plainly([udp(2000), udp(2001)]));
-    },
-    atXdp: { counted: { 'INPUT:1': '1 packets, 48 bytes', 'INPUT:2': '1 packets, 48 bytes' }, delivered: 3 },
-  },
+  ...deviceCases(NETWORKS, { inner: 48, outer: 118 }),
 ];
 
 const OUTSET: Outset = {

@@ -2,13 +2,15 @@
 // through iptables-legacy and through us, at every placement, and all counters of INPUT and FORWARD must be the same, and
 // what was delivered. Where placement `xdp` counts differently, as COMPATIBILITY.md says, the case says what it counts.
 
-import { buildFrame, ETHERTYPE, fixHeaderChecksum, fragmentPacket } from '../harness/packet-builder.ts';
+import { ETHERTYPE, fixHeaderChecksum, fragmentPacket } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
 import {
   BROADCAST,
   type Case,
   describeCases,
+  deviceCases,
   frames,
+  type Networks,
   type Outset,
   plainly,
   type Seen,
@@ -46,13 +48,18 @@ const both = (protocol: string, words: string) =>
     [2000, 2001].map((port) => packet(`${protocol} 11.0.0.1:1234 > ${to}:${port} ${words} id=${port}`)),
   );
 
-const vxlan = (inner: Uint8Array, destination: Uint8Array): Uint8Array =>
-  Uint8Array.from(
-    Buffer.concat([
-      Uint8Array.of(8, 0, 0, 0, 0, 0, 7, 0),
-      buildFrame(inner, { destination, source: Uint8Array.of(2, 0, 0, 0, 0, 9) }),
-    ]),
-  );
+const NETWORKS: Networks = {
+  etherType: ETHERTYPE.ipv4,
+  host: (network) => `10.${network}.0.1/24`,
+  within: (network, port) => packet(`udp 10.${network}.0.9:1234 > 10.${network}.0.1:${port}`),
+  datagram: (port) => udp(port),
+  tunnel: `local ${LOCAL} remote 11.0.0.1`,
+  tunnelled: (payload) =>
+    packet(`udp 11.0.0.1:1234 > ${LOCAL}:4789 payload=${payload.length}`, (bytes, data) => {
+      bytes.set(payload, 28);
+      data.setUint16(26, 0);
+    }),
+};
 
 /** Of packets in three fragments of 24 bytes behind the header. */
 const FIRST_FRAGMENTS: Seen = {
@@ -196,67 +203,7 @@ const CASES: readonly Case[] = [
     { destination: BROADCAST, bytes: udp(2000) },
     { destination: BROADCAST, bytes: udp(2001) },
   ]),
-  {
-    name: 'a device that appears later',
-    run(host) {
-      host.wire('late0');
-      host.inside.ip('addr add 10.7.0.1/24 dev late0');
-      host.send('late0', plainly([2000, 2001].map((port) => packet(`udp 10.7.0.9:1234 > 10.7.0.1:${port}`))));
-    },
-    atXdp: { counted: {}, delivered: 2 },
-  },
-  {
-    name: 'a tunnel',
-    run(host) {
-      const mac = '02:00:00:00:00:07';
-      host.inside.ip(`link add vx0 address ${mac} type vxlan id 7 local ${LOCAL} remote 11.0.0.1 dstport 4789`);
-      host.inside.ip('addr add 10.8.0.1/24 dev vx0');
-      host.inside.ip('link set vx0 up');
-      const inner = [2000, 2001].map((port) => packet(`udp 10.8.0.9:1234 > 10.8.0.1:${port}`));
-      const outer = inner.map((each) => {
-        const payload = vxlan(each, Uint8Array.of(2, 0, 0, 0, 0, 7));
-        return packet(`udp 11.0.0.1:1234 > ${LOCAL}:4789 payload=${payload.length}`, (bytes, data) => {
-          bytes.set(payload, 28);
-          data.setUint16(26, 0);
-        });
-      });
-      host.send('eth0', plainly(outer));
-    },
-    atXdp: { counted: { 'INPUT:policy': '2 packets, 156 bytes' }, delivered: 4 },
-  },
-  {
-    name: 'a bridge',
-    run(host) {
-      host.wire('port0');
-      host.inside.ip('link add br0 type bridge');
-      host.inside.ip('link set port0 master br0');
-      host.inside.ip('addr add 10.6.0.1/24 dev br0');
-      host.inside.ip('link set br0 mtu 9000 up');
-      const { mac } = host.inside.device('br0');
-      const to = (port: number) => packet(`udp 10.6.0.9:1234 > 10.6.0.1:${port}`);
-      host.send(
-        'port0',
-        [2000, 2001].map((port) => ({ destination: mac, bytes: to(port) })),
-      );
-    },
-    atXdp: { counted: {}, delivered: 2 },
-  },
-  {
-    name: 'a macvlan device',
-    run(host) {
-      host.inside.ip('link add mac0 link eth0 type macvlan mode bridge');
-      host.inside.ip('addr add 10.5.0.1/24 dev mac0');
-      host.inside.ip('link set mac0 up');
-      const { mac } = host.inside.device('mac0');
-      const to = (port: number) => packet(`udp 10.5.0.9:1234 > 10.5.0.1:${port}`);
-      host.send(
-        'eth0',
-        [2000, 2001].map((port) => ({ destination: mac, bytes: to(port) })),
-      );
-      host.send('eth0', plainly([udp(2000), udp(2001)]));
-    },
-    atXdp: { counted: { 'INPUT:1': '1 packets, 28 bytes', 'INPUT:2': '1 packets, 28 bytes' }, delivered: 3 },
-  },
+  ...deviceCases(NETWORKS, { inner: 28, outer: 78 }),
 ];
 
 const OUTSET: Outset = {
