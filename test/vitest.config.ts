@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // One project per strength of test. `kernel`, `differential` and `cli` need root, network namespaces and a BPF kernel.
@@ -14,6 +15,8 @@ const project = (name: string, timeout: number) => ({
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    // As many files at once as there are CPUs: by itself vitest leaves one to its own process, which has nearly nothing to do.
+    maxWorkers: availableParallelism(),
     // Of tests in one file that may run side by side.
     maxConcurrency: 2,
     projects: [
