@@ -3,8 +3,10 @@
 // A condition that is not understood is left out, so that a rule is taken to apply to more packets than it does, never to
 // fewer.
 
-import { maskPrefix } from './ipv4.ts';
+import type { Family } from './family.ts';
+import type { IntervalSet } from './intervals.ts';
 import type { Literal } from './predicate.ts';
+import type { WideIntervalSet } from './wide-intervals.ts';
 
 /** What a rule asks: all of it. */
 export type NatConditions = readonly Literal[];
@@ -27,25 +29,50 @@ export interface NatChains {
   readonly mayExpect: boolean;
 }
 
-const ALL = 0xffffffff;
+/** Bytes of an address. */
+export const ADDRESS_BYTES: Readonly<Record<Family, number>> = { ipv4: 4, ipv6: 16 };
 
-/** That an address has a value where a mask has ones; nothing where its ones are not the first bits. */
-export function asksAddress(field: 'src' | 'dst', value: number, mask: number, negated: boolean): NatConditions {
-  if (maskPrefix(mask) === undefined || mask === 0) return [];
-  const low = (value & mask) >>> 0;
-  return asksNumber(field, low, low + (ALL - (mask >>> 0)), negated);
+type NumberField = 'protocol' | 'sport' | 'dport';
+type AddressField = 'src' | 'dst';
+
+/** What no packet is. */
+export const NEVER: NatConditions = asksNumber('protocol', [], false);
+
+export function asksNumber(field: NumberField, set: IntervalSet, negated: boolean): NatConditions {
+  return [{ predicate: { kind: 'in', field, set }, negated }];
 }
 
-export function asksNumber(
-  field: 'src' | 'dst' | 'protocol' | 'sport' | 'dport',
-  low: number,
-  high: number,
+export function asksAddress(
+  family: Family,
+  field: AddressField,
+  addresses: WideIntervalSet,
   negated: boolean,
 ): NatConditions {
-  return [{ predicate: { kind: 'in', field, set: low <= high ? [{ low, high }] : [] }, negated }];
+  if (family === 'ipv6') return [{ predicate: { kind: 'wide', field: `${field}6`, set: addresses }, negated }];
+  const set = addresses.map(({ low, high }) => ({ low: Number(low), high: Number(high) }));
+  return [{ predicate: { kind: 'in', field, set }, negated }];
+}
+
+/** That an address has a value where a mask has ones, and zeros elsewhere; nothing where its ones are not the first bits. */
+export function asksMasked(
+  family: Family,
+  field: AddressField,
+  value: bigint,
+  mask: bigint,
+  negated: boolean,
+): NatConditions {
+  const others = (1n << BigInt(8 * ADDRESS_BYTES[family])) - 1n - mask;
+  if (mask === 0n || (others & (others + 1n)) !== 0n) return [];
+  const isPossible = (value & others) === 0n;
+  return asksAddress(family, field, isPossible ? [{ low: value, high: value + others }] : [], negated);
 }
 
 /** That a packet comes in by a device of this name, or of one that begins with it. */
 export function asksDevice(name: string, prefix: boolean, negated: boolean): NatConditions {
   return [{ predicate: { kind: 'device', field: 'inDevice', name, prefix }, negated }];
+}
+
+/** The number that bytes are, the first of them the highest. */
+export function bigEndian(bytes: Uint8Array): bigint {
+  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }

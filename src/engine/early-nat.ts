@@ -74,11 +74,15 @@ export function keptPackets({ entered, chains }: Pick<NatChains, 'entered' | 'ch
       if (++steps > MOST_STEPS || kept.size > MOST_WAYS) return undefined;
       if (does === 'nothing') continue;
       const asked = [...next.asked, ...asks];
-      if (does === 'something') kept.set(JSON.stringify(asked), asked);
+      if (does === 'something') kept.set(keyOf(asked), asked);
       else if (acting.has(does.leadsTo)) open.push({ chain: does.leadsTo, asked });
     }
   }
   return [...kept.values()];
+}
+
+function keyOf(asked: NatConditions): string {
+  return JSON.stringify(asked, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }
 
 /** Chains with a rule that does something, or leads to one. */

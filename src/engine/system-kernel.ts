@@ -13,6 +13,7 @@ import {
   linkProgramName,
   loadProgram,
   mapMemory,
+  mapValueSize,
   netfilterPriority,
   openPin,
   openSlot,
@@ -86,14 +87,17 @@ function loadLooker(family: Family): { readonly program: Descriptor; readonly by
 
 function factsOfIpv4(): EarlyFacts | undefined {
   const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
-  const facts = earlyFacts(listRoutes(), routingTables(), devices);
-  const nat = facts && factsOfNat();
+  return withNat(earlyFacts(listRoutes(), routingTables(), devices));
+}
+
+function withNat(facts: EarlyFacts | undefined): EarlyFacts | undefined {
+  const nat = facts && factsOfNat(facts.family);
   return nat === undefined ? facts : { ...facts!, nat };
 }
 
-function factsOfNat(): NatFacts | undefined {
+function factsOfNat(family: Family): NatFacts | undefined {
   try {
-    return natFacts(natChains());
+    return natFacts(natChains(family));
   } catch (error) {
     if (error instanceof KernelError) return { why: error.message };
     throw error;
@@ -111,7 +115,7 @@ function factsOfIpv6(): EarlyFacts | undefined {
   const routes = listRoutes6().map((route) =>
     route.devices.some((device) => unsure.has(device)) ? { ...route, plain: false } : route,
   );
-  return earlyFacts6(routes, routingTables('ipv6'), devices);
+  return withNat(earlyFacts6(routes, routingTables('ipv6'), devices));
 }
 
 export const systemKernel: Kernel = {
@@ -143,6 +147,7 @@ export const systemKernel: Kernel = {
   openPin,
   close: closeDescriptor,
   createMap,
+  valueSize: mapValueSize,
   rewriteMap,
   loadProgram,
   mapBytes: mapMemory,

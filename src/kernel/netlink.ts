@@ -182,6 +182,17 @@ export function attributes(message: Buffer, fixedPart: number): Map<number, Buff
   return found;
 }
 
+/** The elements of a list, all of one type. */
+export function listOf(list: Buffer | undefined): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; list !== undefined && at + 4 <= list.length; ) {
+    const length = list.readUInt16LE(at);
+    found.push(list.subarray(at + 4, at + length));
+    at += Math.max(4, (length + 3) & ~3);
+  }
+  return found;
+}
+
 /** An attribute's text, without its terminating zero. */
 export function text(attribute: Buffer | undefined): string | undefined {
   if (attribute === undefined) return undefined;

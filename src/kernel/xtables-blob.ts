@@ -54,19 +54,25 @@ function textAt(table: Buffer, at: number): string {
 export interface Extension {
   /** Of a verdict or a jump the empty name. */
   readonly name: string;
+  readonly revision: number;
   readonly data: Buffer;
 }
 
 export function targetOf(table: Buffer, { target, end }: Entry): Extension {
-  return { name: textAt(table, target + EXTENSION.name), data: table.subarray(target + EXTENSION.data, end) };
+  return extensionAt(table, target, end);
 }
 
 export function matchesOf(family: Family, table: Buffer, { at, target }: Entry): Extension[] {
   const found: Extension[] = [];
   for (let match = at + ENTRY[family].size; match < target; match += table.readUInt16LE(match + EXTENSION.size)) {
-    found.push({ name: textAt(table, match + EXTENSION.name), data: table.subarray(match + EXTENSION.data, target) });
+    found.push(extensionAt(table, match, target));
   }
   return found;
+}
+
+function extensionAt(table: Buffer, at: number, end: number): Extension {
+  const [name, revision] = [textAt(table, at + EXTENSION.name), table.readUInt8(at + EXTENSION.revision)];
+  return { name, revision, data: table.subarray(at + EXTENSION.data, end) };
 }
 
 /** How many entries a table has. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { CLASS_SHIFT, STATE_CLASSES, type StateClass } from '../../../src/base/connection-state.ts';
 import type { EarlyFacts4 } from '../../../src/base/early.ts';
 import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
-import { asksAddress, asksDevice, asksNumber } from '../../../src/base/nat.ts';
+import { asksAddress, asksDevice, asksMasked, asksNumber } from '../../../src/base/nat.ts';
 import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
 import { evaluatePredicate, type Literal } from '../../../src/base/predicate.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
@@ -38,12 +38,15 @@ const FACTS: EarlyFacts4 = {
   ],
 };
 
+const range = (low: number, high = low): IntervalSet => [{ low, high }];
+const FROM_NOBODY = asksAddress('ipv4', 'src', [{ low: 0n, high: 0n }], false);
+
 /** Packets that NAT may change. */
 const KEPT = [
-  [...asksNumber('protocol', 6, 6, false), ...asksNumber('dport', 20, 60, false)],
-  [...asksDevice('eth0', false, true), ...asksAddress('src', 0x0a000000, 0xff000000, false)],
-  [...asksNumber('protocol', 6, 17, true), ...asksDevice('eth', true, false), ...asksNumber('src', 0, 0, false)],
-  [...asksNumber('protocol', 17, 17, false), ...asksNumber('protocol', 6, 6, false)],
+  [...asksNumber('protocol', range(6), false), ...asksNumber('dport', range(20, 60), false)],
+  [...asksDevice('eth0', false, true), ...asksMasked('ipv4', 'src', 0x0a000000n, 0xff000000n, false)],
+  [...asksNumber('protocol', range(6, 17), true), ...asksDevice('eth', true, false), ...FROM_NOBODY],
+  [...asksNumber('protocol', range(17), false), ...asksNumber('protocol', range(6), false)],
 ];
 const NAT_FACTS: EarlyFacts4 = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: KEPT } };
 

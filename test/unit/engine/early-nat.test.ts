@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { asksAddress, asksDevice, asksNumber, type NatChains, type NatRule } from '../../../src/base/nat.ts';
+import { asksDevice, asksMasked, asksNumber, type NatChains, type NatRule } from '../../../src/base/nat.ts';
 import { formatPredicate } from '../../../src/base/predicate.ts';
 import { countsPackets, keptPackets, natFacts, natNotes, whyNotBesideNat } from '../../../src/engine/early-nat.ts';
 
 const DNAT = 'something';
-const PORT = asksNumber('dport', 80, 80, false);
-const ADDRESS = asksAddress('dst', 0x0a010203, 0xffff0000, false);
+const PORT = asksNumber('dport', [{ low: 80, high: 80 }], false);
+const ADDRESS = asksMasked('ipv4', 'dst', 0x0a010000n, 0xffff0000n, false);
 const DEVICE = asksDevice('eth', true, true);
 
 const rule = (asks: NatRule['asks'], does: NatRule['does']): NatRule => ({ asks, does });
@@ -47,16 +47,27 @@ describe('packets that NAT may change', () => {
 
   it('are all where a rule asks nothing, or the mask of an address has holes', () => {
     expect(kept({ PREROUTING: [rule([], DNAT)] })).toEqual(['']);
-    expect(asksAddress('src', 0x0a000001, 0xff0000ff, false)).toEqual([]);
+    expect(asksMasked('ipv4', 'src', 0x0a000001n, 0xff0000ffn, false)).toEqual([]);
   });
 
   it('are not told where the ways to rules are too many', () => {
-    const twice = (chain: string) => [0, 1].map((port) => leadTo(chain, asksNumber('sport', port, port, false)));
+    const twice = (chain: string) => [0, 1].map((port) => leadTo(chain, asksNumber('sport', [{ low: port, high: port }], false)));
     const names = Array.from({ length: 12 }, (_, i) => `chain ${i}`);
     const doubling = Object.fromEntries(names.map((name, i) => [name, twice(`chain ${i + 1}`)]));
     expect(kept({ ...doubling, PREROUTING: twice('chain 0'), 'chain 12': [rule(PORT, DNAT)] })).toBeUndefined();
     expect(kept({ ...doubling, PREROUTING: twice('chain 0'), 'chain 12': [rule(PORT, 'nothing')] })).toEqual([]);
   });
+});
+
+it('an address is never what a mask has no place for', () => {
+  const [asked] = asksMasked('ipv4', 'dst', 0x0a010203n, 0xffff0000n, true);
+  expect(asked).toEqual({ predicate: { kind: 'in', field: 'dst', set: [] }, negated: true });
+});
+
+it('packets of IPv6 are told by addresses of their own', () => {
+  const mask = ((1n << 64n) - 1n) << 64n;
+  const [asked] = asksMasked('ipv6', 'dst', 0x2001n << 112n, mask, false);
+  expect(formatPredicate(asked!.predicate)).toBe('dst6 in 2001::-2001::ffff:ffff:ffff:ffff');
 });
 
 describe('early verdicts beside NAT', () => {
