@@ -390,9 +390,11 @@ function sync(context: Context, options: { readonly wait?: number }): number {
 
 function detach(context: Context, options: { readonly wait?: number }): number {
   const config = loadConfig(context.environment);
-  withEngine(config, context, (engine) => engine.withLock(options.wait ?? config.wait, () => engine.detach()));
+  const seconds = options.wait ?? config.wait;
+  const warnings = withEngine(config, context, (engine) => engine.withLock(seconds, () => engine.detach()));
   context.print('Nothing is enforced any more.\n');
-  return EXIT.ok;
+  printWarnings('bpfilter', warnings, context);
+  return warnings.length === 0 ? EXIT.ok : EXIT.resource;
 }
 
 function printJson<T>(context: Context, value: T): void {

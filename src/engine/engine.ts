@@ -13,6 +13,7 @@ import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
+import { StoreError } from '../store/errors.ts';
 import { type CompileOptions, filterTable } from './compile.ts';
 import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
@@ -29,6 +30,7 @@ import { type Directories, lockPath } from './layout.ts';
 import type { AttachedDevice } from './links.ts';
 import { closeImage, type LoadedImage, LoadedImages, loadImage } from './loaded.ts';
 import { NamespaceState } from './namespace-state.ts';
+import { InstallationError } from './pins.ts';
 import { perChain } from './slots.ts';
 import { describeStatus, type FamilyFacts } from './status.ts';
 import { checkLineBreaks, StoredTextError } from './stored-text.ts';
@@ -155,11 +157,18 @@ class NamespaceEngine implements Engine {
     return [keptWarning(family)];
   }
 
-  detach(): void {
+  detach(): readonly string[] {
     this.requireLock();
-    this.takeDown(FAMILIES);
-    const store = this.state.store();
-    for (const family of FAMILIES) store?.forget(family);
+    this.releaseKernel(FAMILIES);
+    try {
+      const store = this.state.store();
+      for (const family of FAMILIES) store?.forget(family);
+      this.retirePrepared(FAMILIES);
+      return [];
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return [`what the store has of the rules is still there: ${error.message}`, error.remedy];
+    }
   }
 
   status(): Status {
@@ -180,7 +189,8 @@ class NamespaceEngine implements Engine {
       (lost === undefined
         ? this.state.inForce(family, (each, shown) => [each, shown().at(-1)!] as const)
         : undefined) ?? [];
-    const kept = this.state.isEnforced(family) ? undefined : this.basis(family)?.ruleset;
+    const isKept = lost === undefined && !this.state.isEnforced(family);
+    const kept = isKept ? this.basis(family)?.ruleset : undefined;
     return { lost, found, undecided: undecided ?? ZERO, kept };
   }
 
@@ -211,6 +221,8 @@ class NamespaceEngine implements Engine {
 
   sync(family: Family): readonly string[] {
     this.requireLock();
+    const lost = this.state.lost(family);
+    if (lost !== undefined) throw new InstallationError(lost);
     const found = this.state.found(family);
     const installation = this.state.installation();
     if (found?.request.placement !== 'exact' || installation === undefined) return [];
@@ -298,16 +310,23 @@ class NamespaceEngine implements Engine {
     const before = isExact ? undefined : this.current(family, 'nothing')?.ruleset;
     const diagnostics = keep(store, before === undefined ? ruleset : carryCounters(before, ruleset, kept), source.file);
     if (diagnostics.length > 0) return { ok: false, diagnostics };
-    if (wasEnforced) this.takeDown([family]);
+    if (wasEnforced) {
+      this.releaseKernel([family]);
+      this.retirePrepared([family]);
+    }
     const warnings = [wasEnforced ? releasedWarning(family) : keptWarning(family)];
     return { ok: true, generation: 0, diagnostics: [], notes: [], warnings };
   }
 
   /** Accepts every packet of some families again and takes what is theirs out of the kernel. */
-  private takeDown(families: readonly Family[]): void {
+  private releaseKernel(families: readonly Family[]): void {
     this.state.release(families);
     for (const family of families) this.loaded[family].forget();
     for (const family of families) endConntrack(this.kernel, family, undefined);
+  }
+
+  /** Notes that no generation of some families is in force any more. */
+  private retirePrepared(families: readonly Family[]): void {
     const store = this.state.store();
     for (const { id, family, state } of store?.generations() ?? []) {
       if (state === 'prepared' && families.includes(family)) store!.retire(id);

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Counters } from '../base/counters.ts';
 import { FAMILIES, FAMILY_NAME, type Family } from '../base/family.ts';
+import { StoreError } from '../store/errors.ts';
 import { Store } from '../store/store.ts';
 import { shownCounters } from './counters.ts';
 import { mapReader } from './flip.ts';
@@ -89,10 +90,17 @@ export class NamespaceState {
     return read;
   }
 
-  /** What to say where the kernel enforces rules of a family that the store knows nothing of. */
+  /** What to say where the kernel enforces rules of a family that the store knows nothing of, or cannot be read. */
   lost(family: Family): string | undefined {
     const word = this.word(family);
-    if (word === 0 || this.store()?.created(word) !== undefined) return undefined;
+    try {
+      const store = this.store();
+      if (word === 0 || store?.created(word) !== undefined) return undefined;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const enforced = word === 0 ? '' : `the kernel enforces generation ${word} of ${FAMILY_NAME[family]}, but `;
+      return `${enforced}${error.message}: ${error.remedy}`;
+    }
     return (
       `the kernel enforces generation ${word} of ${FAMILY_NAME[family]}, of which the state directory ` +
       `${this.directories.state} knows nothing; apply the ruleset again`
@@ -155,6 +163,11 @@ export class NamespaceState {
   /** The same; where there is none, it is made. */
   storeForChange(): Store {
     const { directories, kernel, root, identity } = this;
+    if (this.openStore?.unwritable !== undefined) {
+      // It may be writable by now.
+      this.openStore.close();
+      this.openStore = undefined;
+    }
     this.openStore = adoptState({ directories, kernel, root, identity }, this.store());
     return this.openStore;
   }

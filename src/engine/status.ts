@@ -32,7 +32,7 @@ export interface StatusFacts {
 
 /** What there is of a family. */
 export interface FamilyFacts {
-  /** What to say where the store has lost the rules in force. */
+  /** What to say where the store has lost the rules in force, or cannot be read. */
   readonly lost: string | undefined;
   readonly found: InForce | undefined;
   readonly undecided: Counters;
@@ -44,7 +44,7 @@ export function describeStatus(facts: StatusFacts): Status {
   const { kernel, identity } = facts;
   const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
   const warnings = [
-    ...FAMILIES.flatMap((family) => facts.families[family].lost ?? []),
+    ...new Set(FAMILIES.flatMap((family) => facts.families[family].lost ?? [])),
     ...kernel.foreignFilters(),
     ...FAMILIES.flatMap((family) => warningsOf(facts, family, families[family])),
   ];

@@ -168,8 +168,11 @@ export interface Engine {
    * warnings as `apply` does.
    */
   zero(family: Family, selection: ZeroSelection, shown?: TableCounters): readonly string[];
-  /** Accepts everything again, takes all that is ours out of the kernel and forgets what is kept, in both families. */
-  detach(): void;
+  /**
+   * Accepts everything again, takes all that is ours out of the kernel and forgets what is kept, in both families. Returns,
+   * in sentences, what is wrong with the store: all else is done even so.
+   */
+  detach(): readonly string[];
   status(): Status;
   /** What is wrong with the rules in force of a family, in sentences, for commands that do not ask for the status. */
   warnings(family: Family): readonly string[];

@@ -17,8 +17,8 @@ import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Family } from '../base/family.ts';
 import { decodeBase, decodeSlots, encodeBase, encodeSlots } from './blobs.ts';
-import { isSqliteError, openDatabase } from './driver.ts';
-import { StoreError } from './errors.ts';
+import { isSqliteError, openCopy, openDatabase } from './driver.ts';
+import { isUnwritable, StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
@@ -112,20 +112,43 @@ export class Store {
   readonly path: string;
   /** Of the file: one at the same path that has another is another store. */
   readonly inode: number;
+  /** Why the file cannot be written to: then this is a copy of it, and whatever would write throws that. */
+  readonly unwritable: StoreError | undefined;
   private readonly db: Database.Database;
   private isSynced = true;
 
-  private constructor(path: string, db: Database.Database) {
+  private constructor(path: string, db: Database.Database, unwritable?: StoreError) {
     this.path = path;
     this.inode = statSync(path).ino;
     this.db = db;
+    this.unwritable = unwritable;
   }
 
   /**
    * Opens or makes the file; its directory is made with mode 0700. `busySeconds` is how long a call waits for another
-   * writer; `maxPages` bounds the file (pages of `PAGE_SIZE` bytes). Throws `StoreError`.
+   * writer; `maxPages` bounds the file (pages of `PAGE_SIZE` bytes). A file on a full or read-only file system can be read
+   * all the same. Throws `StoreError`.
    */
   static open(path: string, options: { busySeconds?: number; maxPages?: number } = {}): Store {
+    try {
+      return Store.openFile(path, options);
+    } catch (error) {
+      if (!(error instanceof StoreError && isUnwritable(error.code))) throw error;
+      return Store.readCopy(path, error);
+    }
+  }
+
+  private static readCopy(path: string, unwritable: StoreError): Store {
+    return attempt('read the store', path, () => {
+      const db = openCopy(path);
+      if (db === undefined) throw unwritable;
+      checkVersion(path, migrate(db));
+      db.pragma('query_only = ON');
+      return new Store(path, db, unwritable);
+    });
+  }
+
+  private static openFile(path: string, options: { busySeconds?: number; maxPages?: number }): Store {
     return attempt('open the store', path, () => {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // SQLite gives its log files the mode of the file they belong to.
@@ -137,11 +160,7 @@ export class Store {
         db.pragma('journal_mode = WAL');
         db.pragma('synchronous = FULL');
         if (options.maxPages !== undefined) db.pragma(`max_page_count = ${options.maxPages}`);
-        const version = migrate(db);
-        if (version > SCHEMA_VERSION) {
-          const detail = `the file has schema ${version}, this program knows ${SCHEMA_VERSION}`;
-          throw new StoreError('open the store', path, 'NEWER_SCHEMA', detail);
-        }
+        checkVersion(path, migrate(db));
       } catch (error) {
         db.close();
         throw error;
@@ -390,8 +409,19 @@ export class Store {
   }
 
   private attempt<T>(operation: string, work: () => T): T {
-    return attempt(operation, this.path, work);
+    try {
+      return attempt(operation, this.path, work);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'SQLITE_READONLY') throw this.unwritable ?? error;
+      throw error;
+    }
   }
+}
+
+function checkVersion(path: string, version: number): void {
+  if (version <= SCHEMA_VERSION) return;
+  const detail = `the file has schema ${version}, this program knows ${SCHEMA_VERSION}`;
+  throw new StoreError('open the store', path, 'NEWER_SCHEMA', detail);
 }
 
 function fromRow(row: Row): Generation {

@@ -1,8 +1,9 @@
 // The built commands, one process each, in a network namespace, with real packets.
 
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { countersOutput, statusOutput } from '../../src/cli/schemas.ts';
 import { TestNamespace } from './namespace.ts';
 
@@ -204,6 +205,53 @@ test('a full state directory is told, and the old rules stay', () => {
   expect(err).toMatch(/cannot .* in .*store\.sqlite: .*\n.*Free space/);
   expect(err).not.toContain('    at ');
   expect(saved('-c')).toBe(RULES);
+});
+
+describe('rules in force are shown and taken away where the store', () => {
+  const shownAndReleased = (trouble: RegExp) => {
+    expect(succeed('bpfilter status')).toContain('3 rules, placement exact');
+    expect(saved('-c')).toBe(RULES);
+    for (const change of ['iptables -A INPUT -j DROP', 'iptables -Z', 'bpfilter apply -']) {
+      expect(namespace.run(change, { input: RULES }), change).toMatchObject({
+        code: 4,
+        err: expect.stringMatching(trouble),
+      });
+    }
+    expect(saved('-c')).toBe(RULES);
+    const detached = namespace.run('bpfilter detach');
+    expect(detached).toMatchObject({ code: 4, out: 'Nothing is enforced any more.\n' });
+    expect(detached.err).toMatch(trouble);
+    expect(succeed('bpfilter status')).toMatch(/IPv4 +nothing enforced/);
+  };
+
+  test.each([
+    ['is on a full disk', 'cat /dev/zero > fill; test -s fill', /database or disk is full|SHMSIZE/],
+    ['is read-only', 'mount -o remount,ro .', /read-only file system, .*\n.*make it writable/],
+  ])('%s', (_, spoil, trouble) => {
+    const state = namespace.environment.BPFILTER_STATE_DIR!;
+    const sh = (command: string) => execFileSync('sh', ['-c', command], { stdio: 'ignore' });
+    sh(`mkdir ${state} && mount -t tmpfs -o size=400k none ${state}`);
+    try {
+      succeed('restore -c', RULES);
+      sh(`cd ${state} && ${spoil}`);
+      shownAndReleased(trouble);
+    } finally {
+      sh(`umount ${state}`);
+    }
+  });
+
+  test('is damaged', () => {
+    succeed('restore -c', RULES);
+    const state = namespace.environment.BPFILTER_STATE_DIR!;
+    const [file] = readdirSync(state, { recursive: true, encoding: 'utf8' }).filter((name) => /\.sqlite$/.test(name));
+    writeFileSync(join(state, file!), 'no database '.repeat(3000));
+    const status = succeed('bpfilter status');
+    expect(status).toMatch(/IPv4 +generation 1, /);
+    expect(status).toMatch(/warning +the kernel enforces generation 1 of IPv4, but .*NOTADB.*move it away/);
+    expect(namespace.run('bpfilter sync')).toMatchObject({ code: 1, err: expect.stringContaining('move it away') });
+    expect(namespace.run('bpfilter detach')).toMatchObject({ code: 4, out: 'Nothing is enforced any more.\n' });
+    expect(succeed('bpfilter status')).toMatch(/IPv4 +nothing enforced.*\n(.*\n)*warning +cannot open the store/);
+  });
 });
 
 test('ten restores at once: one after the other, and the last one is in force whole', async () => {
