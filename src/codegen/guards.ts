@@ -16,7 +16,10 @@ import { emitNatWords } from './nat-words.ts';
 import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 import { emitDevicePointer } from './xdp-frame.ts';
 
+/** Named anew whenever words of the same number come to mean something else. */
 export const GUARD_MAP = 'guard_words';
+/** That of earlier versions. */
+export const FORMER_GUARD_MAP = 'guards';
 
 /** XFRM_USERPOLICY_ACCEPT (include/uapi/linux/xfrm.h) */
 const IPSEC_ACCEPTS = 2;

@@ -9,6 +9,7 @@
 import type { EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { canLookUpConnections } from '../codegen/early-connection.ts';
+import { guardMap } from '../codegen/guards.ts';
 import { NAT } from '../codegen/nat-words.ts';
 import type { Hook, Surroundings, WatchedHook } from '../codegen/surroundings.ts';
 import { natNotes, type SeenNat, whyNotBesideNat } from './early-nat.ts';
@@ -88,7 +89,11 @@ function describe({ kind, priority }: Hook): string {
 
 /** What tells one ground from another, in 32 digits: four hashes of its text, each by another odd number. */
 export function groundDigest(ground: EarlyGround): string {
-  const text = JSON.stringify(ground, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  // The words of another version, which other programs compare, are another ground.
+  const { name, valueSize } = guardMap();
+  const text = JSON.stringify([name, valueSize, ground], (_, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
   return FACTORS.map((factor) => {
     let hash = factor;
     for (let i = 0; i < text.length; i++) {

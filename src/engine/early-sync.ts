@@ -16,6 +16,9 @@ import type { Kernel } from './kernel.ts';
 
 const ATTEMPTS = 4;
 
+/** Why words cannot be written: the programs in force compare those of a map that is not pinned. */
+const OTHER_VERSION = 'another version has compiled the rules: `bpfilter sync` compiles them anew';
+
 /** The ground of this moment, with the words that hold for it, or why there is none. */
 function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; words: Uint8Array } | { why: string } {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -44,7 +47,9 @@ export function whyWaiting(
   family: Family,
   digest: string,
 ): string | undefined {
-  if (Buffer.compare(kernel.surroundings(family).words, installation.guards(family)) === 0) return undefined;
+  const kept = installation.guards(family);
+  if (kept === undefined) return OTHER_VERSION;
+  if (Buffer.compare(kernel.surroundings(family).words, kept) === 0) return undefined;
   const found = lookAround(kernel, family);
   if ('why' in found) return found.why;
   return groundDigest(found.ground) === digest
@@ -90,6 +95,8 @@ export function syncGuards(
   if ('why' in found) return found.why;
   if (groundDigest(found.ground) !== digest)
     return 'addresses, routes or hooks are others than when the rules were compiled';
-  installation.setGuards(family, found.words);
+  const kept = installation.guards(family);
+  if (kept === undefined) return OTHER_VERSION;
+  kept.set(found.words);
   return undefined;
 }

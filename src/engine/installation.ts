@@ -10,7 +10,8 @@
 // Earlier versions made nothing for IPv6. What they have installed stays, and is completed by the next change: the word of
 // IPv6 is 0 in their state map, its slots are made, and a device's dispatcher gives way to one of both families. Their XDP
 // programs took frames of one buffer only, and the kernel lets them share no slots with others: where one is attached to a
-// device, nothing can be replaced; where none is, the slots are made anew.
+// device, nothing can be replaced; where none is, the slots are made anew. The words that their early verdicts compare were
+// others: their programs keep that map, which nobody writes any more, and the next change pins a new one.
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +28,7 @@ import {
   STATE_MAP,
   slotIndex,
 } from '../codegen/dispatcher.ts';
-import { GUARD_MAP, GUARDS, guardMap } from '../codegen/guards.ts';
+import { FORMER_GUARD_MAP, GUARD_MAP, GUARDS, guardMap } from '../codegen/guards.ts';
 import { WORDS } from '../codegen/surroundings.ts';
 import type { Descriptor, Kernel } from './kernel.ts';
 import { counterMapOfPin, counterPin, isLinkPin } from './layout.ts';
@@ -95,7 +96,9 @@ export class Installation {
     for (const definition of dispatcherMaps()) {
       const { name } = definition;
       const path = join(this.directory, name);
-      if (this.maps.has(name) || existsSync(path)) continue;
+      if (this.maps.has(name)) continue;
+      if (name === GUARD_MAP && this.openGuardMap() === undefined) unlinkIfThere(path);
+      if (existsSync(path)) continue;
       const family = FAMILIES.find((each) => slotMaps(each).includes(name));
       const isFormer = family !== undefined && this.isFormer(family, name);
       if (isFormer) this.requireNoDevice();
@@ -105,6 +108,7 @@ export class Installation {
       if (isFormer) for (const parity of [0, 1]) this.kernel.setSlot(map, parity, this.passProgram('xdp'));
       this.kernel.pin(map, path);
       if (isFormer) unlinkIfThere(this.path(FORMER_XDP_SLOTS[family]));
+      if (name === GUARD_MAP) unlinkIfThere(this.path(FORMER_GUARD_MAP));
     }
   }
 
@@ -146,19 +150,28 @@ export class Installation {
     storeGeneration(this.state, family, generation);
   }
 
-  /** Writes the words that early verdicts of a family compare. */
-  setGuards(family: Family, words: Uint8Array): void {
-    this.allGuards.set(words, GUARDS[family]);
+  /**
+   * The words that early verdicts of a family compare, to be read and written; `undefined` where there are none, or an earlier
+   * version's.
+   */
+  guards(family: Family): Uint8Array | undefined {
+    const map = this.openGuardMap();
+    if (map === undefined) return undefined;
+    this.openGuards ??= this.kernel.mapBytes(map, guardMap().valueSize);
+    return this.openGuards.subarray(GUARDS[family], GUARDS[family] + WORDS.size);
   }
 
-  /** The words that early verdicts of a family compare. */
-  guards(family: Family): Uint8Array {
-    return this.allGuards.subarray(GUARDS[family], GUARDS[family] + WORDS.size);
-  }
-
-  private get allGuards(): Uint8Array {
-    this.openGuards ??= this.kernel.mapBytes(this.map(GUARD_MAP), guardMap().valueSize);
-    return this.openGuards;
+  private openGuardMap(): Descriptor | undefined {
+    const known = this.maps.get(GUARD_MAP);
+    if (known !== undefined) return known;
+    const opened = this.kernel.openPin(this.path(GUARD_MAP));
+    if (opened === undefined) return undefined;
+    if (this.kernel.valueSize(opened) !== guardMap().valueSize) {
+      this.kernel.close(opened);
+      return undefined;
+    }
+    this.maps.set(GUARD_MAP, opened);
+    return opened;
   }
 
   /** The map that early programs compare words with. */

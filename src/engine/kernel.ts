@@ -60,6 +60,8 @@ export interface Kernel {
   close(object: Descriptor): void;
 
   createMap(definition: MapDefinition): Descriptor;
+  /** Bytes of a map's value. */
+  valueSize(map: Descriptor): number;
   /** Writes the contents of a definition over the only value of a map that was made of one like it. */
   rewriteMap(map: Descriptor, definition: MapDefinition): void;
   loadProgram(program: Program, maps: ReadonlyMap<string, Descriptor>): Descriptor;

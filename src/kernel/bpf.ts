@@ -280,6 +280,11 @@ function objectInfo(operation: string, object: number): Buffer {
   return info;
 }
 
+/** Bytes of a value of a map (`struct bpf_map_info`). */
+export function mapValueSize(map: number): number {
+  return objectInfo('read a map', map).readUInt32LE(12);
+}
+
 /** The priority of a netfilter link. */
 export function netfilterPriority(link: number): number {
   return linkInfo(link).readInt32LE(24);

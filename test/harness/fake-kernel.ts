@@ -198,6 +198,10 @@ export class FakeKernel implements Kernel {
     return this.add({ kind: 'program', program, maps });
   }
 
+  valueSize(map: Descriptor): number {
+    return this.map(map).definition.valueSize;
+  }
+
   mapBytes(map: Descriptor, size: number): Uint8Array {
     return this.map(map).bytes.subarray(0, size);
   }

@@ -1,9 +1,11 @@
 // What a machine does to its rules: devices and namespaces vanish, others are on the same hooks, programs are in the way.
 
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StatusOutput } from '../../src/cli/schemas.ts';
+import { GUARD_MAP, guardMap } from '../../src/codegen/guards.ts';
+import { closeDescriptor, createMap, pin } from '../../src/kernel/bpf.ts';
 import { ADDRESS, Network } from './network.ts';
 
 const RULES = `*filter
@@ -227,6 +229,31 @@ describe('pins', () => {
     network.bpfilter('apply', rules);
     expect(status().families.ipv4.hooks.every(({ attached }) => attached)).toBe(true);
   });
+});
+
+it('early verdicts of an earlier version, which compare other words, stay until the next change', async () => {
+  network.bpfilter('apply', rules, '--device', 'in0', '--mode', 'generic');
+  const early = () => status().families.ipv4.early!;
+  let sent = await send();
+  expect(Number(early().dropped)).toBe(sent);
+  const [cookie] = readdirSync(network.pinDirectory).filter((each) => /^\d+_\d+$/.test(each));
+  const pins = join(network.pinDirectory, cookie!);
+  rmSync(join(pins, GUARD_MAP));
+  const map = createMap({ ...guardMap(), valueSize: 128, contents: new Uint8Array(128) });
+  pin(map, join(pins, GUARD_MAP));
+  closeDescriptor(map);
+  expect(early().waiting).toMatch(/another version.*bpfilter sync/);
+  // Programs go on as they were; what they cannot be told any more only makes them leave packets to netfilter.
+  sent += await send();
+  expect(dropped()).toBe(sent);
+  network.exec('router', 'ip', ['addr', 'add', '10.9.0.1/32', 'dev', 'in0']);
+  const before = Number(early().dropped);
+  sent += await send();
+  expect([dropped(), Number(early().dropped)]).toEqual([sent, before]);
+  network.bpfilter('sync');
+  expect(early().waiting).toBeUndefined();
+  const more = await send();
+  expect([dropped(), Number(early().dropped)]).toEqual([sent + more, before + more]);
 });
 
 const DIST = new URL('../../dist/bpfilter.js', import.meta.url).pathname;

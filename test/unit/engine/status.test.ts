@@ -1,17 +1,19 @@
 // What `status` says of placement `exact`: the mode of each device and why, and what becomes of early verdicts.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Family } from '../../../src/base/family.ts';
 import type { EarlyChoice } from '../../../src/base/hooks.ts';
+import { FORMER_GUARD_MAP, GUARD_MAP, guardMap } from '../../../src/codegen/guards.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
 import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
-import { EARLY_FEATURES, FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
+import { EARLY_FEATURES, FakeKernel, FEATURES, InjectedFailure } from '../../harness/fake-kernel.ts';
 
 const device = (ifindex: number, name: string, more: Partial<Device> = {}): Device => ({
   ...{ ifindex, name, loopback: false, ethernet: true },
@@ -106,6 +108,44 @@ it('warns where early verdicts wait, until sync lets them go on', () => {
   expect(sync()).toEqual([]);
   expect(ipv4()).toMatchObject({ generation, early: { dropped: '0' } });
   expect(status().warnings).toEqual([]);
+});
+
+/** Makes the words of early verdicts those of an earlier version, of which there were fewer, and that had another name. */
+const EARLIER: Readonly<Record<string, (path: string) => void>> = {
+  'of another name': (path) => renameSync(path, join(path, '..', FORMER_GUARD_MAP)),
+  'of another size': (path) => {
+    rmSync(path);
+    kernel.pin(kernel.createMap({ ...guardMap(), valueSize: 128, contents: new Uint8Array(128) }), path);
+  },
+};
+
+it.each(Object.keys(EARLIER))('has sync compile rules anew whose early verdicts compare words %s', (name) => {
+  apply();
+  const pins = join(directory, 'run', 'bpf', readdirSync(join(directory, 'run', 'bpf'))[0]!);
+  EARLIER[name]!(join(pins, GUARD_MAP));
+  const [store] = readdirSync(join(directory, 'state'));
+  const rows = new Database(join(directory, 'state', store!, 'store.sqlite'));
+  rows.exec("UPDATE generation SET manifest = json_set(manifest, '$.early', 'of an earlier version')");
+  rows.close();
+  const { generation } = ipv4();
+  expect(ipv4().early!.waiting).toMatch(/another version.*`bpfilter sync`/);
+  // Whatever fails, the old rules stay in force and can be looked at, or the new ones are.
+  for (let step = 1; ; step++) {
+    kernel.failAt = kernel.calls.length + step;
+    try {
+      sync();
+      break;
+    } catch (error) {
+      if (!(error instanceof InjectedFailure)) throw error;
+      expect(ipv4().early!.waiting).toMatch(/`bpfilter sync`/);
+    }
+  }
+  kernel.failAt = Number.POSITIVE_INFINITY;
+  expect(ipv4().generation).toBeGreaterThan(generation);
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0' });
+  expect(readdirSync(pins)).not.toContain(FORMER_GUARD_MAP);
+  const map = kernel.openPin(join(pins, GUARD_MAP))!;
+  expect(kernel.valueSize(map)).toBe(guardMap().valueSize);
 });
 
 it('says why the rules make no early verdicts: without a warning, as nothing is wrong', () => {
