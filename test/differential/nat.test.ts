@@ -9,9 +9,10 @@ import { expect, it } from 'vitest';
 import { seededChoice } from '../fuzz/seeded.ts';
 import { type Beside, withBoth } from '../harness/beside.ts';
 import { rulesetText, scenarios } from '../harness/generate.ts';
+import { PLAIN_WORLD6 } from '../harness/lab-world-plain.ts';
 import { addNat, Conversation, NAT_KINDS, NAT_WORLD } from '../harness/nat-world.ts';
 import type { Choice } from '../harness/random.ts';
-import { NAT_FILTER, randomFirstPackets, randomNat } from '../harness/random-nat.ts';
+import { natFilter, randomFirstPackets, randomNat, randomNft } from '../harness/random-nat.ts';
 import { MANNERED } from '../harness/random-rules.ts';
 
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 5);
@@ -124,20 +125,28 @@ it.each([['iptables-legacy', 'netfilter'] as const, ...NAT_KINDS.map((kind) => [
     ),
 );
 
-it.each(['iptables-legacy', 'iptables-nft'] as const)(
-  'drops nothing early that random rules of %s change, and nothing before it has looked at them',
-  (command) =>
-    withBoth(NAT_WORLD, 'generic', (both) => {
-      both.each((router) => addNat(router, command));
-      both.load(NAT_FILTER);
+const RESTORE = ['iptables-legacy-restore -w', 'iptables-nft-restore -w', 'nft -f -'];
+
+it.each([
+  ...RESTORE.map((command) => ['ipv4', command, NAT_WORLD] as const),
+  ...RESTORE.map((command) => ['ipv6', command.replace('iptables', 'ip6tables'), PLAIN_WORLD6] as const),
+])(
+  'drops nothing early that random rules for %s of %s change, and nothing before it has looked at them',
+  (family, command, world) =>
+    withBoth(world, 'generic', (both) => {
+      const [name, ...words] = command.split(' ');
+      const make = name === 'nft' ? randomNft : randomNat;
+      // Connections are tracked from here on.
+      both.each((router) => router.exec(name!, words, make(seededChoice(seed, 0), family)));
+      both.load(natFilter(family));
       let [early, translated] = [0, 0n];
-      for (let i = 0; i < 3 * RUNS; i++) {
+      for (let i = 0; i < 2 * RUNS; i++) {
         const choice = seededChoice(seed, i);
-        const nat = randomNat(choice);
-        both.each((router) => router.exec(`${command}-restore`, ['-w'], nat));
-        expect([nat, both.pass(randomFirstPackets(choice, 20), nat)]).toEqual([nat, 0]);
+        const nat = make(choice, family);
+        both.each((router) => router.exec(name!, words, nat));
+        expect([nat, both.pass(randomFirstPackets(choice, 20, family), nat)]).toEqual([nat, 0]);
         both.sync();
-        early += both.pass(randomFirstPackets(choice, 150), nat);
+        early += both.pass(randomFirstPackets(choice, 150, family), nat);
       }
       const { oracle } = both.counters();
       for (const { rules } of oracle.values()) for (const { packets } of rules) translated += packets;

@@ -153,13 +153,45 @@ const LASTING: readonly Change[] = [
   },
 ];
 
+/** Where NAT is done already; all but what is translated stays early. */
+const natChanges = (command: string): readonly Change[] => {
+  const words = (change: string) => `${command} -w -t nat ${change}`;
+  const rule = (name: string, asked: string, synced: number): Change => ({
+    name: `${command}: ${name}`,
+    make: run(words(`-I PREROUTING ${asked}`)),
+    undo: run(words(`-D PREROUTING ${asked}`)),
+    ...{ early: 0, synced },
+  });
+  return [
+    rule('a rule for addresses', '! -s fd00::1 -d 2001:db8::/64 -j DNAT --to-destination 2001:db8::2', 3),
+    rule('a rule for some ports', '-p udp -m multiport --dports 54,99 -j REDIRECT --to-ports 53', 5),
+    {
+      name: `${command}: a chain`,
+      make: run(
+        words('-N one'),
+        words('-A one -p tcp --dport 23 -j DNAT --to-destination 2001:db8::2'),
+        words('-A PREROUTING -s fd00::7 -j one'),
+      ),
+      undo: run(words('-D PREROUTING -s fd00::7 -j one'), words('-F one'), words('-X one')),
+      ...{ early: 0, synced: 5 },
+    },
+  ];
+};
+
+const NOTHING = () => {};
+const MASQUERADE = '-w -t nat -A POSTROUTING -s fd09::/16 -j MASQUERADE';
+
 it.each([
-  ['changes that pass', CHANGES, ALL_EARLY],
-  ...LASTING.map((change) => [change.name, [change], 0] as const),
+  ['changes that pass', NOTHING, CHANGES, ALL_EARLY],
+  ...LASTING.map((change) => [change.name, NOTHING, [change], 0] as const),
+  ...['ip6tables-legacy', 'ip6tables-nft'].map(
+    (command) => [`NAT of ${command}`, run(`${command} ${MASQUERADE}`), natChanges(command), ALL_EARLY] as const,
+  ),
 ] as const)(
   'early verdicts of IPv6 stop until it has been looked at, and no verdict and no counter is another: %s',
-  (_, changes, atLast) =>
+  (_, prepare, changes, atLast) =>
     withBoth(PLAIN_WORLD6, 'generic', (both) => {
+      both.each(prepare);
       both.load(RULES);
       followChanges(both, PACKETS, ALL_EARLY, changes, atLast);
     }),

@@ -190,7 +190,8 @@ const natChanges = (command: string): readonly Change[] => {
     rule('a rule for addresses', '! -s 11.1.0.0/16 -d 10.0.0.0/28 -j DNAT --to-destination 10.0.0.2', 3),
     rule('a rule for a device', '-i eth0 -j DNAT --to-destination 10.0.0.2', ALL_EARLY - EARLY_ETH0),
     rule('a rule for all others', '! -i eth0 -p udp -j DNAT --to-destination 10.0.0.2', 3),
-    rule('a rule that is not understood', '-p udp -m multiport --dports 53,99 -j DNAT --to-destination 10.0.0.2', 3),
+    rule('a rule for some ports', '-p udp -m multiport --dports 53,99 -j DNAT --to-destination 10.0.0.2', 4),
+    rule('a rule that is not understood', '-p udp -m u32 --u32 "0=1" -j DNAT --to-destination 10.0.0.2', 3),
     rule('a rule that only looks', '-p udp -m addrtype --dst-type LOCAL -j ACCEPT', ALL_EARLY),
     {
       name: `${command}: a chain`,
