@@ -59,9 +59,12 @@ export class Installation {
 
   /** Opens what is pinned in the directory, or `undefined` where nothing is. */
   static open(kernel: Kernel, directory: string): Installation | undefined {
-    if (!existsSync(join(directory, STATE_MAP))) return undefined;
-    const state = kernel.openPin(join(directory, STATE_MAP));
-    if (state === undefined) throw missingPin(join(directory, STATE_MAP));
+    const path = join(directory, STATE_MAP);
+    const state = existsSync(path) ? kernel.openPin(path) : undefined;
+    if (state === undefined) {
+      requireNoLink(directory);
+      return undefined;
+    }
     const installation = new Installation(kernel, directory, state);
     try {
       for (const family of FAMILIES) {
@@ -78,7 +81,7 @@ export class Installation {
   /** Makes what is to be pinned in an empty directory. The state map is pinned last: it says that all are there. */
   static create(kernel: Kernel, directory: string): Installation {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (readdirSync(directory).some(isLinkPin)) throw missingPin(join(directory, STATE_MAP));
+    requireNoLink(directory);
     let state: Descriptor | undefined;
     for (const definition of dispatcherMaps()) {
       const path = join(directory, definition.name);
@@ -323,6 +326,11 @@ export function removeInstallation(kernel: Kernel, directory: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+}
+
+/** Links without the state map go on enforcing what nobody can read or replace. */
+function requireNoLink(directory: string): void {
+  if (existsSync(directory) && readdirSync(directory).some(isLinkPin)) throw missingPin(join(directory, STATE_MAP));
 }
 
 function slotMaps(family: Family): string[] {

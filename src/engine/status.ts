@@ -18,6 +18,7 @@ import { keptWarning } from './kept.ts';
 import type { Kernel, NamespaceIdentity } from './kernel.ts';
 import { type Directories, ownerOfPins } from './layout.ts';
 import { listStates } from './namespaces.ts';
+import { InstallationError } from './pins.ts';
 import { ruleCount } from './slots.ts';
 import type { DeviceStatus, EarlyStatus, FamilyStatus, HookStatus, Status } from './types.ts';
 
@@ -43,16 +44,18 @@ export interface FamilyFacts {
 export function describeStatus(facts: StatusFacts): Status {
   const { kernel, identity } = facts;
   const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
+  const { others, damaged } = otherNamespaces(facts);
   const warnings = [
     ...new Set(FAMILIES.flatMap((family) => facts.families[family].lost ?? [])),
     ...kernel.foreignFilters(),
     ...FAMILIES.flatMap((family) => warningsOf(facts, family, families[family])),
+    ...damaged,
   ];
   return {
     namespace: { cookie: identity.cookie, ...(identity.name === undefined ? {} : { name: identity.name }) },
     families,
     warnings,
-    others: otherNamespaces(facts),
+    others,
   };
 }
 
@@ -173,18 +176,29 @@ function deviceStatus(
   });
 }
 
-/** Other namespaces of this boot with pins of ours; what nobody uses any more has been released before. */
-function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts): Status['others'] {
+/**
+ * Other namespaces of this boot with pins of ours, and what to say of those whose pins are not whole; what nobody uses any
+ * more has been released before.
+ */
+function otherNamespaces({ directories, kernel, identity, pins }: StatusFacts) {
   const root = dirname(pins);
-  if (!existsSync(root)) return [];
+  const others: Status['others'][number][] = [];
+  const damaged: string[] = [];
+  if (!existsSync(root)) return { others, damaged };
   const states = listStates(directories).filter((state) => state.bootId === identity.bootId);
-  return readdirSync(root).flatMap((directory) => {
+  for (const directory of readdirSync(root)) {
     const owner = ownerOfPins(directory);
-    if (owner === undefined || owner.cookie === identity.cookie) return [];
-    const other = Installation.open(kernel, join(root, directory));
-    const generations = { ipv4: other?.generation('ipv4') ?? 0, ipv6: other?.generation('ipv6') ?? 0 };
-    other?.close();
+    if (owner === undefined || owner.cookie === identity.cookie) continue;
     const name = states.find(({ cookie }) => cookie === owner.cookie)?.name;
-    return [{ cookie: owner.cookie, ...(name === undefined ? {} : { name }), generations }];
-  });
+    try {
+      const other = Installation.open(kernel, join(root, directory));
+      const generations = { ipv4: other?.generation('ipv4') ?? 0, ipv6: other?.generation('ipv6') ?? 0 };
+      other?.close();
+      others.push({ cookie: owner.cookie, ...(name === undefined ? {} : { name }), generations });
+    } catch (error) {
+      if (!(error instanceof InstallationError)) throw error;
+      damaged.push(`namespace ${name ?? `with cookie ${owner.cookie}`}: ${error.message}`);
+    }
+  }
+  return { others, damaged };
 }

@@ -229,6 +229,22 @@ describe('pins', () => {
     network.bpfilter('apply', rules);
     expect(status().families.ipv4.hooks.every(({ attached }) => attached)).toBe(true);
   });
+
+  it('of links without the state map enforce rules still, and no command says otherwise', async () => {
+    network.bpfilter('apply', rules);
+    const [cookie] = readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name));
+    network.exec('left', 'rm', [join(network.pinDirectory, cookie!, 'state')]);
+    for (const command of [['status'], ['counters'], ['apply', rules]]) {
+      const { code, err } = network.tryBpfilter(...command);
+      expect({ command, code, err }).toEqual({
+        command,
+        code: 1,
+        err: expect.stringMatching(/state is missing.*detach/),
+      });
+    }
+    network.bpfilter('detach');
+    expect(status().families.ipv4.generation).toBe(0);
+  });
 });
 
 it('early verdicts of an earlier version, which compare other words, stay until the next change', async () => {
