@@ -59,8 +59,13 @@ function decisionsOf(hooks: Readonly<Partial<Record<FilterChain, HookLists>>>): 
 /** The finishes that are tried, best first. */
 const ORDER: readonly FinishChoice[] = [{ finish: 'dense' }, { finish: 'masks' }, { finish: 'tuples' }];
 
-/** The same for so many decisions, whose dense tables are too large for the nearest caches. */
+/**
+ * One mask costs less than dense tables where these would look up several fields, each by an index of its own; and where
+ * they are too large for the nearest caches, as those of so many decisions are. Of few, hardly any have one mask: that is
+ * not told as a reason.
+ */
 const MANY = 256;
+const ORDER_OF_FEW: readonly FinishChoice[] = [{ finish: 'masks', most: 1, raw: 2 }, ...ORDER];
 const ORDER_OF_MANY: readonly FinishChoice[] = [{ finish: 'masks', most: 1 }, ...ORDER];
 
 class Work implements Making {
@@ -146,22 +151,21 @@ class Work implements Making {
       const outcomes = new Outcomes(this.lists, reach.list.length);
       const made = maker.make(choice, outcomes);
       if (!isOverflow(made)) return { ...made, segment: this.tableSegment(made, outcomes, exits) };
-      refused.push({ finish: choice.finish, reason: made.overflow });
+      if (choice.raw === undefined) refused.push({ finish: choice.finish, reason: made.overflow });
     }
     return undefined;
   }
 
   private order({ length }: DecisionList): readonly FinishChoice[] {
     const { force } = this;
-    if (force === undefined || force === 'linear') return length < MANY ? ORDER : ORDER_OF_MANY;
+    if (force === undefined || force === 'linear') return length < MANY ? ORDER_OF_FEW : ORDER_OF_MANY;
     return [{ finish: force }, ...ORDER.filter(({ finish }) => finish !== force)];
   }
 
   private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {
     const lists = new Array<number>(outcomes.count);
     for (let outcome = 0; outcome < lists.length; outcome++) {
-      const { chain, end } = outcomes.of(outcome);
-      lists[outcome] = this.lists.endingIn(chain, end);
+      lists[outcome] = this.lists.endingIn(outcomes.chain(outcome), outcomes.end(outcome));
     }
     const segment = { finish: 'tables' as const, lookups, result, lists, exits };
     if (result.kind !== 'dense' || result.bySlot !== undefined) return segment;

@@ -20,6 +20,8 @@ export interface FinishChoice {
   readonly finish: Exclude<FinishName, 'linear'>;
   /** Masks at most; those of the budget if absent. */
   readonly most?: number;
+  /** Fields at least that keys have as they are, which need no index; 0 if absent. */
+  readonly raw?: number;
 }
 
 export interface MadeFinish {
@@ -43,15 +45,15 @@ export class FinishMaker {
     this.making = making;
   }
 
-  /** Builds the finish; `most` masks at most, for that of masks. */
-  make({ finish, most }: FinishChoice, outcomes: Outcomes): MadeFinish | Overflow {
+  /** Builds the finish; `most` and `raw` are for that of masks. */
+  make({ finish, most, raw = 0 }: FinishChoice, outcomes: Outcomes): MadeFinish | Overflow {
     switch (finish) {
       case 'dense':
         return this.dense(outcomes);
       case 'tuples':
         return this.tuples(outcomes);
       case 'masks':
-        return this.masks(outcomes, most ?? this.making.budget.masks);
+        return this.masks(outcomes, most ?? this.making.budget.masks, raw);
     }
   }
 
@@ -85,13 +87,14 @@ export class FinishMaker {
     return { finish: 'tuples', lookups: makeLookups(parts, making), result: made.result, parts };
   }
 
-  private masks(outcomes: Outcomes, most: number): MadeFinish | Overflow {
+  private masks(outcomes: Outcomes, most: number, least: number): MadeFinish | Overflow {
     const { reach, making } = this;
     const { budget, pool } = making;
     const { list } = reach;
     if (fewestMasks(reach.columns, this.listFields(), most) > most) return { overflow: `masks: more than ${most}` };
     this.raw ??= rawFields(this.listFields());
     const { raw } = this;
+    if (raw.bits.size < least) return { overflow: `masks: fewer than ${least} fields without an index` };
     // The other fields are in keys as they are: their classes are not made.
     const byClass = ListParts.of(
       reach,

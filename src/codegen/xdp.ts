@@ -127,10 +127,7 @@ function emitDestination(
 
 /** Goes to `whole`, or with the fields of the shape to `shorter`. Clobbers R1. */
 function emitWhole(a: Assembler, fields: ReadonlySet<Field>, whole: Label, shorter: Label): void {
-  const short = a.label('without a whole header');
-  a.jump('lt', R8, IPV4_HEADER + WHOLE, short)
-    .goto(whole)
-    .bind(short);
+  a.jump('ge', R8, IPV4_HEADER + WHOLE, whole);
   if (fields.has('transportLength')) {
     a.mov(R1, R8).alu('sub', R1, IPV4_HEADER);
     storeField(a, 'transportLength', R1);

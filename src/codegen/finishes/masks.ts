@@ -1,6 +1,6 @@
 // The raw-mask finish as code: the key's words are put together once, masked and looked up once a mask.
 //
-//   R0  the best value so far: number << 32 | word         R4, R9  the words of the masked key
+//   R0  the best value so far: number << 32 | word, of one mask the word alone     R4, R9  the words of the masked key
 //
 // With several masks the words lie on the stack, from `scratch` on.
 
@@ -39,7 +39,8 @@ export function emitMasks(a: Assembler, finish: MasksFinish, { inR0, scratch }: 
   }
   for (const each of empty) a.mov(each, 0);
   if (masks.length > 1) for (const [word, each] of words.entries()) storeVariable(a, scratch + word, each);
-  a.loadConstant(R0, (BigInt(otherwise.number) << 32n) | BigInt(otherwise.word));
+  if (masks.length === 1) a.mov32(R0, otherwise.word);
+  else a.loadConstant(R0, (BigInt(otherwise.number) << 32n) | BigInt(otherwise.word));
   const all = fullMasks(finish);
   for (const [number, mask] of masks.entries()) {
     const miss = a.label(`nothing under mask ${number}`);
@@ -49,11 +50,14 @@ export function emitMasks(a: Assembler, finish: MasksFinish, { inR0, scratch }: 
     }
     a.alu('or', R4, number + 1);
     emitHashLookup(a, hash, words, miss);
-    a.load(8, R1, R3, 8 * hash.keyWords);
-    a.mov(R2, R1).alu('sub', R2, R0).jump('sgt', R2, 0, miss).mov(R0, R1);
+    const value = 8 * hash.keyWords;
+    // All that is in the hash comes before what otherwise applies.
+    if (masks.length === 1) a.load(4, R0, R3, value);
+    else if (number === 0) a.load(8, R0, R3, value);
+    else a.load(8, R1, R3, value).mov(R2, R1).alu('sub', R2, R0).jump('sgt', R2, 0, miss).mov(R0, R1);
     a.bind(miss);
   }
-  a.mov32(R0, R0);
+  if (masks.length > 1) a.mov32(R0, R0);
 }
 
 /** The bits of all fields, by word. */

@@ -36,11 +36,20 @@ describe('classifyLists', () => {
     expect(lists.map(({ counters, then: { kind } }) => [counters, kind])).toEqual([[[4, 5], 'drop']]);
   });
 
-  it('takes dense tables for what fits, one mask for long lists of it, and tuples for the rest', () => {
+  it('takes one mask of several fields, dense tables for what else fits, and tuples for the rest', () => {
     expect(finishes(classified(large('acl', 300)))).toEqual(['dense']);
-    expect(finishes(classified(large('tuples', 100)))).toEqual(['dense']);
+    expect(finishes(classified(large('tuples', 10)))).toEqual(['masks']);
     expect(finishes(classified(large('tuples', 300)))).toEqual(['masks']);
     expect(finishes(classified(large('fw', 1000)))).toEqual(['tuples']);
+  });
+
+  it('takes one mask of one field for long lists only', () => {
+    const sources = (count: number) =>
+      oneSegment(
+        Array.from({ length: count }, (_, i) => ({ conditions: [from(7919 * (i + 1))], slot: i, leads: END.drop })),
+      );
+    expect(finishes(classified(sources(100)))).toEqual(['dense']);
+    expect(finishes(classified(sources(300)))).toEqual(['masks']);
   });
 
   it('has room for 1 000 exact rules in dense tables', () => {
