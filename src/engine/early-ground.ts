@@ -5,6 +5,11 @@
 // include/uapi/linux/netfilter_ipv4.h; IPv6 has the same). NAT may change packets: `early-nat.ts`. A packet without a
 // connection is NEW, unless someone has told tracking to expect it: that takes a helper, and rules that assign it, of
 // nftables or of the table raw.
+//
+// Where a namespace has ever had a bridge, the bridge's own hook stays first at PREROUTING. It lets packets go on but those
+// that a bridge has shown to these hooks before, for which PREROUTING ends there (`ip_sabotage_in`,
+// net/bridge/br_netfilter_hooks.c): nobody sees or changes what comes in by other devices, and members of bridges give no
+// early verdicts. Others like to be first too, so it is known by its function.
 
 import type { EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
@@ -27,6 +32,8 @@ export interface EarlyGround {
 const [MODULE, NFTABLES, BPF] = [0, 1, 2];
 /** NF_IP_PRI_CONNTRACK_DEFRAG, NF_IP_PRI_CONNTRACK, NF_IP_PRI_RAW; NF_IP_PRI_FILTER is 0. */
 const [DEFRAG, CONNTRACK, RAW] = [-400, -200, -300];
+/** NF_IP_PRI_FIRST, and the function of bridges. */
+const [FIRST, BRIDGE_FUNCTION] = [-0x80000000, 'ip_sabotage_in'];
 
 export type GroundOrWhy = EarlyGround | { readonly why: string };
 
@@ -50,15 +57,27 @@ export function earlyNotes(found: GroundOrWhy | undefined, used: EarlyGround | u
   return waiting === undefined ? natNotes(used.facts.nat) : [`early verdicts wait, because ${waiting}`];
 }
 
-/** What early verdicts may rest on, or why there are none, in words that follow "because". */
-export function findGround(hooks: Surroundings['hooks'], facts: EarlyFacts | undefined, seen?: SeenNat): GroundOrWhy {
+/**
+ * What early verdicts may rest on, or why there are none, in words that follow "because". `isFunctionAt` says whether a
+ * function of the kernel is at an address.
+ */
+export function findGround(
+  hooks: Surroundings['hooks'],
+  facts: EarlyFacts | undefined,
+  seen?: SeenNat,
+  isFunctionAt: (address: bigint, name: string) => boolean = () => false,
+): GroundOrWhy {
   const lists = new Map<WatchedHook, readonly Hook[]>();
   for (const [hook, list] of Object.entries(hooks)) {
     if (list === undefined) return { why: `too many hook into ${hook} to look at them` };
     lists.set(hook as WatchedHook, list);
   }
   const hasNat = seen !== undefined && facts?.nat !== undefined && lists.get('PREROUTING')!.some(isNat);
-  const before = lists.get('PREROUTING')!.find((hook) => !isTracking(hook) && !(hasNat && isNat(hook)));
+  const isOfBridges = ({ kind, priority, address }: Hook) =>
+    kind === MODULE && priority === FIRST && isFunctionAt(address, BRIDGE_FUNCTION);
+  const before = lists
+    .get('PREROUTING')!
+    .find((hook) => !isTracking(hook) && !(hasNat && isNat(hook)) && !isOfBridges(hook));
   if (before !== undefined) return { why: `${describe(before)} sees packets first, at PREROUTING` };
   for (const chain of ['INPUT', 'FORWARD'] as const) {
     const [first, second] = lists.get(chain)!.filter(({ priority }) => priority < 0);

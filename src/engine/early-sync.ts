@@ -23,7 +23,8 @@ const OTHER_VERSION = 'another version has compiled the rules: `bpfilter sync` c
 function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; words: Uint8Array } | { why: string } {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const before = kernel.surroundings(family);
-    const ground = findGround(before.hooks, kernel.earlyFacts(family), seenNat(kernel, before));
+    const isFunctionAt = (address: bigint, name: string) => kernel.isFunctionAt(address, name);
+    const ground = findGround(before.hooks, kernel.earlyFacts(family), seenNat(kernel, before), isFunctionAt);
     if ('why' in ground) return ground;
     if (isSame(before, kernel.surroundings(family))) return { ground, words: before.words };
   }

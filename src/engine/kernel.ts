@@ -34,6 +34,8 @@ export interface Kernel {
   surroundings(family: Family): Surroundings;
   /** What is certain of a family's packets by their addresses; `undefined` where nothing is. */
   earlyFacts(family: Family): EarlyFacts | undefined;
+  /** Whether the kernel's function of this name is at an address; not where that cannot be known. */
+  isFunctionAt(address: bigint, name: string): boolean;
   devices(): readonly Device[];
   namespace(): NamespaceIdentity;
   /** Whether any process, name or mount still refers to a namespace other than by our pins. */

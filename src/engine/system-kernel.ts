@@ -43,6 +43,7 @@ import {
   takesIpv6,
 } from '../kernel/routes.ts';
 import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
+import { isFunctionAt } from '../kernel/symbols.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import { earlyFacts, earlyFacts6 } from './early-facts.ts';
 import { natFacts } from './early-nat.ts';
@@ -129,6 +130,7 @@ export const systemKernel: Kernel = {
   }),
   surroundings,
   earlyFacts: (family) => (family === 'ipv4' ? factsOfIpv4() : factsOfIpv6()),
+  isFunctionAt,
   devices: listLinks,
   names: kernelNames,
   namespace: () => {

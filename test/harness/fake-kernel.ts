@@ -117,6 +117,10 @@ export class FakeKernel implements Kernel {
     return { words: new Uint8Array(WORDS.size).fill(this.addressGeneration), hooks: this.hooks };
   }
 
+  isFunctionAt(): boolean {
+    return false;
+  }
+
   earlyFacts(family: Family): EarlyFacts | undefined {
     return this.facts?.family === family ? this.facts : undefined;
   }

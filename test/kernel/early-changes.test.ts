@@ -151,7 +151,7 @@ const LASTING: readonly Change[] = [
     make: ip('link add br0 type bridge mcast_snooping 0', 'link set br0 up', 'link set eth1 master br0'),
     undo: ip('link set eth1 nomaster', 'link del br0'),
     early: 0,
-    synced: /priority -2147483648 sees packets first, at PREROUTING/,
+    synced: EARLY_ETH0,
   },
   {
     name: 'the first rule of NAT',
@@ -174,7 +174,7 @@ const LASTING: readonly Change[] = [
 ];
 
 /** How many are dropped early when each of these has been undone: connections that were made are known. */
-const LAST_EARLY = [0, 4, ALL_EARLY];
+const LAST_EARLY = [ALL_EARLY, 4, ALL_EARLY];
 
 /** Changes where NAT is done already, of which no hook list tells; all but what they translate stays early. */
 const natChanges = (command: string): readonly Change[] => {

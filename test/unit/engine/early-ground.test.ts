@@ -7,13 +7,16 @@ const FACTS: EarlyFacts = { family: 'ipv4', local: [{ low: 1, high: 1 }], routed
 const NOBODY: Surroundings['hooks'] = { PREROUTING: [], INPUT: [], FORWARD: [], OUTPUT: [], POSTROUTING: [] };
 const TRACKING = [hook(-400), hook(-200)];
 const OURS = hook(-1, 2);
+/** What the kernel leaves where there was a bridge. */
+const BRIDGES: Hook = { address: 7n, priority: -0x80000000, kind: 0 };
 
 function hook(priority: number, kind = 0): Hook {
   return { address: 1n, priority, kind };
 }
 
 function ground(hooks: Partial<Surroundings['hooks']>, facts: EarlyFacts | undefined = FACTS) {
-  return findGround({ ...NOBODY, ...hooks }, facts);
+  const isFunctionAt = (address: bigint, name: string) => address === BRIDGES.address && name === 'ip_sabotage_in';
+  return findGround({ ...NOBODY, ...hooks }, facts, undefined, isFunctionAt);
 }
 
 function whyNot(hooks: Partial<Surroundings['hooks']>): string {
@@ -26,7 +29,8 @@ describe('the ground of early verdicts', () => {
   it('is there where nobody sees packets first but connection tracking, and we', () => {
     expect(ground({})).toEqual({ facts: FACTS, tracked: false, unexpected: true });
     const behind = [OURS, hook(0), hook(100), hook(0x7fffffff)];
-    expect(ground({ PREROUTING: TRACKING, INPUT: behind, FORWARD: [OURS] })).toEqual({
+    expect(ground({ PREROUTING: [BRIDGES] })).toEqual(ground({}));
+    expect(ground({ PREROUTING: [BRIDGES, ...TRACKING], INPUT: behind, FORWARD: [OURS] })).toEqual({
       ...{ facts: FACTS, tracked: true, unexpected: true },
     });
   });
@@ -52,6 +56,16 @@ describe('the ground of early verdicts', () => {
       'a BPF program beside ours',
       { FORWARD: [hook(-5, 2), OURS] },
       'a BPF program at priority -1 sees packets beside us, at FORWARD',
+    ],
+    [
+      'someone else where bridges are',
+      { PREROUTING: [{ ...BRIDGES, address: 8n }, ...TRACKING] },
+      'a table of the kernel at priority -2147483648 sees packets first, at PREROUTING',
+    ],
+    [
+      'bridges where they are not known',
+      { FORWARD: [BRIDGES, OURS] },
+      'a table of the kernel at priority -2147483648 sees packets first, at FORWARD',
     ],
     ['too many', { OUTPUT: undefined }, 'too many hook into OUTPUT to look at them'],
   ])('is not there: %s', (_, hooks, why) => {
