@@ -4,7 +4,7 @@ import type { Family } from '../base/family.ts';
 import type { XdpMode } from '../base/hooks.ts';
 import type { StoredRequest } from './flip.ts';
 import type { Device, Kernel } from './kernel.ts';
-import type { AttachedDevice } from './links.ts';
+import type { AttachedDevice, Links } from './links.ts';
 import { InstallationError } from './pins.ts';
 import type { ApplyRequest } from './types.ts';
 
@@ -118,10 +118,49 @@ export function withoutEarly(
   return { chosen: kept, left: [...left, ...idle], notes: notesOf(kept, left) };
 }
 
+/** What to say where the kernel does not attach to some of the devices. */
+export function notesWithout({ chosen, left }: ChosenDevices, refused: readonly LeftDevice[]): readonly string[] {
+  const isRefused = (name: string) => refused.some((each) => each.name === name);
+  return notesOf(
+    chosen.filter(({ device }) => !isRefused(device.name)),
+    [...left, ...refused],
+  );
+}
+
+/** Attaches to devices of rules in force that have no program: it was refused, or somebody took it away. Says how it went. */
+export function attachMissing(
+  { ifindexes, mode, early }: StoredRequest,
+  family: Family,
+  kernel: Kernel,
+  links: Links,
+): readonly string[] {
+  const attached = links.attachedDevices();
+  const isServed = (ifindex: number) =>
+    attached.some((link) => link.ifindex === ifindex && !link.gone && link.families.includes(family));
+  const missing = kernel.devices().filter(({ ifindex }) => ifindexes.includes(ifindex) && !isServed(ifindex));
+  const request = {
+    placement: 'exact',
+    devices: missing.map(({ name }) => name),
+    mode,
+    ...(early && { early }),
+  } as const;
+  const wanted = chooseDevices(request, kernel, attached);
+  const refused = wanted.chosen.flatMap(({ device, mode: chosen }) => {
+    try {
+      links.attachDevice(family, device, chosen);
+      return [];
+    } catch (error) {
+      return [{ name: device.name, why: (error as Error).message }];
+    }
+  });
+  return notesWithout(wanted, refused);
+}
+
 function notesOf(chosen: ChosenDevices['chosen'], left: readonly LeftDevice[]): string[] {
   return [
     ...chosen.map(({ device, mode, why }) => `${device.name}: ${mode} XDP, ${why}`),
-    ...left.map(({ name, why }) => `no early verdicts at ${name}: ${why}`),
+    // That nothing is dropped early at all is said once, not of each device.
+    ...left.flatMap(({ name, why }) => (why === NOTHING_EARLY ? [] : [`no early verdicts at ${name}: ${why}`])),
   ];
 }
 

@@ -17,7 +17,7 @@ import { StoreError } from '../store/errors.ts';
 import { type CompileOptions, filterTable } from './compile.ts';
 import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
-import { areFit, type ChosenDevices, chooseDevices, withoutEarly } from './devices.ts';
+import { areFit, attachMissing, type ChosenDevices, chooseDevices, notesWithout, withoutEarly } from './devices.ts';
 import { earlyNotes, type GroundOrWhy, groundDigest } from './early-ground.ts';
 import { currentGround, syncGuards } from './early-sync.ts';
 import { finish, flip, unfinished } from './flip.ts';
@@ -233,7 +233,10 @@ class NamespaceEngine implements Engine {
       if (!isFit && found.request.ifindexes.length === 0) return [];
       const ground = currentGround(this.kernel, family, choice);
       if ('why' in ground) return earlyNotes(ground, undefined);
-    } else if (!isFit && syncGuards({ kernel: this.kernel, installation, family }, early) === undefined) return [];
+    } else if (!isFit) {
+      const notes = attachMissing(found.request, family, this.kernel, installation.links);
+      if (syncGuards({ kernel: this.kernel, installation, family }, early) === undefined) return notes;
+    }
     const before = this.basis(family)!;
     // Devices that could not be served may be fit by now.
     const { generation: _, ...same } = before;
@@ -281,7 +284,7 @@ class NamespaceEngine implements Engine {
         const isOther = digest !== undefined && before?.early !== undefined && before.early !== digest;
         if (isOther) this.kernel.waitForGracePeriod();
         const waiting = digest === undefined ? undefined : syncGuards(context, digest);
-        const notes = [...devices.notes, ...flipped.left, ...earlyNotes(early, ground, waiting)];
+        const notes = [...notesWithout(devices, flipped.left), ...earlyNotes(early, ground, waiting)];
         if (flipped.unfinished !== undefined) notes.push(flipped.unfinished);
         const ended = endConntrack(this.kernel, family, image.manifest);
         return { ok: true, generation: made.id, diagnostics: [], notes, warnings: [...warnings, ...ended] };

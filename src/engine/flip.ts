@@ -25,6 +25,7 @@ import { type EarlyChoice, type EnforcingPlacement, FILTER_CHAINS, type FilterCh
 import type { DispatchPoint } from '../codegen/dispatcher.ts';
 import type { CounterMap, Generation, NewGeneration, Store } from '../store/store.ts';
 import { type MapReader, moveBase, shownCounters } from './counters.ts';
+import type { LeftDevice } from './devices.ts';
 import type { Installation, PointPrograms } from './installation.ts';
 import type { Descriptor, Device, Kernel } from './kernel.ts';
 
@@ -74,8 +75,8 @@ export interface FlipContext {
 export interface FlipResult {
   /** What the store has added to the row. */
   readonly row: Pick<Generation, 'id' | 'family' | 'created' | 'counterMap'>;
-  /** Devices that were left out, and why, in sentences. */
-  readonly left: readonly string[];
+  /** At placement `exact`: devices that the kernel attaches no program to. */
+  readonly left: readonly LeftDevice[];
   /** What went wrong once the new rules were in force, and is left for the next command. */
   readonly unfinished?: string;
 }
@@ -93,7 +94,7 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
   const last = row.id;
   const attachedHooks: FilterChain[] = [];
   const attachedDevices: number[] = [];
-  const left: string[] = [];
+  const left: LeftDevice[] = [];
   try {
     for (const [name, map] of plan.counterMaps) installation.pinCounters(family, last, name, map);
     fillFirst(context, first, between ? before : 0, plan.programs);
@@ -105,7 +106,7 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
       } catch (error) {
         // What is not decided early there, netfilter decides.
         if (request.placement !== 'exact') throw error;
-        left.push(`${device.name}: no early verdicts: ${(error as Error).message}`);
+        left.push({ name: device.name, why: (error as Error).message });
       }
     }
   } catch (error) {

@@ -41,6 +41,8 @@ export interface FamilyFacts {
   readonly kept: Ruleset | undefined;
 }
 
+const RETRY = '`bpfilter sync` attaches to it once it can';
+
 export function describeStatus(facts: StatusFacts): Status {
   const { kernel, identity } = facts;
   const families = { ipv4: familyStatus(facts, 'ipv4'), ipv6: familyStatus(facts, 'ipv6') };
@@ -78,7 +80,9 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
       undecided: String(undecided.packets),
     },
   };
-  const early = request?.placement === 'exact' ? earlyStatus(kernel, installation!, family, found!) : undefined;
+  const canDrop = devices.some(isServed);
+  const early =
+    request?.placement === 'exact' ? earlyStatus(kernel, installation!, family, found!, canDrop) : undefined;
   const left = found?.request.placement === 'exact' ? [...idle, ...leftOutStatus(kernel, found)] : [];
   if (generation !== 0) {
     if (found === undefined) return { generation, rules: 0, ...where };
@@ -128,6 +132,7 @@ function earlyStatus(
   installation: Installation,
   family: Family,
   { request, manifest, counterMap, layout }: InForce,
+  canDrop: boolean,
 ): EarlyStatus {
   const { early: choice = 'fast' } = request;
   if (choice === 'off') return { choice, dropped: '0' };
@@ -136,6 +141,7 @@ function earlyStatus(
     return { choice, dropped: '0', none: mayServe ? whyNone(kernel, family, choice) : 'no device can be served' };
   }
   const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
+  if (!canDrop) return { choice, dropped: String(dropped), none: `no device has its program: ${RETRY}` };
   const waiting = whyWaiting(kernel, installation, family, manifest.early);
   if (waiting !== undefined) return { choice, dropped: String(dropped), waiting };
   const [left] = natNotes(kernel.earlyFacts(family)?.nat);
@@ -171,7 +177,11 @@ function deviceStatus(
     const { name } = device;
     const link = links.find((l) => l.ifindex === device.ifindex && !l.gone);
     const mode = link === undefined ? undefined : kernel.deviceMode(device.ifindex);
-    if (mode === undefined) return { name, ifindex: device.ifindex, note: 'no rules are attached to this device' };
+    if (mode === undefined) {
+      const isTaken = kernel.deviceMode(device.ifindex) !== undefined;
+      const note = isTaken ? 'another XDP program is attached to it' : 'no rules are attached to this device';
+      return { name, ifindex: device.ifindex, note: request.placement === 'exact' ? `${note}; ${RETRY}` : note };
+    }
     return { name, ifindex: device.ifindex, ...keptMode(device, request.mode, mode) };
   });
 }

@@ -99,6 +99,29 @@ it('says when a device that was left out can be served, and sync attaches to it'
   expect(ipv4().leftOut).toEqual([{ name: 'gone0', why: 'there is no device gone0 in this network namespace' }]);
 });
 
+it('says which device has no program, because the kernel refuses it or somebody took it away, and sync attaches it', () => {
+  const attach = kernel.attachDevice;
+  kernel.attachDevice = () => {
+    throw new Error('cannot attach');
+  };
+  expect(apply()).toEqual(['no early verdicts at eth0: cannot attach']);
+  expect(sync()).toEqual(['no early verdicts at eth0: cannot attach']);
+  kernel.attachDevice = attach;
+  const isAttached = (generation: number) => {
+    expect(ipv4().leftOut).toEqual([{ name: 'eth0', why: expect.stringMatching(/; `bpfilter sync` attaches to it/) }]);
+    expect(ipv4().early!.none).toMatch(/no device has its program: `bpfilter sync`/);
+    expect(sync()).toEqual(['eth0: native XDP, a physical device']);
+    expect(ipv4()).toMatchObject({ generation, devices: [{ name: 'eth0' }], early: { choice: 'fast', dropped: '0' } });
+    expect(status().warnings).toEqual([]);
+    expect(sync()).toEqual([]);
+  };
+  const { generation } = ipv4();
+  isAttached(generation);
+  const [pins] = readdirSync(join(directory, 'run', 'bpf'));
+  rmSync(join(directory, 'run', 'bpf', pins!, 'link_xdp_2'));
+  isAttached(generation);
+});
+
 it('warns where early verdicts wait, until sync lets them go on', () => {
   apply();
   kernel.addressGeneration++;
@@ -194,7 +217,7 @@ it('leaves a device out, without a warning, that took no program or is gone', ()
   kernel.attachDevice = () => {
     throw new Error('the driver does not take it');
   };
-  expect(apply()).toContain('eth0: no early verdicts: the driver does not take it');
+  expect(apply()).toContain('no early verdicts at eth0: the driver does not take it');
   expect(ipv4()).toMatchObject({ devices: [], leftOut: [{ name: 'eth0' }] });
   kernel.presentDevices = [];
   expect(ipv4().leftOut).toEqual([{ name: 'eth0', why: 'the device is gone' }]);
