@@ -43,16 +43,19 @@ export class KnownLists {
 export class EndedChains {
   /** By chain and end the number, and 1. */
   private numbers: Int32Array;
-  private readonly chains: number[] = [];
-  private readonly ends: number[] = [];
+  private chains: Int32Array;
+  private ends: Int32Array;
+  private used = 0;
 
   /** For about so many chains. */
   constructor(expected = 60) {
     this.numbers = new Int32Array((expected + 2) * ENDS.length);
+    this.chains = new Int32Array(expected + 2);
+    this.ends = new Int32Array(expected + 2);
   }
 
   get count(): number {
-    return this.chains.length;
+    return this.used;
   }
 
   number(chain: number, end: number): number {
@@ -60,10 +63,14 @@ export class EndedChains {
     if (place >= this.numbers.length) this.numbers = grown(this.numbers, place + 1);
     const known = this.numbers[place]!;
     if (known !== 0) return known - 1;
-    this.chains.push(chain);
-    this.ends.push(end);
-    this.numbers[place] = this.chains.length;
-    return this.chains.length - 1;
+    if (this.used === this.chains.length) {
+      this.chains = grown(this.chains, this.used);
+      this.ends = grown(this.ends, this.used);
+    }
+    this.chains[this.used] = chain;
+    this.ends[this.used] = end;
+    this.numbers[place] = ++this.used;
+    return this.used - 1;
   }
 
   chain(number: number): number {
@@ -78,10 +85,11 @@ export class EndedChains {
 export class ActionLists {
   readonly all: ActionList[] = [];
   private readonly known: KnownLists;
-  /** Of each chain the one that is shorter by a slot, and that slot. */
-  private readonly shorter: number[] = [EMPTY];
-  private readonly lastSlots: number[] = [-1];
-  private readonly lengths: number[] = [0];
+  /** Of each chain the one that is shorter by a slot, that slot, and how many there are. */
+  private shorter: Int32Array;
+  private lastSlots: Int32Array;
+  private lengths: Int32Array;
+  private chainCount = 1;
   /** Chains of one slot, by slot; 0 for none. */
   private singles: Int32Array;
   /** Chains of more, as pairs of a shorter one and a slot. */
@@ -96,6 +104,9 @@ export class ActionLists {
   constructor(expected = 60, known = new KnownLists()) {
     this.known = known;
     this.singles = new Int32Array(expected + 2);
+    this.shorter = new Int32Array(expected + 2);
+    this.lastSlots = new Int32Array(expected + 2).fill(-1, EMPTY, EMPTY + 1);
+    this.lengths = new Int32Array(expected + 2);
     this.ended = new EndedChains(expected);
   }
 
@@ -146,9 +157,15 @@ export class ActionLists {
   }
 
   private add(before: number, slot: Slot): number {
-    this.lengths.push(this.lengths[before]! + 1);
-    this.lastSlots.push(slot);
-    return this.shorter.push(before) - 1;
+    if (this.chainCount === this.shorter.length) {
+      this.shorter = grown(this.shorter, this.chainCount);
+      this.lastSlots = grown(this.lastSlots, this.chainCount);
+      this.lengths = grown(this.lengths, this.chainCount);
+    }
+    this.shorter[this.chainCount] = before;
+    this.lastSlots[this.chainCount] = slot;
+    this.lengths[this.chainCount] = this.lengths[before]! + 1;
+    return this.chainCount++;
   }
 
   private slots(chain: number): Slot[] {

@@ -73,7 +73,7 @@ class ChainWalk {
   constructor(options: PartOptions, expected: number) {
     this.options = options;
     this.list = new ListBuilder(expected);
-    this.ended = new EndedVectors();
+    this.ended = new EndedVectors(expected);
   }
 
   walk(chain: ChainMeaning): ChainPart[] {
@@ -223,8 +223,15 @@ class EndedVectors {
   /** 1 by number of a vector. */
   private isEnded = new Uint8Array(1024);
   /** In the order of the decisions that ended them. */
-  private readonly order: number[] = [];
-  private readonly decisions: number[] = [];
+  private order: Int32Array;
+  private decisions: Int32Array;
+  private count = 0;
+
+  /** For about so many. */
+  constructor(expected: number) {
+    this.order = new Int32Array(expected + 8);
+    this.decisions = new Int32Array(expected + 8);
+  }
 
   has({ number }: ConditionVector): boolean {
     return this.isEnded[number] === 1;
@@ -236,17 +243,18 @@ class EndedVectors {
       larger.set(this.isEnded);
       this.isEnded = larger;
     }
+    if (this.count === this.order.length) {
+      this.order = grown(this.order);
+      this.decisions = grown(this.decisions);
+    }
     this.isEnded[number] = 1;
-    this.order.push(number);
-    this.decisions.push(decision);
+    this.order[this.count] = number;
+    this.decisions[this.count++] = decision;
   }
 
   /** Packets may have skipped what is behind a decision. */
   forget(decision: number): void {
-    while (this.order.length > 0 && this.decisions.at(-1)! > decision) {
-      this.isEnded[this.order.pop()!] = 0;
-      this.decisions.pop();
-    }
+    while (this.count > 0 && this.decisions[this.count - 1]! > decision) this.isEnded[this.order[--this.count]!] = 0;
   }
 }
 

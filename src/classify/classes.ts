@@ -42,20 +42,21 @@ export interface Places {
 
 /** The classes of a field under conditions; with a pruner for its predicates, without what cannot matter. */
 export function fieldClasses(field: Field, asked: Asked, budget: Budget, pruner?: Pruner): FieldClasses | Overflow {
-  const { conditions } = asked;
+  const predicateCount = asked.bounds?.lows.length ?? asked.conditions.length;
   const places = placesOf(field, asked);
   if (places === undefined) return { overflow: `${field}: a mask with holes` };
-  const runs = sweep(places.intervals, places.maximum, overlapLimit(conditions.length, budget), pruner);
+  const runs = sweep(places.intervals, places.maximum, overlapLimit(predicateCount, budget), pruner);
   if (runs === undefined) return { overflow: `${field}: conditions overlap too much` };
   const { sets } = runs;
   return {
-    sets: { classCount: sets.count, classes: sets.finish(), predicateCount: conditions.length },
+    sets: { classCount: sets.count, classes: sets.finish(), predicateCount },
     partition: places.partition(runs),
   };
 }
 
 /** What is asked of a field. */
 interface Asked {
+  /** Not looked at where `bounds` are known. */
   readonly conditions: readonly Condition[];
   /** Their values, where each is known to be one interval. */
   readonly bounds?: Bounds | undefined;

@@ -45,10 +45,16 @@ function singleValues(reach: Reach, asked: ListField, all: boolean): number {
   const hiding = all ? [] : hidingPredicates(reach, asked);
   if (bounds === undefined || hiding === undefined) return 0;
   const { lows, highs } = bounds;
-  const isTaken = (value: number): boolean =>
-    hiding.some((predicate) => lows[predicate - 1]! <= value && value <= highs[predicate - 1]!);
   let count = 0;
-  for (let i = 0; i < lows.length; i++) if (lows[i] === highs[i] && !isTaken(lows[i]!)) count++;
+  for (let i = 0; i < lows.length; i++) {
+    if (lows[i] !== highs[i]) continue;
+    let isTaken = false;
+    for (let j = 0; j < hiding.length && !isTaken; j++) {
+      const predicate = hiding[j]!;
+      isTaken = lows[predicate - 1]! <= lows[i]! && lows[i]! <= highs[predicate - 1]!;
+    }
+    if (!isTaken) count++;
+  }
   return count;
 }
 

@@ -6,11 +6,12 @@ import type { Bounds, KnownConditions, ListColumns } from './list-columns.ts';
 
 export interface ListField {
   readonly field: Field;
-  /** By ascending id, so that equal sets of conditions are equal lists, wherever they are asked; predicate 1 is the first. */
-  readonly conditions: readonly Condition[];
+  /** Of its conditions, ascending: equal sets of conditions are equal lists, wherever they are asked; predicate 1 is the first. */
   readonly ids: Int32Array;
   /** Their values, where each is one interval. */
   readonly bounds: Bounds | undefined;
+  /** The conditions themselves, where some are not; else nobody asks for them, and there are none. */
+  readonly conditions: readonly Condition[];
   /** Per decision its predicate, 0 where it asks nothing. */
   readonly ofDecision: Int32Array;
 }
@@ -38,11 +39,11 @@ export function listFields({ ids: columns }: ListColumns, known: KnownConditions
   for (const [number, column] of columns.entries()) {
     if (column === undefined || counts[number] === 0) continue;
     const own = ids[number]!.slice(0, counts[number]);
-    const conditions: Condition[] = [];
-    for (let i = 0; i < own.length; i++) conditions.push(known.at(own[i]!));
+    const bounds = known.bounds(own);
+    const conditions = bounds === undefined ? Array.from(own, (id) => known.at(id)) : [];
     const ofDecision = new Int32Array(column.length);
     for (let i = 0; i < column.length; i++) ofDecision[i] = predicateOf[column[i]!]!;
-    fields.push({ field: known.fields[number]!, conditions, ids: own, bounds: known.bounds(own), ofDecision });
+    fields.push({ field: known.fields[number]!, ids: own, bounds, conditions, ofDecision });
   }
   return fields.sort((a, b) => (a.field < b.field ? -1 : 1));
 }

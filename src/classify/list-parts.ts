@@ -46,8 +46,8 @@ export class ListParts {
     const made = new ListParts(reach, making);
     const { budget, cache } = making;
     for (const each of fields) {
-      const { field, conditions, ids, ofDecision } = each;
-      const pruner = makePruner(ofDecision, conditions.length, made.asked, reach.definite);
+      const { field, ids, ofDecision } = each;
+      const pruner = makePruner(ofDecision, ids.length, made.asked, reach.definite);
       let classes = cache.remember(`classes ${field}`, [budget], [ids], () => fieldClasses(field, each, budget));
       // Where conditions overlap too much for all that hold to be told apart, what matters may still be little.
       if (isOverflow(classes) && pruner !== undefined) {
@@ -72,6 +72,8 @@ export class ListParts {
    */
   forDense(): DenseParts | Overflow {
     const { late, addresses, services: small } = this.divided();
+    const tooMany = this.addressesOverflow(addresses);
+    if (tooMany !== undefined) return tooMany;
     const asked = this.asked.slice();
     const services = this.combineAll(small, addresses.length === 0 ? 2 : 1, asked);
     if (isOverflow(services)) return services;
@@ -103,6 +105,14 @@ export class ListParts {
     const { late, addresses, services } = this.divided();
     const asked = this.asked.slice();
     return { parts: [...this.combineSome(addresses, asked), ...this.combineSome(services, asked)], late };
+  }
+
+  /** Says so where two addresses have more classes than any table of both, or of one with the other's combination, has room for. */
+  private addressesOverflow([rows, columns, ...others]: readonly Part[]): Overflow | undefined {
+    const { crossCells, denseCells } = this.making.budget;
+    if (rows === undefined || columns === undefined || others.length > 0) return undefined;
+    const name = `${rows.name} ${columns.name}`;
+    return cellsOverflow(name, rows.sets, columns.sets, Math.max(crossCells, denseCells));
   }
 
   /** The field that is looked up late, unless there is no other; addresses; and the others, in the order to combine. */

@@ -77,7 +77,8 @@ export class LoadedImages {
     const isAlike =
       image.maps.every((definition) => counters.shared.has(definition.name) || isRewritable(definition)) &&
       isDeepStrictEqual(spare.maps, image.maps.map(withoutContents)) &&
-      isDeepStrictEqual(spare.programs, image.programs);
+      spare.programs.length === image.programs.length &&
+      spare.programs.every((each, i) => isSame(each, image.programs[i]!));
     return isAlike ? spare.loaded : undefined;
   }
 
@@ -116,4 +117,29 @@ function withoutContents({ contents: _, ...definition }: MapDefinition): MapDefi
 /** Whether all of a map is written anew with its contents: not what programs remember in it of packets. */
 function isRewritable({ contents, maxEntries, valueSize }: MapDefinition): boolean {
   return maxEntries === 1 && contents?.length === valueSize;
+}
+
+type PointProgram = Image['programs'][number];
+
+function isSame(a: PointProgram, b: PointProgram): boolean {
+  const { instructions, lines, ...what } = a.program;
+  const { instructions: otherInstructions, lines: otherLines, ...otherWhat } = b.program;
+  return (
+    a.point === b.point &&
+    isDeepStrictEqual(what, otherWhat) &&
+    areEqual(instructions, otherInstructions) &&
+    areEqual(lines, otherLines)
+  );
+}
+
+/** Whether two lists have equal elements, which are objects of plain values, but for a few. */
+function areEqual(a: readonly object[], b: readonly object[]): boolean {
+  return a.length === b.length && a.every((each, i) => hasAllOf(each, b[i]!) || isDeepStrictEqual(each, b[i]));
+}
+
+/** Whether two objects have the same keys with the same values. */
+function hasAllOf(a: object, b: object): boolean {
+  for (const key in a) if (a[key as keyof object] !== b[key as keyof object]) return false;
+  for (const key in b) if (!(key in a)) return false;
+  return true;
 }

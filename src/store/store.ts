@@ -115,6 +115,8 @@ export class Store {
   /** Why the file cannot be written to: then this is a copy of it, and whatever would write throws that. */
   readonly unwritable: StoreError | undefined;
   private readonly db: Database.Database;
+  /** The statements so far, by their text. */
+  private readonly statements = new Map<string, Database.Statement>();
   private isSynced = true;
 
   private constructor(path: string, db: Database.Database, unwritable?: StoreError) {
@@ -218,15 +220,15 @@ export class Store {
     const { family, sourceFile, request, manifest, counterMap, slots, text } = generation;
     this.attempt(`record generation ${id}`, () =>
       this.db.transaction(() => {
-        this.db
-          .prepare(
-            `INSERT INTO generation (id, family, created, state, source_file, request, manifest, counter_map)
+        this.prepare(
+          `INSERT INTO generation (id, family, created, state, source_file, request, manifest, counter_map)
              VALUES (?, ?, ?, 'prepared', ?, ?, ?, ?)`,
-          )
-          .run(id, family, created, sourceFile, JSON.stringify(request), JSON.stringify(manifest), counterMap);
-        this.db
-          .prepare('INSERT INTO ruleset (generation, slots, text) VALUES (?, ?, ?)')
-          .run(id, encodeSlots(slots), text);
+        ).run(id, family, created, sourceFile, JSON.stringify(request), JSON.stringify(manifest), counterMap);
+        this.prepare('INSERT INTO ruleset (generation, slots, text) VALUES (?, ?, ?)').run(
+          id,
+          encodeSlots(slots),
+          text,
+        );
       })(),
     );
     return created;
@@ -234,12 +236,10 @@ export class Store {
 
   generation(id: number): Generation | undefined {
     return this.attempt(`read generation ${id}`, () => {
-      const row = this.db
-        .prepare<[number], Row>(
-          `SELECT id, family, created, state, source_file, request, manifest, counter_map, slots
+      const row = this.prepare<[number], Row>(
+        `SELECT id, family, created, state, source_file, request, manifest, counter_map, slots
            FROM generation JOIN ruleset ON generation = id WHERE id = ?`,
-        )
-        .get(id);
+      ).get(id);
       return row === undefined ? undefined : fromRow(row);
     });
   }
@@ -247,22 +247,21 @@ export class Store {
   /** When a generation was recorded: of two with one number, in stores that were lost and made anew, each has its own. */
   created(id: number): string | undefined {
     return this.attempt(`read generation ${id}`, () =>
-      this.db.prepare<[number], string>('SELECT created FROM generation WHERE id = ?').pluck().get(id),
+      this.prepare<[number], string>('SELECT created FROM generation WHERE id = ?').pluck().get(id),
     );
   }
 
   /** The canonical ruleset of a generation, without counters. */
   text(id: number): string | undefined {
     return this.attempt(`read generation ${id}`, () =>
-      this.db.prepare<[number], string>('SELECT text FROM ruleset WHERE generation = ?').pluck().get(id),
+      this.prepare<[number], string>('SELECT text FROM ruleset WHERE generation = ?').pluck().get(id),
     );
   }
 
   /** All generations of both families, oldest first. */
   generations(): GenerationSummary[] {
     return this.attempt('list the generations', () =>
-      this.db
-        .prepare<[], Row>('SELECT id, family, created, state, source_file, request FROM generation ORDER BY id')
+      this.prepare<[], Row>('SELECT id, family, created, state, source_file, request FROM generation ORDER BY id')
         .all()
         .map((row) => ({
           id: row.id,
@@ -277,30 +276,26 @@ export class Store {
 
   insertCounterMap({ id, family, layout, base, carry }: CounterMap): void {
     this.attempt(`record counter map ${id}`, () =>
-      this.db
-        .prepare(
-          `INSERT INTO counter_map (id, family, layout, slots, carry_from, carry_map, counter_base)
+      this.prepare(
+        `INSERT INTO counter_map (id, family, layout, slots, carry_from, carry_map, counter_base)
            VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        )
-        .run(
-          id,
-          family,
-          JSON.stringify(layout),
-          base.length / 2,
-          carry?.from ?? null,
-          carry === undefined ? null : encodeSlots(carry.slots),
-          encodeBase(base),
-        ),
+      ).run(
+        id,
+        family,
+        JSON.stringify(layout),
+        base.length / 2,
+        carry?.from ?? null,
+        carry === undefined ? null : encodeSlots(carry.slots),
+        encodeBase(base),
+      ),
     );
   }
 
   counterMap(id: number): CounterMap | undefined {
     return this.attempt(`read counter map ${id}`, () => {
-      const row = this.db
-        .prepare<[number], MapRow>(
-          'SELECT family, layout, slots, carry_from, carry_map, counter_base FROM counter_map WHERE id = ?',
-        )
-        .get(id);
+      const row = this.prepare<[number], MapRow>(
+        'SELECT family, layout, slots, carry_from, carry_map, counter_base FROM counter_map WHERE id = ?',
+      ).get(id);
       return row === undefined ? undefined : fromMapRow(id, row);
     });
   }
@@ -308,8 +303,7 @@ export class Store {
   /** Whether the counts of an earlier map are still to be folded into the base of this one. */
   isCarrying(id: number): boolean {
     return this.attempt(`read counter map ${id}`, () => {
-      const from = this.db
-        .prepare<[number], number | null>('SELECT carry_from FROM counter_map WHERE id = ?')
+      const from = this.prepare<[number], number | null>('SELECT carry_from FROM counter_map WHERE id = ?')
         .pluck()
         .get(id);
       return from !== undefined && from !== null;
@@ -320,9 +314,11 @@ export class Store {
   setCounterBase(id: number, base: BigInt64Array, options: { foldCarry: boolean }): void {
     const fold = options.foldCarry ? ', carry_from = NULL, carry_map = NULL' : '';
     const done = this.attempt(`write the base of counter map ${id}`, () =>
-      this.db
-        .prepare(`UPDATE counter_map SET slots = ?, counter_base = ?${fold} WHERE id = ?`)
-        .run(base.length / 2, encodeBase(base), id),
+      this.prepare(`UPDATE counter_map SET slots = ?, counter_base = ?${fold} WHERE id = ?`).run(
+        base.length / 2,
+        encodeBase(base),
+        id,
+      ),
     );
     if (done.changes !== 1) throw new Error(`the store has no counter map ${id}`);
   }
@@ -330,7 +326,7 @@ export class Store {
   /** Marks a generation as replaced. */
   retire(id: number): void {
     const done = this.attempt(`retire generation ${id}`, () =>
-      this.db.prepare("UPDATE generation SET state = 'retired' WHERE id = ?").run(id),
+      this.prepare("UPDATE generation SET state = 'retired' WHERE id = ?").run(id),
     );
     if (done.changes !== 1) throw new Error(`the store has no generation ${id}`);
   }
@@ -338,9 +334,9 @@ export class Store {
   /** Forgets a generation that never came into force, and its counter map. Its number is not used again. */
   discard(id: number): void {
     this.transaction(() => {
-      this.db.prepare('DELETE FROM generation WHERE id = ?').run(id);
-      this.db.prepare('DELETE FROM ruleset WHERE generation = ?').run(id);
-      this.db.prepare('DELETE FROM counter_map WHERE id = ?').run(id);
+      this.prepare('DELETE FROM generation WHERE id = ?').run(id);
+      this.prepare('DELETE FROM ruleset WHERE generation = ?').run(id);
+      this.prepare('DELETE FROM counter_map WHERE id = ?').run(id);
     });
   }
 
@@ -350,62 +346,70 @@ export class Store {
    */
   prune(family: Family, keep: number, inForce: number): void {
     this.attempt('remove old generations', () => {
-      this.db
-        .prepare(
-          `DELETE FROM generation
+      this.prepare(
+        `DELETE FROM generation
            WHERE family = ? AND id <> ?
              AND id NOT IN (SELECT id FROM generation WHERE family = ? ORDER BY id DESC LIMIT ?)`,
-        )
-        .run(family, inForce, family, keep);
-      this.db.prepare('DELETE FROM ruleset WHERE generation NOT IN (SELECT id FROM generation)').run();
-      this.db
-        .prepare(
-          `DELETE FROM counter_map
+      ).run(family, inForce, family, keep);
+      this.prepare('DELETE FROM ruleset WHERE generation NOT IN (SELECT id FROM generation)').run();
+      this.prepare(
+        `DELETE FROM counter_map
            WHERE family = ? AND id NOT IN (SELECT counter_map FROM generation WHERE id = ?)`,
-        )
-        .run(family, inForce);
+      ).run(family, inForce);
     });
   }
 
   /** The ruleset of a family that is kept and not enforced. */
   kept(family: Family): KeptRuleset | undefined {
     return this.attempt('read the kept rules', () =>
-      this.db
-        .prepare<[string], KeptRuleset>('SELECT source_file AS sourceFile, text FROM kept WHERE family = ?')
-        .get(family),
+      this.prepare<[string], KeptRuleset>('SELECT source_file AS sourceFile, text FROM kept WHERE family = ?').get(
+        family,
+      ),
     );
   }
 
   /** Keeps a ruleset in place of the one of its family that was kept before. */
   keep(family: Family, { sourceFile, text }: KeptRuleset): void {
     this.attempt('keep the rules', () =>
-      this.db
-        .prepare('INSERT OR REPLACE INTO kept (family, changed, source_file, text) VALUES (?, ?, ?, ?)')
-        .run(family, new Date().toISOString(), sourceFile, text),
+      this.prepare('INSERT OR REPLACE INTO kept (family, changed, source_file, text) VALUES (?, ?, ?, ?)').run(
+        family,
+        new Date().toISOString(),
+        sourceFile,
+        text,
+      ),
     );
   }
 
   /** Forgets what is kept of a family. */
   forget(family: Family): void {
-    this.attempt('forget the kept rules', () => this.db.prepare('DELETE FROM kept WHERE family = ?').run(family));
+    this.attempt('forget the kept rules', () => this.prepare('DELETE FROM kept WHERE family = ?').run(family));
   }
 
   meta(key: MetaKey): string | undefined {
     return this.attempt(`read ${key}`, () =>
-      this.db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(key),
+      this.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(key),
     );
   }
 
   setMeta(key: MetaKey, value: string): void {
     this.attempt(`write ${key}`, () =>
-      this.db
-        .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
-        .run(key, value),
+      this.prepare(
+        'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      ).run(key, value),
     );
   }
 
   close(): void {
     this.db.close();
+  }
+
+  private prepare<P extends unknown[] = unknown[], R = unknown>(text: string): Database.Statement<P, R> {
+    let statement = this.statements.get(text);
+    if (statement === undefined) {
+      statement = this.db.prepare(text);
+      this.statements.set(text, statement);
+    }
+    return statement as Database.Statement<P, R>;
   }
 
   private attempt<T>(operation: string, work: () => T): T {

@@ -60,8 +60,13 @@ export class Outcomes {
     return this.numbers.count;
   }
 
-  /** The chain and the end of an outcome. */
-  of(number: number): { readonly chain: number; readonly end: number } {
-    return { chain: this.numbers.chain(number), end: this.numbers.end(number) };
+  /** What is counted on the way to an outcome. */
+  chain(number: number): number {
+    return this.numbers.chain(number);
+  }
+
+  /** The end of an outcome. */
+  end(number: number): number {
+    return this.numbers.end(number);
   }
 }

@@ -26,11 +26,10 @@ export function slotOutcomes(
   const slots = new Int32Array(count);
   const ends = new Int32Array(count);
   for (let number = 0; number < count; number++) {
-    const { chain, end } = outcomes.of(number);
-    const slot = outcomes.lists.onlySlot(chain);
+    const slot = outcomes.lists.onlySlot(outcomes.chain(number));
     if (slot === undefined) return undefined;
     slots[number] = slot;
-    ends[number] = end;
+    ends[number] = outcomes.end(number);
   }
   // Of any three outcomes two are not apart.
   const end = ends[0] === ends[1] ? ends[0]! : ends[2]!;

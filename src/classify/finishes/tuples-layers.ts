@@ -20,8 +20,20 @@ export const NO_LAYER = 0xff;
 /** Layers that fit into one mask. */
 const MOST_LAYERS = 62;
 
+/** Layers that were made before, by the classes they are of: they depend on nothing else. */
+const made = new WeakMap<NumberLists, Layers>();
+
 /** The layers of a component. */
-export function layersOf({ classes, classCount, predicateCount }: Component): Layers {
+export function layersOf(component: Component): Layers {
+  let layers = made.get(component.classes);
+  if (layers === undefined) {
+    layers = makeLayers(component);
+    made.set(component.classes, layers);
+  }
+  return layers;
+}
+
+function makeLayers({ classes, classCount, predicateCount }: Component): Layers {
   const classesOf = invert(classes, classCount, predicateCount + 1);
   const of = new Uint8Array(predicateCount + 1);
   // Layers that a class has, as two masks of 31 bits.

@@ -90,7 +90,9 @@ export function planTuples(input: PlanInput): TuplePlan | Overflow {
 function reachable(list: DecisionList, predicates: readonly Int32Array[]): number {
   for (let decision = 0; decision < list.length; decision++) {
     if (goesOn(list, decision)) continue;
-    if (predicates.every((ofDecision) => ofDecision[decision] === 0)) return decision;
+    let asks = false;
+    for (let c = 0; c < predicates.length; c++) if (predicates[c]![decision] !== 0) asks = true;
+    if (!asks) return decision;
   }
   return list.length;
 }

@@ -14,8 +14,11 @@ it('an edited list has the columns of a new one, and a field has the conditions 
       const fewer = conditions.toSpliced(start, count % 4);
       for (const each of [fewer, conditions.toSpliced(start, 0, ...conditions.slice(-2)), conditions]) {
         const columns = listColumns({ length: each.length, conditions: each }, known, before);
-        for (const { field, conditions: asked, ofDecision } of listFields(columns, known)) {
-          const found = [...ofDecision].map((predicate) => asked[predicate - 1]);
+        for (const { field, ids, conditions: asked, bounds, ofDecision } of listFields(columns, known)) {
+          const found = [...ofDecision].map((predicate) =>
+            predicate === 0 ? undefined : known.at(ids[predicate - 1]!),
+          );
+          if (bounds === undefined) expect(asked).toEqual([...ids].map((id) => known.at(id)));
           expect(found).toEqual(each.map((own) => own.find((condition) => condition.field === field)));
         }
         expect([...columns.counts]).toEqual(each.map((own) => own.length));
