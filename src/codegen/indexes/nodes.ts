@@ -27,7 +27,8 @@ export function emitNodeSearch(
   const bounds = NODE_BOUNDS[classWidth];
   const node = a.label(nodes.name);
   load(R1);
-  a.alu('rsh', R1, shift);
+  // In 32 bits: older verifiers forget what a value is at most when its bytes are swapped.
+  a.alu32('rsh', R1, shift);
   access.element(a, R3, directory, R1, broken, 2 ** (32 - shift));
   for (let level = 0; level < SPAN_LEVELS; level++) {
     a.jump32('lt', R3, bit, node);

@@ -142,8 +142,21 @@ const CHANGES: Readonly<Record<Family, readonly string[]>> = {
     'ip6tables-legacy -t nat -R PREROUTING 1 -p tcp --dport 24 -j REDIRECT',
   ],
 };
-/** Of those the ones that change nothing that is asked. */
-const IDLE: ReadonlySet<string> = new Set(['nft add table ip one', 'nft add table ip6 two']);
+/** Changes of nftables that make no list of hooks anew: before Linux 6.17 there is no count that tells of them. */
+const UNSEEN = [
+  'nft add table ip three',
+  'nft add chain ip three other',
+  'nft add rule ip three pre tcp dport 25 redirect',
+  'nft flush chain ip three pre',
+  'iptables-nft -t nat -F PREROUTING',
+];
+const seesNftables = probeFeatures().surroundings?.nat?.nftablesChanges !== undefined;
+/** Of all changes the ones that change nothing that is asked. */
+const IDLE: ReadonlySet<string> = new Set([
+  'nft add table ip one',
+  'nft add table ip6 two',
+  ...(seesNftables ? [] : UNSEEN),
+]);
 
 describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
   it('hold nothing before words are kept, and then until something changes', () => {
