@@ -1,38 +1,42 @@
 // Runs tests on another kernel, in a guest under emulation: `npm run guest -- 6.12`, or `6.1`, for the newest of Debian's
 // kernels of that version.
 //
-//   npm run guest -- 6.12                          what `chosen.ts` says
+//   npm run guest -- 6.12                          all tests but the long random ones
 //   npm run guest -- 6.12 --only test/kernel/edge  these files alone
 //   npm run guest -- 6.1 -t PATTERN                tests of these names alone
 //   npm run guest -- 6.12 --shell 'uname -a'       a command of yours
 //   npm run guest -- 6.12 --record                 the types that unit tests read, anew
 //
-// GUEST_CPUS and GUEST_MEMORY (in megabytes) are those of the guest, 1 and 3072 if absent.
-// It takes root, and packages of Debian that it names if they are missing; minutes, and no part of `npm test`.
+// It ends with a line for each file: how many tests passed, failed, and were left out because the kernel lacks what they
+// need (`needs.ts`), with what that is. GUEST_CPUS and GUEST_MEMORY (in megabytes) are those of the guest, 1 and 3072 if
+// absent; BPFILTER_RUNS is how many random rulesets there are, few if absent. It takes root, and packages of Debian that it
+// names if they are missing; hours for all, and no part of `npm test`.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CHOSEN, type Chosen } from './chosen.ts';
 import { debianKernel, type Guest, makeGuest, requireTools } from './machine.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 const CONFIG = join(ROOT, 'test/guest/vitest.config.ts');
-const LIMIT_SECONDS = 3600;
+const REPORTER = '--reporter=./test/reporter.mjs';
+const VERSIONS = ['6.12', '6.1'];
+const LIMIT_SECONDS = 6 * 3600;
+/** Random rulesets, in an emulation that is slow. */
+const RUNS = '10';
 
-/** What vitest's JSON report has, as far as it is told. */
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly failureMessages?: readonly string[];
-    }[];
-  }[];
+/** What a run writes down, a line for each (test/reporter.mjs, runner.ts): so a guest that is ended has told something. */
+interface Line {
+  readonly file?: string;
+  readonly failed?: boolean;
+  readonly tests?: readonly { readonly name: string; readonly state: string }[];
+  /** Tests that need what the kernel lacks; there is such a line for each file that was begun. */
+  readonly lacking?: readonly { readonly name: string; readonly why: string }[];
+  /** Why a test failed. */
+  readonly name?: string;
+  readonly message?: string;
 }
 
 const { values, positionals } = parseArgs({
@@ -49,8 +53,8 @@ await main();
 
 async function main(): Promise<void> {
   const [version, ...more] = positionals;
-  if (version === undefined || CHOSEN[version] === undefined || more.length > 0) {
-    throw new Error(`which kernel? One of ${Object.keys(CHOSEN).join(', ')}`);
+  if (version === undefined || !VERSIONS.includes(version) || more.length > 0) {
+    throw new Error(`which kernel? One of ${VERSIONS.join(', ')}`);
   }
   requireTools();
   const kernel = debianKernel(version);
@@ -65,39 +69,37 @@ async function main(): Promise<void> {
       await record(guest, version);
       return;
     }
-    const names = values.names === undefined ? {} : { names: values.names };
-    const chosen =
-      values.only === undefined
-        ? CHOSEN[version].map((each) => ({ ...each, ...names }))
-        : [{ files: values.only, ...names }];
-    for (const each of chosen) await runTests(guest, each);
+    await runTests(guest, values.only ?? [], values.names);
   } finally {
     guest.remove();
   }
 }
 
-async function runTests(guest: Guest, { files, names }: Chosen): Promise<void> {
+async function runTests(guest: Guest, files: readonly string[], names: string | undefined): Promise<void> {
   const transformed = join(guest.shared, 'transformed');
   mkdirSync(transformed, { recursive: true });
-  const words = [...files, ...(names === undefined ? [] : ['-t', names])];
   spawnSync(process.execPath, [VITEST, 'list', '--config', CONFIG, ...files], {
     cwd: ROOT,
     env: { ...process.env, BPFILTER_GUEST_TRANSFORMED: transformed },
   });
-  const run = [process.execPath, VITEST, 'run', '--config', CONFIG, ...words];
-  const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=/guest/report.json'];
+  const chosen = [...files, ...(names === undefined ? [] : ['-t', names])];
+  const run = [process.execPath, VITEST, 'run', '--config', CONFIG, ...chosen, '--reporter=default', REPORTER];
+  const { BPFILTER_RUNS = RUNS, BPFILTER_SEED } = process.env;
+  const seed = BPFILTER_SEED === undefined ? '' : ` BPFILTER_SEED=${quote(BPFILTER_SEED)}`;
   await guest.run(
     [
       `cd ${quote(ROOT)}`,
-      'export CI=true NO_COLOR=1 BPFILTER_GUEST_TRANSFORMED=/guest/transformed',
-      [...run, ...reporters].map(quote).join(' '),
+      `export CI=true NO_COLOR=1 BPFILTER_RUNS=${quote(BPFILTER_RUNS)}${seed}`,
+      'export BPFILTER_GUEST_TRANSFORMED=/guest/transformed BPFILTER_TEST_REPORT=/guest/report',
+      run.map(quote).join(' '),
       '',
     ].join('\n'),
     Number(values.limit),
   );
-  const report = join(guest.shared, 'report.json');
+  const report = join(guest.shared, 'report');
   if (!existsSync(report)) throw new Error('the guest left no report');
-  tell(JSON.parse(readFileSync(report, 'utf8')) as Report);
+  const lines = readFileSync(report, 'utf8').trimEnd().split('\n');
+  process.exitCode = tell(lines.map((line) => JSON.parse(line) as Line)) ? 0 : 1;
 }
 
 /** Keeps what the kernel and its modules tell of their types. */
@@ -111,22 +113,36 @@ async function record(guest: Guest, version: string): Promise<void> {
   spawnSync(join(ROOT, 'node_modules/.bin/biome'), ['format', '--write', file], { cwd: ROOT });
 }
 
-/** One line for each file, and what failed. */
-function tell({ testResults }: Report): void {
-  const sums = { passed: 0, failed: 0 };
-  for (const { name, status, assertionResults } of testResults) {
-    const count = (wanted: string) => assertionResults.filter((each) => each.status === wanted).length;
-    const [passed, failed] = [count('passed'), count('failed')];
-    if (passed + failed > 0 || status === 'failed') {
-      console.log(`${relative(ROOT, name)}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''}`);
+/** Says what became of the tests of each file. Returns whether none failed. */
+function tell(lines: readonly Line[]): boolean {
+  const sums = { passed: 0, failed: 0, lacking: 0 };
+  for (const file of new Set(lines.flatMap((line) => line.file ?? []))) {
+    const own = lines.filter((line) => line.file === file);
+    const lacking = new Map(own.flatMap((line) => line.lacking ?? []).map(({ name, why }) => [name, why]));
+    const ended = own.find(({ tests }) => tests !== undefined);
+    const inState = (wanted: string) =>
+      (ended?.tests ?? []).flatMap(({ name, state }) => (state === wanted ? [name] : []));
+    const [passed, all] = [inState('passed'), inState('failed')];
+    const failed = all.filter((name) => !lacking.has(name));
+    // A file that cannot be read, or whose hooks fail, has no failed test of its own.
+    if (ended?.failed && all.length === 0) failed.push('outside of its tests');
+    if (ended === undefined) failed.push('had not ended');
+    if (passed.length + failed.length + lacking.size === 0) continue;
+    const parts = [`${passed.length} passed`];
+    if (failed.length > 0) parts.push(`${failed.length} failed`);
+    for (const why of new Set(lacking.values()))
+      parts.push(`${[...lacking.values()].filter((each) => each === why).length} not on this kernel: ${why}`);
+    console.log(`${file}: ${parts.join(', ')}`);
+    for (const name of failed) {
+      const [why = ''] = own.find((line) => line.name === name)?.message?.split('\n') ?? [];
+      console.log(`  ${name}${why === '' ? '' : `: ${why}`}`);
     }
-    for (const each of assertionResults.filter((result) => result.status === 'failed'))
-      console.log(`  ${each.fullName}`);
-    sums.passed += passed;
-    sums.failed += failed + (status === 'failed' && failed === 0 ? 1 : 0);
+    sums.passed += passed.length;
+    sums.failed += failed.length;
+    sums.lacking += lacking.size;
   }
-  console.log(`${sums.passed} passed, ${sums.failed} failed`);
-  if (sums.failed > 0) process.exitCode = 1;
+  console.log(`${sums.passed} passed, ${sums.failed} failed, ${sums.lacking} not on this kernel`);
+  return sums.failed === 0;
 }
 
 function quote(word: string): string {
