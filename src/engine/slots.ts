@@ -3,6 +3,7 @@
 import { commonEnds } from '../base/common-ends.ts';
 import type { Counters } from '../base/counters.ts';
 import { type ChainSlots, type SlotPlan, sequentialSlots } from '../graph/slots.ts';
+import { forgetLedBefore, ledBefore } from '../ruleset/led-elsewhere.ts';
 import type { Rule, Table } from '../ruleset/model.ts';
 import type { RuleLines } from '../ruleset/print.ts';
 import type { TableCounters } from './types.ts';
@@ -66,7 +67,7 @@ export interface TextsOfTwo {
 
 /**
  * For each chain of a table the slots that its rules and its policy had before, −1 for what is new. A rule is one of before
- * if it is the same object, or, with `texts`, if its chain and its text are the same; of several equal rules of a chain
+ * if it is the same object, or was it before the chain that it leads to got another name, or, with `texts`, if its chain and its text are the same; of several equal rules of a chain
  * the first is the first of before, and so on.
  */
 export function inheritSlots(before: SlottedTable, after: Table, texts?: TextsOfTwo): ChainSlots[] {
@@ -125,10 +126,16 @@ class LeftOver {
   }
 
   matchObjects(): void {
-    this.match(
-      ({ rule }) => rule,
-      ({ rule }) => rule,
-    );
+    const itself = ({ rule }: OldRule) => rule;
+    const before = new Set(this.old.map(itself));
+    this.match(itself, ({ rule }) => rule);
+    this.match(itself, ({ rule }) => {
+      let was = ledBefore(rule);
+      while (was !== undefined && !before.has(was)) was = ledBefore(was);
+      return was;
+    });
+    // What is in force is what it is: a chain may be renamed any number of times.
+    for (const rule of before) forgetLedBefore(rule);
   }
 
   matchTexts({ before, after }: TextsOfTwo): void {
@@ -138,7 +145,7 @@ class LeftOver {
     );
   }
 
-  private match(keyOfOld: (rule: OldRule) => Rule | string, keyOf: (rule: NewRule) => Rule | string): void {
+  private match(keyOfOld: (rule: OldRule) => Rule | string, keyOf: (rule: NewRule) => Rule | string | undefined): void {
     if (this.old.length === 0 || this.fresh.length === 0) return;
     const free = new Map<Rule | string, OldRule[]>();
     for (const old of this.old) {
@@ -150,7 +157,8 @@ class LeftOver {
     for (const same of free.values()) same.reverse();
     const taken = new Set<OldRule>();
     this.fresh = this.fresh.filter((fresh) => {
-      const old = free.get(keyOf(fresh))?.pop();
+      const key = keyOf(fresh);
+      const old = key === undefined ? undefined : free.get(key)?.pop();
       if (old === undefined) return true;
       taken.add(old);
       fresh.into[fresh.index] = old.slot;

@@ -6,6 +6,7 @@ import type { DiagnosticCode, Span } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import type { TableName } from '../base/hooks.ts';
 import type { Names } from '../base/names.ts';
+import { ledTo } from './led-elsewhere.ts';
 import type { Chain, Policy, Rule, Table } from './model.ts';
 import { byBytes, printRule } from './print.ts';
 import { BUILTIN_CHAINS, emptyTable } from './tables.ts';
@@ -264,9 +265,7 @@ export class TableDraft {
     this.led?.set(to, led);
     for (const each of all) {
       each.rules = each.rules.map((rule) =>
-        'chain' in rule.target && rule.target.chain === from
-          ? { ...rule, target: { ...rule.target, chain: to } }
-          : rule,
+        'chain' in rule.target && rule.target.chain === from ? ledTo(rule, to) : rule,
       );
       each.sayings = undefined;
     }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { carriedSlots, extendPlan, inheritSlots, readPlan, roomyPlan, storePlan } from '../../../src/engine/slots.ts';
 import { sequentialSlots } from '../../../src/graph/slots.ts';
+import { TableDraft } from '../../../src/ruleset/draft.ts';
 import type { Table } from '../../../src/ruleset/model.ts';
+import { systemNames } from '../../../src/ruleset/names.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { PerRule } from '../../../src/ruleset/per-rule.ts';
 import { printRuleLine } from '../../../src/ruleset/print.ts';
@@ -29,6 +31,11 @@ function edited(
   return { ...before, chains };
 }
 
+function jumpTo(chain: string): Table['chains'][number]['rules'] {
+  const text = `*filter\n:${chain} - [0:0]\n-A INPUT -j ${chain}\nCOMMIT\n`;
+  return parseRuleset(text, { file: 'slots' }).ruleset.tables[0]!.chains[0]!.rules;
+}
+
 function textsOf(before: Table, after: Table) {
   const lines = new PerRule((rule, chain) => printRuleLine(chain, rule, 'ipv4'));
   return { before: lines.of(before), after: lines.of(after) };
@@ -48,6 +55,21 @@ describe('slots from one ruleset to the next', () => {
     const [input, forward, output, web] = before.chains;
     const renamed = { ...before, chains: [input!, forward!, output!, { ...web!, name: 'www' }] };
     expect([...inheritSlots(slotted, renamed)[3]!.rules]).toEqual([7, 8]);
+  });
+
+  it('are those of rules whose chain got another name, one command or several', () => {
+    const at = { span: before.span, family: 'ipv4', names: systemNames() } as const;
+    const callers = edited(before, (rules) => [...rules, ...jumpTo('web'), ...jumpTo('web')]);
+    let slotted = { table: callers, plan: sequentialSlots(callers) };
+    const slots = [...slotted.plan.chains[0]!.rules];
+    for (const names of [['a'], ['b'], ['c', 'd', 'a']]) {
+      const draft = new TableDraft(slotted.table, at, false);
+      for (const name of names) draft.rename(draft.chainNames().at(-1)!, name);
+      const after = draft.finish();
+      const plan = extendPlan(inheritSlots(slotted, after), after, slotted.plan)!;
+      expect([names, [...plan.chains[0]!.rules]]).toEqual([names, slots]);
+      slotted = { table: after, plan };
+    }
   });
 
   it('are those of the same texts of a chain where that is asked for, the first of the first', () => {
