@@ -1,12 +1,12 @@
 // The results of the classify bench as tables.
 
 import type { ProgramType } from '../../src/bpf/image.ts';
-import { spreadOf } from './measure.ts';
+import { type Spread, spreadOf } from './measure.ts';
 import { count, number, type Table } from './table.ts';
 import type { TableReads } from './table-reads.ts';
 
 /** Nanoseconds a packet, of our program and of an empty one in turns. */
-interface Samples {
+export interface Samples {
   readonly ours: readonly number[];
   readonly empty: readonly number[];
 }
@@ -45,10 +45,14 @@ export type ProgramRow = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'fi
     | { readonly refused: string }
   );
 
-/** Nanoseconds above the empty program. */
-export function aboveEmpty({ ours, empty }: Samples): { readonly median: number; readonly least: number } {
+/** Nanoseconds above the empty program: the middle, and quartiles less quartiles. */
+export function aboveEmpty({ ours, empty }: Samples): Pick<Spread, 'lowerQuartile' | 'median' | 'upperQuartile'> {
   const [a, b] = [spreadOf(ours), spreadOf(empty)];
-  return { median: a.median - b.median, least: a.least - b.least };
+  return {
+    lowerQuartile: a.lowerQuartile - b.lowerQuartile,
+    median: a.median - b.median,
+    upperQuartile: a.upperQuartile - b.upperQuartile,
+  };
 }
 
 export function classifyTables(packets: readonly PacketRow[], programs: readonly ProgramRow[]): Table[] {
@@ -72,12 +76,12 @@ export function legendTable(
 
 export function packetTable(rows: readonly PacketRow[]): Table {
   const figures = ({ ours, empty }: Samples): string[] => {
-    const { median, least } = aboveEmpty({ ours, empty });
+    const { lowerQuartile, median, upperQuartile } = aboveEmpty({ ours, empty });
     const times = spreadOf(ours).median / spreadOf(empty).median;
-    return [number(median), number(least), `${number(times)}×`];
+    return [number(median), `${number(lowerQuartile)}–${number(upperQuartile)}`, `${number(times)}×`];
   };
   return {
-    title: `A packet above the empty program, nanoseconds, ${rows[0]?.loop.ours.length ?? 0} samples`,
+    title: `A packet above the empty program, nanoseconds, ${samplesOf(rows)}`,
     columns: [
       { title: 'ruleset', align: 'left' },
       { title: 'rules', align: 'right' },
@@ -85,10 +89,10 @@ export function packetTable(rows: readonly PacketRow[]): Table {
       { title: 'traffic', align: 'left' },
       { title: 'by rules', align: 'right' },
       { title: 'loop', align: 'right' },
-      { title: 'least', align: 'right' },
+      { title: 'quartiles', align: 'right' },
       { title: 'of empty', align: 'right' },
       { title: 'single', align: 'right' },
-      { title: 'least', align: 'right' },
+      { title: 'quartiles', align: 'right' },
       { title: 'of empty', align: 'right' },
     ],
     rows: rows.map(({ ruleset, rules, placement, traffic, decided, loop, single }) => [
@@ -98,10 +102,15 @@ export function packetTable(rows: readonly PacketRow[]): Table {
     ]),
     notes: [
       'loop: over a pool of different packets, a call for each. single: the same packet again and again, never from a flow cache.',
-      'Above the empty program: the medians less each other, then the least of each less each other.',
+      'Above the empty program: medians less each other, then lower and upper quartiles. What else runs on the cores only adds.',
       'The counters of every run were compared with what the rules say of each packet.',
     ],
   };
+}
+
+/** How often loops and single packets were measured. */
+export function samplesOf([row]: readonly PacketRow[]): string {
+  return `${row?.loop.ours.length ?? 0} samples of loops, ${row?.single.ours.length ?? 0} of single packets`;
 }
 
 export function programTable(rows: readonly ProgramRow[]): Table {

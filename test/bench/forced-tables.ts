@@ -1,12 +1,12 @@
 // The results of the finishes bench as a table: a finish a line, the traffic beside each other.
 
-import { aboveEmpty, type PacketRow } from './classify-tables.ts';
+import { aboveEmpty, type PacketRow, samplesOf } from './classify-tables.ts';
 import { count, number, type Table } from './table.ts';
 
 export function forcedTable(rows: readonly PacketRow[], traffic: readonly string[]): Table {
   const keyOf = ({ ruleset, rules, finish }: PacketRow): string => `${ruleset} ${rules} ${finish}`;
   return {
-    title: `A packet above the empty program, nanoseconds, by finish, ${rows[0]?.loop.ours.length ?? 0} samples`,
+    title: `A packet above the empty program, nanoseconds, by finish, ${samplesOf(rows)}`,
     columns: [
       { title: 'ruleset', align: 'left' },
       { title: 'rules', align: 'right' },

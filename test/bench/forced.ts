@@ -1,12 +1,12 @@
 // Each finish of the classifier forced in turn on the same rulesets and packets: what the compiler's choice is worth.
 
-import { withNamespaces } from '../harness/namespace.ts';
 import type { Bench } from './bench.ts';
 import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
 import { programTable } from './classify-tables.ts';
 import { FINISHES } from './finishes.ts';
 import { forcedTable } from './forced-tables.ts';
-import { measureProgram, type Rows, Workload } from './packet-measure.ts';
+import { Measuring, measureProgram, Workload } from './packet-measure.ts';
+import { withPlaces } from './single-packets.ts';
 
 const KINDS = ['exact', 'blacklist', 'acl', 'fw', 'ipc'];
 /** What a flow cache lives by, and what it cannot help. */
@@ -20,20 +20,19 @@ export const forced: Bench = {
   minutes: 2,
   seconds: 1,
   run: (options) =>
-    withNamespaces(['finishes'], ([namespace]) =>
-      namespace!.enter(() => {
-        const rows: Rows = { packets: [], programs: [] };
-        for (const name of KINDS) {
-          const kind = CLASSIFY_RULESETS.find((each) => each.name === name)!;
-          for (const rules of options.sizes) {
-            const work = new Workload(kind, rules);
-            for (const finish of options.finishes ?? FINISHES.keys()) {
-              options.progress(`${name}, ${rules} rules, ${finish}`);
-              measureProgram(work, 'xdp', finish, TRAFFIC, options, rows);
-            }
+    withPlaces('finishes', (places) => {
+      const measuring = new Measuring(places, options);
+      for (const name of KINDS) {
+        const kind = CLASSIFY_RULESETS.find((each) => each.name === name)!;
+        for (const rules of options.sizes) {
+          const work = new Workload(kind, rules);
+          for (const finish of options.finishes ?? FINISHES.keys()) {
+            options.progress(`${name}, ${rules} rules, ${finish}`);
+            measureProgram(work, 'xdp', finish, TRAFFIC, measuring);
           }
         }
-        return { tables: [forcedTable(rows.packets, TRAFFIC), programTable(rows.programs)], data: rows };
-      }),
-    ),
+      }
+      const rows = measuring.finish();
+      return { tables: [forcedTable(rows.packets, TRAFFIC), programTable(rows.programs)], data: rows };
+    }),
 };

@@ -4,9 +4,9 @@
 // swap the XDP dispatcher and wait.
 //
 //   loop     one test run goes over a pool of different packets (loop-program.ts)
-//   single   one packet, again and again, of each of a few packets of the pool: everything is in the nearest cache and
-//            every branch is known, but no two packets overlap; the kernel tells whole nanoseconds, the mean has fractions;
-//            a program with a flow cache is compiled once more without, as the cache would know the packet
+//   single   one packet, again and again, of each of a few packets of the pool (single-packets.ts): everything is in the
+//            nearest cache and every branch is known, but no two packets overlap; the kernel tells whole nanoseconds, the
+//            mean has fractions; a program with a flow cache is compiled once more without, as the cache would know the packet
 //
 // In every measurement the counters of the program are compared with what the reference interpreter says of exactly the
 // packets that were run, warm-ups included.
@@ -22,7 +22,7 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { ownersOf } from '../harness/slots.ts';
 import type { BenchOptions } from './bench.ts';
 import { type ClassifyRuleset, formatRuleset, type RulesetShape } from './classify-rulesets.ts';
-import type { PacketRow, ProgramRow } from './classify-tables.ts';
+import type { PacketRow, ProgramRow, Samples } from './classify-tables.ts';
 import {
   decidedByRules,
   type Expectation,
@@ -35,7 +35,8 @@ import {
 import { FINISHES, finishesOf, hasFlowCache, tableBytes } from './finishes.ts';
 import { takeTurns } from './measure.ts';
 import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
-import { compileForBench, DEVICES, frameOf, refusalOf, SubjectPrograms } from './subject-programs.ts';
+import { type Places, SinglePackets, type SingleTraffic } from './single-packets.ts';
+import { compileForBench, DEVICES, frameOf, refusalOf, type SlotCounts, SubjectPrograms } from './subject-programs.ts';
 import { tableReads } from './table-reads.ts';
 import { flowsOf, TRAFFIC } from './traffic.ts';
 
@@ -44,11 +45,52 @@ const POOL = { whole: 8192, quick: 256 } as const;
 const READ = 2048;
 /** Packets of the pool that are also run one by one, and how often each in one sample. */
 const SINGLES = { whole: 8, quick: 2 } as const;
-const REPEAT = { whole: 10_000, quick: 100 } as const;
+const REPEAT = { whole: 5_000, quick: 100 } as const;
+/** Rounds of loops, as a multiple of the repetitions asked for. */
+const LOOP_ROUNDS = 2;
 
 export interface Rows {
   readonly packets: PacketRow[];
   readonly programs: ProgramRow[];
+}
+
+/** What is measured, in one namespace: the programs of one workload after another. */
+export class Measuring {
+  readonly rows: Rows = { packets: [], programs: [] };
+  readonly options: BenchOptions;
+  private readonly places: Places;
+  private readonly singles: { readonly head: Head; readonly packets: SinglePackets }[] = [];
+
+  constructor(places: Places, options: BenchOptions) {
+    this.places = places;
+    this.options = options;
+  }
+
+  get size(): 'whole' | 'quick' {
+    return this.options.isQuick ? 'quick' : 'whole';
+  }
+
+  /** Measures single packets now, and at all later times. */
+  single(head: Head, packets: SinglePackets): void {
+    packets.measure(this.places, REPEAT[this.size], this.options);
+    this.singles.push({ head, packets });
+  }
+
+  /** Measures all single packets so far once more, so many times, and closes them. */
+  finish(times = 0): Rows {
+    const { options, places, singles } = this;
+    try {
+      for (let time = 0; time < (options.isQuick ? 0 : times); time++) {
+        for (const { head, packets } of singles) {
+          options.progress(`${head.ruleset}, ${head.rules} rules, ${head.placement}, again`);
+          goingOn(head, this, () => packets.measure(places, REPEAT[this.size], options));
+        }
+      }
+    } finally {
+      for (const { packets } of singles) packets.close();
+    }
+    return this.rows;
+  }
 }
 
 export interface Pool {
@@ -99,38 +141,37 @@ export class Workload implements Packets {
   }
 }
 
-/** Measures one program of a workload, with the finish that `finish` names; its rows join the others. */
+/** Measures one program of a workload, with the finish that `finish` names. */
 export function measureProgram(
   work: Workload,
   placement: ProgramType,
   finish: string,
   traffic: readonly string[],
-  options: BenchOptions,
-  rows: Rows,
+  measuring: Measuring,
 ): void {
   const head = { ruleset: work.kind.name, rules: work.rules, placement, finish };
-  goingOn(head, options, rows, () => {
+  goingOn(head, measuring, () => {
     const begin = performance.now();
     const wanted = FINISHES.get(finish)!;
     const compile = (more: typeof wanted) => compileForBench(work.ruleset, placement, work.shape.host, more);
     const compiled = compile(wanted);
     const compileTime = performance.now() - begin;
     if ('refused' in compiled) {
-      rows.programs.push({ ...head, refused: compiled.refused });
+      measuring.rows.programs.push({ ...head, refused: compiled.refused });
       return;
     }
     const isOwnChoice = wanted.flowCache === undefined && hasFlowCache(compiled.image);
     const plain = isOwnChoice ? compile({ ...wanted, flowCache: 'off' }) : compiled;
     if ('refused' in plain) throw new Error(plain.refused);
     const own = { ...compiled, compileTime, single: plain.image };
-    measureImage(head, work.shape.chain, own, work, traffic, options, rows);
+    measureImage(head, work.shape.chain, own, work, traffic, measuring);
   });
 }
 
 type Head = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'>;
 
 /** What fails becomes a row, and a word of the run. */
-export function goingOn(head: Head, options: BenchOptions, rows: Rows, work: () => void): void {
+export function goingOn(head: Head, { options, rows }: Measuring, work: () => void): void {
   try {
     work();
   } catch (error) {
@@ -153,31 +194,33 @@ export function measureImage(
   },
   packets: Packets,
   traffic: readonly string[],
-  options: BenchOptions,
-  rows: Rows,
+  measuring: Measuring,
 ): void {
-  const loaded = tryToLoad(head.placement, chain, compiled.image);
+  const { rows, options, size } = measuring;
+  const { image, single = image } = compiled;
+  const loaded = tryToLoad(head.placement, chain, image);
   if ('refused' in loaded) {
     rows.programs.push({ ...head, refused: loaded.refused });
     return;
   }
   const { programs, loadTime } = loaded;
-  const size = options.isQuick ? 'quick' : 'whole';
-  const { single = compiled.image } = compiled;
-  const plain = single === compiled.image ? programs : new SubjectPrograms(head.placement, chain, single);
-  const empty = new SubjectPrograms(head.placement, chain);
-  const subjects = { programs, plain, empty };
+  const open = [programs];
+  const load = (...subject: [Image?]): SubjectPrograms => {
+    const more = new SubjectPrograms(head.placement, chain, ...subject);
+    open.push(more);
+    return more;
+  };
+  const check = (name: string) => (counts: SlotCounts, wanted: Map<string, number>) => {
+    const wrong = miscount(packets.owners, counts, wanted, packets.length);
+    if (wrong !== undefined) throw new Error(`${name}: ${wrong}`);
+  };
   try {
     rows.programs.push({
       ...head,
-      finishes: finishesOf(compiled.classification, chain) + (hasFlowCache(compiled.image) ? ', flow cache' : ''),
-      tableBytes: tableBytes(compiled.image),
+      finishes: finishesOf(compiled.classification, chain) + (hasFlowCache(image) ? ', flow cache' : ''),
+      tableBytes: tableBytes(image),
       ...(head.placement === 'xdp' && {
-        tableReads: tableReads(
-          compiled.image,
-          probeFeatures(),
-          packets.pool('uniform', POOL[size]).frames.slice(0, READ),
-        ),
+        tableReads: tableReads(image, probeFeatures(), packets.pool('uniform', POOL[size]).frames.slice(0, READ)),
       }),
       kernelMemory: programs.kernelMemory,
       instructions: programs.instructions,
@@ -186,11 +229,27 @@ export function measureImage(
       loadTime,
       swapTime: programs.swap(),
     });
-    for (const name of traffic) {
-      rows.packets.push({ ...head, traffic: name, ...measureTraffic(packets, name, subjects, options) });
-    }
+    const empty = load();
+    const singles = traffic.map((name): SingleTraffic => {
+      const pool = packets.pool(name, POOL[size]);
+      const loop = measureLoop(pool, programs, empty, options, check(`${name} traffic`));
+      const { frames, expectation } = pool;
+      const chosen = Array.from({ length: SINGLES[size] }, (_, n) => Math.floor((n * frames.length) / SINGLES[size]));
+      const samples = { ours: [], empty: [] };
+      rows.packets.push({ ...head, traffic: name, decided: decidedByRules(expectation), loop, single: samples });
+      return {
+        ...{ name, samples },
+        frames: chosen.map((index) => frames[index]!),
+        expectation: chosen.map((index) => expectation[index]!),
+      };
+    });
+    for (const subject of open) subject.unloadPool();
+    const plain = single === image ? programs : load(single);
+    measuring.single(head, new SinglePackets({ ours: plain, empty }, singles, check('single packets')));
+    // They stay loaded, and are measured again.
+    for (const subject of [plain, empty]) open.splice(open.indexOf(subject), 1);
   } finally {
-    for (const subject of new Set(Object.values(subjects))) subject.close();
+    for (const subject of open) subject.close();
   }
 }
 
@@ -204,49 +263,30 @@ function tryToLoad(...subject: ConstructorParameters<typeof SubjectPrograms>) {
   }
 }
 
-function measureTraffic(
-  packets: Packets,
-  traffic: string,
-  { programs, plain, empty }: Readonly<Record<'programs' | 'plain' | 'empty', SubjectPrograms>>,
-  options: BenchOptions,
-): Pick<PacketRow, 'decided' | 'loop' | 'single'> {
-  const size = options.isQuick ? 'quick' : 'whole';
-  const [singles, repeat] = [SINGLES[size], REPEAT[size]];
-  const { frames, expectation } = packets.pool(traffic, POOL[size]);
-  const chosen = Array.from({ length: singles }, (_, n) => Math.floor((n * frames.length) / singles));
+/** The loop over a pool, in turns with that of the empty program. */
+function measureLoop(
+  { frames, expectation }: Pool,
+  programs: SubjectPrograms,
+  empty: SubjectPrograms,
+  { repetitions, warmUps, seconds }: BenchOptions,
+  check: (counts: SlotCounts, wanted: Map<string, number>) => void,
+): Samples {
   programs.loadPool(frames);
   empty.loadPool(frames);
-  const wanted = new Map([programs, plain].map((subject) => [subject, new Map<string, number>()]));
-  const single = (subject: SubjectPrograms): number =>
-    chosen.reduce((sum, index) => sum + subject.runSingle(frames[index]!, repeat), 0) / singles;
+  const wanted = new Map<string, number>();
   const samples = takeTurns(
     [
       {
-        name: 'loop',
+        name: 'ours',
         sample: () => {
-          expectPackets(wanted.get(programs)!, expectation, 1);
+          expectPackets(wanted, expectation, 1);
           return programs.runLoop();
         },
       },
-      { name: 'empty loop', sample: () => empty.runLoop() },
-      {
-        name: 'single',
-        sample: () => {
-          for (const index of chosen) expectPackets(wanted.get(plain)!, [expectation[index]!], repeat);
-          return single(plain);
-        },
-      },
-      { name: 'empty single', sample: () => single(empty) },
+      { name: 'empty', sample: () => empty.runLoop() },
     ],
-    options,
+    { repetitions: LOOP_ROUNDS * repetitions, warmUps, seconds },
   );
-  for (const [subject, own] of wanted) {
-    const wrong = miscount(packets.owners, subject.takeCounts(), own, packets.length);
-    if (wrong !== undefined) throw new Error(`${traffic} traffic: ${wrong}`);
-  }
-  return {
-    decided: decidedByRules(expectation),
-    loop: { ours: samples.get('loop')!, empty: samples.get('empty loop')! },
-    single: { ours: samples.get('single')!, empty: samples.get('empty single')! },
-  };
+  check(programs.takeCounts(), wanted);
+  return { ours: samples.get('ours')!, empty: samples.get('empty')! };
 }

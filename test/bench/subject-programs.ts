@@ -20,6 +20,7 @@ import { type CompileOptions, compileRuleset } from '../../src/engine/compile.ts
 import { readSlots } from '../../src/engine/counters.ts';
 import { readAddressGeneration } from '../../src/engine/system-kernel.ts';
 import {
+  attachXdp,
   closeDescriptor,
   createMap,
   loadProgram,
@@ -48,6 +49,12 @@ export const DEVICES: Readonly<Record<ProgramType, Pick<HookPacket, 'inDevice' |
 
 /** A count of what a subject counted, by slot; the last is of packets that nobody could decide. */
 export type SlotCounts = ReturnType<typeof readSlots>;
+
+/** A device. */
+export interface Place {
+  readonly ifindex: number;
+  readonly name: string;
+}
 
 export type CompiledForBench =
   | { readonly image: Image; readonly classification: Classification }
@@ -147,9 +154,20 @@ export class SubjectPrograms {
     return testRun(this.whole, frame, this.context, repeat).duration;
   }
 
+  /** Does `work` while the program is attached to a device, where that is for frames. */
+  keptAt<T>(place: Place, work: () => T): T {
+    if (this.program.type !== 'xdp') return work();
+    const link = attachXdp(this.whole, place, 'generic');
+    try {
+      return work();
+    } finally {
+      closeDescriptor(link);
+    }
+  }
+
   /** Makes the loop over a pool; what it was before is forgotten. */
   loadPool(pool: readonly Uint8Array[]): void {
-    this.closeLoop();
+    this.unloadPool();
     const definitions = loopMaps(pool);
     const maps = new Map(this.maps);
     const own = [definitions.pool, definitions.rounds].map((definition) => {
@@ -191,13 +209,13 @@ export class SubjectPrograms {
   }
 
   close(): void {
-    this.closeLoop();
+    this.unloadPool();
     for (const bytes of this.memory.values()) unmapMemory(bytes);
     for (const map of this.maps.values()) closeDescriptor(map);
     if (this.whole !== undefined) closeDescriptor(this.whole);
   }
 
-  private closeLoop(): void {
+  unloadPool(): void {
     if (this.loop === undefined) return;
     unmapMemory(this.loop.rounds);
     for (const descriptor of [this.loop.program, ...this.loop.maps]) closeDescriptor(descriptor);

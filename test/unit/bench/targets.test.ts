@@ -29,7 +29,8 @@ test('without figures there is nothing to judge', () => {
 
 test('the worst isolated packet under uniform traffic decides, of general rulesets in the XDP program', () => {
   const packets = [
-    packet('acl', 10, 8),
+    // What else runs on the core adds to some samples; the lower quartile is 8.
+    packet('acl', 10, 0, { single: { ours: [28, 28, 28, 60, 60], empty: [20, 20, 20, 20, 30] } }),
     packet('fw', 100, 11),
     packet('fw', 100, 99, { traffic: 'mixed' }),
     packet('fw', 100, 99, { placement: 'netfilter' }),

@@ -1,20 +1,23 @@
 import { expect, test } from 'vitest';
 import { dropTables } from '../../bench/veth-tables.ts';
 
-test('each is compared with the empty program of the same number of rules; a refusal is no number', () => {
+test('each is compared with the empty program of the same number of rules, round by round; a refusal is no number', () => {
   const [table] = dropTables([
     { rules: 100, subject: 'empty XDP_DROP', cpu: [50, 40, 60], rate: [4e6, 5e6, 3e6] },
+    { rules: 100, subject: 'bpfilter, XDP native', cpu: [60, 44, 90], rate: [4e6, 5e6, 3e6] },
     { rules: 100, subject: 'iptables-legacy', cpu: [500], rate: [500_000] },
     { rules: 1000, subject: 'empty XDP_DROP', cpu: [100], rate: [4e6] },
     { rules: 1000, subject: 'iptables-legacy', cpu: [500], rate: [500_000] },
     { rules: 1000, subject: 'bpfilter, netfilter', refused: 'too many' },
   ]);
-  expect(table!.title).toContain('3 samples');
+  expect(table!.title).toContain('1 to 3 samples');
   expect(table!.rows.map((row) => row.slice(2))).toEqual([
-    ['50.0', '40.0', '1.00×', '4 000'],
-    ['500', '500', '10.0×', '500'],
-    ['100', '100', '1.00×', '4 000'],
-    ['500', '500', '5.00×', '500'],
+    ['50.0', '45.0–55.0', '1.00×', '1.00–1.00', '4 000'],
+    // 1.2, 1.1 and 1.5 times.
+    ['60.0', '52.0–75.0', '1.20×', '1.15–1.35', '4 000'],
+    ['500', '500–500', '10.0×', '10.0–10.0', '500'],
+    ['100', '100–100', '1.00×', '1.00–1.00', '4 000'],
+    ['500', '500–500', '5.00×', '5.00–5.00', '500'],
     ['refused'],
   ]);
   expect(table!.notes).toContain('1 000: bpfilter, netfilter: too many');
