@@ -20,10 +20,10 @@ export default defineConfig({
     // Of tests in one file that may run side by side.
     maxConcurrency: 2,
     projects: [
-      project('unit', 30_000),
-      project('golden', 30_000),
-      project('kernel', 120_000),
-      project('cli', 120_000),
+      project('unit', 120_000),
+      project('golden', 120_000),
+      project('kernel', 300_000),
+      project('cli', 300_000),
       project('differential', 900_000),
     ],
   },

@@ -208,7 +208,7 @@ it.each([
             objects.close();
           }
         }),
-        { numRuns: 25 },
+        { numRuns: 25, seed: 20 },
       );
     } finally {
       namespace.remove();

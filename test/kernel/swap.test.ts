@@ -206,7 +206,7 @@ test.each(['netfilter', 'exact'] as const)(
       network.remove();
     }
   },
-  480_000,
+  900_000,
 );
 
 test('while one process edits the ruleset, nothing is lost to the counters and new rules begin at zero', async () => {

@@ -89,7 +89,7 @@ describe('findings', () => {
         const wanted = new Set([...chains.values()].flatMap(shadowedOneByOne));
         for (const slot of wanted) expect(unmet.has(slot)).toBe(true);
       }),
-      { numRuns: 100 },
+      { numRuns: 100, seed: 20 },
     );
     expect(shadowed).toBeGreaterThan(50);
   });

@@ -51,7 +51,8 @@ describe('packets that NAT may change', () => {
   });
 
   it('are not told where the ways to rules are too many', () => {
-    const twice = (chain: string) => [0, 1].map((port) => leadTo(chain, asksNumber('sport', [{ low: port, high: port }], false)));
+    const twice = (chain: string) =>
+      [0, 1].map((port) => leadTo(chain, asksNumber('sport', [{ low: port, high: port }], false)));
     const names = Array.from({ length: 12 }, (_, i) => `chain ${i}`);
     const doubling = Object.fromEntries(names.map((name, i) => [name, twice(`chain ${i + 1}`)]));
     expect(kept({ ...doubling, PREROUTING: twice('chain 0'), 'chain 12': [rule(PORT, DNAT)] })).toBeUndefined();

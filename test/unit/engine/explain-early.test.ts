@@ -61,7 +61,7 @@ it('names every rule that early verdicts count', () => {
         seen.counted += counted.length;
       }
     }),
-    { numRuns: 80 },
+    { numRuns: 80, seed: 20 },
   );
   for (const [what, times] of Object.entries(seen)) expect([what, times > 50]).toEqual([what, true]);
 });

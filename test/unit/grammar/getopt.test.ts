@@ -115,6 +115,6 @@ test('no line has two parses, and none makes the parser throw', () => {
     fc.property(fc.array(word, { maxLength: 12 }), (words) => {
       read(words.join(' ').replaceAll('\n', ''));
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, seed: 20 },
   );
 });

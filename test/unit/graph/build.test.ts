@@ -114,7 +114,7 @@ describe('buildGraph', () => {
           if (counted.at(-1)?.rule !== 'policy') ended++;
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 60, seed: 20 },
     );
     expect(ended).toBeGreaterThan(600);
   });

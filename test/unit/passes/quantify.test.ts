@@ -107,7 +107,7 @@ describe('quantify', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 250, seed: 20 },
     );
   });
 

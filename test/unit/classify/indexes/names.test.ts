@@ -77,7 +77,7 @@ describe('names', () => {
           expectRight(namePartition(other, ...entries), names);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 150, seed: 20 },
     );
   });
 

@@ -43,7 +43,7 @@ describe('wide', () => {
       fc.property(widePartitions, fc.array(fc.bigInt(0n, LAST), { maxLength: 10 }), (partition, more) => {
         expectRight(partition, [...wideEdges(partition), ...more]);
       }),
-      { numRuns: 60 },
+      { numRuns: 60, seed: 20 },
     );
   });
 
