@@ -24,19 +24,17 @@ import { vmRunner } from './vm-runner.ts';
 
 const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
 
-const [seed, rulesets, packets] = process.argv.slice(2).map(Number) as [number, number, number];
+const [oracle, ...numbers] = process.argv.slice(2);
+const [seed, rulesets, packets] = numbers.map(Number) as [number, number, number];
 const vm = vmRunner();
 const kernel = kernelRunner();
-const samples = ORACLE_PLACEMENTS.map(({ options, inKernel, name: _, ...about }) => ({
+const placements = ORACLE_PLACEMENTS.map(({ options, inKernel, name: _, ...about }) => ({
   options: { ...about, runners: inKernel ? [vm, kernel] : [vm] },
-  plain: fc.sample(scenarios({ ...options, packets }), { seed, numRuns: rulesets }),
-  mannered: fc.sample(scenarios({ ...options, vocabulary: { ...options.vocabulary!, ...MANNERED }, packets }), {
-    seed,
-    numRuns: rulesets,
-  }),
+  plain: scenarios({ ...options, packets }),
+  mannered: scenarios({ ...options, vocabulary: { ...options.vocabulary!, ...MANNERED }, packets }),
 }));
-const lists = fc.sample(listScenarios({ packets }), { seed, numRuns: rulesets });
-const programmable = fc.sample(listScenarios({ packets, fields: IPV4_FIELDS }), { seed, numRuns: rulesets });
+const lists = listScenarios({ packets });
+const programmable = listScenarios({ packets, fields: IPV4_FIELDS });
 
 /** A packet that returned meets a condition that has ended the way of others: random rules seldom ask the same again. */
 const RETURNING = `*filter
@@ -48,26 +46,40 @@ const RETURNING = `*filter
 COMMIT
 `;
 
-report(0, () => {
-  const { options, plain } = samples[0]!;
-  return disagreements(RETURNING, plain[0]!.packets, { ...options, finish: 'dense' })[0];
-});
-report(0, () => flowObjection(manyFlows()));
-for (let index = 0; index < rulesets; index++) {
-  for (const { options, plain, mannered } of samples) {
-    const { name: _, ...setting } = [{ name: 'plain' }, ...ORACLE_SETTINGS][index % (1 + ORACLE_SETTINGS.length)]!;
-    const scenario = (index % 2 === 0 ? plain : mannered)[index]!;
-    const text = rulesetText(scenario);
-    report(index + 1, () => disagreements(text, scenario.packets, { ...options, ...setting })[0]);
+if (oracle === 'flows') compareFlows();
+else compareCompiler();
+
+function compareCompiler(): void {
+  report(0, () => {
+    const { options, plain } = placements[0]!;
+    return disagreements(RETURNING, draw(plain, 0).packets, { ...options, finish: 'dense' })[0];
+  });
+  for (let index = 0; index < rulesets; index++) {
+    for (const { options, plain, mannered } of placements) {
+      const { name: _, ...setting } = [{ name: 'plain' }, ...ORACLE_SETTINGS][index % (1 + ORACLE_SETTINGS.length)]!;
+      const scenario = draw(index % 2 === 0 ? plain : mannered, index);
+      const text = rulesetText(scenario);
+      report(index + 1, () => disagreements(text, scenario.packets, { ...options, ...setting })[0]);
+    }
+    report(index + 1, () => listObjection(draw(lists, index)));
+    report(index + 1, () => listObjection(draw(programmable, index)));
   }
-  report(index + 1, () => listObjection(lists[index]!));
-  report(index + 1, () => listObjection(programmable[index]!));
-  report(index + 1, () => flowObjection(lists[index]!));
+}
+
+function compareFlows(): void {
+  report(0, () => flowObjection(manyFlows()));
+  // Lists that ask for both halves of an address of IPv6 are few.
+  for (let index = 0; index < 2 * rulesets; index++) report(index + 1, () => flowObjection(draw(lists, index)));
+}
+
+/** Made when it is needed: most faults are seen by the first few. */
+function draw<T>(arbitrary: fc.Arbitrary<T>, index: number): T {
+  return fc.sample(arbitrary, { seed: seed + index, numRuns: 1 })[0]!;
 }
 
 /** So many flows that some have the place of others, and differ from them in one word of the key. */
 function manyFlows(): ListScenario {
-  const segments = [largeList(LARGE_KINDS.find(({ name }) => name === 'half alike')!, 800)];
+  const segments = [largeList(LARGE_KINDS.find(({ name }) => name === 'half alike')!, 400)];
   return { segments, packets: fieldsFor(segments, 3000) };
 }
 
