@@ -111,8 +111,8 @@ export class ListParts {
   private addressesOverflow([rows, columns, ...others]: readonly Part[]): Overflow | undefined {
     const { crossCells, denseCells } = this.making.budget;
     if (rows === undefined || columns === undefined || others.length > 0) return undefined;
-    const name = `${rows.name} ${columns.name}`;
-    return cellsOverflow(name, rows.sets, columns.sets, Math.max(crossCells, denseCells));
+    if (rows.sets.classCount * columns.sets.classCount <= Math.max(crossCells, denseCells)) return undefined;
+    return cellsOverflow(`${rows.name} ${columns.name}`, rows.sets, columns.sets, crossCells);
   }
 
   /** The field that is looked up late, unless there is no other; addresses; and the others, in the order to combine. */

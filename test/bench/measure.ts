@@ -1,10 +1,10 @@
 // Timing on a machine that has other things to do: the subjects take turns, so that what disturbs one disturbs all, and
 // the middle of many samples is told with its quartiles, not a mean.
 
-/** Something that can be measured; `sample` does it once and gives a figure, milliseconds if nothing else is said. */
-export interface Subject {
+/** Something that can be measured; `sample` does it once and gives a figure, milliseconds if nothing else is said, or several. */
+export interface Subject<T = number> {
   readonly name: string;
-  sample(): number;
+  sample(): T;
 }
 
 export interface Rounds {
@@ -22,12 +22,12 @@ const LEAST_SAMPLES = 3;
  * Samples of each subject. Every round takes all subjects, each round beginning with another one. `now` is a clock of
  * milliseconds.
  */
-export function takeTurns(
-  subjects: readonly Subject[],
+export function takeTurns<T = number>(
+  subjects: readonly Subject<T>[],
   { repetitions, warmUps, seconds }: Rounds,
   now: () => number = () => performance.now(),
-): ReadonlyMap<string, readonly number[]> {
-  const samples = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
+): ReadonlyMap<string, readonly T[]> {
+  const samples = new Map<string, T[]>(subjects.map(({ name }) => [name, []]));
   const begin = now();
   const isLate = () => now() - begin > 1000 * seconds;
   for (let round = 0; round < warmUps && !isLate(); round++) turns(subjects, round, () => {});
@@ -37,7 +37,7 @@ export function takeTurns(
   return samples;
 }
 
-function turns(subjects: readonly Subject[], round: number, take: (name: string, figure: number) => void): void {
+function turns<T>(subjects: readonly Subject<T>[], round: number, take: (name: string, figure: T) => void): void {
   for (let turn = 0; turn < subjects.length; turn++) {
     const { name, sample } = subjects[(round + turn) % subjects.length]!;
     take(name, sample());
@@ -63,6 +63,14 @@ export function spreadOf(samples: readonly number[]): Spread {
     least: sorted[0]!,
     count: sorted.length,
   };
+}
+
+/** Below which a part of the samples lies, 0 … 1. */
+export function quantileOf(samples: readonly number[], fraction: number): number {
+  return quantile(
+    [...samples].sort((a, b) => a - b),
+    fraction,
+  );
 }
 
 /** Between two samples, in proportion. */
@@ -96,13 +104,13 @@ export class Patience {
  * As `takeTurns`, but each subject is first tried alone: one that is slow has that sample only and holds up nobody, and
  * one for which there is no patience left is absent.
  */
-export function takeTurnsPatiently(
-  subjects: readonly Subject[],
+export function takeTurnsPatiently<T = number>(
+  subjects: readonly Subject<T>[],
   rounds: Rounds,
   patience: Patience,
   now: () => number = () => performance.now(),
-): ReadonlyMap<string, readonly number[]> {
-  const samples = new Map<string, readonly number[]>();
+): ReadonlyMap<string, readonly T[]> {
+  const samples = new Map<string, readonly T[]>();
   const quick = subjects.filter(({ name, sample }) => {
     if (!patience.has(name)) return false;
     const begin = now();

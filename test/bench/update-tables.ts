@@ -1,7 +1,7 @@
 // The results of the update bench as a table.
 
-import { type Spread, spreadOf } from './measure.ts';
-import { count, ratio, type Table, time } from './table.ts';
+import { quantileOf, type Spread, spreadOf } from './measure.ts';
+import { count, number, ratio, type Table, time } from './table.ts';
 
 export type Change = 'append' | 'insert' | 'delete' | 'set';
 
@@ -18,6 +18,9 @@ export interface UpdateRow {
 
 export const RESIDENT = 'engine, resident';
 const LEGACY = 'iptables-legacy';
+
+/** Of fewer samples the one in twenty that is late says nothing. */
+const FEW = 20;
 
 export function updateTables(rows: readonly UpdateRow[]): Table[] {
   const legacyOf = ({ ruleset, rules, change }: UpdateRow): Spread | undefined => {
@@ -36,6 +39,7 @@ export function updateTables(rows: readonly UpdateRow[]): Table[] {
         { title: 'by', align: 'left' },
         { title: 'median', align: 'right' },
         { title: 'quartiles', align: 'right' },
+        { title: '95 %', align: 'right' },
         { title: 'samples', align: 'right' },
         { title: 'of legacy', align: 'right' },
       ],
@@ -43,7 +47,8 @@ export function updateTables(rows: readonly UpdateRow[]): Table[] {
         const head = [row.ruleset, count(row.rules), row.change, row.subject];
         if (row.samples === undefined) return [...head, row.refused ?? ''];
         const spread = spreadOf(row.samples);
-        return [...head, ...time(spread), count(spread.count), ratio(spread, legacyOf(row))];
+        const late = row.samples.length < FEW ? '' : number(quantileOf(row.samples, 0.95));
+        return [...head, ...time(spread), late, count(spread.count), ratio(spread, legacyOf(row))];
       }),
       notes: [
         'append: at the end of the chain. insert, delete: in its middle. set: a port more in a rule’s list of ports.',

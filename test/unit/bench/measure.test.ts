@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Patience, spreadOf, takeTurns, takeTurnsPatiently } from '../../bench/measure.ts';
+import { Patience, quantileOf, spreadOf, takeTurns, takeTurnsPatiently } from '../../bench/measure.ts';
 
 test('the median and the quartiles of samples in any order', () => {
   expect(spreadOf([5, 1, 4, 2, 3])).toEqual({ median: 3, lowerQuartile: 2, upperQuartile: 4, least: 1, count: 5 });
@@ -12,6 +12,11 @@ test('the median and the quartiles of samples in any order', () => {
   });
   expect(spreadOf([7])).toEqual({ median: 7, lowerQuartile: 7, upperQuartile: 7, least: 7, count: 1 });
   expect(() => spreadOf([])).toThrow('no samples');
+});
+
+test('what a part of the samples lies below, in proportion between two', () => {
+  expect(quantileOf([40, 10, 30, 20], 0.95)).toBeCloseTo(38.5);
+  expect(quantileOf([7], 0.95)).toBe(7);
 });
 
 test('samples keep their order, and one that is far off does not move the median', () => {
