@@ -4,7 +4,7 @@
 // again and again, and with it the chains that enter it: a list can end in a call of its own rules only.
 
 import type { FilterChain } from '../base/hooks.ts';
-import { type ChainMeaning, type Chains, entered } from '../graph/chains.ts';
+import { type ChainMeaning, type Chains, entered, hasUserChains } from '../graph/chains.ts';
 import type { Budget } from './budget.ts';
 
 /** The ruleset is larger than the compiler takes. */
@@ -32,6 +32,7 @@ export function chainsApart(
   hook: FilterChain,
   budget: Pick<Budget, 'flatten' | 'segments'>,
 ): Set<ChainMeaning> {
+  if (!hasUserChains(chains)) return new Set();
   const order = callersLast(chains, hook);
   const apart = new Set<ChainMeaning>();
   if (order.length < 2) return apart;

@@ -1,5 +1,6 @@
 // What a command has around it. Tests put other things there.
 
+import { isAscii } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { openEngine } from '../engine/engine.ts';
 import type { Kernel } from '../engine/kernel.ts';
@@ -27,6 +28,12 @@ export interface Context {
 /** A command: takes its words, gives its exit code. */
 export type Command = (words: readonly string[], context: Context) => number;
 
+/** What holds ASCII only, as nearly all rulesets do, need not be decoded. */
+function readInput(path: string | undefined, encoding: Encoding = 'utf8'): string {
+  const bytes = readFileSync(path ?? 0);
+  return bytes.toString(isAscii(bytes) ? 'latin1' : encoding);
+}
+
 export function processContext(): Context {
   return {
     environment: process.env,
@@ -34,7 +41,7 @@ export function processContext(): Context {
     get colour() {
       return process.stdout.isTTY === true && !process.env.NO_COLOR;
     },
-    readInput: (path, encoding = 'utf8') => readFileSync(path ?? 0, encoding),
+    readInput,
     print: (text, encoding) => writeWhole(1, text, encoding),
     printError: (text) => writeWhole(2, text),
     now: () => new Date(),

@@ -47,7 +47,17 @@ function checkTable(table: Table, file: string, before: Ruleset | undefined): Di
 export type UnsupportedParts = PerRule<readonly string[]>;
 
 export function unsupportedParts(family: Family): UnsupportedParts {
-  return new PerRule((rule) => unsupported(rule, family));
+  // Rules of one shape follow each other, and often have the very same parts.
+  let last: Rule | undefined;
+  let found = NOTHING;
+  return new PerRule((rule) => {
+    const { matches, target, fragment } = rule;
+    if (matches !== last?.matches || target !== last.target || fragment !== last.fragment) {
+      found = unsupported(rule, family);
+    }
+    last = rule;
+    return found;
+  });
 }
 
 function checkRules(

@@ -30,6 +30,8 @@ export interface ValueType<T = unknown> {
   /** What stands for it in help and manual: `port[:port]`. */
   readonly placeholder: string;
   parse(text: string, context: ValueContext): T;
+  /** Whether a word, with its quotes, is what is always printed of it. Large files are not printed anew where all are. */
+  isPrinted?(word: string): boolean;
 }
 
 export interface OptionSpec {

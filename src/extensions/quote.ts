@@ -5,6 +5,11 @@ export function quoteText(text: string): string {
   return /^[A-Za-z0-9_-]+$/.test(text) ? text : quote(text);
 }
 
+/** Whether a word is what `quoteText` makes of the text that it stands for. */
+export function isQuotedText(word: string): boolean {
+  return /^"[^"\\']*"$/.test(word) && quoteText(word.slice(1, -1)) === word;
+}
+
 /**
  * For texts that iptables prints without quotes whatever is in them. Where it could not read them back itself, because
  * they are empty or hold blanks or quotes, they are quoted all the same: a saved ruleset is there to be restored.

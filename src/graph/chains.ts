@@ -114,11 +114,18 @@ export function chainsFrom(chains: Chains, hook: FilterChain): ChainMeaning[] {
   const found = new Set<ChainMeaning>();
   const own = chains.get(hook);
   if (own !== undefined) found.add(own);
+  if (!hasUserChains(chains)) return [...found];
   for (const { rules } of found) {
     for (const { target } of rules)
       if (target.kind === 'call' || target.kind === 'goto') found.add(entered(chains, target.chain));
   }
   return [...found];
+}
+
+/** Whether rules can lead anywhere: without that, nobody need look at all of them to see where they do. */
+export function hasUserChains(chains: Chains): boolean {
+  for (const { hook } of chains.values()) if (hook === undefined) return true;
+  return false;
 }
 
 /** The chain that a call or goto names. */
@@ -154,25 +161,38 @@ const VERDICTS = { accept: { kind: 'accept' }, drop: { kind: 'drop' }, return: {
 
 function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
   if (rule.fragment !== undefined) throw new Error(`line ${rule.span.line}: -f has no meaning`);
+  const { source, destination } = rule;
   const clauses: Clause[] = [];
-  const require = <T>(part: Negatable<T> | undefined, predicate: (value: T) => Predicate): void => {
-    if (part !== undefined) {
-      clauses.push({ kind: 'require', predicate: predicate(part.value), negated: part.negated });
-    }
-  };
-  require(rule.source, (address) => addressPredicate('src', address));
-  require(rule.destination, (address) => addressPredicate('dst', address));
+  if (source !== undefined) clauses.push(addressClause('src', source));
+  if (destination !== undefined) clauses.push(addressClause('dst', destination));
   if (rule.inInterface !== undefined) clauses.push(deviceClause('inDevice', rule.inInterface));
   if (rule.outInterface !== undefined) clauses.push(deviceClause('outDevice', rule.outInterface));
   if (family === 'ipv6' && rule.protocol !== undefined) clauses.push(DROP_MALFORMED);
-  require(rule.protocol, (protocol) => ({ kind: 'in', field: 'protocol', set: interval(protocol) }));
+  if (rule.protocol !== undefined) clauses.push(protocolClause(rule.protocol));
   for (const match of rule.matches) {
     const extension = extensions.findMatch(match.extension, family);
     if (extension?.meaning === undefined)
       throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
-    clauses.push(...extension.meaning.clauses(match.data, family));
+    for (const clause of extension.meaning.clauses(match.data, family)) clauses.push(clause);
   }
   return clauses;
+}
+
+/** Clauses of protocols that were made already. */
+const protocolClauses = new Map<number, Clause>();
+
+function protocolClause({ value, negated }: Negatable<number>): Clause {
+  const key = 2 * value + (negated ? 1 : 0);
+  let clause = protocolClauses.get(key);
+  if (clause === undefined) {
+    clause = { kind: 'require', predicate: { kind: 'in', field: 'protocol', set: interval(value) }, negated };
+    protocolClauses.set(key, clause);
+  }
+  return clause;
+}
+
+function addressClause(end: 'src' | 'dst', { value, negated }: Negatable<MaskedAny>): Clause {
+  return { kind: 'require', predicate: addressPredicate(end, value), negated };
 }
 
 /** A prefix is a range; only a mask with holes needs to be asked bit by bit. */

@@ -49,25 +49,13 @@ export function slotOwners(table: Table, plan: SlotPlan, family: Family = 'ipv4'
 
 /** Finds the owners of slots, for who asks for few: an owner has its rule's text. Throws for a slot that nobody has. */
 export function ownerFinder(table: Table, plan: SlotPlan, family: Family = 'ipv4'): (slot: Slot) => SlotOwner {
-  let chainOf: Int32Array | undefined;
-  let indexOf: Int32Array;
+  let places: SlotPlaces | undefined;
+  let asked = 0;
   return (slot) => {
-    if (chainOf === undefined) {
-      chainOf = new Int32Array(plan.used).fill(-1);
-      indexOf = new Int32Array(plan.used);
-      for (const [number, { rules, policy }] of plan.chains.entries()) {
-        for (let index = 0; index < rules.length; index++) {
-          chainOf[rules[index]!] = number;
-          indexOf[rules[index]!] = index;
-        }
-        if (policy < 0) continue;
-        chainOf[policy] = number;
-        indexOf[policy] = POLICY;
-      }
-    }
-    const chain = table.chains[chainOf[slot] ?? -1];
+    if (++asked > FEW_ASKED) places ??= new SlotPlaces(plan);
+    const [number, index] = places === undefined ? searched(plan, slot) : places.of(slot);
+    const chain = table.chains[number];
     if (chain === undefined) throw new Error(`nobody has slot ${slot}`);
-    const index = indexOf![slot]!;
     if (index === POLICY) return { kind: 'policy', chain: chain.name as FilterChain, line: chain.span.line };
     const rule = chain.rules[index]!;
     const text = printRuleLine(chain.name, rule, family);
@@ -77,6 +65,43 @@ export function ownerFinder(table: Table, plan: SlotPlan, family: Family = 'ipv4
 
 /** In place of a rule's index. */
 const POLICY = -1;
+/** As often a slot is searched for before it is written down where all are. */
+const FEW_ASKED = 16;
+
+/** The number of the chain that a slot is in, negative for none, and its rule's index. */
+type SlotPlace = readonly [chain: number, index: number];
+
+function searched({ chains }: SlotPlan, slot: Slot): SlotPlace {
+  for (const [number, { rules, policy }] of chains.entries()) {
+    if (policy === slot) return [number, POLICY];
+    const index = rules.indexOf(slot);
+    if (index >= 0) return [number, index];
+  }
+  return [-1, 0];
+}
+
+class SlotPlaces {
+  private readonly chains: Int32Array;
+  private readonly indexes: Int32Array;
+
+  constructor({ used, chains }: SlotPlan) {
+    this.chains = new Int32Array(used).fill(-1);
+    this.indexes = new Int32Array(used);
+    for (const [number, { rules, policy }] of chains.entries()) {
+      for (let index = 0; index < rules.length; index++) {
+        this.chains[rules[index]!] = number;
+        this.indexes[rules[index]!] = index;
+      }
+      if (policy < 0) continue;
+      this.chains[policy] = number;
+      this.indexes[policy] = POLICY;
+    }
+  }
+
+  of(slot: Slot): SlotPlace {
+    return [this.chains[slot] ?? -1, this.indexes[slot] ?? 0];
+  }
+}
 
 function isHook(chain: string): boolean {
   return (FILTER_CHAINS as readonly string[]).includes(chain);

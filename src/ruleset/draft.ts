@@ -9,6 +9,7 @@ import type { Names } from '../base/names.ts';
 import { ledTo } from './led-elsewhere.ts';
 import type { Chain, Policy, Rule, Table } from './model.ts';
 import { byBytes, printRule } from './print.ts';
+import { noteReadLines, readLinesOf } from './read-lines.ts';
 import { BUILTIN_CHAINS, emptyTable } from './tables.ts';
 
 /** A change that iptables refuses; `reason` is what it prints. */
@@ -36,6 +37,8 @@ interface ChainDraft {
   rules: Rule[];
   /** Which rules say the same: a number each, known once a rule was looked for. */
   sayings: number[] | undefined;
+  /** What they were read from (`read-lines.ts`); absent where that is not known of any. */
+  lines: (string | undefined)[] | undefined;
   readonly span: Span;
 }
 
@@ -59,7 +62,10 @@ export class TableDraft {
     this.chains = new Map(
       kept.map(({ name, policy, counters, rules, span }) => [
         name,
-        { name, policy, counters: flush ? ZERO : counters, rules: flush ? [] : [...rules], sayings: undefined, span },
+        {
+          ...{ name, policy, counters: flush ? ZERO : counters, rules: flush ? [] : rules.slice(), sayings: undefined },
+          ...{ lines: flush ? undefined : readLinesOf(rules)?.slice(), span },
+        },
       ]),
     );
   }
@@ -90,13 +96,18 @@ export class TableDraft {
     for (const rule of rules) this.push(into, rule);
   }
 
-  /** Appends a rule whose target is known to be allowed: as `append` does, once for each line of large files. */
-  appendChecked(chain: string, rule: Rule): void {
+  /**
+   * Appends a rule whose target is known to be allowed: as `append` does, once for each line of large files. `line` is
+   * what it was read from, if that is what it is printed as.
+   */
+  appendChecked(chain: string, rule: Rule, line: string | undefined): void {
     if (this.led !== undefined) this.noteRules([rule], 1);
-    this.push(this.chain(chain), rule);
+    this.push(this.chain(chain), rule, line);
   }
 
-  private push(into: ChainDraft, rule: Rule): void {
+  private push(into: ChainDraft, rule: Rule, line?: string): void {
+    if (line !== undefined) into.lines ??= new Array<undefined>(into.rules.length).fill(undefined);
+    into.lines?.push(line);
     into.rules.push(rule);
     into.sayings?.push(this.saying(rule));
   }
@@ -122,10 +133,11 @@ export class TableDraft {
     this.splice(from, number - 1, 1);
   }
 
-  private splice({ rules, sayings }: ChainDraft, at: number, taken: number, ...put: readonly Rule[]): void {
+  private splice({ rules, sayings, lines }: ChainDraft, at: number, taken: number, ...put: readonly Rule[]): void {
     this.noteRules(put, 1);
     this.noteRules(rules.splice(at, taken, ...put), -1);
     sayings?.splice(at, taken, ...put.map((rule) => this.saying(rule)));
+    lines?.splice(at, taken, ...put.map(() => undefined));
   }
 
   /** Deletes the first rule that says the same, for each of the rules. */
@@ -184,6 +196,7 @@ export class TableDraft {
       this.noteRules(each.rules, -1);
       each.rules = [];
       each.sayings = undefined;
+      each.lines = undefined;
     }
   }
 
@@ -205,7 +218,8 @@ export class TableDraft {
     if (this.isChain(name) || RESERVED_CHAINS.has(name)) {
       throw new EditError('chain-in-use', 'Chain already exists', `the chain \`${name}' exists already`);
     }
-    this.chains.set(name, { name, policy: undefined, counters: ZERO, rules: [], sayings: undefined, span });
+    const empty = { rules: [], sayings: undefined, lines: undefined };
+    this.chains.set(name, { name, policy: undefined, counters: ZERO, ...empty, span });
   }
 
   /** Removes a user chain, or all: they must be empty, and no rule may lead to them. Of several refused the last counts. */
@@ -258,6 +272,7 @@ export class TableDraft {
     const led = this.references().get(from);
     const all = [...this.chains.values()];
     chain.name = to;
+    chain.lines = undefined;
     this.chains.clear();
     for (const each of all) this.chains.set(each.name, each);
     if (led === undefined) return;
@@ -268,6 +283,7 @@ export class TableDraft {
         'chain' in rule.target && rule.target.chain === from ? ledTo(rule, to) : rule,
       );
       each.sayings = undefined;
+      each.lines = undefined;
     }
   }
 
@@ -293,9 +309,10 @@ export class TableDraft {
   }
 
   finish(): Table {
-    const chains = [...this.chains.values()].map(
-      ({ name, policy, counters, rules, span }): Chain => ({ name, ...(policy && { policy }), counters, rules, span }),
-    );
+    const chains = [...this.chains.values()].map(({ name, policy, counters, rules, lines, span }): Chain => {
+      if (lines !== undefined) noteReadLines(rules, lines);
+      return { name, ...(policy && { policy }), counters, rules, span };
+    });
     return { name: this.name, chains, span: this.span };
   }
 }

@@ -2,6 +2,7 @@
 
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { Chain, Ruleset, Table } from './model.ts';
+import { noteReadLines, readLinesOf } from './read-lines.ts';
 
 /** The counters of one chain: of its policy, and of its rules in order. */
 export interface ChainCounters {
@@ -25,6 +26,8 @@ export function withCounters(ruleset: Ruleset, table: string, counters: Readonly
     const given = counters.get(chain.name);
     if (given === undefined) return chain;
     const rules = chain.rules.map((rule, i) => ({ ...rule, counters: given.rules[i] ?? rule.counters }));
+    const lines = readLinesOf(chain.rules);
+    if (lines !== undefined) noteReadLines(rules, lines);
     return { ...chain, counters: given.policy ?? chain.counters, rules };
   });
 }

@@ -21,13 +21,15 @@ export interface KernelFinding {
 
 /** All that the kernel would refuse; nothing for a table that it takes. */
 export function checkTable(table: Table, family: Family, kernel?: KernelNames): KernelFinding[] {
-  const loops = findLoops(table).map(
+  // Without chains of the user's, no rule leads anywhere.
+  const isFlat = table.chains.every(({ policy }) => policy !== undefined);
+  const loops = (isFlat ? [] : findLoops(table)).map(
     ({ chain, rule }): KernelFinding => ({
       ...{ code: 'chain-loop', chain, rule, reason: 'Too many levels of symbolic links' },
       message: `the rule leads from the chain ${chain} back into itself`,
     }),
   );
-  const reaching = chainsReaching(table);
+  const reaching = chainsReaching(table, isFlat);
   const findings: KernelFinding[] = loops;
   for (const { name, rules } of table.chains) {
     const place: Place = { family, table: table.name, chains: reaching.get(name) ?? [], kernel };
@@ -110,11 +112,13 @@ function listed(names: readonly string[], noun: string): string {
 }
 
 /** For each chain, the built-in chains from which it can be reached. */
-function chainsReaching(table: Table): ReadonlyMap<string, readonly BuiltinChain[]> {
+function chainsReaching(table: Table, isFlat: boolean): ReadonlyMap<string, readonly BuiltinChain[]> {
   const leads = new Map<string, Set<string>>();
   for (const { name, rules } of table.chains) {
     const to = new Set<string>();
-    for (const { target } of rules) if (target.kind === 'jump' || target.kind === 'goto') to.add(target.chain);
+    if (!isFlat) {
+      for (const { target } of rules) if (target.kind === 'jump' || target.kind === 'goto') to.add(target.chain);
+    }
     leads.set(name, to);
   }
   const reaching = new Map<string, BuiltinChain[]>();

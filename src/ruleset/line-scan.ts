@@ -1,4 +1,5 @@
-// Finds the words of a rule line in which lines of one shape differ: addresses, numbers, quoted texts, names of chains.
+// Finds the words of a rule line in which lines of one shape differ: addresses, numbers, quoted texts, names of chains and
+// devices.
 //
 // One pass over the characters. Only words in their plainest form are taken out (`10.0.0.1/32`, `443`); any other way of
 // writing stays part of the shape, where it does no harm.
@@ -7,8 +8,14 @@ import type { Family } from '../base/family.ts';
 import { findTarget } from '../extensions/registry.ts';
 import { BUILTIN_CHAINS } from './tables.ts';
 
-/** What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`. */
-export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | 'name' | 'target';
+/**
+ * What a word looks like. `name` is that of a chain behind `-A`, `target` what stands behind `-j` or `-g`, `device` what stands
+ * behind `-i` or `-o`.
+ */
+export type WordClass = 'address' | 'address6' | 'number' | 'list' | 'quoted' | NamedClass;
+
+/** Classes of words that are known by the option in front of them. */
+type NamedClass = 'name' | 'target' | 'device';
 
 /** A word that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
 const LENGTH_LIMIT = 300;
@@ -27,7 +34,10 @@ const COMMA = 0x2c;
 const DASH = 0x2d;
 
 /** What a word may be, by the word in front of it. */
-type Expected = 'any' | 'name' | 'target';
+type Expected = 'any' | NamedClass;
+
+/** A name of a device, with or without `+` behind it, of no more bytes than the kernel takes. */
+const DEVICE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,13}[A-Za-z0-9_.+-]?$/;
 
 /** What lines of one shape have in common. */
 export interface LineShape {
@@ -77,13 +87,12 @@ export class LineScan {
         i++;
         continue;
       }
-      const { hash } = this;
-      const end = c === QUOTE ? this.endOfQuoted(i) : this.hashedWord(i);
+      const end = c === QUOTE ? this.endOfQuoted(i) : endOfWord(line, i);
       const kind = this.classOf(i, end, expects);
       if (kind !== undefined) {
         this.take(kind, i, end);
-        this.hash = mixed(hash, -kind.length);
-      }
+        this.hash = mixed(this.hash, -kind.length);
+      } else if (c !== QUOTE) this.addWord(i, end);
       expects = expects === 'any' && c === DASH && end === i + 2 ? expectedBehind(line[i + 1]!) : 'any';
       i = end > 0 ? end : length;
     }
@@ -102,13 +111,18 @@ export class LineScan {
       const start = at + literal.length;
       const kind = classes[word]!;
       // What stands in front of the word is the same, so it is expected to be the same.
-      const expects = kind === 'name' || kind === 'target' ? kind : 'any';
+      const expects = kind === 'name' || kind === 'target' || kind === 'device' ? kind : 'any';
       const end = line.charCodeAt(start) === QUOTE ? this.endOfQuoted(start) : endOfWord(line, start);
       if (end === start || this.classOf(start, end, expects) !== kind) return false;
       this.take(kind, start, end);
       at = end;
     }
     return line.length - at === rest.length && line.endsWith(rest);
+  }
+
+  /** Whether the length of an address's prefix is there. */
+  hasPrefix(word: number): boolean {
+    return this.line.charCodeAt(this.ends[word]! - (this.prefixes[word]! > 9 ? 3 : 2)) === SLASH;
   }
 
   /** The shape of the last line scanned. */
@@ -154,7 +168,7 @@ export class LineScan {
   private classOf(start: number, end: number, expects: Expected): WordClass | undefined {
     const c = this.line.charCodeAt(start);
     if (c === QUOTE) return end > 0 && end - start <= LENGTH_LIMIT ? 'quoted' : undefined;
-    if (expects !== 'any') return this.isName(expects, start, end) ? expects : undefined;
+    if (expects !== 'any') return this.isNamed(expects, start, end) ? expects : undefined;
     if (c >= ZERO && c < COLON) {
       if (this.isDotted(start, end)) return this.prefix < 0 ? 'number' : 'address';
       if (this.isList(start, end)) return 'list';
@@ -162,24 +176,20 @@ export class LineScan {
     return this.family === 'ipv6' && this.isAddress6(start, end) ? 'address6' : undefined;
   }
 
-  private isName(expects: 'name' | 'target', start: number, end: number): boolean {
+  /** Whether the word behind an option can be left out. */
+  private isNamed(expects: NamedClass, start: number, end: number): boolean {
     const name = this.line.slice(start, end);
+    if (expects === 'device') return DEVICE.test(name);
     const isFixed = expects === 'name' ? BUILTIN.has(name) : findTarget(name, this.family) !== undefined;
     return !isFixed && !name.includes('"');
   }
 
-  /** Behind the word, which is added to the hash. */
-  private hashedWord(start: number): number {
+  /** Adds a word that stays to the hash. */
+  private addWord(start: number, end: number): void {
     const { line } = this;
     let { hash } = this;
-    let i = start;
-    for (; i < line.length; i++) {
-      const c = line.charCodeAt(i);
-      if (c === BLANK || c === TAB) break;
-      hash = mixed(hash, c);
-    }
+    for (let i = start; i < end; i++) hash = mixed(hash, line.charCodeAt(i));
     this.hash = hash;
-    return i;
   }
 
   /** Behind the closing quote, if the word ends there; else 0. */
@@ -269,6 +279,7 @@ function endOfWord(line: string, start: number): number {
 
 function expectedBehind(letter: string): Expected {
   if (letter === 'A') return 'name';
+  if (letter === 'i' || letter === 'o') return 'device';
   return letter === 'j' || letter === 'g' ? 'target' : 'any';
 }
 

@@ -285,7 +285,7 @@ class FileParser {
     if (this.options.plain !== true && this.options.observer === undefined) {
       const known = this.shapes.instantiate(line, table, this.lineNumber);
       if (known !== undefined) {
-        table.appendChecked(known.chain, known.rule);
+        table.appendChecked(known.chain, known.rule, known.line);
         this.countRules(1);
         return;
       }

@@ -55,6 +55,9 @@ export class RuleDraft {
   protocol: Negatable<number> = { value: 0, negated: false };
   inInterface: Negatable<string> | undefined;
   outInterface: Negatable<string> | undefined;
+  /** Where these two stand. */
+  inWord: Word | undefined;
+  outWord: Word | undefined;
   fragment: { readonly negated: boolean } | undefined;
   jumpWord: Word | undefined;
   isGoto = false;

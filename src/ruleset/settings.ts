@@ -164,9 +164,11 @@ function readCondition(id: SettingName, setting: Setting, draft: RuleDraft): voi
     }
     case 'in-interface':
       draft.inInterface = { value: evaluateInterface(value!.text), negated };
+      draft.inWord = value!;
       break;
     case 'out-interface':
       draft.outInterface = { value: evaluateInterface(value!.text), negated };
+      draft.outWord = value!;
       break;
     case 'fragments':
       if (draft.context.family === 'ipv6') {

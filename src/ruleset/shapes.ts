@@ -9,7 +9,7 @@
 // both ways.
 
 import { unquote } from '../../grammar/getopt.ts';
-import type { MaskedAny } from '../base/address.ts';
+import { formatMasked, type MaskedAny } from '../base/address.ts';
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
 import { prefixMask } from '../base/ipv4.ts';
@@ -22,9 +22,11 @@ import {
   type TargetExtension,
   ValueError,
 } from '../extensions/extension.ts';
+import { bareText } from '../extensions/quote.ts';
 import type { TableDraft } from './draft.ts';
 import { LineScan, type LineShape } from './line-scan.ts';
-import type { Rule, TargetUse } from './model.ts';
+import type { Negatable, Rule, TargetUse } from './model.ts';
+import { printRuleLine } from './print.ts';
 import type { RuleDraft, UseAt } from './rule.ts';
 
 /** A rule while it is filled in. */
@@ -32,12 +34,14 @@ type MutableRule = { -readonly [K in keyof Rule]: Rule[K] };
 
 /** Where a word that was left out goes. */
 type Slot =
-  | { readonly kind: 'source' | 'destination' | 'chain' | 'jump' }
+  | { readonly kind: 'source' | 'destination' | 'inInterface' | 'outInterface' | 'chain' | 'jump' }
   | {
       readonly kind: 'value';
       readonly part: Part;
       readonly use: number;
       readonly value: number;
+      /** The word of the pattern. */
+      readonly text: string;
       /** The word of the line read last, and what it is: some values are the same in most lines. */
       lastText?: string;
       lastValue?: unknown;
@@ -66,6 +70,15 @@ interface Pattern {
   readonly chain: string;
   readonly slots: readonly Slot[];
   readonly parts: readonly Part[];
+  /** Whether its line is what is printed of it, so that the next are where their words are. */
+  readonly isPrinted: boolean;
+}
+
+/** A rule, and the line it was read from if that is what it is printed as. */
+interface Instance {
+  readonly chain: string;
+  readonly rule: Rule;
+  readonly line: string | undefined;
 }
 
 /** A shape, with its pattern unless its lines are always read by the grammar. */
@@ -88,10 +101,15 @@ export class RuleShapes {
   private readonly shapes = new Map<number, KnownShape[]>();
   private count = 0;
   private readonly targets = new Map<string, TargetUse>();
+  private readonly devices = new Map<string, Negatable<string>>();
   private readonly scan: LineScan;
   private readonly family: Family;
   private readonly counted: boolean;
   private counters: Counters = ZERO;
+  /** Where the rule of the line at hand begins, behind its counters. */
+  private from = 0;
+  /** Whether all words of the line at hand are as they are printed. */
+  private isPrinted = false;
   /** That of the last line, if it is known. */
   private last: KnownShape | undefined;
 
@@ -103,7 +121,7 @@ export class RuleShapes {
   }
 
   /** The rule of a line like one read before; undefined where the line must be read by the grammar. */
-  instantiate(line: string, table: TableDraft, lineNumber: number): { chain: string; rule: Rule } | undefined {
+  instantiate(line: string, table: TableDraft, lineNumber: number): Instance | undefined {
     const pattern = this.shapeOf(line)?.pattern;
     if (pattern === undefined) return undefined;
     const { target } = pattern.rule;
@@ -114,6 +132,7 @@ export class RuleShapes {
     const rule: MutableRule = { ...pattern.rule };
     rule.counters = this.counters;
     rule.span = { line: lineNumber, column: start + 1, length: end - start };
+    this.isPrinted = pattern.isPrinted;
     const { slots } = pattern;
     for (let word = 0; word < slots.length; word++) {
       const slot = slots[word]!;
@@ -128,17 +147,23 @@ export class RuleShapes {
         case 'chain':
           chain = this.scan.text(word);
           if (!table.isChain(chain)) return undefined;
+          this.isPrinted &&= bareText(chain) === chain;
+          break;
+        case 'inInterface':
+        case 'outInterface':
+          rule[slot.kind] = this.deviceOf(this.scan.text(word), pattern.rule[slot.kind]!.negated);
           break;
         case 'jump': {
           const name = this.scan.text(word);
           if (!table.isChain(name) || table.isBuiltin(name)) return undefined;
           rule.target = this.targetOf(target.kind as 'jump' | 'goto', name);
+          this.isPrinted &&= bareText(name) === name;
           break;
         }
       }
     }
-    if (pattern.parts.length === 0) return { chain, rule };
-    return this.fillParts(pattern, rule) ? { chain, rule } : undefined;
+    if (pattern.parts.length > 0 && !this.fillParts(pattern, rule)) return undefined;
+    return { chain, rule, line: this.isPrinted ? line.slice(this.from) : undefined };
   }
 
   /** Makes the rule of a line that was read by the grammar the pattern of its shape, if it can be one. */
@@ -149,7 +174,7 @@ export class RuleShapes {
     const { scan, shapes } = this;
     scan.scan(line, from);
     if (this.known() !== undefined) return;
-    const shape = { shape: scan.shape(), pattern: this.patternOf(rule, draft), next: undefined };
+    const shape = { shape: scan.shape(), pattern: this.patternOf(line.slice(from), rule, draft), next: undefined };
     const alike = shapes.get(scan.hash);
     if (alike === undefined) shapes.set(scan.hash, [shape]);
     else alike.push(shape);
@@ -160,6 +185,7 @@ export class RuleShapes {
   private shapeOf(line: string): KnownShape | undefined {
     const from = this.readCounters(line);
     if (from < 0) return undefined;
+    this.from = from;
     const { scan, last } = this;
     const likely = last?.next ?? last;
     if (likely !== undefined && scan.scanAs(likely.shape, line, from)) {
@@ -194,14 +220,14 @@ export class RuleShapes {
     return found[0].length;
   }
 
-  private patternOf(rule: Rule, draft: RuleDraft): Pattern | undefined {
+  private patternOf(line: string, rule: Rule, draft: RuleDraft): Pattern | undefined {
     const { scan } = this;
     // A chain that hides an extension of its name could be gone in another line's table.
     if ('chain' in rule.target && draft.scope.target !== undefined) return undefined;
     const parts = new Map<unknown, Part>();
     const slots: Slot[] = [];
     for (let word = 0; word < scan.count; word++) {
-      const slot = this.slotOf(scan.starts[word]!, draft, parts);
+      const slot = this.slotOf(word, draft, parts);
       const isAddress = scan.classes[word] === 'address' || scan.classes[word] === 'address6';
       if (slot === undefined || ((slot.kind === 'source' || slot.kind === 'destination') && !isAddress))
         return undefined;
@@ -212,17 +238,22 @@ export class RuleShapes {
       if (slot.kind === 'jump' && !('chain' in rule.target)) return undefined;
       slots.push(slot);
     }
-    return { rule, chain: draft.chain!.text, slots, parts: [...parts.values()] };
+    const chain = draft.chain!.text;
+    const isPrinted = line === printRuleLine(chain, rule, this.family);
+    return { rule, chain, slots, parts: [...parts.values()], isPrinted };
   }
 
-  private slotOf(offset: number, draft: RuleDraft, parts: Map<unknown, Part>): Slot | undefined {
+  private slotOf(word: number, draft: RuleDraft, parts: Map<unknown, Part>): Slot | undefined {
+    const offset = this.scan.starts[word]!;
     if (draft.chain?.offset === offset) return { kind: 'chain' };
     if (draft.jumpWord?.offset === offset) return { kind: 'jump' };
     if (draft.source?.word.offset === offset) return { kind: 'source' };
     if (draft.destination?.word.offset === offset) return { kind: 'destination' };
+    if (draft.inWord?.offset === offset) return { kind: 'inInterface' };
+    if (draft.outWord?.offset === offset) return { kind: 'outInterface' };
     for (const [loaded, uses] of draft.uses) {
       for (const [use, { valueWords }] of uses.entries()) {
-        const value = valueWords.findIndex((word) => word.offset === offset);
+        const value = valueWords.findIndex((each) => each.offset === offset);
         if (value < 0) continue;
         let part = parts.get(loaded);
         if (part === undefined) {
@@ -232,7 +263,7 @@ export class RuleShapes {
           part = { extension, index, uses, checked, context: draft.buildContext, known: new Map() };
           parts.set(loaded, part);
         }
-        return { kind: 'value', part, use, value };
+        return { kind: 'value', part, use, value, text: this.scan.text(word) };
       }
     }
     return undefined;
@@ -245,7 +276,9 @@ export class RuleShapes {
     const prefix = scan.prefixes[word]!;
     if (prefix === 0 || this.family !== 'ipv4') return undefined;
     const mask = prefixMask(prefix);
-    return { value: (scan.values[word]! & mask) >>> 0, mask };
+    const value = (scan.values[word]! & mask) >>> 0;
+    this.isPrinted &&= value === scan.values[word] && scan.hasPrefix(word);
+    return { value, mask };
   }
 
   private address6(text: string): MaskedAny | undefined {
@@ -254,7 +287,9 @@ export class RuleShapes {
     const value = parseAddress6(slash < 0 ? text : text.slice(0, slash));
     if (value === undefined || !/^[1-9]\d{0,2}$/.test(length) || Number(length) > 128) return undefined;
     const mask = prefixMask6(Number(length));
-    return { value: value & mask, mask };
+    const address = { value: value & mask, mask };
+    this.isPrinted &&= formatMasked(address) === text;
+    return address;
   }
 
   private targetOf(kind: 'jump' | 'goto', chain: string): TargetUse {
@@ -266,8 +301,20 @@ export class RuleShapes {
     return target;
   }
 
+  /** Few names come again and again. */
+  private deviceOf(value: string, negated: boolean): Negatable<string> {
+    const key = negated ? `!${value}` : value;
+    let device = this.devices.get(key);
+    if (device === undefined) {
+      device = { value, negated };
+      this.devices.set(key, device);
+    }
+    return device;
+  }
+
   private fillParts(pattern: Pattern, rule: MutableRule): boolean {
     const matches = rule.matches.slice();
+    this.isPrinted &&= this.areValuesPrinted(pattern);
     for (const part of pattern.parts) {
       const data = this.dataOf(pattern, part);
       if (data === undefined) return false;
@@ -276,6 +323,20 @@ export class RuleShapes {
       else matches[part.index] = use;
     }
     rule.matches = matches;
+    return true;
+  }
+
+  /** Whether the values of options are as they are printed: those of the pattern itself are. */
+  private areValuesPrinted({ slots }: Pattern): boolean {
+    for (let word = 0; word < slots.length; word++) {
+      const slot = slots[word]!;
+      if (slot.kind !== 'value') continue;
+      const text = this.scan.text(word);
+      if (text === slot.text) continue;
+      const { spec } = slot.part.uses[slot.use]!;
+      const type = spec.values[slot.value] ?? spec.optional!;
+      if (type.isPrinted?.(text) !== true) return false;
+    }
     return true;
   }
 

@@ -7,6 +7,11 @@ import { ValueError, type ValueType } from '../extension.ts';
 
 export const PORT_MAXIMUM = 0xffff;
 
+/** Whether a word is a port by its number, as it is printed. */
+export function isPortNumber(word: string): boolean {
+  return /^[1-9][0-9]{0,4}$/.test(word) && Number(word) <= PORT_MAXIMUM;
+}
+
 function invalidPort(text: string): ValueError {
   return new ValueError(`invalid port/service \`${text}' specified`);
 }
@@ -15,6 +20,7 @@ function invalidPort(text: string): ValueError {
 export function portRange(protocol: string): ValueType<Interval> {
   return {
     placeholder: 'port[:port]',
+    isPrinted: isPortNumber,
     parse(text, { names }) {
       // Divided at the first colon; what stands behind it is one port, whatever it holds.
       const colon = text.indexOf(':');
@@ -32,6 +38,8 @@ export function portRange(protocol: string): ValueType<Interval> {
 
 /** One port, by number or by the service's name for the protocol. */
 export function portNumber(text: string, names: Names, protocol: string): number {
+  // As almost all are written; large files have very many of them.
+  if (isPortNumber(text)) return Number(text);
   const parsed = parseValue('port', text);
   if (!parsed.ok) throw invalidPort(text);
   const port = 'number' in parsed.node ? parsed.node.number : names.port(parsed.node.name, protocol);

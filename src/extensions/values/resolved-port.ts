@@ -4,7 +4,7 @@
 import type { Interval } from '../../base/intervals.ts';
 import type { Names } from '../../base/names.ts';
 import { ValueError, type ValueType } from '../extension.ts';
-import { PORT_MAXIMUM } from './port.ts';
+import { isPortNumber, PORT_MAXIMUM } from './port.ts';
 
 /** The order in which glibc asks for the protocols of a service. */
 const PROTOCOLS = ['tcp', 'udp', 'dccp', 'udplite', 'sctp'];
@@ -19,6 +19,7 @@ export const resolvedPort: ValueType<number> = {
 /** `80`, `80:90`, `:90`, `80:`; the ends may be in either order. */
 export const resolvedPorts: ValueType<Interval> = {
   placeholder: 'port[:port]',
+  isPrinted: isPortNumber,
   parse(text, { names, extension, option }) {
     const parts = text.split(':');
     const ends = parts.slice(0, 2).map((part, i) => (part === '' ? [0, PORT_MAXIMUM][i]! : resolve(part, names)));
