@@ -230,7 +230,8 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       const result = options.test ? engine.verify(request) : engine.apply(request);
       if (!result.ok) return refuse(result.diagnostics, source, options, context);
       const { generation, warnings } = result;
-      const notes = [...result.notes, ...(options.test ? [] : engine.settle())];
+      const unused = withoutEffect(options, where.placement);
+      const notes = [...unused, ...result.notes, ...(options.test ? [] : engine.settle())];
       printWarnings('bpfilter', warnings, context);
       if (options.json) {
         const { placement, mode, early, devices, allowInexact } = where;
@@ -249,6 +250,21 @@ function apply(context: Context, file: string, options: ApplyOptions): number {
       }
       return EXIT.ok;
     }),
+  );
+}
+
+/** Tells of options that the placement does not look at. */
+function withoutEffect(options: ApplyOptions, placement: Config['placement']): string[] {
+  const hasDevices = placement === 'exact' || placement === 'xdp';
+  const isUsed = {
+    early: placement === 'exact',
+    device: hasDevices,
+    mode: hasDevices,
+    allowInexact: placement === 'xdp',
+  };
+  const unused = Object.entries(isUsed).filter(([name, used]) => !used && name in options);
+  return unused.map(
+    ([name]) => `--${name === 'allowInexact' ? 'allow-inexact' : name} has no effect at placement ${placement}`,
   );
 }
 

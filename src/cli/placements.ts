@@ -13,7 +13,7 @@ export const PLACEMENT_ABOUT: Readonly<Record<(typeof PLACEMENTS)[number], strin
 };
 
 export const EARLY_ABOUT: Readonly<Record<(typeof EARLY)[number], string>> = {
-  strict: 'only where nothing could tell it from netfilter: no counter, no connection, no listener',
+  strict: 'only where no rule, connection or listener could tell, but for what COMPATIBILITY.md lists',
   fast: 'also where counters may differ as COMPATIBILITY.md lists: checksums, packets that are put together (the default)',
   off: 'none: placement exact is placement netfilter then',
 };

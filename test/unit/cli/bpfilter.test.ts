@@ -46,6 +46,15 @@ test('apply takes its choices from the options, then from the configuration', ()
   run('apply f', { BPFILTER_PLACEMENT: 'xdp', BPFILTER_ALLOW_INEXACT: 'out-device' });
   expect(firewall.requests[2]).toMatchObject({ devices: ['eth0', 'veth1', 'br0'], allowInexact: ['out-device'] });
   expect(firewall.waits[2]).toBe(3);
+  expect(
+    run('apply f --placement netfilter --early strict --mode native --allow-inexact output')[1].split('\n'),
+  ).toEqual([
+    '--early has no effect at placement netfilter',
+    '--mode has no effect at placement netfilter',
+    '--allow-inexact has no effect at placement netfilter',
+    expect.stringMatching(/^Generation/),
+    '',
+  ]);
   expect(applyOutput.parse(JSON.parse(run('apply f --placement exact --early strict --json')[1]))).toMatchObject({
     ...{ placement: 'exact', early: 'strict' },
   });
@@ -127,6 +136,8 @@ test('detach takes everything away', () => {
   firewall.hold(RULES);
   expect(run('detach')).toEqual([0, 'Nothing is enforced any more.\n', '']);
   expect(firewall.inForce).toBeUndefined();
+  firewall.detachWarnings = ['the store is full'];
+  expect(run('detach')).toEqual([4, 'Nothing is enforced any more.\n', 'bpfilter: the store is full\n']);
 });
 
 test('compile shows every stage, without an engine', () => {

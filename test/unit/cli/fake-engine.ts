@@ -27,6 +27,8 @@ export class FakeFirewall {
   /** What taking the lock throws. */
   lockError: Error | undefined;
   readonly waits: number[] = [];
+  /** What `detach` says of the store. */
+  detachWarnings: readonly string[] = [];
   readonly files = new Map<string | undefined, string>();
   /** What is certain of packets by their addresses. */
   facts: EarlyFacts | undefined;
@@ -102,6 +104,7 @@ export class FakeFirewall {
       },
       detach: () => {
         this.inForce = undefined;
+        return this.detachWarnings;
       },
       warnings: () => [],
       status: () => ({
