@@ -34,6 +34,7 @@ import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
 import { natChains } from '../kernel/nat-rules.ts';
 import {
+  bridgesAskNetfilter,
   forwards,
   forwards6,
   ignoresLinkDown,
@@ -42,7 +43,7 @@ import {
   routingTables,
   takesIpv6,
 } from '../kernel/routes.ts';
-import { listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
+import { type Link, listLinks, localDestinations, localDestinations6 } from '../kernel/rtnetlink.ts';
 import { isFunctionAt } from '../kernel/symbols.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import { earlyFacts, earlyFacts6 } from './early-facts.ts';
@@ -86,8 +87,23 @@ function loadLooker(family: Family): { readonly program: Descriptor; readonly by
   }
 }
 
+/**
+ * Devices whose packets nobody has seen before XDP does: a bridge may have shown its own to connection tracking and NAT
+ * (`br_nf_pre_routing`, net/bridge/br_netfilter_hooks.c), so their headers may be others than those that came.
+ */
+function entrances(): Link[] {
+  const links = listLinks();
+  if (!bridgesAskNetfilter()) return links;
+  const bridged = new Set(links.filter(({ kind }) => kind === 'bridge').map(({ ifindex }) => ifindex));
+  for (let before = -1; before !== bridged.size; ) {
+    before = bridged.size;
+    for (const { ifindex, kind, lower } of links) if (kind !== 'veth' && bridged.has(lower ?? 0)) bridged.add(ifindex);
+  }
+  return links.filter(({ ifindex }) => !bridged.has(ifindex));
+}
+
 function factsOfIpv4(): EarlyFacts | undefined {
-  const devices = listLinks().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
+  const devices = entrances().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
   return withNat(earlyFacts(listRoutes(), routingTables(), devices));
 }
 
@@ -108,7 +124,7 @@ function factsOfNat(family: Family): NatFacts | undefined {
 function factsOfIpv6(): EarlyFacts | undefined {
   const links = listLinks();
   const isForwarding = forwards6();
-  const devices = links
+  const devices = entrances()
     .filter(({ name }) => takesIpv6(name))
     .map(({ ifindex, name }) => ({ ifindex, name, forwards: isForwarding }));
   // No word changes with the link of a device.

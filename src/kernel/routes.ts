@@ -1,6 +1,6 @@
 // Routes and routing rules in the network namespace that the process is in (rtnetlink(7)).
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Family } from '../base/family.ts';
 import { attributes, dump, FAMILY } from './netlink.ts';
 
@@ -128,6 +128,11 @@ export function takesIpv6(device: string): boolean {
 /** Whether IPv6 routes by a device are none while it has no link. */
 export function ignoresLinkDown(device: string): boolean {
   return setting('ipv6', device, 'ignore_routes_with_linkdown') !== '0';
+}
+
+/** Whether bridges may show netfilter what they carry. */
+export function bridgesAskNetfilter(): boolean {
+  return existsSync('/proc/sys/net/bridge');
 }
 
 /** A setting of a device; nothing where it has none. */
