@@ -30,10 +30,7 @@ interface Target {
 const isGeneral = ({ ruleset }: Pick<PacketRow, 'ruleset'>): boolean => !ruleset.startsWith('paper-');
 const CLASSBENCH = ['acl', 'fw', 'ipc'];
 
-/**
- * Isolated packets in the XDP program, uniform over the rules, on a quiet machine: lower quartiles, as what else runs on
- * the host's cores only adds.
- */
+/** Isolated packets in the XDP program, uniform over the rules, on a quiet machine. */
 function packets(run: RunDocument, isMeant: (row: PacketRow, program: ProgramRow | undefined) => boolean): Figure[] {
   const data = dataOf(run, 'classify') as
     | { packets: readonly PacketRow[]; programs: readonly ProgramRow[] }
@@ -44,7 +41,7 @@ function packets(run: RunDocument, isMeant: (row: PacketRow, program: ProgramRow
       (each) => each.ruleset === row.ruleset && each.rules === row.rules && each.placement === row.placement,
     );
     if (!isMeant(row, program)) return [];
-    return [{ value: aboveEmpty(row.single).lowerQuartile, of: `${row.ruleset}, ${count(row.rules)}` }];
+    return [{ value: aboveEmpty(row.single).quiet, of: `${row.ruleset}, ${count(row.rules)}` }];
   });
 }
 
@@ -168,7 +165,7 @@ export function targetTable(judged: readonly Judged[]): Table {
       isMet ? 'met' : `**missed**, ${number(worst.value / limit)} times`,
     ]),
     notes: [
-      'Packets: uniform traffic, one packet again and again (`single`), in the XDP program, without a flow cache; lower quartiles of samples at several times of the run. The medians are in the tables below.',
+      'Packets: uniform traffic, one packet again and again (`single`), in the XDP program, without a flow cache; lower quartiles of samples at several times of the run (`quiet`), as what else runs on the host only adds.',
     ],
   };
 }
