@@ -19,18 +19,28 @@ export function conntrackWarnings(kernel: Kernel, family: Family, inForce: Needs
   ];
 }
 
-/** Has connections tracked for rules that are about to come into force. */
+/** Has connections tracked for rules that are about to come into force. Throws `LockError` while iptables has its lock. */
 export function beginConntrack(kernel: Kernel, family: Family, next: Needs, file: string): Diagnostic | undefined {
   if (next.connections !== true || kernel.isConntrackHeld(family)) return undefined;
   try {
     kernel.holdConntrack(family);
     return undefined;
   } catch (error) {
-    if (!(error instanceof KernelError || error instanceof LockError)) throw error;
+    if (!(error instanceof KernelError)) throw error;
     const message = `connections of ${FAMILY_NAME[family]} cannot be tracked: ${error.message}`;
     const hint =
       "the kernel needs iptables' tables (CONFIG_IP_NF_IPTABLES_LEGACY, CONFIG_IP_NF_SECURITY) and xt_conntrack";
     return { code: 'no-connections', message, file, span: NOWHERE, hint };
+  }
+}
+
+/** Does `work`, which brings rules into force; where it fails, connections are tracked for those `inForce` alone. */
+export function undoingConntrack<T>(kernel: Kernel, family: Family, inForce: Needs | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    endConntrack(kernel, family, inForce);
+    throw error;
   }
 }
 

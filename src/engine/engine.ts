@@ -15,7 +15,7 @@ import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
 import { StoreError } from '../store/errors.ts';
 import { type CompileOptions, filterTable } from './compile.ts';
-import { beginConntrack, conntrackWarnings, endConntrack } from './conntrack.ts';
+import { beginConntrack, conntrackWarnings, endConntrack, undoingConntrack } from './conntrack.ts';
 import { planCounters } from './counter-plan.ts';
 import { areFit, attachMissing, type ChosenDevices, chooseDevices, notesWithout, withoutEarly } from './devices.ts';
 import { earlyNotes, type GroundOrWhy, groundDigest } from './early-ground.ts';
@@ -275,7 +275,9 @@ class NamespaceEngine implements Engine {
         const counters = countersFor(request, image.manifest, counting, store);
         if (loaded === spare) this.loaded[family].refill(loaded, image);
         const { programs } = loaded;
-        const flipped = flip(context, { programs, counterMaps, devices: devices.chosen, row, counters });
+        const flipped = undoingConntrack(this.kernel, family, before, () =>
+          flip(context, { programs, counterMaps, devices: devices.chosen, row, counters }),
+        );
         const made = { ...row, ...flipped.row };
         const inForce = new InForce(made, image.manifest, counting.plan, request.ruleset);
         this.state.remember(inForce);

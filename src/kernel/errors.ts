@@ -72,8 +72,9 @@ export class LockError extends Error {
   override readonly name = 'LockError';
   readonly path: string;
 
-  constructor(path: string) {
-    super(`another command is changing the rules of this network namespace (lock ${path})`);
+  /** `holder` is what whoever has the lock is doing. */
+  constructor(path: string, holder = 'another command is changing the rules of this network namespace') {
+    super(`${holder} (lock ${path})`);
     this.path = path;
   }
 }

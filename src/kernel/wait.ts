@@ -25,12 +25,13 @@ const EINTR = 4;
 
 /**
  * Locks a file against other processes (flock(2): gone with the process) and returns the release. Tries for `seconds`,
- * then throws `LockError`.
+ * then throws `LockError`, which says what its `holder` does.
  */
-export function lockFile(path: string, seconds: number): () => void {
+export function lockFile(path: string, seconds: number, holder?: string): () => void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const descriptor = openSync(path, 'a', 0o600);
-  const end = Date.now() + seconds * 1000;
+  // Whatever becomes of the time of day.
+  const end = process.uptime() + seconds;
   for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
     const result = trySystemCall('flock', descriptor, LOCK_EXCLUSIVE_NONBLOCKING);
     if (result >= 0) return () => closeSync(descriptor);
@@ -38,10 +39,11 @@ export function lockFile(path: string, seconds: number): () => void {
       closeSync(descriptor);
       throw new KernelError(`lock ${path}`, -result);
     }
-    if (Date.now() >= end) {
+    const left = end - process.uptime();
+    if (left <= 0) {
       closeSync(descriptor);
-      throw new LockError(path);
+      throw new LockError(path, holder);
     }
-    sleep(Math.min(pause, Math.max(1, end - Date.now())));
+    sleep(Math.min(pause, Math.max(1, left * 1000)));
   }
 }

@@ -217,10 +217,15 @@ test('the lock: -w sets how long, without it the configuration does; held, it is
   run('iptables -w5 -Z', { BPFILTER_WAIT: '7' });
   run('iptables -w 6 -Z');
   expect(firewall.waits).toEqual([Number.POSITIVE_INFINITY, 7, Number.POSITIVE_INFINITY, 5, 6]);
-  firewall.lockError = new LockError('/run/x.lock');
-  const [code, , err] = run('iptables -Z');
-  expect(code).toBe(4);
-  expect(err).toMatch(/^Another app is currently holding the bpfilter lock\./);
+  for (const [path, lock] of [
+    ['/run/x.lock', 'bpfilter'],
+    ['/run/xtables.lock', 'xtables'],
+  ] as const) {
+    firewall.lockError = new LockError(path);
+    const [code, , err] = run('iptables -Z');
+    expect(code).toBe(4);
+    expect(err).toContain(`Another app is currently holding the ${lock} lock.`);
+  }
 });
 
 test('an error nobody foresaw is told without a stack, unless asked for', () => {

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ApplyResult, Engine } from '../../../src/engine/types.ts';
-import { KernelError } from '../../../src/kernel/errors.ts';
+import { KernelError, LockError } from '../../../src/kernel/errors.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { FakeHost } from '../../harness/fake-host.ts';
 import type { FakeKernel } from '../../harness/fake-kernel.ts';
@@ -46,6 +46,29 @@ it('is on before rules that ask come into force, and off behind the last of them
   expect([...kernel.held]).toEqual(['ipv4']);
   apply(PLAIN);
   expect(calls().slice(-2)).toEqual(['slot', 'releaseConntrack']);
+});
+
+it('is off again where the rules that ask do not come into force', () => {
+  const { attachHook } = kernel;
+  kernel.attachHook = () => {
+    throw new Error('refused');
+  };
+  expect(() => apply(STATE)).toThrow('refused');
+  expect(kernel.held.size).toBe(0);
+  kernel.attachHook = attachHook;
+  apply(STATE);
+  kernel.setSlot = () => {
+    throw new Error('refused');
+  };
+  expect(() => apply(STATE + PLAIN)).toThrow('refused');
+  expect([...kernel.held]).toEqual(['ipv4']);
+});
+
+it('waits for iptables, whose lock is another trouble than a kernel without tables', () => {
+  kernel.holdConntrack = () => {
+    throw new LockError('/run/xtables.lock', 'iptables is changing its rules');
+  };
+  expect(() => apply(STATE)).toThrow(/^iptables is changing its rules \(lock /);
 });
 
 it('is not asked for by rules that no packet meets', () => {
