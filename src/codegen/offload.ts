@@ -182,7 +182,8 @@ function emitPrologue(a: Assembler, { device }: OffloadRequest, fields: Readonly
   a.load(2, R1, R2, 12).jump('ne', R1, ETHERTYPE_IPV4, undecided);
   a.alu('add', R2, ETHERNET);
   a.load(1, R1, R2, 0).jump('ne', R1, PLAIN_HEADER, undecided);
-  a.load(2, R8, R2, 2).bigEndian(R8, 16).jump('lt', R8, IPV4_HEADER, undecided);
+  // Older verifiers forget how large swapped bytes can be.
+  a.load(2, R8, R2, 2).bigEndian(R8, 16).alu('and', R8, 0xffff).jump('lt', R8, IPV4_HEADER, undecided);
   a.mov(R1, R2).alu('add', R1, R8).jump('gt', R1, R3, undecided);
   a.load(2, R9, R2, 6).bigEndian(R9, 16).alu('and', R9, ANY_FRAGMENT).jump('ne', R9, 0, undecided);
   emitChecksum(a, undecided);

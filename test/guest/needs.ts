@@ -29,6 +29,11 @@ const NEEDS: readonly Need[] = [
     names: /^(?!probes).*\b(netfilter|exact)\b/,
   },
   {
+    what: 'open-coded iterators (Linux 6.4), which walk over extension headers of IPv6',
+    isThere: () => probeFeatures().functions.bpf_iter_num_new !== undefined,
+    files: /^test\/kernel\/[\w-]*ipv6/,
+  },
+  {
     what: "a count of nftables' changes (Linux 6.17)",
     isThere: () => probeFeatures().surroundings?.nat?.nftablesChanges !== undefined,
     files: /^test\/kernel\/(early-changes|nat-sockets)/,
