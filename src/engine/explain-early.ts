@@ -3,23 +3,12 @@
 // A rule is early if one of its decisions there leads to a drop: packets that it drops, or that a later rule drops, are
 // counted at XDP. Of any other rule, the lists made with the fields hidden that nobody knows early say what became of it.
 
-import { CLASS_SHIFT, classNumber, UNVERIFIED } from '../base/connection-state.ts';
-import type { EarlyDevice, EarlyFacts } from '../base/early.ts';
+import type { EarlyFacts } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
-import { complement, contains, type IntervalSet, intersect, interval, normalize, union } from '../base/intervals.ts';
-import { evaluatePredicate, FIELD_MAXIMUM, type Field, type FieldValues, type Literal } from '../base/predicate.ts';
-import { complementWide, intersectWide, normalizeWide, type WideIntervalSet } from '../base/wide-intervals.ts';
+import type { Field } from '../base/predicate.ts';
 import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
-import { wideSet } from '../classify/conditions.ts';
-import {
-  type Condition,
-  type DecisionList,
-  END,
-  type ExitName,
-  type HookLists,
-  type ListSegment,
-} from '../classify/decision-list.ts';
+import { type Condition, END, type HookLists, type ListSegment } from '../classify/decision-list.ts';
 import type { Flattener } from '../classify/flatten.ts';
 import type { SegmentPlan } from '../classify/plan.ts';
 import { whyNotStrict } from '../codegen/early-strict.ts';
@@ -28,6 +17,8 @@ import type { Slot } from '../graph/graph.ts';
 import { withTracking } from './compile.ts';
 import { EarlyCompiler, type EarlyLists } from './early.ts';
 import { type EarlyGround, whyUntold } from './early-ground.ts';
+import { type Drops, dropping, NO_DROPS } from './explain-early-drops.ts';
+import { UncertainConditions } from './explain-early-uncertain.ts';
 
 /** Why a rule drops nothing early, in the order in which they are asked. */
 export const LATE_REASONS = [
@@ -147,7 +138,7 @@ class Places {
   private readonly known: ReadonlySet<Slot>;
   private readonly undecided: UndecidedRules;
   private readonly facts: EarlyFacts | undefined;
-  private readonly uncertain: Uncertain | undefined;
+  private readonly uncertain: UncertainConditions | undefined;
 
   constructor(
     chains: Chains,
@@ -159,14 +150,14 @@ class Places {
     this.chains = chains;
     this.made = made;
     this.facts = ground?.facts;
-    this.uncertain = ground && new Uncertain(ground.facts, ground.tracked);
+    this.uncertain = ground && new UncertainConditions(ground.facts, ground.tracked);
     for (const hook of FILTER_CHAINS.filter((each) => chains.has(each)))
       for (const chain of chainsFrom(chains, hook)) this.hooks.set(chain, [...(this.hooks.get(chain) ?? []), hook]);
     this.met = decisionsOf(lists);
     const known = decisionsOf(made?.known ?? {});
     this.known = new Set(known.keys());
     this.undecided = new UndecidedRules(known);
-    this.drops = made?.early === undefined ? NO_DROPS : dropping(made.early, this.uncertain!, statesOf(strict));
+    this.drops = made?.early === undefined ? NO_DROPS : dropping(made.early, this.uncertain!, strict);
   }
 
   /** `reason`, if given, is why nothing at all is early. */
@@ -288,168 +279,4 @@ const MOST_ASKED = 6;
 
 function keyOf(conditions: readonly Condition[]): string {
   return conditions.map(({ id }) => id).join();
-}
-
-interface Drops {
-  /** Rules that count packets on the way to a drop, and those of them that ask for connection states. */
-  readonly early: ReadonlySet<Slot>;
-  readonly states: ReadonlySet<Slot>;
-  /** Rules that packets come to, and that none comes to whatever its state. */
-  readonly reached: ReadonlySet<Slot>;
-  readonly passed: ReadonlySet<Slot>;
-}
-
-const NO_DROPS: Drops = { early: new Set(), states: new Set(), reached: new Set(), passed: new Set() };
-
-function dropping(lists: HookLists, uncertain: Uncertain, known: IntervalSet): Drops {
-  const [early, states, reached, passed] = [new Set<Slot>(), new Set<Slot>(), new Set<Slot>(), new Set<Slot>()];
-  /** Whether packets may be dropped that come to a segment. */
-  const drops = new Map<number, boolean>();
-  const waiting = [lists.entry];
-  while (waiting.length > 0) {
-    const number = waiting.at(-1)!;
-    const segment = lists.segments[number]!;
-    const next = 'list' in segment ? exitsOf(segment) : [segment.main, segment.odd];
-    const open = next.filter((each) => !drops.has(each));
-    if (open.length > 0) {
-      waiting.push(...open);
-      continue;
-    }
-    waiting.pop();
-    if (drops.has(number)) continue;
-    if (!('list' in segment)) {
-      drops.set(
-        number,
-        next.some((each) => drops.get(each)),
-      );
-      continue;
-    }
-    const { list, exits } = segment;
-    const leads = (end: number): boolean =>
-      end === END.drop || EXITS.some((exit) => END[exit] === end && drops.get(exits[exit]!) === true);
-    const isOpen = openDecisions(list, known);
-    // Whether packets may be dropped that come to a decision.
-    const from = new Uint8Array(list.length + 1);
-    from[list.length] = leads(END.next) ? 1 : 0;
-    for (let i = list.length - 1; i >= 0; i--) {
-      const [conditions, then, slot] = [list.conditions[i]!, list.then[i]!, list.slots[i]!];
-      const applies = isOpen[i] === 1 && !conditions.some((condition) => uncertain.why(condition) !== undefined);
-      if (slot >= 0) (isOpen[i] === 1 ? reached : passed).add(slot);
-      const dropped = applies && (then >= 0 ? from[then] === 1 : leads(then));
-      if (dropped && slot >= 0) {
-        early.add(slot);
-        if (conditions.some(({ field }) => field === 'state')) states.add(slot);
-      }
-      from[i] = dropped || (conditions.length > 0 && from[i + 1] === 1) ? 1 : 0;
-    }
-    drops.set(number, from[0] === 1);
-  }
-  return { early, states, reached, passed };
-}
-
-/** By decision: 1 where packets of some connection state come to it and may meet it. */
-function openDecisions({ length, conditions, then }: DecisionList, states: IntervalSet): Uint8Array {
-  const open = new Uint8Array(length);
-  const skipped = new Map<number, IntervalSet>();
-  let left = states;
-  for (let i = 0; i < length; i++) {
-    left = union(left, skipped.get(i) ?? []);
-    const asked = conditions[i]!;
-    const state = asked.find(({ field }) => field === 'state');
-    const those = state === undefined ? left : state.set === undefined ? [] : intersect(left, state.set);
-    open[i] = (state !== undefined && state.set === undefined ? left : those).length > 0 ? 1 : 0;
-    if (then[i]! > i + 1) skipped.set(then[i]!, union(left, skipped.get(then[i]!) ?? []));
-    if (then[i]! < 0 && asked.length === (state === undefined ? 0 : 1))
-      left = intersect(left, complement(those, FIELD_MAXIMUM.state));
-  }
-  return open;
-}
-
-/** What packets of no connection may be: see `src/codegen/early-connection.ts`. */
-function statesOf(strict: boolean): IntervalSet {
-  const isValid = strict ? UNVERIFIED : classNumber('NEW') << CLASS_SHIFT;
-  return union(interval(isValid), interval(classNumber('INVALID') << CLASS_SHIFT));
-}
-
-const EXITS: readonly ExitName[] = ['next', 'call', 'return'];
-
-/** The segments that a list's packets may come to. */
-function exitsOf({ list, exits }: ListSegment): number[] {
-  const { length, conditions, then } = list;
-  const ends = new Set<number>(then);
-  if (length === 0 || conditions[length - 1]!.length > 0 || ends.has(length)) ends.add(END.next);
-  return EXITS.flatMap((exit) => (ends.has(END[exit]) && exits[exit] !== undefined ? [exits[exit]] : []));
-}
-
-type Uncertainty = Extract<LateReason, 'in-device' | 'address' | 'protocol'>;
-
-/** TCP and UDP: see `src/codegen/early-connection.ts`. */
-const LOOKED_UP = [6, 17];
-
-/** Tells conditions that no packet meets of which anything is certain. */
-class Uncertain {
-  private readonly known = new Map<Condition, Uncertainty | undefined>();
-  private readonly names: readonly string[];
-  private readonly addresses: MetAddresses;
-  private readonly tracked: boolean;
-
-  constructor(facts: EarlyFacts, tracked: boolean) {
-    this.tracked = tracked;
-    this.names = facts.devices.flatMap(({ name, sources }) => (sources.length > 0 ? [name] : []));
-    this.addresses = metAddresses(facts);
-  }
-
-  why(condition: Condition): Uncertainty | undefined {
-    if (!this.known.has(condition)) this.known.set(condition, this.find(condition));
-    return this.known.get(condition);
-  }
-
-  private find(condition: Condition): Uncertainty | undefined {
-    const { field, literals, set } = condition;
-    if (field === 'inDevice') return this.names.some((name) => hold(literals, name)) ? undefined : 'in-device';
-    if (field === 'src6' || field === 'dst6') {
-      const asked = wideSet(condition);
-      return asked !== undefined && intersectWide(asked, this.addresses[field]).length === 0 ? 'address' : undefined;
-    }
-    if (set === undefined) return undefined;
-    if (field === 'protocol') return !this.tracked || LOOKED_UP.some((each) => contains(set, each)) ? undefined : field;
-    if (field !== 'src' && field !== 'dst') return undefined;
-    return intersect(set, this.addresses[field]).length === 0 ? 'address' : undefined;
-  }
-}
-
-/** The addresses of packets of which something is certain. */
-type MetAddresses = Readonly<Record<'src' | 'dst', IntervalSet> & Record<'src6' | 'dst6', WideIntervalSet>>;
-
-/** Of ways through this host, those that lead back by the device that a packet came in by are left out. */
-function metAddresses(facts: EarlyFacts): MetAddresses {
-  const none = { src: [], dst: [], src6: [], dst6: [] };
-  if (facts.family === 'ipv4') {
-    const { local, routed, devices } = facts;
-    const beyond = (back: IntervalSet = []) => intersect(routed, complement(back, FIELD_MAXIMUM.dst));
-    return {
-      ...none,
-      src: normalize(devices.flatMap(({ sources }) => sources)),
-      dst: normalize([...local, ...forwarding(devices).flatMap(({ back }) => beyond(back))]),
-    };
-  }
-  const { local, routed, devices } = facts;
-  const beyond = (back: WideIntervalSet = []) => intersectWide(routed, complementWide(back));
-  return {
-    ...none,
-    src6: normalizeWide(devices.flatMap(({ sources }) => sources)),
-    dst6: normalizeWide([...local, ...forwarding(devices).flatMap(({ back }) => beyond(back))]),
-  };
-}
-
-/** The devices whose packets may come to FORWARD. */
-function forwarding<Addresses extends readonly unknown[]>(
-  devices: readonly EarlyDevice<Addresses>[],
-): EarlyDevice<Addresses>[] {
-  return devices.filter(({ forwards, sources }) => forwards && sources.length > 0);
-}
-
-function hold(literals: readonly Literal[], inDevice: string): boolean {
-  const values = { inDevice } as FieldValues;
-  return literals.every(({ predicate, negated }) => evaluatePredicate(predicate, values) !== negated);
 }
