@@ -82,9 +82,12 @@ function textInForce(counters: boolean, table: TableName | undefined, context: C
 const NOWHERE = { line: 1, column: 1, length: 1 };
 
 function write(text: string, file: string | undefined, context: Context): void {
+  if (file === undefined) {
+    context.print(text);
+    return;
+  }
   try {
-    if (file === undefined) context.print(text);
-    else writeFileSync(file, text);
+    writeFileSync(file, text);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'No such file or directory' : message;

@@ -143,6 +143,12 @@ test('exit codes of the command line', () => {
   }
 });
 
+test('what cannot be printed is told as that', () => {
+  const command = `${process.execPath} dist/iptables-bpf.cjs save -t filter > /dev/full`;
+  const { code, err } = namespace.exec('sh', ['-c', command]);
+  expect({ code, err }).toEqual({ code: 4, err: expect.stringMatching(/^iptables-bpf-save: ENOSPC: .*write\n$/) });
+});
+
 test('called by a link of that name, the program is that command', () => {
   const link = join(namespace.directory, 'iptables-bpf-save');
   symlinkSync(new URL('../../dist/iptables-bpf.cjs', import.meta.url).pathname, link);
