@@ -122,6 +122,14 @@ export class ActionLists {
     return this.singles[slot]!;
   }
 
+  /** The chain with the slots that a chain of other action lists has. */
+  adopt(chain: number, { lengths, lastSlots, shorter }: ActionLists): number {
+    if (lengths[chain]! <= 1) return chain === EMPTY ? EMPTY : this.chain(EMPTY, lastSlots[chain]!);
+    const slots: Slot[] = [];
+    for (let rest = chain; rest !== EMPTY; rest = shorter[rest]!) slots.push(lastSlots[rest]!);
+    return slots.reduceRight((before, slot) => this.chain(before, slot), EMPTY);
+  }
+
   /** How many slots a chain has. */
   length(chain: number): number {
     return this.lengths[chain]!;

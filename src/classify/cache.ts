@@ -16,6 +16,12 @@ interface Entry {
   lastUsed: number;
 }
 
+interface OfList {
+  readonly list: DecisionList;
+  readonly by: readonly unknown[];
+  readonly value: unknown;
+}
+
 export class ClassifyCache {
   private readonly entries = new Map<number, Entry[]>();
   private generation = 0;
@@ -25,6 +31,9 @@ export class ClassifyCache {
   readonly lists = new KnownLists();
   private columns = new Map<string, ListColumns>();
   private columnsBefore: ReadonlyMap<string, ListColumns> = new Map();
+  /** What was made of whole lists, by their places. */
+  private ofLists = new Map<string, OfList>();
+  private ofListsBefore: ReadonlyMap<string, OfList> = new Map();
 
   /** Begins a classification. */
   begin(): void {
@@ -36,6 +45,8 @@ export class ClassifyCache {
     this.generation++;
     this.columnsBefore = this.columns;
     this.columns = new Map();
+    this.ofListsBefore = this.ofLists;
+    this.ofLists = new Map();
   }
 
   /** The columns of a list; of the list that the last classification had at this place, as much as is the same is taken. */
@@ -43,6 +54,15 @@ export class ClassifyCache {
     const made = listColumns(list, this.conditions, this.columnsBefore.get(place));
     this.columns.set(place, made);
     return made;
+  }
+
+  /** What `make` gives for a list, or gave for an equal one that the last classification had at this place, with the same `by`. */
+  rememberList<T>(place: string, list: DecisionList, by: readonly unknown[], make: () => T): T {
+    const before = this.ofListsBefore.get(place);
+    const isSame = before?.by.every((each, i) => each === by[i]) && areAlike(before.list, list);
+    const value = isSame ? (before!.value as T) : make();
+    this.ofLists.set(place, { list, by, value });
+    return value;
   }
 
   /** What `make` gives, or gave for the same. Neither the numbers nor the result may change any more. */
@@ -63,6 +83,14 @@ export class ClassifyCache {
     this.entries.set(hash, [...entries, { kind, objects, numbers, value, lastUsed: this.generation }]);
     return value;
   }
+}
+
+/** Whether lists do the same, whoever the decisions are made for. */
+function areAlike(a: DecisionList, b: DecisionList): boolean {
+  if (!(a.length === b.length && areEqual(a.slots, b.slots) && areEqual(a.then, b.then))) return false;
+  const [own, others] = [a.conditions, b.conditions];
+  for (let i = 0; i < own.length; i++) if (own[i] !== others[i]) return false;
+  return true;
 }
 
 function isFor(entry: Entry, kind: string, objects: readonly object[], numbers: Entry['numbers']): boolean {

@@ -10,12 +10,12 @@ import { type Budget, DEFAULT_BUDGET } from './budget.ts';
 import { ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
 import { type DecisionList, type HookLists, type ListSegment, moved, type ShapeSegment } from './decision-list.ts';
-import { isOverflow, type Making, Outcomes } from './finishes/finish.ts';
+import { isOverflow, Outcomes } from './finishes/finish.ts';
 import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
 import type { Part } from './parts.ts';
 import { planOf, type Refusal, type SegmentPlan } from './plan.ts';
-import { reachOf } from './reach.ts';
+import { type Reach, reachOf } from './reach.ts';
 import { segmentTests } from './segment-tests.ts';
 import { shapeTests } from './shape-tests.ts';
 import { cutSkips, halveSegment } from './split-list.ts';
@@ -68,7 +68,13 @@ const MANY = 256;
 const ORDER_OF_FEW: readonly FinishChoice[] = [{ finish: 'masks', most: 1, raw: 2 }, ...ORDER];
 const ORDER_OF_MANY: readonly FinishChoice[] = [{ finish: 'masks', most: 1 }, ...ORDER];
 
-class Work implements Making {
+/** What becomes of a list: the finish that fits, if one does, and why those before it do not. */
+type Tried = { readonly refused: readonly Refusal[] } & (
+  | { readonly made: MadeFinish; readonly outcomes: Outcomes; readonly pool: TablePool }
+  | { readonly made?: undefined; readonly outcomes?: undefined; readonly pool?: undefined }
+);
+
+class Work {
   readonly budget: Budget;
   private readonly force: FinishName | undefined;
   readonly cache: ClassifyCache;
@@ -142,18 +148,33 @@ class Work implements Making {
     refused: Refusal[],
   ): (MadeFinish & { readonly segment: TableSegment }) | undefined {
     if (this.force === 'linear') return undefined;
-    const reach = reachOf(list, this.cache.columnsOf(place, list));
+    const { cache, budget, force } = this;
+    const columns = cache.columnsOf(place, list);
+    const tried = cache.rememberList(place, list, [budget, force], () => this.tryFinishes(reachOf(list, columns)));
+    refused.push(...tried.refused);
+    if (tried.made === undefined) return undefined;
+    const { made, outcomes, pool } = tried;
+    const { lookups, result } = this.pool.adopt({ lookups: made.lookups, result: made.result }, pool);
+    const adopted = { ...made, lookups, result };
+    return { ...adopted, segment: this.tableSegment(adopted, outcomes, exits) };
+  }
+
+  /** The first finish that fits, with its tables in a pool of its own. */
+  private tryFinishes(reach: Reach): Tried {
+    const { budget, cache, force } = this;
+    const refused: Refusal[] = [];
     let tests = 0;
     for (let i = 0; i < reach.columns.counts.length; i++) tests += reach.columns.counts[i]!;
-    if (tests === 0 || (this.force === undefined && tests <= 2 * this.budget.linearRules)) return undefined;
-    const maker = new FinishMaker(reach, this);
+    if (tests === 0 || (force === undefined && tests <= 2 * budget.linearRules)) return { refused };
+    const pool = new TablePool();
+    const maker = new FinishMaker(reach, { budget, cache, pool });
     for (const choice of this.order(reach.list)) {
       const outcomes = new Outcomes(this.lists, reach.list.length);
       const made = maker.make(choice, outcomes);
-      if (!isOverflow(made)) return { ...made, segment: this.tableSegment(made, outcomes, exits) };
+      if (!isOverflow(made)) return { refused, made, outcomes, pool };
       if (choice.raw === undefined) refused.push({ finish: choice.finish, reason: made.overflow });
     }
-    return undefined;
+    return { refused };
   }
 
   private order({ length }: DecisionList): readonly FinishChoice[] {
@@ -165,7 +186,9 @@ class Work implements Making {
   private tableSegment({ lookups, result }: MadeFinish, outcomes: Outcomes, exits: ListSegment['exits']): TableSegment {
     const lists = new Array<number>(outcomes.count);
     for (let outcome = 0; outcome < lists.length; outcome++) {
-      lists[outcome] = this.lists.endingIn(outcomes.chain(outcome), outcomes.end(outcome));
+      const chain = outcomes.chain(outcome);
+      const own = outcomes.lists === this.lists ? chain : this.lists.adopt(chain, outcomes.lists);
+      lists[outcome] = this.lists.endingIn(own, outcomes.end(outcome));
     }
     const segment = { finish: 'tables' as const, lookups, result, lists, exits };
     if (result.kind !== 'dense' || result.bySlot !== undefined) return segment;

@@ -33,6 +33,29 @@ describe('ClassifyCache', () => {
     expect([ask(1), ask(2)]).toEqual([1, 3]);
   });
 
+  it('knows what was made of a list while the same is at its place in each classification', () => {
+    const cache = new ClassifyCache();
+    let made = 0;
+    const asked = [[]];
+    const list = { length: 1, conditions: asked, slots: of(7), then: of(-1) };
+    const ask = (place: string, changed: Partial<typeof list> = {}, by = 1): number =>
+      cache.rememberList(place, { ...list, ...changed }, [by], () => ++made);
+    const classify = (...arguments_: Parameters<typeof ask>): number => {
+      cache.begin();
+      return ask(...arguments_);
+    };
+    expect(classify('a')).toBe(1);
+    expect(classify('a', { slots: of(7), conditions: [...asked] })).toBe(1);
+    expect(classify('a', { slots: of(8) })).toBe(2);
+    expect(classify('a', { then: of(-2) })).toBe(3);
+    expect(classify('a', { conditions: [[]] })).toBe(4);
+    expect(classify('a', { length: 0, conditions: [], slots: of(), then: of() })).toBe(5);
+    expect(classify('a')).toBe(6);
+    expect(classify('a', {}, 2)).toBe(7);
+    expect(classify('b', {}, 2)).toBe(8);
+    expect(classify('a', {}, 2)).toBe(9);
+  });
+
   it('makes nothing of a field or a combination again for a rule whose conditions are known', () => {
     const { list, exits } = largeList(LARGE_KINDS.find(({ name }) => name === 'acl')!, 200);
     const cache = new ClassifyCache();
