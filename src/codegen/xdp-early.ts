@@ -27,6 +27,8 @@ import { emitFields, emitIpHeader, emitPlainFrame, xdpAbi } from './xdp.ts';
 import { emitEarlyIpv6Prologue } from './xdp-early-ipv6.ts';
 import { DATA, DATA_END, ETHERNET, ETHERTYPE_IPV4, emitDevicePointer, emitOwnFrame } from './xdp-frame.ts';
 
+export const EARLY_PROGRAM = 'r_early';
+
 /** The table map of early programs; that of netfilter's is another. */
 export const EARLY_TABLES = 'tables_xdp';
 
@@ -92,7 +94,7 @@ export function earlyProgram(request: EarlyRequest): Program {
   });
   const { instructions, lines } = a.finish();
   return {
-    name: 'r_early',
+    name: EARLY_PROGRAM,
     type: 'xdp',
     instructions: instructions.map((each) => (each.map === TABLE_MAP ? { ...each, map: EARLY_TABLES } : each)),
     lines,

@@ -8,6 +8,7 @@ import { FAMILIES, type Family } from '../base/family.ts';
 import type { EnforcingPlacement, TableName } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import { GUARD_MAP, guardMap } from '../codegen/guards.ts';
+import { EARLY_PROGRAM } from '../codegen/xdp-early.ts';
 import type { SlotPlan } from '../graph/slots.ts';
 import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
@@ -88,6 +89,10 @@ class NamespaceEngine implements Engine {
     const enforced = { ...request, placement };
     const { chosen, notes } = this.chooseDevices(enforced);
     const early = this.earlyGround(enforced, chosen.length);
+    return earlyOrNot(early, (found) => this.verifyOn(enforced, notes, found));
+  }
+
+  private verifyOn(enforced: EnforceRequest, notes: readonly string[], early: GroundOrWhy | undefined): ApplyResult {
     const compiled = this.compile(enforced, undefined, early);
     if (!compiled.ok) return compiled;
     const allNotes = [...notes, ...earlyNotes(early, compiled.ground)];
@@ -246,9 +251,13 @@ class NamespaceEngine implements Engine {
   }
 
   private enforce(request: EnforceRequest): ApplyResult {
-    const { family } = request.ruleset;
     const wanted = this.chooseDevices(request);
     const early = this.earlyGround(request, wanted.chosen.length);
+    return earlyOrNot(early, (found) => this.enforceOn(request, wanted, found));
+  }
+
+  private enforceOn(request: EnforceRequest, wanted: ChosenDevices, early: GroundOrWhy | undefined): ApplyResult {
+    const { family } = request.ruleset;
     const counting = this.planCounters(request, compiledPlacement(request, early));
     try {
       const compiled = this.compile(request, counting.plan, early);
@@ -378,7 +387,7 @@ class NamespaceEngine implements Engine {
       const fresh = [...loaded.maps].filter(([name]) => banks.has(name) && !shared.has(name));
       return work(loaded, new Map(fresh));
     } catch (error) {
-      if (error instanceof VerifierError && error.isTooLarge) return tooLarge(error, request.source.file);
+      if (isTooLarge(error) && error.program !== EARLY_PROGRAM) return tooLarge(error, request.source.file);
       throw error;
     } finally {
       const { family } = request.ruleset;
@@ -441,6 +450,23 @@ function compiledPlacement({ placement }: EnforceRequest, early: GroundOrWhy | u
 }
 
 /** The verifier's limits as a diagnostic, at the rule that it had come to. */
+/** Does `work` with early verdicts, or without where the kernel does not follow their program: the rules do without them. */
+function earlyOrNot(
+  early: GroundOrWhy | undefined,
+  work: (early: GroundOrWhy | undefined) => ApplyResult,
+): ApplyResult {
+  try {
+    return work(early);
+  } catch (error) {
+    if (!isTooLarge(error) || error.program !== EARLY_PROGRAM) throw error;
+    return work({ why: "the program for them is more than the kernel's verifier follows" });
+  }
+}
+
+function isTooLarge(error: unknown): error is VerifierError {
+  return error instanceof VerifierError && error.isTooLarge;
+}
+
 function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
   const line = Number(/:(\d+)(?::\d+)?$/.exec(rule ?? '')?.[1] ?? 1);
   const diagnostic = {

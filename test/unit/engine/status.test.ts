@@ -1,7 +1,7 @@
 // What `status` says of placement `exact`: the mode of each device and why, and what becomes of early verdicts.
 
 import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -9,9 +9,11 @@ import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Family } from '../../../src/base/family.ts';
 import type { EarlyChoice } from '../../../src/base/hooks.ts';
 import { FORMER_GUARD_MAP, GUARD_MAP, guardMap } from '../../../src/codegen/guards.ts';
+import { EARLY_PROGRAM } from '../../../src/codegen/xdp-early.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
 import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
+import { VerifierError } from '../../../src/kernel/errors.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { EARLY_FEATURES, FakeKernel, FEATURES, InjectedFailure } from '../../harness/fake-kernel.ts';
 
@@ -97,6 +99,26 @@ it('says when a device that was left out can be served, and sync attaches to it'
   expect(sync()).toContain('port0: native XDP, a physical device');
   expect(ipv4().devices.map(({ name }) => name)).toEqual(['eth0', 'port0']);
   expect(ipv4().leftOut).toEqual([{ name: 'gone0', why: 'there is no device gone0 in this network namespace' }]);
+});
+
+it('enforces the rules without early verdicts where their program is too large for the verifier', () => {
+  const load = kernel.loadProgram.bind(kernel);
+  kernel.loadProgram = (program, maps) => {
+    if (program.name === EARLY_PROGRAM) throw new VerifierError(program.name, constants.errno.E2BIG, '');
+    return load(program, maps);
+  };
+  const why = "no early verdicts, because the program for them is more than the kernel's verifier follows";
+  expect(apply()).toEqual([why]);
+  expect(ipv4()).toMatchObject({ placement: 'exact', devices: [] });
+  expect(
+    ipv4()
+      .hooks.filter(({ attached }) => attached)
+      .map(({ hook }) => hook),
+  ).toContain('INPUT');
+  expect(sync()).toEqual([why]);
+  kernel.loadProgram = load;
+  expect(sync()).toEqual(['eth0: native XDP, a physical device']);
+  expect(ipv4().devices).toHaveLength(1);
 });
 
 it('says which device has no program, because the kernel refuses it or somebody took it away, and sync attaches it', () => {
