@@ -279,7 +279,7 @@ class NamespaceEngine implements Engine {
         if (refused !== undefined) return { ok: false, diagnostics: [refused] };
         const digest = ground && groundDigest(ground);
         const row = rowFor(request, devices, image, counting.plan, digest, (table) =>
-          table.name === ENFORCED_TABLE ? this.known[family].lines.of(table) : undefined,
+          table.name === ENFORCED_TABLE ? this.known[family].texts.of(this.known[family].lines.of(table)) : undefined,
         );
         const counters = countersFor(request, image.manifest, counting, store);
         if (loaded === spare) this.loaded[family].refill(loaded, image);

@@ -33,7 +33,7 @@ export function rowFor(
   image: Image,
   plan: SlotPlan,
   early: string | undefined,
-  lines: PrintOptions['lines'],
+  texts: PrintOptions['texts'],
 ): FlipPlan['row'] {
   const { ruleset, source, placement, mode, early: choice, allowInexact } = request;
   const devices = chosen.map(({ device }) => device.name);
@@ -47,7 +47,7 @@ export function rowFor(
   const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
   const manifest: StoredManifest = { ...described, ...owners, ...(early !== undefined && { early }) };
-  const text = printRuleset(ruleset, { counters: false, ...(lines && { lines }) });
+  const text = printRuleset(ruleset, { counters: false, ...(texts && { texts }) });
   return { sourceFile: source.file, text, request: stored, manifest, slots };
 }
 

@@ -11,6 +11,7 @@ import { bareText } from '../extensions/quote.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Rule, Ruleset, Table } from './model.ts';
 import { systemNames } from './names.ts';
+import { readLinesOf } from './read-lines.ts';
 
 export interface PrintOptions {
   /** Rule counters too (`-c`); chains have theirs always. */
@@ -21,8 +22,8 @@ export interface PrintOptions {
   readonly header?: string;
   readonly footer?: string;
   readonly names?: Names;
-  /** The lines of the rules of a table, by chain, from who has them. */
-  lines?(table: Table): RuleLines | undefined;
+  /** The lines of the rules of a table without counters, by chain, each with its end, from who has them. */
+  texts?(table: Table): ReadonlyMap<string, string> | undefined;
 }
 
 /** Lines as `printRuleLine` gives them. */
@@ -73,15 +74,19 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
   for (const table of ruleset.tables) {
     if (tables && !tables.includes(table.name)) continue;
     const chains = sortedChains(table);
-    const known = options.lines?.(table);
+    const known = counters ? undefined : options.texts?.(table);
     if (header !== undefined) lines.push(header);
     lines.push(`*${table.name}`);
     for (const chain of chains) lines.push(`:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.counters)}`);
     for (const chain of chains) {
-      const own = known?.get(chain.name);
-      for (let i = 0; i < chain.rules.length; i++) {
-        const rule = chain.rules[i]!;
-        const line = own?.[i] ?? printRuleLine(chain.name, rule, ruleset.family, names);
+      const text = known?.get(chain.name);
+      if (text !== undefined) {
+        if (text !== '') lines.push(text.slice(0, -1));
+        continue;
+      }
+      const read = names === systemNames() ? readLinesOf(chain.rules) : undefined;
+      for (const [i, rule] of chain.rules.entries()) {
+        const line = read?.[i] ?? printRuleLine(chain.name, rule, ruleset.family, names);
         lines.push(counters ? `${printCounters(rule.counters)} ${line}` : line);
       }
     }
