@@ -34,10 +34,10 @@ const NEEDS: readonly Need[] = [
     files: /^test\/kernel\/[\w-]*ipv6/,
   },
   {
-    what: "a count of nftables' changes (Linux 6.17)",
+    what: "a count of nftables' changes (Linux 6.17), and NAT's types in the kernel's own BTF",
     isThere: () => probeFeatures().surroundings?.nat?.nftablesChanges !== undefined,
-    files: /^test\/kernel\/(early-changes|nat-sockets)/,
-    names: /iptables-nft|NAT of nftables/,
+    files: /^test\/kernel\/(early-changes|nat-sockets|edge\/guards)/,
+    names: /\bNAT\b|tells who hooks/,
   },
 ];
 
