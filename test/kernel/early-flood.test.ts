@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { packetsOf, withBoth } from '../harness/beside.ts';
+import { type OnWire, packetsOf, withBoth } from '../harness/beside.ts';
 import type { Lab } from '../harness/lab.ts';
 import { STRICT_WORLD } from '../harness/lab-world-plain.ts';
 import { fixTcpChecksum } from '../harness/packet-builder.ts';
@@ -112,5 +112,100 @@ it.each(Object.entries(RULES))('a flood is dropped at XDP, %s', (_, text) =>
     } finally {
       for (const server of servers) server.close();
     }
+  }),
+);
+
+/** What Docker makes of a container with a published port; its bridge has the container behind veth0. */
+const CONTAINER = '172.17.0.2';
+const DOCKER_NAT = {
+  'iptables-legacy-restore': `*nat
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+:DOCKER -
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A POSTROUTING -s ${CONTAINER} -d ${CONTAINER} -p tcp -m tcp --dport 80 -j MASQUERADE
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination ${CONTAINER}:80
+COMMIT
+`,
+  'nft -f -': `table ip docker-bridges {
+  map nat-postrouting-out-jumps {
+    type ifname : verdict
+    elements = { "docker0" : jump nat-postrouting-out__docker0 }
+  }
+  chain nat-postrouting-out__docker0 {
+    ip saddr ${CONTAINER} ip daddr ${CONTAINER} tcp dport 80 masquerade
+  }
+  chain nat-prerouting-and-output {
+    iifname != "docker0" tcp dport 8080 counter dnat to ${CONTAINER}:80
+  }
+  chain nat-PREROUTING {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local counter jump nat-prerouting-and-output
+  }
+  chain nat-OUTPUT {
+    type nat hook output priority -100; policy accept;
+    ip daddr != 127.0.0.0/8 fib daddr type local counter jump nat-prerouting-and-output
+  }
+  chain nat-POSTROUTING {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname vmap @nat-postrouting-out-jumps
+    oifname != "docker0" ip saddr 172.17.0.0/16 counter masquerade
+  }
+}
+`,
+};
+const DOCKER_FILTER = `*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A FORWARD -d ${CONTAINER} ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
+COMMIT
+`;
+
+/** A connection to the published port: who says what, with numbers that fit. */
+const CONVERSATION = [
+  [`INPUT in=eth1 tcp 11.7.0.1:4000 > ${SERVER}:8080 syn`, 1000, 0],
+  [`INPUT in=veth0 tcp ${CONTAINER}:80 > 11.7.0.1:4000 syn ack`, 5000, 1001],
+  [`INPUT in=eth1 tcp 11.7.0.1:4000 > ${SERVER}:8080 ack`, 1001, 5001],
+  [`INPUT in=eth1 tcp 11.7.0.1:4000 > ${SERVER}:8080 psh ack payload=9`, 1001, 5001],
+  [`INPUT in=veth0 tcp ${CONTAINER}:80 > 11.7.0.1:4000 psh ack payload=20`, 5001, 1010],
+] as const;
+
+const portsOf = ({ device, bytes }: OnWire) => `${device} ${[20, 22].map((at) => bytes[at]! * 256 + bytes[at + 1]!)}`;
+
+it.each(Object.entries(DOCKER_NAT))('a flood is dropped at XDP beside published ports, NAT by %s', (command, nat) =>
+  withBoth(STRICT_WORLD, 'generic', (both) => {
+    both.each((router) => {
+      router.ip('link add docker0 type bridge mcast_snooping 0');
+      router.ip('link set veth0 master docker0');
+      router.ip('link set docker0 up');
+      router.ip('addr add 172.17.0.1/16 dev docker0');
+      router.ip(`neigh add ${CONTAINER} dev docker0 lladdr 02:42:ac:11:00:02`);
+      const [name, ...words] = command.split(' ');
+      router.exec(name!, words, nat);
+    });
+    both.load(DOCKER_FILTER);
+    const some = flood.slice(0, FLOOD / 10);
+    expect(both.pass(some, 'flood')).toBe(some.length);
+    const left = CONVERSATION.flatMap(([line, sequence, acknowledged]) => {
+      const [packet] = packetsOf(line);
+      const bytes = packet!.bytes.slice();
+      new DataView(bytes.buffer).setUint32(24, sequence);
+      new DataView(bytes.buffer).setUint32(28, acknowledged);
+      fixTcpChecksum(bytes);
+      return both.exchange([{ ...packet!, bytes }], line);
+    });
+    const [toContainer, toClient] = ['veth0 4000,80', 'eth1 8080,4000'];
+    expect(left.map(portsOf)).toEqual([toContainer, toClient, toContainer, toContainer, toClient]);
+    expect(both.pass(some, 'flood again')).toBe(some.length);
+    expect(both.counters().ours.get('INPUT')!.policy!.packets).toBe(BigInt(2 * some.length));
   }),
 );
