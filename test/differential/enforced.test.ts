@@ -1,9 +1,8 @@
 // Random rulesets enforced by the kernel's iptables-legacy on one router and by us on another: the same packets to both,
 // the same counters from both, and as many packets let through.
 //
-// BPFILTER_RUNS sets how many rulesets (400 at netfilter, a fifth of that for IPv6 and at XDP, a tenth at placement exact, a
-// fiftieth with each finish forced and with each budget too small), BPFILTER_SEED the seed (fixed in CI; `random` for
-// a new one). A failure is shrunk and printed as a case file.
+// BPFILTER_RUNS sets how many rulesets each test gets, BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A
+// failure is shrunk and printed as a case file.
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -16,16 +15,16 @@ import { legacyIp6tables, legacyIptables } from '../harness/iptables.ts';
 import { type Subject, withLab } from '../harness/lab.ts';
 import { LAB, piecesOf, settle, WORLD, type World } from '../harness/lab-world.ts';
 import { WORLD6 } from '../harness/lab-world-ipv6.ts';
-import { PLAIN_WORLD, STRICT_WORLD } from '../harness/lab-world-plain.ts';
+import { PLAIN_WORLD, PLAIN_WORLD6, STRICT_WORLD } from '../harness/lab-world-plain.ts';
 import { failureCase } from '../harness/oracle.ts';
 import { fixHeaderChecksum } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
 import { MANNERED, type Vocabulary } from '../harness/random-rules.ts';
+import { runsOf, seedOf } from '../harness/scale.ts';
 import { differences, flatten } from '../harness/table-counters.ts';
 
-const RUNS = Number(process.env.BPFILTER_RUNS ?? 400);
 const PACKETS = 200;
-const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
+const seed = seedOf(20);
 
 /** What XDP sees as netfilter does: no loopback, no `-o`, and whole packets, for XDP cannot put fragments together. */
 const LAB_XDP: Vocabulary = {
@@ -78,42 +77,45 @@ async function compare(
   );
 }
 
-it('at netfilter', () => compare(new BpfilterSubject('netfilter'), RUNS, { vocabulary: LAB, settle }));
+it('at netfilter', () => compare(new BpfilterSubject('netfilter'), runsOf(400), { vocabulary: LAB, settle }));
 
 const { settle: settle6, vocabulary: vocabulary6 } = WORLD6;
 
 it('at netfilter, IPv6', () =>
   compare(
     new BpfilterSubject('netfilter', 'auto', {}, 'ipv6'),
-    RUNS / 5,
+    runsOf(80),
     { vocabulary: vocabulary6, settle: settle6 },
     WORLD6,
   ));
 
 // Every finish forced and every budget too small, on rulesets of every manner.
 it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>
-  compare(new BpfilterSubject('netfilter', 'auto', tuning), RUNS / 50, {
+  compare(new BpfilterSubject('netfilter', 'auto', tuning), runsOf(8), {
     vocabulary: { ...LAB, ...MANNERED },
     settle,
   }),
 );
 
 it.each(['native', 'generic'] as const)('at XDP, %s', (mode) =>
-  compare(new BpfilterSubject('xdp', mode), RUNS / 5, { vocabulary: LAB_XDP, settle: settleWhole }),
+  compare(new BpfilterSubject('xdp', mode), runsOf(80), { vocabulary: LAB_XDP, settle: settleWhole }),
 );
 
 it.each([
-  ['native', 'loose', PLAIN_WORLD],
-  ['generic', 'strict', STRICT_WORLD],
-] as const)('at placement exact, %s XDP, %s about sources', async (mode, _, world) => {
-  let early = 0;
+  ['native', 'fast', 'ipv4', PLAIN_WORLD, 24],
+  ['generic', 'strict', 'ipv4', STRICT_WORLD, 24],
+  ['native', 'strict', 'ipv6', PLAIN_WORLD6, 12],
+  ['generic', 'fast', 'ipv6', PLAIN_WORLD6, 12],
+] as const)('at placement exact, %s XDP, %s, %s', async (mode, early, _, world, usual) => {
+  const runs = runsOf(usual);
+  let drops = 0;
   const observe = (status: FamilyStatus) => {
-    early += Number(status.early?.dropped ?? 0);
+    drops += Number(status.early?.dropped ?? 0);
     expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
   };
-  const options = { vocabulary: { ...LAB, ...MANNERED }, settle: world.settle };
-  await compare(new BpfilterSubject('exact', mode), RUNS / 10, options, world, observe);
-  expect(early).toBeGreaterThan(RUNS / 2);
+  const options = { vocabulary: { ...world.vocabulary, ...MANNERED }, settle: world.settle };
+  await compare(new BpfilterSubject('exact', mode, {}, world.family, early), runs, options, world, observe);
+  expect(drops).toBeGreaterThan(5 * runs);
 });
 
 /** The same for IPv6; its fragments come one by one, and are judged so. */
@@ -127,7 +129,7 @@ const LAB6_XDP: typeof vocabulary6 = {
 it('at XDP, IPv6', () =>
   compare(
     new BpfilterSubject('xdp', 'generic', {}, 'ipv6'),
-    RUNS / 20,
+    runsOf(20),
     { vocabulary: LAB6_XDP, settle: settle6 },
     WORLD6,
   ));

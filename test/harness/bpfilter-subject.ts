@@ -5,6 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Family } from '../../src/base/family.ts';
 import type { EarlyChoice, EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
+import { processContext } from '../../src/cli/context.ts';
+import { runCommand } from '../../src/cli/errors.ts';
+import { iptables } from '../../src/cli/iptables.ts';
+import { restore } from '../../src/cli/iptables-restore.ts';
+import { PROGRAMS } from '../../src/cli/program.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { systemKernel } from '../../src/engine/system-kernel.ts';
 import type { Engine, Status } from '../../src/engine/types.ts';
@@ -12,6 +17,7 @@ import { parseRuleset } from '../../src/ruleset/parse.ts';
 import type { Subject } from './lab.ts';
 import { DEVICES } from './lab-world.ts';
 import type { Namespace } from './namespace.ts';
+import type { Change } from './random-changes.ts';
 
 /** The finish that lists get, and what the classifier may use. */
 type Tuning = NonNullable<Parameters<typeof openEngine>[2]>;
@@ -78,6 +84,30 @@ export class BpfilterSubject implements Subject {
     return this.within(namespace, (engine) => engine.status());
   }
 
+  /** Runs a command on the rules in force, in this process and with the engine that is there; returns what it says. */
+  run(
+    namespace: Namespace,
+    tool: Change['tool'],
+    words: readonly string[],
+    input: string,
+    family: Family = this.family,
+  ) {
+    const program = PROGRAMS.find((each) => each.family === family)!;
+    const main = tool === 'iptables' ? iptables : restore;
+    let said = '';
+    const exitCode = namespace.enter(() =>
+      runCommand(program.name, (given, context) => main(given, context, program), words, {
+        ...processContext(),
+        environment: { BPFILTER_RUN_DIR: this.directories.run, BPFILTER_STATE_DIR: this.directories.state },
+        readInput: () => input,
+        print: () => {},
+        printError: (text) => (said += text),
+        openEngine: () => Object.create(this.open(), { close: { value: () => {} } }) as Engine,
+      }),
+    );
+    return { exitCode, said };
+  }
+
   unload(namespace: Namespace): void {
     this.within(namespace, (engine) => engine.detach());
   }
@@ -91,10 +121,17 @@ export class BpfilterSubject implements Subject {
 
   private within<T>(namespace: Namespace, work: (engine: Engine) => T): T {
     return namespace.enter(() => {
-      const directories = { run: join(this.directory, 'run'), state: join(this.directory, 'state') };
-      this.engine ??= openEngine(directories, systemKernel, this.tuning);
-      const engine = this.engine;
+      const engine = this.open();
       return engine.withLock(10, () => work(engine));
     });
+  }
+
+  private open(): Engine {
+    this.engine ??= openEngine(this.directories, systemKernel, this.tuning);
+    return this.engine;
+  }
+
+  private get directories() {
+    return { run: join(this.directory, 'run'), state: join(this.directory, 'state') };
   }
 }

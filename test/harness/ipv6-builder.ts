@@ -2,6 +2,7 @@
 //
 // Everything is deterministic: what is not said is zero, or what a plain packet has (hop limit 64, good checksums).
 
+import type { Family } from '../../src/base/family.ts';
 import { type Transport, transportBytes } from './packet-builder.ts';
 
 /** `units` is the header's own length byte: 8 bytes each behind the first 8, 4 each behind 8 for authentication. */
@@ -93,13 +94,34 @@ const WALKED: readonly number[] = [
 ];
 
 export function hasFragmentHeader(packet: Uint8Array): boolean {
-  let next = packet[6]!;
-  for (let at = 40; WALKED.includes(next) && at + 2 <= packet.length; ) {
+  return fragmentHeader(packet, 6) !== undefined;
+}
+
+/** Whether more fragments follow, of a packet of either family. */
+export function hasMoreFragments(packet: Uint8Array, family: Family): boolean {
+  if (family === 'ipv4') return (packet[6]! & 0x20) !== 0;
+  const at = fragmentHeader(packet, 6);
+  return at !== undefined && (packet[at + 3]! & 1) !== 0;
+}
+
+/** The packet with fragment headers that say it is whole. */
+export function unfragmented(packet: Uint8Array): Uint8Array {
+  const bytes = packet.slice();
+  for (let at = fragmentHeader(bytes, 6); at !== undefined; at = fragmentHeader(bytes, at))
+    bytes.fill(0, at + 2, at + 4);
+  return bytes;
+}
+
+/** Where the next fragment header begins behind the header whose number of the next one is at `from`. */
+function fragmentHeader(packet: Uint8Array, from: number): number | undefined {
+  let next = packet[from]!;
+  let at = from === 6 ? 40 : from + 8;
+  while (WALKED.includes(next) && at + 2 <= packet.length) {
     const length = next === EXTENSION_NUMBER.ah ? 4 * (packet[at + 1]! + 2) : 8 * (packet[at + 1]! + 1);
     next = packet[at]!;
     at += length;
   }
-  return next === EXTENSION_NUMBER.frag;
+  return next === EXTENSION_NUMBER.frag ? at : undefined;
 }
 
 /**

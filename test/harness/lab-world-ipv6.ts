@@ -96,7 +96,7 @@ function asRawSocketsMay(bytes: Uint8Array): Uint8Array {
 }
 
 /** The device that a packet to another host is routed to. */
-function routeOf(destination: bigint): string {
+export function routeOf(destination: bigint): string {
   return ROUTES.find(({ mask, value }) => ((destination >> 80n) & mask) === value)!.device;
 }
 

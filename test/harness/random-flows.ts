@@ -28,6 +28,8 @@ export interface FlowWorld<A extends number | bigint = number | bigint> {
   readonly errors: readonly (readonly [number, number])[];
   /** Bytes of a packet without what follows the transport's first eight. */
   readonly quoted: number;
+  /** The device that most packets of such a source come in by: the one that answers to it leave by. */
+  home(source: A): string;
   build(source: A, destination: A, transport: Transport, payload: Uint8Array): Uint8Array;
   /** Writes addresses into a packet's header. */
   readdress(bytes: Uint8Array, source: A, destination: A): void;
@@ -55,8 +57,10 @@ export const FLOWS_4: FlowWorld<number> = {
     [3, 4],
   ],
   quoted: 28,
+  home: (source) => (source >>> 8 === 0x0b0000 ? 'veth0' : source >>> 16 === 0x0b01 ? 'eth0' : 'eth1'),
+  // Packets with this identification may come in fragments.
   build: (source, destination, transport, payload) =>
-    buildPacket({ source, destination, transport, payload, dontFragment: true }),
+    buildPacket({ source, destination, transport, payload, id: 16, dontFragment: payload.length < 30 }),
   readdress(bytes, source, destination) {
     const data = new DataView(bytes.buffer);
     data.setUint32(12, source);
@@ -90,6 +94,7 @@ export const FLOWS_6: FlowWorld<bigint> = {
     [4, 1],
   ],
   quoted: 48,
+  home: () => 'eth1',
   build: (source, destination, transport, payload) => buildIpv6Packet({ source, destination, transport, payload }),
   readdress(bytes, source, destination) {
     setAddress(bytes, 8, source);
@@ -116,12 +121,18 @@ interface Way {
 /** A packet as one of the ends sends it. */
 type Send = (transport: Transport, payload?: Uint8Array, edit?: (bytes: Uint8Array) => void) => void;
 
-/** `count` packets of flows, of which several are under way at a time. */
-export function randomFlows(choice: Choice, world: FlowWorld, count: number): HookPacket[] {
+/** The same world where nobody translates. */
+export function untranslated(world: FlowWorld): FlowWorld {
+  const { dnat, snat } = world;
+  return { ...world, dnat: { ...dnat, to: dnat.from }, snat: { ...snat, to: snat.from } };
+}
+
+/** `count` packets of flows, of which several are under way at a time; checksums are wrong where `spoils`. */
+export function randomFlows(choice: Choice, world: FlowWorld, count: number, spoils = true): HookPacket[] {
   const open: HookPacket[][] = [];
   const packets: HookPacket[] = [];
   while (packets.length < count) {
-    while (open.length < 4) open.push(...[randomFlow(choice, world)].filter(({ length }) => length > 0));
+    while (open.length < 4) open.push(...[randomFlow(choice, world, spoils)].filter(({ length }) => length > 0));
     const flow = choice.pick(open);
     packets.push(flow.shift()!);
     if (flow.length === 0) open.splice(open.indexOf(flow), 1);
@@ -129,7 +140,7 @@ export function randomFlows(choice: Choice, world: FlowWorld, count: number): Ho
   return packets;
 }
 
-function randomFlow(choice: Choice, world: FlowWorld): HookPacket[] {
+function randomFlow(choice: Choice, world: FlowWorld, spoils: boolean): HookPacket[] {
   const way = randomWay(choice, world);
   const packets: HookPacket[] = [];
   const sender =
@@ -145,20 +156,39 @@ function randomFlow(choice: Choice, world: FlowWorld): HookPacket[] {
     [6, tcpFlow],
     [5, udpFlow],
     [4, icmpFlow],
+    [1, simultaneousFlow],
     [2, strangeFlow],
   ] as const);
-  kind(choice, forth, back, world);
+  kind(choice, forth, back, world, spoils);
   if (choice.chance(0.3)) addError(choice, back, packets, way, world);
-  // Parts of what hosts would say get lost.
-  return packets.filter(() => choice.chance(0.95));
+  return underway(choice, packets);
+}
+
+/** Parts of what hosts would say get lost, come twice, or come behind the next. */
+function underway(choice: Choice, packets: readonly HookPacket[]): HookPacket[] {
+  const come = packets.flatMap((packet) => {
+    const times = choice.weighted([
+      [90, 1],
+      [5, 0],
+      [5, 2],
+    ]);
+    return new Array<HookPacket>(times).fill(packet);
+  });
+  for (let i = 1; i < come.length; i++) {
+    if (choice.chance(0.04)) [come[i - 1], come[i]] = [come[i]!, come[i - 1]!];
+  }
+  return come;
 }
 
 function randomWay(choice: Choice, { family, dnat, snat, ...world }: FlowWorld): Way {
   const outside = choice.pick(world.outside);
   const local = choice.pick(world.local);
-  const [near, far] = [choice.pick(DEVICES), choice.pick(DEVICES)];
+  const near = choice.chance(0.6) ? world.home(outside) : choice.pick(DEVICES);
+  const far = choice.pick(DEVICES);
   const input = { family, hook: 'INPUT', inDevice: near, outDevice: '' } as const;
-  const output = { family, hook: 'OUTPUT', inDevice: '', outDevice: far } as const;
+  // IPv6 sends by no device that has no route to there.
+  const way = family === 'ipv6' ? world.home(outside) : far;
+  const output = { family, hook: 'OUTPUT', inDevice: '', outDevice: way } as const;
   const forward = (inDevice: string) => ({ family, hook: 'FORWARD', inDevice, outDevice: 'eth1' }) as const;
   const same = (client: Address, server: Address) => ({ client, server, seenClient: client, seenServer: server });
   switch (choice.pick(['INPUT', 'OUTPUT', 'FORWARD', 'FORWARD'] as const)) {
@@ -203,6 +233,10 @@ function tcpFlow(choice: Choice, forth: Send, back: Send): void {
     client(PSH | ACK, choice.integer(1, 40));
     server(choice.chance(0.5) ? ACK : PSH | ACK, choice.integer(0, 40));
   }
+  // A train that software may put together.
+  if (choice.chance(0.15)) for (let i = choice.integer(2, 5); i > 0; i--) client(ACK, 40);
+  // A reset out of the window, behind which the connection goes on.
+  if (choice.chance(0.1)) forth({ ...segment(ours + (1 << 28), theirs, RST), sport, dport });
   if (choice.chance(0.2)) ours += 1 << 30;
   if (choice.chance(0.2)) {
     client(RST | ACK);
@@ -212,6 +246,23 @@ function tcpFlow(choice: Choice, forth: Send, back: Send): void {
   server(FIN | ACK);
   client(ACK);
   if (choice.chance(0.3)) server(ACK, 5);
+}
+
+/** Both ends begin at once; their ports are all that others use. */
+function simultaneousFlow(choice: Choice, forth: Send, back: Send): void {
+  const [sport, dport] = [choice.integer(1024, 1030), choice.pick(SERVICES)];
+  const [ours, theirs] = [choice.integer(1, 1000), choice.integer(1, 1000)];
+  const say = (send: Send, flags: number, sequence: number, acknowledgement: number) =>
+    send({
+      ...{ kind: 'tcp', flags, sequence, acknowledgement },
+      ...(send === forth ? { sport, dport } : { sport: dport, dport: sport }),
+    });
+  say(forth, SYN, ours, 0);
+  say(back, SYN, theirs, 0);
+  say(forth, SYN | ACK, ours, theirs + 1);
+  say(back, SYN | ACK, theirs, ours + 1);
+  if (choice.chance(0.5)) say(forth, ACK, ours + 1, theirs + 1);
+  if (choice.chance(0.3)) say(back, RST | ACK, theirs + 1, ours + 1);
 }
 
 function udpFlow(choice: Choice, forth: Send, back: Send): void {
@@ -231,11 +282,12 @@ function icmpFlow(choice: Choice, forth: Send, back: Send, { requests, answers, 
 }
 
 /** What no host sends: bad checksums, flags that exclude each other, protocols without a tracker of their own. */
-function strangeFlow(choice: Choice, forth: Send, back: Send): void {
+function strangeFlow(choice: Choice, forth: Send, back: Send, _: FlowWorld, spoils: boolean): void {
   const [sport, dport] = [choice.integer(1024, 1030), choice.pick(SERVICES)];
   const spoil = (bytes: Uint8Array) => bytes.set([bytes[bytes.length - 1]! ^ 0x55], bytes.length - 1);
   forth({ kind: 'tcp', sport, dport, flags: choice.pick([SYN | FIN, 0, SYN | RST, FIN]) });
-  forth({ kind: 'udp', sport, dport }, new Uint8Array(8), spoil);
+  if (spoils) forth({ kind: 'udp', sport, dport }, new Uint8Array(8), spoil);
+  if (spoils) forth({ kind: 'tcp', sport, dport, flags: SYN }, new Uint8Array(8), spoil);
   forth({ kind: 'other', protocol: 47 }, new Uint8Array(8));
   back({ kind: 'other', protocol: 47 }, new Uint8Array(8));
   forth({ kind: 'other', protocol: 132 }, new Uint8Array(16));

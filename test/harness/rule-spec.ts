@@ -102,7 +102,8 @@ export function formatRuleset(ruleset: RulesetSpec): string {
   return [...lines, 'COMMIT', ''].join('\n');
 }
 
-function formatRule(rule: RuleSpec): string {
+/** The rule's options, with a blank in front of each. */
+export function formatRule(rule: RuleSpec): string {
   const { match, protocol, target } = rule;
   const words: string[] = [];
   const option = (name: string, value: { negated: boolean } | undefined, text: string): void => {
