@@ -218,7 +218,7 @@ it('a namespace that is deleted goes away with its devices, though rules of IPv6
   expect(sender.ip('link show to-ours')).toContain('to-ours');
   spawnSync(process.execPath, [BPFILTER, 'status'], { env: environment() });
   expect(pinned()).toEqual([]);
-  await expect.poll(() => sender.ip('link show'), { timeout: 5000 }).not.toContain('to-ours');
+  await expect.poll(() => sender.ip('link show'), { timeout: 60_000 }).not.toContain('to-ours');
 }, 60_000);
 
 /** The directories of namespaces that hold something of ours. */

