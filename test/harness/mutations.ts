@@ -5,8 +5,8 @@ export interface Mutation {
   /** Occurs once in the file. */
   readonly from: string;
   readonly to: string;
-  /** Who has to notice it, if not the compiler's oracle: that of flow caches, or the comparison of early verdicts with iptables-legacy. */
-  readonly oracle?: 'flows' | 'early';
+  /** Who has to notice it, if not the compiler's oracle: that of flow caches. */
+  readonly oracle?: 'flows';
 }
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -222,18 +222,4 @@ export const MUTATIONS: readonly Mutation[] = [
     to: `for (const word of [...key.keys()].slice(${words})) {\n    loadVariable(a, R1, scratch + 1 + word);\n    a.load(`,
     oracle: 'flows' as const,
   })),
-  // Placement exact: when a drop is certain
-  {
-    file: 'src/codegen/xdp-early.ts',
-    from: '  emitGuards(a, features, family, undecided);\n',
-    to: '',
-    oracle: 'early',
-  },
-  {
-    file: 'src/codegen/xdp-early.ts',
-    from: "jump('le', R3, 1, enter)",
-    to: "jump('lt', R3, 1, enter)",
-    oracle: 'early',
-  },
-  { file: 'src/codegen/early-connection.ts', from: '[SYN, SYN | URG]) a', to: '[SYN, SYN | 1]) a', oracle: 'early' },
 ];

@@ -17,7 +17,7 @@ import type { Choice } from './random.ts';
 const [PUBLIC, OTHER, INSIDE, BEHIND] = [0x0a000001, 0x0a000002, 0x0ac00001, 0x0ac00002];
 /** Clients of no device are the router's own. */
 const ROUTER = '';
-export const CLIENTS = {
+const CLIENTS = {
   eth1: [0xc6336407, 0xc6336408, 0xac100504],
   eth0: [0x0b010203, 0xc0a80101],
   veth0: [0x0b000001, 0x0b000002, BEHIND],

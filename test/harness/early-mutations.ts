@@ -1,0 +1,59 @@
+// Seeded faults in what makes drops certain before netfilter: each must be noticed beside iptables-legacy.
+
+import type { Mutation } from './mutations.ts';
+
+/** Faults by who has to notice them: see `early-scenarios.ts`. */
+export const EARLY_MUTATIONS = {
+  'early verdicts': [
+    { file: 'src/codegen/xdp-early.ts', from: '  emitGuards(a, features, family, undecided);\n', to: '' },
+    { file: 'src/codegen/xdp-early.ts', from: "jump('le', R3, 1, enter)", to: "jump('lt', R3, 1, enter)" },
+    { file: 'src/codegen/early-connection.ts', from: '[SYN, SYN | URG]) a', to: '[SYN, SYN | 1]) a' },
+  ],
+  'early verdicts of IPv6': [
+    { file: 'src/codegen/xdp-early-ipv6.ts', from: "jump('le', R5, 1, not)", to: "jump('lt', R5, 1, not)" },
+    { file: 'src/codegen/xdp-early-ipv6.ts', from: '= [133, 137];', to: '= [133, 134];' },
+    { file: 'src/codegen/xdp-early-ipv6.ts', from: 'const SMALLEST_MTU = 1280;', to: 'const SMALLEST_MTU = 1500;' },
+    {
+      file: 'src/codegen/xdp-early-ipv6.ts',
+      from: "  a.jump('ne', R1, 0, pass);\n  a.mov(R0, R2)",
+      to: '  a.mov(R0, R2)',
+    },
+    {
+      file: 'src/codegen/guards.ts',
+      from: "a.load(4, R2, R3, WORDS.more + 4 * place).jump('ne', R1, R2, changed);",
+      to: '',
+    },
+  ],
+  'early verdicts beside NAT of IPv6': [
+    { file: 'src/base/nat.ts', from: 'high: value + others', to: 'high: value' },
+    { file: 'src/kernel/nat-legacy.ts', from: 'inverted: 132 }', to: 'inverted: 131 }' },
+    { file: 'src/codegen/nat-words.ts', from: '  use.take(NAT_WORDS.rules, 8);\n', to: '' },
+    {
+      file: 'src/engine/early-nat.ts',
+      from: "if (does === 'nothing') continue;",
+      to: "if (does !== 'something') continue;",
+    },
+  ],
+  'early verdicts beside NAT of nftables': [
+    // The first: a table of iptables-legacy that is made stays.
+    { file: 'src/codegen/nat-words.ts', from: '  use.take(NAT_WORDS.natList, 8);\n', to: '' },
+    { file: 'src/codegen/nat-words.ts', from: '    use.take(NAT_WORDS.nftables, 4);\n', to: '' },
+    { file: 'src/classify/early.ts', from: 'for (const asked of facts.nat.kept) ways.keep(asked);', to: '' },
+    { file: 'src/kernel/nft-sets.ts', from: ': before(next.low)', to: ': element.low' },
+    {
+      file: 'src/kernel/nat-nft-rule.ts',
+      from: 'return isOne === negated ? NEVER',
+      to: 'return isOne !== negated ? NEVER',
+    },
+  ],
+  'strict early verdicts': [
+    { file: 'src/classify/early-strict.ts', from: 'if (isNew !== isInvalid) made', to: 'if (isNew && isInvalid) made' },
+    { file: 'src/codegen/early-connection.ts', from: 'strict ? UNVERIFIED : NEW', to: 'NEW' },
+    { file: 'src/codegen/xdp-early.ts', from: '  if (strict) emitWhole(a, features, undecided);\n', to: '' },
+    {
+      file: 'src/engine/early-sync.ts',
+      from: "choice === 'strict' && countsPackets(",
+      to: "choice !== 'strict' && countsPackets(",
+    },
+  ],
+} as const satisfies Readonly<Record<string, readonly Mutation[]>>;
