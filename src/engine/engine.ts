@@ -8,9 +8,7 @@ import { FAMILIES, type Family } from '../base/family.ts';
 import type { EnforcingPlacement, TableName } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import { GUARD_MAP, guardMap } from '../codegen/guards.ts';
-import { EARLY_PROGRAM } from '../codegen/xdp-early.ts';
 import type { SlotPlan } from '../graph/slots.ts';
-import { VerifierError } from '../kernel/errors.ts';
 import { countersOf, withCounters, zeroCounters } from '../ruleset/edit.ts';
 import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
@@ -37,6 +35,7 @@ import { describeStatus, type FamilyFacts } from './status.ts';
 import { checkLineBreaks, StoredTextError } from './stored-text.ts';
 import { systemKernel } from './system-kernel.ts';
 import type { ApplyRequest, ApplyResult, Current, Engine, Status, TableCounters, ZeroSelection } from './types.ts';
+import { earlyOrNot, tooLarge } from './verifier-limits.ts';
 import { zeroSlots } from './zero.ts';
 
 /** Opens the firewalls of the network namespace that the process is in. `kernel` is the running one unless a test says so. */
@@ -387,8 +386,7 @@ class NamespaceEngine implements Engine {
       const fresh = [...loaded.maps].filter(([name]) => banks.has(name) && !shared.has(name));
       return work(loaded, new Map(fresh));
     } catch (error) {
-      if (isTooLarge(error) && error.program !== EARLY_PROGRAM) return tooLarge(error, request.source.file);
-      throw error;
+      return tooLarge(error, request.source.file);
     } finally {
       const { family } = request.ruleset;
       if (loaded !== undefined && !this.loaded[family].has(loaded)) closeImage(this.kernel, loaded);
@@ -447,36 +445,6 @@ class NamespaceEngine implements Engine {
 /** What rules are compiled for: without ground for early verdicts, placement `exact` is netfilter alone. */
 function compiledPlacement({ placement }: EnforceRequest, early: GroundOrWhy | undefined): EnforcingPlacement {
   return placement === 'exact' && (early === undefined || 'why' in early) ? 'netfilter' : placement;
-}
-
-/** The verifier's limits as a diagnostic, at the rule that it had come to. */
-/** Does `work` with early verdicts, or without where the kernel does not follow their program: the rules do without them. */
-function earlyOrNot(
-  early: GroundOrWhy | undefined,
-  work: (early: GroundOrWhy | undefined) => ApplyResult,
-): ApplyResult {
-  try {
-    return work(early);
-  } catch (error) {
-    if (!isTooLarge(error) || error.program !== EARLY_PROGRAM) throw error;
-    return work({ why: "the program for them is more than the kernel's verifier follows" });
-  }
-}
-
-function isTooLarge(error: unknown): error is VerifierError {
-  return error instanceof VerifierError && error.isTooLarge;
-}
-
-function tooLarge({ rule, program }: VerifierError, file: string): ApplyResult {
-  const line = Number(/:(\d+)(?::\d+)?$/.exec(rule ?? '')?.[1] ?? 1);
-  const diagnostic = {
-    code: 'too-large' as const,
-    file,
-    span: { line, column: 1, length: 1 },
-    message: `program ${program} is more than the kernel's verifier follows (1 000 000 steps, 8192 open branches)`,
-    hint: '`bpfilter explain` shows which rules no table holds: masks with holes in great number, and rules that only count',
-  };
-  return { ok: false, diagnostics: [diagnostic] };
 }
 
 function rulesOf({ chains }: Table): readonly Rule[] {
