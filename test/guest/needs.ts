@@ -4,6 +4,7 @@
 // A test that needs what is not there is not run, and the summary names it with the reason; one that is missing here fails.
 // The kernel that runs all tests has all of it, and nothing is left out there.
 
+import { existsSync } from 'node:fs';
 import { Assembler } from '../../src/bpf/assembler.ts';
 import { encodeInstructions } from '../../src/bpf/encode.ts';
 import type { ProgramType } from '../../src/bpf/image.ts';
@@ -29,6 +30,11 @@ const NEEDS: readonly Need[] = [
     names: /^(?!probes).*\b(netfilter|exact)\b/,
   },
   {
+    what: 'placement exact, which takes netfilter programs (Linux 6.4)',
+    isThere: () => loads('netfilter'),
+    files: /^test\/kernel\/(early|edge\/(guards|early))/,
+  },
+  {
     what: 'open-coded iterators (Linux 6.4), which walk over extension headers of IPv6',
     isThere: () => probeFeatures().functions.bpf_iter_num_new !== undefined,
     files: /^test\/kernel\/[\w-]*ipv6/,
@@ -38,6 +44,12 @@ const NEEDS: readonly Need[] = [
     isThere: () => probeFeatures().surroundings?.nat?.nftablesChanges !== undefined,
     files: /^test\/kernel\/(early-changes|nat-sockets|edge\/guards)/,
     names: /\bNAT\b|tells who hooks/,
+  },
+  {
+    what: 'br_netfilter, a module that is not loaded',
+    isThere: () => existsSync('/proc/sys/net/bridge'),
+    files: /^test\/kernel\/edge\/early-facts/,
+    names: /bridges/,
   },
 ];
 
