@@ -56,14 +56,22 @@ export interface SurroundingsLayout {
   readonly policyDefaults: readonly number[];
   /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where the kernel has no connection tracking. */
   readonly tcpLoose?: number;
-  /** Absent where the kernel's types do not tell. */
-  readonly nat?: NatLayout;
+  /** Absent where NAT is a module that is not loaded, or the types do not tell. */
+  readonly nat?: NatLayout | undefined;
 }
 
 /** Where programs find the rules of NAT; see `src/codegen/nat-words.ts`. */
 export interface NatLayout {
   /** `struct nf_nat_lookup_hook_priv` */
   readonly entries: number;
+  /** Absent as `SurroundingsLayout.nat` is. */
+  readonly table?: NatTableLayout;
+  /** `net.nft.base_seq`; absent before 6.17, but for stable kernels that have taken it over. */
+  readonly nftablesChanges?: number;
+}
+
+/** The same of iptables-legacy's table. */
+export interface NatTableLayout {
   /** `struct xt_table.private` */
   readonly tableRules: number;
   /** `struct xt_table_info`: its size, offsets of the policies by hook, number of user chains, and the first entry. */
@@ -71,8 +79,6 @@ export interface NatLayout {
   readonly policies: number;
   readonly userChains: number;
   readonly rules: number;
-  /** `net.nft.base_seq`; absent before 6.17. */
-  readonly nftablesChanges?: number;
 }
 
 /** In `struct net`: pointers to hook lists by hook, and generation words. */

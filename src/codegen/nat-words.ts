@@ -17,7 +17,7 @@
 //   124   bytes of the rules that were summed up                           u32
 
 import type { Family } from '../base/family.ts';
-import { type Features, type NatLayout, requireFunction, type SurroundingsLayout } from '../base/features.ts';
+import { type Features, type NatTableLayout, requireFunction, type SurroundingsLayout } from '../base/features.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../bpf/instruction.ts';
 import { KEY_OFFSET } from './key.ts';
@@ -98,9 +98,11 @@ export function emitNatWords(a: Assembler, hooks: number, use: NatWordsUse): voi
     a.load(8, R4, R10, NAMESPACE).load(4, R5, R4, nat.nftablesChanges);
     use.take(NAT_WORDS.nftables, 4);
   }
-  use.known(NAT_WORDS.table);
-  a.jump('eq', R1, 0, done);
-  emitRuleSum(a, nat, use, use.tooMany ?? done);
+  if (nat.table !== undefined) {
+    use.known(NAT_WORDS.table);
+    a.jump('eq', R1, 0, done);
+    emitRuleSum(a, nat.table, use, use.tooMany ?? done);
+  }
   a.bind(done);
 }
 
@@ -131,7 +133,7 @@ function emitListSum(a: Assembler, { features, layout }: NatWordsUse, most: numb
  * Takes the sum of the rules that PREROUTING meets, of the table at R1. Without user chains these are the first; the last
  * of them is the policy. Clobbers R0–R5.
  */
-function emitRuleSum(a: Assembler, nat: NatLayout, use: NatWordsUse, tooMany: Label): void {
+function emitRuleSum(a: Assembler, nat: NatTableLayout, use: NatWordsUse, tooMany: Label): void {
   const { features, family } = use;
   const [all, next, whole] = ['all rules', 'next rules', 'not the last rules'].map((name) => a.label(name)) as [
     Label,

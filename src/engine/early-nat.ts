@@ -37,7 +37,8 @@ export interface SeenNat {
   readonly called: readonly Hook[] | undefined;
   /** Of iptables-legacy's rules. */
   readonly bytes: number;
-  /** Whether they see changes of nftables. */
+  /** Whether they see changes of iptables-legacy's rules, and of nftables. */
+  readonly seesLegacy: boolean;
   readonly seesNftables: boolean;
 }
 
@@ -45,6 +46,7 @@ export interface SeenNat {
 export function whyNotBesideNat(facts: NatFacts, seen: SeenNat, unexpected: boolean): string | undefined {
   if ('why' in facts) return facts.why;
   if (!unexpected) return 'connections may be expected, which NAT changes';
+  if (facts.legacy > 0 && !seen.seesLegacy) return "changes of iptables-legacy's rules of NAT cannot be seen";
   if (facts.hasNftables && !seen.seesNftables) return 'changes of nftables, which does NAT, cannot be seen';
   if (seen.bytes > MOST_RULE_BYTES) return TOO_MANY;
   const ofLegacy = seen.called?.filter(({ kind }) => kind === NAT.kind).length;

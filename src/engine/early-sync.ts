@@ -34,7 +34,9 @@ function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; word
 /** `undefined` where the kernel's types do not tell where the rules of NAT are. */
 function seenNat(kernel: Kernel, { nat: called, natBytes: bytes = 0 }: Surroundings): SeenNat | undefined {
   const layout = kernel.features().surroundings?.nat;
-  return layout && { called, bytes, seesNftables: layout.nftablesChanges !== undefined };
+  if (layout === undefined) return undefined;
+  const [seesLegacy, seesNftables] = [layout.table !== undefined, layout.nftablesChanges !== undefined];
+  return { called, bytes, seesLegacy, seesNftables };
 }
 
 function isSame(a: Surroundings, b: Surroundings): boolean {

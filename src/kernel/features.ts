@@ -9,12 +9,13 @@ import type {
   FunctionId,
   KernelFunction,
   KernelLayout,
+  NatLayout,
   PointedWord,
   SurroundingsLayout,
 } from '../base/features.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import type { BtfReader } from '../bpf/btf-reader.ts';
-import { CONNTRACK, conntrackTypes, kernelTypes } from './kernel-types.ts';
+import { CONNTRACK, conntrackTypes, kernelTypes, moduleTypes } from './kernel-types.ts';
 import { systemCall } from './syscall.ts';
 
 /** Where each is found: a member of a structure, and on through members that are structures themselves. */
@@ -128,9 +129,10 @@ const HOOK_MEMBERS = {
   hookKind: [['nf_hook_ops', 'hook_ops_type']],
 } as const;
 
-/** Parts of the table of NAT may be a module's. */
-const NAT_MEMBERS = {
-  entries: [['nf_nat_lookup_hook_priv', 'entries']],
+/** NAT, and the tables of iptables-legacy, may be modules: these have the types then. */
+const [NAT_MODULE, TABLES_MODULE] = ['nf_nat', 'x_tables'];
+const NAT_MEMBERS = { entries: [['nf_nat_lookup_hook_priv', 'entries']] } as const;
+const TABLE_MEMBERS = {
   tableRules: [['xt_table', 'private']],
   size: [['xt_table_info', 'size']],
   policies: [['xt_table_info', 'underflow']],
@@ -235,6 +237,7 @@ function addressesOf6(btf: BtfReader): Pick<KernelLayout, 'netAddressGeneration6
 
 /** What early verdicts look at, or nothing where the kernel's types do not tell. */
 function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
+  let nat: NatLayout | undefined;
   try {
     const find = (path: Path): number | undefined =>
       path.reduce<number | undefined>((sum, [struct, member]) => {
@@ -254,7 +257,11 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         deviceListeners: members('net_device', LISTENERS),
         netListeners: members('net', LISTENERS),
         ...(tcpLoose !== undefined && { tcpLoose }),
-        ...natOf(btf, find(NFTABLES_CHANGES)),
+        // Asked for until all is known, as modules may be loaded at any time.
+        get nat() {
+          if (nat?.table === undefined) nat = natOf(btf, find(NFTABLES_CHANGES));
+          return nat;
+        },
         ...(switches !== undefined &&
           genericProgram !== undefined && {
             deviceMerging: { features: switches, genericProgram },
@@ -269,13 +276,27 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
   }
 }
 
-function natOf(btf: BtfReader, nftablesChanges: number | undefined): Pick<SurroundingsLayout, 'nat'> {
-  try {
-    return { nat: { ...offsetsOf(btf, NAT_MEMBERS), ...(nftablesChanges !== undefined && { nftablesChanges }) } };
-  } catch (error) {
-    if (error instanceof UnsupportedError) return {};
-    throw error;
+function natOf(btf: BtfReader, nftablesChanges: number | undefined): NatLayout | undefined {
+  const hook = offsetsOfModule(btf, NAT_MODULE, NAT_MEMBERS);
+  if (hook === undefined) return undefined;
+  const table = offsetsOfModule(btf, TABLES_MODULE, TABLE_MEMBERS);
+  return { ...hook, ...(table && { table }), ...(nftablesChanges !== undefined && { nftablesChanges }) };
+}
+
+/** Where members are that the kernel knows, or a module; `undefined` where neither tells of them all. */
+function offsetsOfModule<Key extends string>(
+  btf: BtfReader,
+  module: string,
+  paths: Readonly<Record<Key, Path>>,
+): Record<Key, number> | undefined {
+  for (const types of [btf, moduleTypes(module)]) {
+    try {
+      if (types !== undefined) return offsetsOf(types, paths);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+    }
   }
+  return undefined;
 }
 
 /** What there is of IPv6, or nothing where it is a module and the kernel's types do not tell. */

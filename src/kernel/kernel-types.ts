@@ -16,7 +16,8 @@ const DIRECTORY = '/sys/kernel/btf';
 export const CONNTRACK = 'nf_conntrack';
 
 let kernel: BtfReader | undefined;
-let conntrack: BtfReader | undefined;
+/** By name, those that were there when they were asked for. */
+const modules = new Map<string, BtfReader>();
 let isLoadTried = false;
 
 /** The kernel's own types, read once in a process. Throws `UnsupportedError` where it tells none. */
@@ -27,23 +28,26 @@ export function kernelTypes(): BtfReader {
 
 /** What connection tracking adds to them as a module, which is loaded for it; `undefined` where it is none. */
 export function conntrackTypes(): BtfReader | undefined {
-  conntrack ??= readModule(CONNTRACK);
-  if (conntrack === undefined && !isLoadTried) {
-    isLoadTried = true;
-    loadConntrack();
-    conntrack = readModule(CONNTRACK);
-  }
-  return conntrack;
+  const types = moduleTypes(CONNTRACK);
+  if (types !== undefined || isLoadTried) return types;
+  isLoadTried = true;
+  loadConntrack();
+  return moduleTypes(CONNTRACK);
 }
 
-function readModule(name: string): BtfReader | undefined {
+/** What a module adds to them; `undefined` while it is not loaded, and where it is none. */
+export function moduleTypes(name: string): BtfReader | undefined {
+  const known = modules.get(name);
+  if (known !== undefined) return known;
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(`${DIRECTORY}/${name}`);
   } catch {
     return undefined;
   }
-  return new BtfReader(bytes, kernelTypes());
+  const types = new BtfReader(bytes, kernelTypes());
+  modules.set(name, types);
+  return types;
 }
 
 /** Has the kernel load connection tracking where it is a module, as it does for all who ask for connections by netlink. */

@@ -105,7 +105,7 @@ async function runTests(guest: Guest, files: readonly string[], names: string | 
 /** Keeps what the kernel and its modules tell of their types. */
 async function record(guest: Guest, version: string): Promise<void> {
   const recorder = [process.execPath, '--import', 'tsx', join(ROOT, 'test/guest/record-types.ts')].map(quote).join(' ');
-  const script = `cd ${quote(ROOT)} && modprobe nf_conntrack && ${recorder} > /guest/types.json`;
+  const script = `cd ${quote(ROOT)} && modprobe -a nf_conntrack nf_nat x_tables && ${recorder} > /guest/types.json`;
   if ((await guest.run(script, Number(values.limit))) !== 0) throw new Error('nothing was recorded');
   const types = JSON.parse(readFileSync(join(guest.shared, 'types.json'), 'utf8')) as unknown;
   const file = join(ROOT, 'test/unit/kernel/types', `${version}.json`);

@@ -11,6 +11,7 @@ import type { ProgramType } from '../../src/bpf/image.ts';
 import { R0 } from '../../src/bpf/instruction.ts';
 import { tryLoad } from '../../src/kernel/bpf-call.ts';
 import { probeFeatures } from '../../src/kernel/features.ts';
+import { kernelTypes } from '../../src/kernel/kernel-types.ts';
 import { closeDescriptor } from '../../src/kernel/syscall.ts';
 
 interface Need {
@@ -40,8 +41,8 @@ const NEEDS: readonly Need[] = [
     files: /^test\/kernel\/[\w-]*ipv6/,
   },
   {
-    what: "a count of nftables' changes (Linux 6.17), and NAT's types in the kernel's own BTF",
-    isThere: () => probeFeatures().surroundings?.nat?.nftablesChanges !== undefined,
+    what: "a count of nftables' changes (Linux 6.17, and some stable kernels)",
+    isThere: () => kernelTypes().memberOffset('netns_nftables', 'base_seq') !== undefined,
     files: /^test\/kernel\/(early-changes|nat-sockets|edge\/guards)/,
     names: /\bNAT\b|tells who hooks/,
   },

@@ -1,4 +1,4 @@
-// Prints what a kernel and its connection tracking, a module, tell of all that `src/kernel/features.ts` may look for: every
+// Prints what a kernel and its modules of netfilter tell of all that `src/kernel/features.ts` may look for: every
 // word in quotes there that is the name of a structure, a member or a function.
 //
 //   tsx test/guest/record-types.ts [/sys/kernel/btf]
@@ -13,8 +13,11 @@ const source = readFileSync(new URL('../../src/kernel/features.ts', import.meta.
 const words = [...new Set([...source.matchAll(/'(\w+)'/g)].map((match) => match[1]!))].sort();
 
 const kernel = new BtfReader(readFileSync(join(directory, 'vmlinux')));
-const module = new BtfReader(readFileSync(join(directory, 'nf_conntrack')), kernel);
-console.log(JSON.stringify({ kernel: record(kernel), nf_conntrack: record(module, kernel) }));
+const modules = ['nf_conntrack', 'nf_nat', 'x_tables'].map((name) => {
+  const types = new BtfReader(readFileSync(join(directory, name)), kernel);
+  return [name, record(types, kernel)] as const;
+});
+console.log(JSON.stringify({ kernel: record(kernel), ...Object.fromEntries(modules) }));
 
 /** What a reader finds and its base does not. */
 function record(types: BtfReader, base?: BtfReader): RecordedTypes {

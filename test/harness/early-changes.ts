@@ -2,6 +2,7 @@
 // judged as iptables-legacy judges them beside us, and with `sync` they go on where there still is ground.
 
 import type { HookPacket } from '../../src/base/packet.ts';
+import { sleep } from '../../src/kernel/wait.ts';
 import type { Beside } from './beside.ts';
 import type { Namespace } from './namespace.ts';
 
@@ -46,11 +47,14 @@ export function followChanges(
     const dropped = both.pass(packets, when);
     if (dropped !== early) throw new Error(`${when}: expected ${early} early drops, found ${dropped}`);
   };
-  /** Devices come up, and change routes, a moment after they were told to. */
+  /** Devices come up, and change routes, a moment after they were told to: up to a second, on a busy machine more. */
   const passSynced = (when: string, early: number) => {
     let notes = both.sync();
-    for (let tries = 0; tries < MOST_TRIES && both.pass(packets, when) !== early; tries++) notes = both.sync();
-    pass(when, early);
+    for (let tries = 0; tries < MOST_TRIES && both.pass(packets, when) !== early; tries++) {
+      sleep(5 * tries);
+      notes = both.sync();
+    }
+    pass(`${when} (${notes.join('; ')})`, early);
     return notes.join('; ');
   };
   pass('before', all);

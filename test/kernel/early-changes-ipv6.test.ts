@@ -1,6 +1,7 @@
 // The same as `early-changes.test.ts` for rules of IPv6: what early verdicts rest on changes between two commands.
 
 import { it } from 'vitest';
+import { sleep } from '../../src/kernel/wait.ts';
 import { packetsOf, withBoth } from '../harness/beside.ts';
 import { type Change, followChanges, ip, nft, run } from '../harness/early-changes.ts';
 import { FrameReceiver } from '../harness/inject.ts';
@@ -37,6 +38,11 @@ const ALL_EARLY = 6;
 const EARLY_ETH0 = 2;
 
 const sysctl = (key: string, value: number) => (router: Namespace) => router.sysctl(`net.ipv6.conf.${key}`, value);
+/** Hosts and routers listen to other groups, and say so a moment later, by packets that OUTPUT counts. */
+const forwarding = (value: number) => (router: Namespace) => {
+  sysctl('all.forwarding', value)(router);
+  sleep(100);
+};
 const listeners: FrameReceiver[] = [];
 
 const CHANGES: readonly Change[] = [
@@ -84,8 +90,8 @@ const CHANGES: readonly Change[] = [
   },
   {
     name: 'no forwarding',
-    make: sysctl('all.forwarding', 0),
-    undo: sysctl('all.forwarding', 1),
+    make: forwarding(0),
+    undo: forwarding(1),
     early: 0,
     synced: 4,
   },

@@ -75,7 +75,7 @@ describe('the ground of early verdicts', () => {
   it('is there beside NAT whose rules are known', () => {
     const facts: EarlyFacts = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: [[]] } };
     const hooks = { ...NOBODY, PREROUTING: [...TRACKING, hook(-100)] };
-    const seen = { called: [hook(-100)], bytes: 800, seesNftables: true };
+    const seen = { called: [hook(-100)], bytes: 800, seesLegacy: true, seesNftables: true };
     const found = findGround(hooks, facts, seen);
     expect(found).toEqual({ facts, tracked: true, unexpected: true });
     if ('why' in found) throw new Error('there is ground');

@@ -72,7 +72,12 @@ it('packets of IPv6 are told by addresses of their own', () => {
 });
 
 describe('early verdicts beside NAT', () => {
-  const SEEN = { called: [{ address: 1n, priority: -100, kind: 0 }], bytes: 1000, seesNftables: true };
+  const SEEN = {
+    called: [{ address: 1n, priority: -100, kind: 0 }],
+    bytes: 1000,
+    seesLegacy: true,
+    seesNftables: true,
+  };
   const facts = natFacts(chains({ PREROUTING: [rule(PORT, DNAT)] }))!;
 
   it('are given where all rules are known', () => {
@@ -95,6 +100,7 @@ describe('early verdicts beside NAT', () => {
     ['the rules of NAT are not all known', facts, { ...SEEN, called: undefined }, true],
     ['the rules of NAT are not all known', { ...facts, legacy: 0, nftables: 1 }, SEEN, true],
     ['connections may be expected, which NAT changes', facts, SEEN, false],
+    ["changes of iptables-legacy's rules of NAT cannot be seen", facts, { ...SEEN, seesLegacy: false }, true],
     [
       'changes of nftables, which does NAT, cannot be seen',
       { ...facts, hasNftables: true },

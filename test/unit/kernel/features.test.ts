@@ -7,32 +7,40 @@ import { UnsupportedError } from '../../../src/base/unsupported.ts';
 import { BtfReader } from '../../../src/bpf/btf-reader.ts';
 import { blobOf, type RecordedTypes } from '../../harness/btf-blob.ts';
 
-const machine = vi.hoisted(() => ({ kernel: undefined as unknown, module: undefined as unknown, loads: 0 }));
+const machine = vi.hoisted(() => ({ kernel: undefined as unknown, modules: {} as Record<string, unknown>, loads: 0 }));
 
 vi.mock('../../../src/kernel/kernel-types.ts', () => ({
   CONNTRACK: 'nf_conntrack',
   kernelTypes: () => machine.kernel,
   conntrackTypes: () => {
     machine.loads++;
-    return machine.module;
+    return machine.modules.nf_conntrack;
   },
+  moduleTypes: (name: string) => machine.modules[name],
 }));
+
+/** Has the kernel load a module with these types. */
+let load: (name: string, types: RecordedTypes) => void;
 
 beforeEach(() => {
   vi.resetModules();
-  machine.loads = 0;
+  Object.assign(machine, { modules: {}, loads: 0 });
 });
 
-type Recorded = Readonly<Record<'kernel' | 'nf_conntrack', RecordedTypes>>;
+type Recorded = Readonly<Record<'kernel' | 'nf_conntrack' | 'nf_nat' | 'x_tables', RecordedTypes>>;
 
 const recorded = (version: string): Recorded =>
   JSON.parse(readFileSync(new URL(`types/${version}.json`, import.meta.url), 'utf8')) as Recorded;
 
 /** The features of a kernel with these types. */
-async function featuresOf({ kernel, nf_conntrack }: Recorded) {
+async function featuresOf({ kernel, nf_conntrack }: Pick<Recorded, 'kernel' | 'nf_conntrack'>) {
   const blob = blobOf(kernel);
   const base = new BtfReader(blob.bytes());
-  Object.assign(machine, { kernel: base, module: new BtfReader(blobOf(nf_conntrack, blob).bytes(), base) });
+  machine.kernel = base;
+  load = (name, types) => {
+    machine.modules[name] = new BtfReader(blobOf(types, blob).bytes(), base);
+  };
+  load('nf_conntrack', nf_conntrack);
   const { probeFeatures } = await import('../../../src/kernel/features.ts');
   return probeFeatures();
 }
@@ -49,7 +57,7 @@ it('6.12: has everything, functions of connection tracking in its module', async
   expect(machine.loads).toBe(0);
   expect(requireFunction(features, 'bpf_rdonly_cast')).toEqual(expect.any(Number));
   const lookUp = requireFunction(features, 'bpf_xdp_ct_lookup');
-  const types = machine.module as BtfReader;
+  const types = machine.modules.nf_conntrack as BtfReader;
   expect(lookUp).toEqual({ id: types.functionId('bpf_xdp_ct_lookup'), module: 'nf_conntrack' });
   expect(machine.loads).toBe(1);
 });
@@ -70,4 +78,19 @@ it('types of connection tracking are the module’s where the kernel has none', 
   expect(machine.loads).toBe(0);
   expect(features.connection).toMatchObject({ skbConnection: expect.any(Number), status: 128, original: 32 });
   expect(machine.loads).toBe(1);
+});
+
+it('types of NAT and of iptables-legacy’s tables are known once their modules are loaded', async () => {
+  const types = recorded('6.12');
+  const features = await featuresOf(types);
+  const nat = () => features.surroundings!.nat;
+  expect(nat()).toBeUndefined();
+  load('x_tables', types.x_tables);
+  expect(nat()).toBeUndefined();
+  delete machine.modules.x_tables;
+  load('nf_nat', types.nf_nat);
+  const ofNftables = { entries: 0, nftablesChanges: expect.any(Number) };
+  expect(nat()).toEqual(ofNftables);
+  load('x_tables', types.x_tables);
+  expect(nat()).toEqual({ ...ofNftables, table: expect.objectContaining({ size: 0, rules: expect.any(Number) }) });
 });
