@@ -4,6 +4,7 @@
 import type { Family } from '../../src/base/family.ts';
 import type { EarlyChoice, EnforcingPlacement, XdpMode } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
+import type { FamilyStatus } from '../../src/engine/types.ts';
 import { BpfilterSubject } from './bpfilter-subject.ts';
 import { legacyIp6tables, legacyIptables } from './iptables.ts';
 import { hasMoreFragments } from './ipv6-builder.ts';
@@ -103,6 +104,11 @@ export class Beside {
   counters(family: Family = this.family): { readonly oracle: TableCounters; readonly ours: TableCounters } {
     const [oracle, ours] = this.labs;
     return { oracle: LEGACY[family].counters(oracle.router), ours: this.subject.counters(ours.router, family) };
+  }
+
+  /** What ours says of the world's family. */
+  get status(): FamilyStatus {
+    return this.subject.status(this.labs[1].router).families[this.family];
   }
 
   get earlyDrops(): number {

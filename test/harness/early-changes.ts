@@ -45,7 +45,8 @@ export function followChanges(
 ): void {
   const pass = (when: string, early: number) => {
     const dropped = both.pass(packets, when);
-    if (dropped !== early) throw new Error(`${when}: expected ${early} early drops, found ${dropped}`);
+    if (dropped === early) return;
+    throw new Error(`${when}: expected ${early} early drops, found ${dropped}: ${JSON.stringify(both.status)}`);
   };
   /** Devices come up, and change routes, a moment after they were told to: up to a second, on a busy machine more. */
   const passSynced = (when: string, early: number) => {
@@ -54,7 +55,7 @@ export function followChanges(
       sleep(5 * tries);
       notes = both.sync();
     }
-    pass(`${when} (${notes.join('; ')})`, early);
+    pass(when, early);
     return notes.join('; ');
   };
   pass('before', all);
