@@ -14,7 +14,10 @@ function explain(rules: readonly string[], options: Partial<ExplainOptions> = {}
   return found;
 }
 
-const MANY = Array.from({ length: 30 }, (_, i) => `-A INPUT -s 10.${i}.0.0/${16 + (i % 8)} -p tcp -m tcp --dport ${i} -j ACCEPT`);
+const MANY = Array.from(
+  { length: 30 },
+  (_, i) => `-A INPUT -s 10.${i}.0.0/${16 + (i % 8)} -p tcp -m tcp --dport ${i} -j ACCEPT`,
+);
 
 describe('explainRuleset', () => {
   it('says how packets of each hook find their rules', () => {
