@@ -33,6 +33,51 @@ export const nft =
   (router: Namespace) =>
     void router.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
 
+/** What is changed on two routers of their own, by name: what is done first, and how many are dropped early at last. */
+type Group = readonly [
+  name: string,
+  prepare: (router: Namespace) => void,
+  changes: readonly Change[],
+  atLast: number,
+];
+
+export const NOTHING = () => {};
+
+/** Rules of PREROUTING, by what they ask and do; they come and go without any hook list changing. */
+export interface NatRules {
+  /** How many are dropped early beside each. */
+  readonly rules: readonly (readonly [name: string, words: string, synced: number])[];
+  /** The same of a rule in a chain of its own, which packets of `from` are led to. */
+  readonly chain: { readonly from: string; readonly words: string; readonly synced: number };
+  readonly masquerade: string;
+}
+
+/** Groups where NAT is done already, by each of the commands; all but what is translated stays early. */
+export function natGroups(
+  commands: readonly string[],
+  { rules, chain, masquerade }: NatRules,
+  all: number,
+): readonly Group[] {
+  return commands.map((command) => {
+    const words = (change: string) => `${command} -w -t nat ${change}`;
+    const changes = rules.map(([name, asked, synced]) => ({
+      name: `${command}: ${name}`,
+      make: run(words(`-I PREROUTING ${asked}`)),
+      undo: run(words(`-D PREROUTING ${asked}`)),
+      ...{ early: 0, synced },
+    }));
+    const { from, synced } = chain;
+    const ofChain = {
+      name: `${command}: a chain`,
+      make: run(words('-N one'), words(`-A one ${chain.words}`), words(`-A PREROUTING -s ${from} -j one`)),
+      undo: run(words(`-D PREROUTING -s ${from} -j one`), words('-F one'), words('-X one')),
+      ...{ early: 0, synced },
+    };
+    const prepare = run(words(`-A POSTROUTING -s ${masquerade} -j MASQUERADE`));
+    return [`NAT of ${command}`, prepare, [...changes, ofChain], all];
+  });
+}
+
 const MOST_TRIES = 30;
 
 /** Makes and undoes changes, with the same packets before and after each; `all` are dropped early at first, `atLast` then. */

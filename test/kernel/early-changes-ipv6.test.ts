@@ -3,7 +3,16 @@
 import { it } from 'vitest';
 import { sleep } from '../../src/kernel/wait.ts';
 import { packetsOf, withBoth } from '../harness/beside.ts';
-import { type Change, followChanges, ip, nft, run } from '../harness/early-changes.ts';
+import {
+  type Change,
+  followChanges,
+  ip,
+  type NatRules,
+  NOTHING,
+  natGroups,
+  nft,
+  run,
+} from '../harness/early-changes.ts';
 import { FrameReceiver } from '../harness/inject.ts';
 import { PLAIN_WORLD6 } from '../harness/lab-world-plain.ts';
 import type { Namespace } from '../harness/namespace.ts';
@@ -159,41 +168,20 @@ const LASTING: readonly Change[] = [
   },
 ];
 
-/** Where NAT is done already; all but what is translated stays early. */
-const natChanges = (command: string): readonly Change[] => {
-  const words = (change: string) => `${command} -w -t nat ${change}`;
-  const rule = (name: string, asked: string, synced: number): Change => ({
-    name: `${command}: ${name}`,
-    make: run(words(`-I PREROUTING ${asked}`)),
-    undo: run(words(`-D PREROUTING ${asked}`)),
-    ...{ early: 0, synced },
-  });
-  return [
-    rule('a rule for addresses', '! -s fd00::1 -d 2001:db8::/64 -j DNAT --to-destination 2001:db8::2', 3),
-    rule('a rule for some ports', '-p udp -m multiport --dports 54,99 -j REDIRECT --to-ports 53', 5),
-    {
-      name: `${command}: a chain`,
-      make: run(
-        words('-N one'),
-        words('-A one -p tcp --dport 23 -j DNAT --to-destination 2001:db8::2'),
-        words('-A PREROUTING -s fd00::7 -j one'),
-      ),
-      undo: run(words('-D PREROUTING -s fd00::7 -j one'), words('-F one'), words('-X one')),
-      ...{ early: 0, synced: 5 },
-    },
-  ];
+const NAT_RULES: NatRules = {
+  rules: [
+    ['a rule for addresses', '! -s fd00::1 -d 2001:db8::/64 -j DNAT --to-destination 2001:db8::2', 3],
+    ['a rule for some ports', '-p udp -m multiport --dports 54,99 -j REDIRECT --to-ports 53', 5],
+  ],
+  chain: { from: 'fd00::7', words: '-p tcp --dport 23 -j DNAT --to-destination 2001:db8::2', synced: 5 },
+  masquerade: 'fd09::/16',
 };
 
-const NOTHING = () => {};
-const MASQUERADE = '-w -t nat -A POSTROUTING -s fd09::/16 -j MASQUERADE';
-
 it.each([
-  ['changes that pass', NOTHING, CHANGES, ALL_EARLY],
+  ['changes that pass', NOTHING, CHANGES, ALL_EARLY] as const,
   ...LASTING.map((change) => [change.name, NOTHING, [change], 0] as const),
-  ...['ip6tables-legacy', 'ip6tables-nft'].map(
-    (command) => [`NAT of ${command}`, run(`${command} ${MASQUERADE}`), natChanges(command), ALL_EARLY] as const,
-  ),
-] as const)(
+  ...natGroups(['ip6tables-legacy', 'ip6tables-nft'], NAT_RULES, ALL_EARLY),
+])(
   'early verdicts of IPv6 stop until it has been looked at, and no verdict and no counter is another: %s',
   (_, prepare, changes, atLast) =>
     withBoth(PLAIN_WORLD6, 'generic', (both) => {

@@ -3,7 +3,16 @@
 
 import { it } from 'vitest';
 import { packetsOf, withBoth } from '../harness/beside.ts';
-import { type Change, followChanges, ip, nft, run } from '../harness/early-changes.ts';
+import {
+  type Change,
+  followChanges,
+  ip,
+  type NatRules,
+  NOTHING,
+  natGroups,
+  nft,
+  run,
+} from '../harness/early-changes.ts';
 import { FrameReceiver } from '../harness/inject.ts';
 import { STRICT_WORLD } from '../harness/lab-world-plain.ts';
 import { ETHERTYPE } from '../harness/packet-builder.ts';
@@ -176,46 +185,25 @@ const LASTING: readonly Change[] = [
 /** How many are dropped early when each of these has been undone: connections that were made are known. */
 const LAST_EARLY = [ALL_EARLY, 4, ALL_EARLY];
 
-/** Changes where NAT is done already, of which no hook list tells; all but what they translate stays early. */
-const natChanges = (command: string): readonly Change[] => {
-  const words = (change: string) => `${command} -w -t nat ${change}`;
-  const rule = (name: string, asked: string, synced: number): Change => ({
-    name: `${command}: ${name}`,
-    make: run(words(`-I PREROUTING ${asked}`)),
-    undo: run(words(`-D PREROUTING ${asked}`)),
-    ...{ early: 0, synced },
-  });
-  return [
-    rule('a rule for a port', '-p udp --dport 54 -j DNAT --to-destination 10.0.0.2', 5),
-    rule('a rule for addresses', '! -s 11.1.0.0/16 -d 10.0.0.0/28 -j DNAT --to-destination 10.0.0.2', 3),
-    rule('a rule for a device', '-i eth0 -j DNAT --to-destination 10.0.0.2', ALL_EARLY - EARLY_ETH0),
-    rule('a rule for all others', '! -i eth0 -p udp -j DNAT --to-destination 10.0.0.2', 3),
-    rule('a rule for some ports', '-p udp -m multiport --dports 53,99 -j DNAT --to-destination 10.0.0.2', 4),
-    rule('a rule that is not understood', '-p udp -m u32 --u32 "0=1" -j DNAT --to-destination 10.0.0.2', 3),
-    rule('a rule that only looks', '-p udp -m addrtype --dst-type LOCAL -j ACCEPT', ALL_EARLY),
-    {
-      name: `${command}: a chain`,
-      make: run(
-        words('-N one'),
-        words('-A one -p tcp --dport 23 -j DNAT --to-destination 10.0.0.2'),
-        words('-A PREROUTING -s 11.7.0.0/16 -j one'),
-      ),
-      undo: run(words('-D PREROUTING -s 11.7.0.0/16 -j one'), words('-F one'), words('-X one')),
-      ...{ early: 0, synced: 5 },
-    },
-  ];
+const NAT_RULES: NatRules = {
+  rules: [
+    ['a rule for a port', '-p udp --dport 54 -j DNAT --to-destination 10.0.0.2', 5],
+    ['a rule for addresses', '! -s 11.1.0.0/16 -d 10.0.0.0/28 -j DNAT --to-destination 10.0.0.2', 3],
+    ['a rule for a device', '-i eth0 -j DNAT --to-destination 10.0.0.2', ALL_EARLY - EARLY_ETH0],
+    ['a rule for all others', '! -i eth0 -p udp -j DNAT --to-destination 10.0.0.2', 3],
+    ['a rule for some ports', '-p udp -m multiport --dports 53,99 -j DNAT --to-destination 10.0.0.2', 4],
+    ['a rule that is not understood', '-p udp -m u32 --u32 "0=1" -j DNAT --to-destination 10.0.0.2', 3],
+    ['a rule that only looks', '-p udp -m addrtype --dst-type LOCAL -j ACCEPT', ALL_EARLY],
+  ],
+  chain: { from: '11.7.0.0/16', words: '-p tcp --dport 23 -j DNAT --to-destination 10.0.0.2', synced: 5 },
+  masquerade: '11.9.0.0/16',
 };
 
-const NOTHING = () => {};
-const MASQUERADE = '-w -t nat -A POSTROUTING -s 11.9.0.0/16 -j MASQUERADE';
-
 it.each([
-  ['changes that pass', NOTHING, CHANGES, ALL_EARLY],
+  ['changes that pass', NOTHING, CHANGES, ALL_EARLY] as const,
   ...LASTING.map((change, i) => [change.name, NOTHING, [change], LAST_EARLY[i]!] as const),
-  ...['iptables-legacy', 'iptables-nft'].map(
-    (command) => [`NAT of ${command}`, run(`${command} ${MASQUERADE}`), natChanges(command), ALL_EARLY] as const,
-  ),
-] as const)(
+  ...natGroups(['iptables-legacy', 'iptables-nft'], NAT_RULES, ALL_EARLY),
+])(
   'early verdicts stop until it has been looked at, and no verdict and no counter is another: %s',
   (_, prepare, changes, atLast) =>
     withBoth(STRICT_WORLD, 'generic', (both) => {
