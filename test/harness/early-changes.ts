@@ -34,12 +34,7 @@ export const nft =
     void router.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
 
 /** What is changed on two routers of their own, by name: what is done first, and how many are dropped early at last. */
-type Group = readonly [
-  name: string,
-  prepare: (router: Namespace) => void,
-  changes: readonly Change[],
-  atLast: number,
-];
+type Group = readonly [name: string, prepare: (router: Namespace) => void, changes: readonly Change[], atLast: number];
 
 export const NOTHING = () => {};
 
