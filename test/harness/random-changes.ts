@@ -143,7 +143,7 @@ export class ChangingRuleset {
 
   /** A rule that leads to a chain further down, if to one. */
   private ruleFor({ name }: ChainSpec): RuleSpec {
-    const rule = this.choice.pick(randomRuleset(this.choice, this.vocabulary).chains.flatMap(({ rules }) => rules));
+    const rule = this.anyNewRule();
     const at = this.chains.findIndex((chain) => chain.name === name);
     const below = this.chains.slice(Math.max(BUILT_IN, at + 1)).map((chain) => chain.name);
     const { outDevice, inDevice, target, ...rest } = rule;
@@ -154,6 +154,13 @@ export class ChangingRuleset {
       ...(outDevice !== undefined && name !== 'INPUT' && { outDevice }),
       target: !leads ? target : below.length > 0 ? { ...target, chain: this.choice.pick(below) } : { kind: 'none' },
     };
+  }
+
+  private anyNewRule(): RuleSpec {
+    for (;;) {
+      const rules = randomRuleset(this.choice, this.vocabulary).chains.flatMap((chain) => chain.rules);
+      if (rules.length > 0) return this.choice.pick(rules);
+    }
   }
 
   private isNamed(name: string): boolean {
