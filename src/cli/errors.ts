@@ -30,8 +30,7 @@ function explain(error: unknown, program: string): [message: string, exitCode: n
   if (error instanceof CommandError) return [error.text, error.exitCode];
   const say = (...lines: readonly string[]) => lines.map((line) => `${program}: ${line}\n`).join('');
   if (error instanceof LockError) {
-    const lock = error.path.endsWith('/xtables.lock') ? 'xtables' : 'bpfilter';
-    const held = `Another app is currently holding the ${lock} lock. Stopped waiting for it.\n`;
+    const held = `Another app is currently holding the ${error.lock} lock. Stopped waiting for it.\n`;
     return [`${held}${say(error.message)}`, EXIT.resource];
   }
   if (error instanceof ConfigError) return [say(...error.message.split('\n')), EXIT.parameter];

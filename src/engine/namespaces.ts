@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { FAMILIES } from '../base/family.ts';
+import { LockError } from '../kernel/errors.ts';
 import { StoreError } from '../store/errors.ts';
 import { Store } from '../store/store.ts';
 import { removeInstallation } from './installation.ts';
@@ -136,7 +137,7 @@ function tryLock(kernel: Kernel, path: string): (() => void) | undefined {
   try {
     return kernel.lock(path, 0);
   } catch (error) {
-    if (error instanceof Error && error.name === 'LockError') return undefined;
+    if (error instanceof LockError) return undefined;
     throw error;
   }
 }

@@ -132,7 +132,7 @@ interface Edit {
 
 /** Changes a table; nothing where `edit` has nothing to change. Returns 0 or an errno. */
 function editTable(family: Family, name: string, edit: (table: Buffer) => Edit | undefined): number {
-  const unlock = lockFile(LOCK, LOCK_SECONDS, 'iptables is changing its rules');
+  const unlock = lockFile(LOCK, LOCK_SECONDS, 'xtables');
   try {
     return withSocket(family, (socket) => {
       for (let attempt = 1; ; attempt++) {

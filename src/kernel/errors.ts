@@ -67,14 +67,22 @@ export class VerifierError extends KernelError {
   }
 }
 
+/** Whose lock: ours of a network namespace, or that of iptables. */
+export type Lock = keyof typeof HOLDERS;
+
+/** What whoever has a lock is doing. */
+const HOLDERS = {
+  bpfilter: 'another command is changing the rules of this network namespace',
+  xtables: 'iptables is changing its rules',
+};
+
 /** Another process holds the lock. */
 export class LockError extends Error {
   override readonly name = 'LockError';
-  readonly path: string;
+  readonly lock: Lock;
 
-  /** `holder` is what whoever has the lock is doing. */
-  constructor(path: string, holder = 'another command is changing the rules of this network namespace') {
-    super(`${holder} (lock ${path})`);
-    this.path = path;
+  constructor(path: string, lock: Lock) {
+    super(`${HOLDERS[lock]} (lock ${path})`);
+    this.lock = lock;
   }
 }

@@ -3,7 +3,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { waitByMapUpdate } from './bpf.ts';
-import { KernelError, LockError } from './errors.ts';
+import { KernelError, type Lock, LockError } from './errors.ts';
 import { trySystemCall } from './syscall.ts';
 
 export function sleep(milliseconds: number): void {
@@ -25,9 +25,9 @@ const EINTR = 4;
 
 /**
  * Locks a file against other processes (flock(2): gone with the process) and returns the release. Tries for `seconds`,
- * then throws `LockError`, which says what its `holder` does.
+ * then throws `LockError`.
  */
-export function lockFile(path: string, seconds: number, holder?: string): () => void {
+export function lockFile(path: string, seconds: number, lock: Lock = 'bpfilter'): () => void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const descriptor = openSync(path, 'a', 0o600);
   // Whatever becomes of the time of day.
@@ -42,7 +42,7 @@ export function lockFile(path: string, seconds: number, holder?: string): () => 
     const left = end - process.uptime();
     if (left <= 0) {
       closeSync(descriptor);
-      throw new LockError(path, holder);
+      throw new LockError(path, lock);
     }
     sleep(Math.min(pause, Math.max(1, left * 1000)));
   }

@@ -9,56 +9,58 @@ export class StoreError extends Error {
   readonly code: string;
   /** What to do about it, in one sentence. */
   readonly remedy: string;
+  /** The file system takes nothing more, though it can be read. */
+  readonly isUnwritable: boolean;
 
   constructor(operation: string, path: string, code: string, detail: string, cause?: unknown) {
     super(`cannot ${operation} in ${path}: ${detail} (${code})`, { cause });
     this.operation = operation;
     this.path = path;
     this.code = code;
-    this.remedy = remedyFor(code);
+    const kind = KINDS.find(({ codes }) => codes.some((prefix) => code.startsWith(prefix)));
+    this.remedy = kind?.remedy ?? 'Look into the kernel log and repeat the command.';
+    this.isUnwritable = kind?.isUnwritable ?? false;
   }
 }
 
-const FREE_SPACE = 'Free space on the file system of the state directory and repeat the command.';
-const WRITABLE = 'The state directory is on a read-only file system: make it writable and repeat the command.';
-const IN_THE_WAY = 'Something else stands at that path: move it away, or name another state directory.';
+/** Troubles that are told alike; of two that begin a code, the first counts. */
+interface Kind {
+  /** How their codes begin. */
+  readonly codes: readonly string[];
+  readonly remedy: string;
+  readonly isUnwritable?: boolean;
+}
 
-const REMEDIES: readonly (readonly [prefix: string, remedy: string])[] = [
-  ['SQLITE_FULL', FREE_SPACE],
-  // The log's index is a file of its own, mapped into memory.
-  ['SQLITE_IOERR_SHMSIZE', FREE_SPACE],
-  ['ENOSPC', FREE_SPACE],
-  ['EDQUOT', FREE_SPACE],
-  ['SQLITE_BUSY', 'Another process keeps the store locked; wait for it to end and repeat the command.'],
-  ['SQLITE_LOCKED', 'Another process keeps the store locked; wait for it to end and repeat the command.'],
-  [
-    'SQLITE_CORRUPT',
-    'The file is damaged: move it away and apply the ruleset again; counters start from what the kernel has.',
-  ],
-  [
-    'SQLITE_NOTADB',
-    'The file is not a store: move it away and apply the ruleset again; counters start from what the kernel has.',
-  ],
-  ['SQLITE_READONLY', 'Make the state directory writable for root and repeat the command.'],
-  ['SQLITE_CANTOPEN', 'Make the state directory and the file readable and writable for root and repeat the command.'],
-  ['EACCES', 'Run the command as root.'],
-  ['EPERM', 'Run the command as root.'],
-  ['EROFS', WRITABLE],
-  ['EISDIR', IN_THE_WAY],
-  ['ENOTDIR', IN_THE_WAY],
-  ['EEXIST', IN_THE_WAY],
-  ['SQLITE_IOERR', 'The disk does not do what it is asked; look into the kernel log.'],
-  ['NEWER_SCHEMA', 'Use the version of bpfilter that wrote it, or a later one.'],
+const AGAIN = 'apply the ruleset again; counters start from what the kernel has.';
+
+const KINDS: readonly Kind[] = [
+  {
+    // The log's index, a file of its own, is mapped into memory.
+    codes: ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT'],
+    remedy: 'Free space on the file system of the state directory and repeat the command.',
+    isUnwritable: true,
+  },
+  {
+    codes: ['EROFS'],
+    remedy: 'The state directory is on a read-only file system: make it writable and repeat the command.',
+    isUnwritable: true,
+  },
+  {
+    codes: ['SQLITE_BUSY', 'SQLITE_LOCKED'],
+    remedy: 'Another process keeps the store locked; wait for it to end and repeat the command.',
+  },
+  { codes: ['SQLITE_CORRUPT'], remedy: `The file is damaged: move it away and ${AGAIN}` },
+  { codes: ['SQLITE_NOTADB'], remedy: `The file is not a store: move it away and ${AGAIN}` },
+  { codes: ['SQLITE_READONLY'], remedy: 'Make the state directory writable for root and repeat the command.' },
+  {
+    codes: ['SQLITE_CANTOPEN'],
+    remedy: 'Make the state directory and the file readable and writable for root and repeat the command.',
+  },
+  { codes: ['EACCES', 'EPERM'], remedy: 'Run the command as root.' },
+  {
+    codes: ['EISDIR', 'ENOTDIR', 'EEXIST'],
+    remedy: 'Something else stands at that path: move it away, or name another state directory.',
+  },
+  { codes: ['SQLITE_IOERR'], remedy: 'The disk does not do what it is asked; look into the kernel log.' },
+  { codes: ['NEWER_SCHEMA'], remedy: 'Use the version of bpfilter that wrote it, or a later one.' },
 ];
-
-function remedyFor(code: string): string {
-  return (
-    REMEDIES.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'Look into the kernel log and repeat the command.'
-  );
-}
-
-/** Whether a code says that the file system takes nothing more, though it can be read. */
-export function isUnwritable(code: string): boolean {
-  const remedy = remedyFor(code);
-  return remedy === FREE_SPACE || remedy === WRITABLE;
-}

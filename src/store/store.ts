@@ -18,7 +18,7 @@ import type Database from 'better-sqlite3';
 import type { Family } from '../base/family.ts';
 import { decodeBase, decodeSlots, encodeBase, encodeSlots } from './blobs.ts';
 import { isSqliteError, openCopy, openDatabase } from './driver.ts';
-import { isUnwritable, StoreError } from './errors.ts';
+import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
@@ -135,7 +135,7 @@ export class Store {
     try {
       return Store.openFile(path, options);
     } catch (error) {
-      if (!(error instanceof StoreError && isUnwritable(error.code))) throw error;
+      if (!(error instanceof StoreError && error.isUnwritable)) throw error;
       return Store.readCopy(path, error);
     }
   }

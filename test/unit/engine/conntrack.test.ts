@@ -66,7 +66,7 @@ it('is off again where the rules that ask do not come into force', () => {
 
 it('waits for iptables, whose lock is another trouble than a kernel without tables', () => {
   kernel.holdConntrack = () => {
-    throw new LockError('/run/xtables.lock', 'iptables is changing its rules');
+    throw new LockError('/run/xtables.lock', 'xtables');
   };
   expect(() => apply(STATE)).toThrow(/^iptables is changing its rules \(lock /);
 });
