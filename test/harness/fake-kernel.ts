@@ -75,6 +75,13 @@ type KernelObject =
   | { kind: 'hook link'; family: Family; hook: FilterChain; priority: number }
   | { kind: 'device link'; ifindex: number; mode: 'native' | 'generic'; program: Descriptor };
 
+/** What came of work of which one call failed. */
+interface Attempt {
+  readonly call: string;
+  /** It went through all the same: what fails behind a flip is a note. */
+  readonly isDone: boolean;
+}
+
 export class InjectedFailure extends Error {
   override readonly name = 'InjectedFailure';
 }
@@ -271,6 +278,32 @@ export class FakeKernel implements Kernel {
 
   lock(): () => void {
     return () => {};
+  }
+
+  /** Does `work` with its n-th call failing; with `dead`, whatever it asks for behind that fails, too. `undefined`: it makes fewer calls. */
+  failing(step: number, work: () => unknown, dead = false): Attempt | undefined {
+    this.failAt = this.calls.length + step;
+    this.dead = dead;
+    let isDone = false;
+    try {
+      work();
+      isDone = true;
+    } catch (error) {
+      if (!(error instanceof InjectedFailure)) throw error;
+    }
+    const call = this.calls[this.failAt - 1];
+    this.failAt = Number.POSITIVE_INFINITY;
+    this.dead = false;
+    return call === undefined ? undefined : { call, isDone };
+  }
+
+  /** Does `work` with its first call failing, with its second, and so on, until none is left to fail. */
+  *failingAtEachCall(work: () => unknown, dead = false): Generator<Attempt, void> {
+    for (let step = 1; ; step++) {
+      const attempt = this.failing(step, work, dead);
+      if (attempt === undefined) return;
+      yield attempt;
+    }
   }
 
   map(object: Descriptor): Extract<KernelObject, { kind: 'map' }> {

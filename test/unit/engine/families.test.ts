@@ -12,7 +12,7 @@ import { printRuleset } from '../../../src/ruleset/print.ts';
 import { Store } from '../../../src/store/store.ts';
 import { CounterCells } from '../../harness/counter-cells.ts';
 import { FakeHost } from '../../harness/fake-host.ts';
-import { type FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import type { FakeKernel } from '../../harness/fake-kernel.ts';
 
 /** A ruleset whose INPUT drops TCP to these ports. */
 function text(...ports: number[]): string {
@@ -188,37 +188,18 @@ describe.each([
     apply(OTHER[family], text(1), others);
     count(OTHER[family], 5n);
     apply(family, text(2), from);
-    const start = kernel.calls.length;
-    apply(family, text(3), to);
-    const steps = kernel.calls.length - start;
-    apply(family, text(2), from);
     const { warnings: _warnings, ...before } = stateOf(OTHER[family]);
-    for (let step = 1; step <= steps; step++) {
-      kernel.failAt = kernel.calls.length + step;
-      kernel.dead = dead;
-      const outcome = attempt(() => apply(family, text(3), to));
-      const failed = kernel.calls[kernel.failAt - 1] ?? '';
-      kernel.failAt = Number.POSITIVE_INFINITY;
-      kernel.dead = false;
-      expect([text(2), text(3)], failed).toContain(shown(family));
-      if (outcome === 'done') expect(shown(family), failed).toBe(text(3));
-      expect(stateOf(OTHER[family]), failed).toMatchObject(before);
+    const attempts = kernel.failingAtEachCall(() => apply(family, text(3), to), dead);
+    for (const { call, isDone } of attempts) {
+      expect([text(2), text(3)], call).toContain(shown(family));
+      if (isDone) expect(shown(family), call).toBe(text(3));
+      expect(stateOf(OTHER[family]), call).toMatchObject(before);
       apply(family, text(2), from);
-      expect(stateOf(OTHER[family]), failed).toMatchObject(before);
+      expect(stateOf(OTHER[family]), call).toMatchObject(before);
     }
+    expect(shown(family)).toBe(text(3));
   });
 });
-
-/** Whether it went through. */
-function attempt(work: () => unknown): 'done' | 'failed' {
-  try {
-    work();
-    return 'done';
-  } catch (error) {
-    if (error instanceof InjectedFailure) return 'failed';
-    throw error;
-  }
-}
 
 it('a lost store: each family stays in force until it is applied again, with numbers that were not used', () => {
   apply('ipv4', text(1));
@@ -262,13 +243,10 @@ describe('an installation of a version that enforced IPv4 alone', () => {
 
   it('is completed by the next change of IPv4, too, and wherever that is interrupted', () => {
     asThen();
-    for (let step = 1; ; step++) {
-      kernel.failAt = kernel.calls.length + step;
-      const outcome = attempt(() => apply('ipv4', text(2), 'xdp'));
-      kernel.failAt = Number.POSITIVE_INFINITY;
-      expect([text(1), text(2)]).toContain(shown('ipv4'));
-      if (outcome === 'done' && shown('ipv4') === text(2)) break;
+    for (const { call } of kernel.failingAtEachCall(() => apply('ipv4', text(2), 'xdp'))) {
+      expect([text(1), text(2)], call).toContain(shown('ipv4'));
     }
+    expect(shown('ipv4')).toBe(text(2));
     expect(readdirSync(pins())).toEqual(expect.arrayContaining(Object.values(SLOT_MAPS.ipv6)));
   });
 });
@@ -285,17 +263,14 @@ describe('an installation of a version whose XDP programs took frames of one buf
     apply('ipv4', text(1));
     asThen();
     expect(open().status()).toMatchObject({ families: { ipv4: { generation: 1 } }, warnings: [] });
-    for (let step = 1; ; step++) {
-      kernel.failAt = kernel.calls.length + step;
-      const outcome = attempt(() => apply('ipv4', text(2), 'xdp'));
-      kernel.failAt = Number.POSITIVE_INFINITY;
-      expect([text(1), text(2)]).toContain(shown('ipv4'));
+    for (const { call } of kernel.failingAtEachCall(() => apply('ipv4', text(2), 'xdp'))) {
+      expect([text(1), text(2)], call).toContain(shown('ipv4'));
       for (const family of FAMILIES.filter((each) => existsSync(slotsOf(each)))) {
         const map = kernel.openPin(slotsOf(family))!;
         for (const slot of [0, 1]) expect(kernel.openSlot(map, slot)).toBeDefined();
       }
-      if (outcome === 'done' && shown('ipv4') === text(2)) break;
     }
+    expect(shown('ipv4')).toBe(text(2));
     expect(open().status().families.ipv4).toMatchObject({ devices: [{ mode: 'generic' }] });
   });
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { Installation } from '../../../src/engine/installation.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
-import { FakeKernel, FEATURES, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
 
 const ETH0: Device = { ifindex: 2, name: 'eth0', loopback: false, ethernet: true };
 const ETH1: Device = { ifindex: 3, name: 'eth1', loopback: false, ethernet: true };
@@ -63,17 +63,7 @@ it('whatever fails, whom a device served it serves still', () => {
     [() => installation.links.detachDevice('ipv6', 2), ['ipv4']],
   ] as const) {
     const before = served();
-    for (let step = 1; ; step++) {
-      kernel.failAt = kernel.calls.length + step;
-      try {
-        change();
-        break;
-      } catch (error) {
-        expect(error).toBeInstanceOf(InjectedFailure);
-        expect(served()).toEqual(before);
-      }
-    }
-    kernel.failAt = Number.POSITIVE_INFINITY;
+    for (const { call } of kernel.failingAtEachCall(change)) expect(served(), call).toEqual(before);
     expect(served()).toEqual({ 2: after });
   }
 });

@@ -9,7 +9,7 @@ import type { Current, Engine } from '../../../src/engine/types.ts';
 import type { Ruleset } from '../../../src/ruleset/model.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { FakeHost } from '../../harness/fake-host.ts';
-import { type FakeKernel, InjectedFailure } from '../../harness/fake-kernel.ts';
+import type { FakeKernel } from '../../harness/fake-kernel.ts';
 
 /** Sources that are dropped: enough of them to be looked up in a table. */
 const SOURCES = 40;
@@ -140,26 +140,16 @@ describe.each([
       const engine = host.open();
       for (const last of [0, 1, 2]) apply(engine, rules(last));
       const old = tablesInForce().slice();
-      kernel.failAt = kernel.calls.length + step;
-      kernel.dead = dead;
-      let error: unknown;
-      try {
-        apply(engine, rules(3));
-      } catch (thrown) {
-        error = thrown;
-      }
-      const isOver = kernel.calls.length < kernel.failAt;
-      kernel.failAt = Number.POSITIVE_INFINITY;
-      if (error !== undefined) {
+      const attempt = kernel.failing(step, () => apply(engine, rules(3)), dead);
+      if (attempt?.isDone === false) {
         failed++;
-        expect(error).toBeInstanceOf(InjectedFailure);
         expect(tablesInForce()).toEqual(old);
       }
       // A process that has died changes nothing any more.
-      const next = dead && !isOver ? host.open() : engine;
+      const next = dead && attempt !== undefined ? host.open() : engine;
       apply(next, rules(4));
       expect(tablesInForce().slice()).toEqual(tablesMadeAnew());
-      if (isOver) break;
+      if (attempt === undefined) break;
     }
     expect(failed).toBeGreaterThan(3);
   });

@@ -15,7 +15,7 @@ import type { Device } from '../../../src/engine/kernel.ts';
 import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
 import { VerifierError } from '../../../src/kernel/errors.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
-import { EARLY_FEATURES, FakeKernel, FEATURES, InjectedFailure } from '../../harness/fake-kernel.ts';
+import { EARLY_FEATURES, FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
 
 const device = (ifindex: number, name: string, more: Partial<Device> = {}): Device => ({
   ...{ ifindex, name, loopback: false, ethernet: true },
@@ -175,17 +175,9 @@ it.each(Object.keys(EARLIER))('has sync compile rules anew whose early verdicts 
   const { generation } = ipv4();
   expect(ipv4().early!.waiting).toMatch(/another version.*`bpfilter sync`/);
   // Whatever fails, the old rules stay in force and can be looked at, or the new ones are.
-  for (let step = 1; ; step++) {
-    kernel.failAt = kernel.calls.length + step;
-    try {
-      sync();
-      break;
-    } catch (error) {
-      if (!(error instanceof InjectedFailure)) throw error;
-      expect(ipv4().early!.waiting).toMatch(/`bpfilter sync`/);
-    }
+  for (const { call, isDone } of kernel.failingAtEachCall(sync)) {
+    if (!isDone) expect(ipv4().early!.waiting, call).toMatch(/`bpfilter sync`/);
   }
-  kernel.failAt = Number.POSITIVE_INFINITY;
   expect(ipv4().generation).toBeGreaterThan(generation);
   expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0' });
   expect(readdirSync(pins)).not.toContain(FORMER_GUARD_MAP);
