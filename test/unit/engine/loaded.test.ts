@@ -14,9 +14,9 @@ import type { FakeKernel } from '../../harness/fake-kernel.ts';
 /** Sources that are dropped: enough of them to be looked up in a table. */
 const SOURCES = 40;
 
-function rules(last: number): Ruleset {
+function rules(last: number, atLast = ''): Ruleset {
   const dropped = Array.from({ length: SOURCES }, (_, i) => `-A INPUT -s 10.0.${i}.1/32 -j DROP\n`);
-  const more = [`-A INPUT -s 10.9.0.${last}/32 -j DROP\n`];
+  const more = [`-A INPUT -s 10.9.0.${last}/32 -j DROP\n`, atLast];
   const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${[...dropped, ...more].join('')}COMMIT\n`;
   return parseRuleset(text, { file: 'loaded' }).ruleset;
 }
@@ -33,11 +33,11 @@ afterEach(() => {
   host.remove();
 });
 
-function apply(engine: Engine, ruleset: Ruleset, { settle = true } = {}): number {
+function apply(engine: Engine, ruleset: Ruleset, { settle = true, file = 'loaded' } = {}): number {
   return engine.withLock(0, () => {
     const before: Current | undefined = engine.basis('ipv4');
     const result = engine.apply({
-      ...{ ruleset, before, source: { file: 'loaded' }, placement: 'netfilter', devices: [], mode: 'auto' },
+      ...{ ruleset, before, source: { file }, placement: 'netfilter', devices: [], mode: 'auto' },
       ...{ allowInexact: [], counters: before === undefined ? 'ruleset' : 'carry' },
     });
     if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
@@ -89,6 +89,17 @@ describe('programs whose code has not changed', () => {
     }
     const kept = tablesInForce().slice();
     expect(kept).toEqual(tablesMadeAnew());
+  });
+
+  it('come into force again whatever command changes the rules, and not where rules that are in code have changed', () => {
+    const engine = host.open();
+    const change = (last: number, file: string, atLast: string) =>
+      loads(callsOf(() => apply(engine, rules(last, atLast), { file })));
+    const small = '-A OUTPUT -p tcp -j DROP\n';
+    for (const last of [1, 2]) expect(change(last, 'a file', small)).toHaveLength(3);
+    expect(change(3, 'iptables -A', small)).toEqual([]);
+    expect(change(4, 'iptables -D', small)).toEqual([]);
+    expect(change(5, 'iptables -R', '-A OUTPUT -p udp -j DROP\n')).toHaveLength(3);
   });
 
   it('get their tables once no packet is in them, and before they are put into slots', () => {
