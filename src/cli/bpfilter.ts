@@ -22,6 +22,7 @@ import { commandNames } from './names.ts';
 import { placementHelp } from './placements.ts';
 import { isUnchanged, printWarnings, renderDiagnostics, whereToEnforce, withEngine } from './request.ts';
 import type { ApplyOutput, ExplainOutput, FormatOutput, StatusOutput } from './schemas.ts';
+import { IPTABLES_VERSION, VERSION } from './version.ts';
 
 type WhereOptions = Partial<Pick<Config, 'placement' | 'mode' | 'early' | 'allowInexact'>>;
 
@@ -45,7 +46,11 @@ export function bpfilter(words: readonly string[], context: Context): number {
     exitCode = action(context, ...values);
   })
     .exitOverride()
-    .configureOutput({ writeOut: context.print, writeErr: context.printError });
+    .configureOutput({
+      writeOut: context.print,
+      writeErr: context.printError,
+      outputError: (text, write) => write(text.replace(/^error: /, 'bpfilter: ')),
+    });
   for (const command of program.commands) command.copyInheritedSettings(program);
   try {
     program.parse(words, { from: 'user' });
@@ -60,18 +65,15 @@ type Action<T extends unknown[]> = (context: Context, ...values: T) => number;
 
 /** All subcommands with their options; `run` makes of an action what commander calls. */
 export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) => (...values: T) => void): Command {
-  const program = new Command('bpfilter').description(
-    'Enforces an iptables ruleset with eBPF, in the network namespace that it is run in.',
-  );
+  const program = new Command('bpfilter')
+    .description('Enforces an iptables ruleset with eBPF, in the network namespace that it is run in.')
+    .version(`bpfilter ${VERSION} (iptables ${IPTABLES_VERSION})`, '-V, --version', 'print the version');
 
-  placementOptions(program.command('apply'))
+  placementOptions(program.command('apply'), PLACEMENTS)
     .description('bring an iptables-save file into force; counters of rules that stay are kept')
     .argument('<file>', 'ruleset, - for the standard input')
     .option(...IPV6)
-    .option(
-      '--device <name...>',
-      'devices to attach to at placements exact and xdp (default: those of the configuration)',
-    )
+    .addOption(deviceOption('a device to attach to at placements exact and xdp'))
     .addOption(new Option('--mode <mode>', 'how XDP programs are attached').choices(MODES))
     .option('--test', 'compile and have the kernel verify, change nothing')
     .option('-w, --wait <seconds>', 'how long to wait for another command to end', seconds)
@@ -92,7 +94,7 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     .option('--json', 'print JSON')
     .action(run(counters));
 
-  placementOptions(program.command('compile'))
+  placementOptions(program.command('compile'), ENFORCING_PLACEMENTS)
     .description('show what the compiler makes of a ruleset; needs no root')
     .argument('<file>', 'ruleset, - for the standard input')
     .option(...IPV6)
@@ -112,14 +114,10 @@ export function bpfilterProgram(run: <T extends unknown[]>(action: Action<T>) =>
     )
     .argument('<file>', 'ruleset, - for the standard input')
     .option(...IPV6)
-    .addOption(
-      new Option('--placement <placement>', 'where rules are enforced').choices(
-        PLACEMENTS.filter((placement) => placement !== 'none'),
-      ),
-    )
+    .addOption(placementOption(ENFORCING_PLACEMENTS))
     .addOption(new Option('--finish <finish>', 'the finish of all lists that can have it').choices(FINISHES))
     .option(...HERE)
-    .option('--device <name...>', 'devices to explain with --here (default: those of the configuration)')
+    .addOption(deviceOption('a device to explain with --here'))
     .addOption(new Option('--mode <mode>', 'how XDP programs would be attached').choices(MODES))
     .addOption(earlyOption())
     .option('--rules', 'name every rule that is or is not dropped early, not only the first of each kind')
@@ -162,10 +160,23 @@ function earlyOption(): Option {
   return new Option('--early <choice>', 'which packets are dropped at XDP at placement exact').choices(EARLY);
 }
 
-function placementOptions(command: Command): Command {
+const ENFORCING_PLACEMENTS = PLACEMENTS.filter((placement) => placement !== 'none');
+
+function placementOption(placements: readonly string[]): Option {
+  return new Option('--placement <placement>', 'where rules are enforced').choices(placements);
+}
+
+/** One name each time, so that a file may follow. */
+function deviceOption(about: string): Option {
+  const add = (name: string, before: readonly string[] | undefined) => [...(before ?? []), name];
+  const all = 'may be given several times (default: those of the configuration)';
+  return new Option('--device <name>', `${about}; ${all}`).argParser(add);
+}
+
+function placementOptions(command: Command, placements: readonly string[]): Command {
   const list = (value: string) => value.split(',').filter((word) => word !== '');
   return command
-    .addOption(new Option('--placement <placement>', 'where rules are enforced').choices(PLACEMENTS))
+    .addOption(placementOption(placements))
     .addOption(earlyOption())
     .addOption(
       new Option('--allow-inexact <losses>', `what placement xdp may ignore: ${INEXACT.join(',')}`).argParser(

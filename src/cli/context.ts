@@ -7,6 +7,7 @@ import type { Kernel } from '../engine/kernel.ts';
 import type { Directories } from '../engine/layout.ts';
 import { systemKernel } from '../engine/system-kernel.ts';
 import type { Engine } from '../engine/types.ts';
+import { readWhole } from './input.ts';
 import { writeWhole } from './output.ts';
 
 /** UTF-8 by default; in `latin1` each character is one byte, whatever the bytes mean. */
@@ -30,7 +31,7 @@ export type Command = (words: readonly string[], context: Context) => number;
 
 /** What holds ASCII only, as nearly all rulesets do, need not be decoded. */
 function readInput(path: string | undefined, encoding: Encoding = 'utf8'): string {
-  const bytes = readFileSync(path ?? 0);
+  const bytes = path === undefined ? readWhole(0) : readFileSync(path);
   return bytes.toString(isAscii(bytes) ? 'latin1' : encoding);
 }
 

@@ -9,14 +9,20 @@ import { writeSync } from 'node:fs';
  */
 export function writeWhole(descriptor: number, text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
   let rest = Buffer.from(text, encoding);
-  while (rest.length > 0) {
+  try {
+    while (rest.length > 0) rest = rest.subarray(waiting(() => writeSync(descriptor, rest)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  }
+}
+
+/** Does a call again while it would have to wait: another process that shares the pipe or terminal has made it one that does not. */
+export function waiting<T>(call: () => T): T {
+  for (;;) {
     try {
-      rest = rest.subarray(writeSync(descriptor, rest));
+      return call();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
-      if (code !== 'EAGAIN') throw error;
-      // Another process that shares the pipe or terminal has made it one that does not wait.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }

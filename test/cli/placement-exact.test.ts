@@ -68,7 +68,7 @@ function sendAndCount(packets: number): void {
 
 test('apply, status and sync: packets are dropped early, wait when addresses change, and go on', () => {
   const applied = applyOutput.parse(
-    JSON.parse(succeed('bpfilter apply - --placement exact --mode generic --json --device wire0 gone0')),
+    JSON.parse(succeed('bpfilter apply - --placement exact --mode generic --json --device wire0 --device gone0')),
   );
   expect(applied).toMatchObject({ ok: true, placement: 'exact', warnings: [] });
   const { families, warnings } = status();

@@ -70,7 +70,17 @@ describe('devices', () => {
   });
 
   it('that vanish are reported, and the others go on', async () => {
-    network.bpfilter('apply', rules, '--placement', 'xdp', '--device', 'in0', 'out0', '--mode', 'generic', ...INEXACT);
+    network.bpfilter(
+      'apply',
+      rules,
+      '--placement',
+      'xdp',
+      '--device=in0',
+      '--device=out0',
+      '--mode',
+      'generic',
+      ...INEXACT,
+    );
     network.exec('right', 'ip', ['link', 'del', 'eth0']);
     const { families, warnings } = status();
     const { devices } = families.ipv4;

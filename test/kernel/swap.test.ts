@@ -180,7 +180,7 @@ test.each(['netfilter', 'exact'] as const)(
   async (placement) => {
     const network = new Network({ ipv6: true });
     try {
-      const place = placement === 'exact' ? ['--mode', 'generic', '--device', 'in0', 'out0'] : [];
+      const place = placement === 'exact' ? ['--mode', 'generic', '--device', 'in0', '--device', 'out0'] : [];
       const flippers = FAMILIES.map((family) => {
         const [a, b] = [network.path(`a.${family}`), network.path(`b.${family}`)];
         writeFileSync(a, rules('ACCEPT', 'first', family));

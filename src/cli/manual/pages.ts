@@ -139,7 +139,9 @@ function bpfilterPage(): string {
   page.section('Description').paragraph(program.description()).section('Commands');
   for (const command of program.commands) {
     page.subsection(`bpfilter ${command.name()} ${command.usage()}`).paragraph(sentence(command.description()));
-    for (const { flags, description } of command.options) page.item(bold(flags), description);
+    for (const { flags, description, argChoices } of command.options) {
+      page.item(bold(flags), argChoices === undefined ? description : `${description}: ${argChoices.join(', ')}`);
+    }
   }
   page.section('Placements');
   for (const name of PLACEMENTS) page.item(bold(name), PLACEMENT_ABOUT[name]);

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { bpfilter } from '../../../src/cli/bpfilter.ts';
 import { runCommand } from '../../../src/cli/errors.ts';
 import { applyOutput, countersOutput, explainOutput, formatOutput, statusOutput } from '../../../src/cli/schemas.ts';
+import { IPTABLES_VERSION } from '../../../src/cli/version.ts';
 import { parseGraph } from '../../../src/graph/parse.ts';
 import { KernelError } from '../../../src/kernel/errors.ts';
 import { FakeFirewall } from './fake-engine.ts';
@@ -38,7 +40,8 @@ test('apply takes its choices from the options, then from the configuration', ()
   });
   run('apply f --placement netfilter');
   expect(firewall.requests.pop()).toMatchObject({ placement: 'netfilter', devices: [] });
-  const line = 'apply f --placement xdp --device eth0 veth1 --mode native --allow-inexact loopback,output -w 3';
+  const line =
+    'apply --device eth0 f --placement xdp --device veth1 --mode native --allow-inexact loopback,output -w 3';
   expect(run(line, { BPFILTER_PLACEMENT: 'netfilter', BPFILTER_MODE: 'generic' })[0]).toBe(0);
   expect(firewall.requests[1]).toMatchObject({
     ...{ placement: 'xdp', devices: ['eth0', 'veth1'], mode: 'native', allowInexact: ['loopback', 'output'] },
@@ -164,9 +167,17 @@ test.each([
   ['apply f --mode fast', 2],
   ['apply f --allow-inexact everything', 2],
   ['apply f -w soon', 2],
+  ['apply f g', 2],
   ['--help', 0],
+  ['apply --help', 0],
 ])('%s exits with %i', (line, code) => {
   expect(run(line)[0]).toBe(code);
+});
+
+test('its version is that of the package; mistakes in its words begin with its name', () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  expect(run('--version')).toEqual([0, `bpfilter ${version} (iptables ${IPTABLES_VERSION})\n`, '']);
+  expect(run('apply')).toEqual([2, '', "bpfilter: missing required argument 'file'\n"]);
 });
 
 test('what the kernel refuses is one line and exit code 4', () => {
@@ -230,7 +241,7 @@ test('explain at placement exact says what is dropped before netfilter, and why 
 
 test('explain --here asks the network namespace, and says how devices would be served', () => {
   firewall.files.set('g', EARLY_RULES);
-  const line = 'explain g --placement exact --here --device eth0 veth1 eth1';
+  const line = 'explain --device eth0 --device veth1 --device eth1 g --placement exact --here';
   const none = run(line)[1];
   expect(none).toMatch(/in this network namespace: 0 of 13/);
   expect(none).toMatch(/^ {2}none, because routing rules ask/m);
