@@ -3,12 +3,13 @@
 //
 // An open-coded iterator counts the rounds, so the verifier sees that they end without going through all of them. What the
 // walk has come to lies on the stack between rounds, not at the start of a stack slot: the verifier then takes it for
-// some bytes, and one round for all.
+// some bytes, and one round for all. Without iterators rounds are counted, up to a number of headers, and the verifier goes
+// through as many.
 //
-//   0  iterator
+//   0  iterator, or the number of rounds
 //   8  malformed:8   9  next header:8   10  fragment offset:16   12  offset of the next header in bytes:32
 
-import { type Features, type KernelFunction, requireFunction } from '../base/features.ts';
+import { type Features, requireFunction } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R0, R1, R2, R3, R8, R9, R10, type Register } from '../bpf/instruction.ts';
@@ -32,6 +33,8 @@ const EXTENSIONS = [HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION_O
 const FRAGMENT_SIZE = 8;
 /** Each has 8 bytes at least, and what segmentation offload puts together has at most 8 * 65535. */
 const MOST_EXTENSIONS = 0x10000;
+/** The same without iterators: many times what real packets have, and little for the verifier to go through. */
+export const MOST_COUNTED = 64;
 
 /** Bytes of stack that a walk takes. */
 export const CHAIN_STACK = 16;
@@ -57,6 +60,8 @@ export interface ChainSource {
   readonly stack: number;
   /** R0 = address of `size` bytes that are R9 bytes behind the IPv6 header's start, or goes to `missing`. Clobbers R1–R5. */
   fetch(size: number, missing: Label): void;
+  /** Where packets of more than `MOST_COUNTED` headers go, if headers are counted; netfilter programs have iterators. */
+  readonly tooMany?: Label;
 }
 
 /**
@@ -64,21 +69,29 @@ export interface ChainSource {
  * where the chain ends, which may be behind the packet's end, and is that end where the chain is malformed; `loadChain` has
  * the rest. Clobbers R0–R5.
  */
-export function emitChain(a: Assembler, features: Features, { stack, fetch }: ChainSource): void {
+export function emitChain(a: Assembler, features: Features, source: ChainSource): void {
+  const { stack, fetch } = source;
   const round = a.label('one header');
   const [options, routing, sized] = [a.label('options'), a.label('routing header'), a.label('header of known size')];
   const [fragment, later] = [a.label('fragment header'), a.label('later fragment')];
   const [on, malformed, ended] = [a.label('next header'), a.label('malformed'), a.label('the chain ends')];
-  const iterator = (name: KernelFunction) => a.callKernel(name, requireFunction(features, name));
   const state = (part: keyof typeof STATE) => stack + STATE[part];
 
   a.store(1, R10, state('malformed'), 0).store(1, R10, state('next'), R1);
   a.store(2, R10, state('fragment'), 0).store(4, R10, state('offset'), IPV6_HEADER.size);
-  a.mov(R1, R10).alu('add', R1, stack).mov(R2, 0).mov(R3, MOST_EXTENSIONS);
-  iterator('bpf_iter_num_new');
-  a.bind(round).mov(R1, R10).alu('add', R1, stack);
-  iterator('bpf_iter_num_next');
-  a.jump('eq', R0, 0, malformed);
+  if (hasIterators(features)) {
+    a.mov(R1, R10).alu('add', R1, stack).mov(R2, 0).mov(R3, MOST_EXTENSIONS);
+    callIterator(a, features, 'new');
+    a.bind(round).mov(R1, R10).alu('add', R1, stack);
+    callIterator(a, features, 'next');
+    a.jump('eq', R0, 0, malformed);
+  } else {
+    a.mov(R1, 0).store(8, R10, stack, R1);
+    a.bind(round)
+      .load(8, R1, R10, stack)
+      .jump('gt', R1, MOST_COUNTED, source.tooMany ?? malformed);
+    a.alu('add', R1, 1).store(8, R10, stack, R1);
+  }
   a.load(4, R9, R10, state('offset')).load(1, R1, R10, state('next'));
   a.jump('eq', R1, HOP_BY_HOP, options).jump('eq', R1, DESTINATION_OPTIONS, options);
   a.jump('eq', R1, FRAGMENT, fragment).jump('eq', R1, ROUTING, routing);
@@ -107,8 +120,18 @@ export function emitChain(a: Assembler, features: Features, { stack, fetch }: Ch
 
 /** What ends a walk, also one that `fetch` has left. Clobbers R0–R5. */
 export function emitChainEnd(a: Assembler, features: Features, stack: number): void {
+  if (!hasIterators(features)) return;
   a.mov(R1, R10).alu('add', R1, stack);
-  a.callKernel('bpf_iter_num_destroy', requireFunction(features, 'bpf_iter_num_destroy'));
+  callIterator(a, features, 'destroy');
+}
+
+function hasIterators({ functions }: Features): boolean {
+  return functions.bpf_iter_num_new !== undefined;
+}
+
+function callIterator(a: Assembler, features: Features, what: 'new' | 'next' | 'destroy'): void {
+  const name = `bpf_iter_num_${what}` as const;
+  a.callKernel(name, requireFunction(features, name));
 }
 
 /** Loads what a walk has found into a register. */

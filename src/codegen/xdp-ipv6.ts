@@ -130,8 +130,8 @@ function emitLength(a: Assembler, pass: Label, undecided: Label): void {
 
 /**
  * Stores the fields of what is behind the header at R2, of number R1; R3 is data_end. On the way R0 is the transport header,
- * R1 its length with what follows, R4 the fragment offset, R9 whether the chain is malformed. Headers behind the first buffer are
- * undecided. Clobbers all but R6–R8.
+ * R1 its length with what follows, R4 the fragment offset, R9 whether the chain is malformed. Headers behind the first buffer, or
+ * too many of them, are undecided. Clobbers all but R6–R8.
  */
 function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<Field>, undecided: Label): void {
   const beyond = a.label('behind the first buffer');
@@ -150,6 +150,7 @@ function emitBehindHeader(a: Assembler, features: Features, fields: ReadonlySet<
       a.load(8, R0, R10, START).load(8, R3, R10, END).alu('add', R0, R9);
       a.mov(R1, R0).alu('add', R1, size).jump('gt', R1, R3, beyond);
     },
+    tooMany: undecided,
   };
   emitExtensionBit(a, R4, R1);
   a.jump('eq', R4, 0, plain);

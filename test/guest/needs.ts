@@ -36,9 +36,10 @@ const NEEDS: readonly Need[] = [
     files: /^test\/kernel\/(early|edge\/(guards|early))/,
   },
   {
-    what: 'open-coded iterators (Linux 6.4), which walk over extension headers of IPv6',
+    what: 'open-coded iterators (Linux 6.4)',
     isThere: () => probeFeatures().functions.bpf_iter_num_new !== undefined,
-    files: /^test\/kernel\/[\w-]*ipv6/,
+    files: /^test\/kernel\/ipv6-prologue/,
+    names: /\bwith iterators\b/,
   },
   {
     what: "a count of nftables' changes (Linux 6.17, and some stable kernels)",

@@ -7,6 +7,7 @@ import { findMatch } from '../../src/extensions/registry.ts';
 import type { Observer, Outcome } from '../../src/reference/interpret.ts';
 import type { Rule, Table } from '../../src/ruleset/model.ts';
 import { systemNames } from '../../src/ruleset/names.ts';
+import { chainLength } from './ipv6-chains.ts';
 
 /** Every kind of predicate that rules can hold: the rule's own fields, and the options of its matches. */
 export const PREDICATE_KINDS = [
@@ -195,16 +196,4 @@ function ipv6Shapes({ packet, malformed, fragmentOffset, transportOffset }: Pack
     ...(!malformed && transportOffset > 40 ? (['extension headers'] as const) : []),
     ...(chainLength(packet.bytes) > 12 ? (['more than 12 extension headers'] as const) : []),
   ];
-}
-
-/** Extension headers at the packet's start, by their own lengths. */
-function chainLength(bytes: Uint8Array): number {
-  let count = 0;
-  let next = bytes[6]!;
-  for (let at = 40; [0, 43, 44, 51, 60].includes(next) && at + 4 <= bytes.length; count++) {
-    const length = next === 44 ? 8 : next === 51 ? 4 * (bytes[at + 1]! + 2) : 8 * (bytes[at + 1]! + 1);
-    next = bytes[at]!;
-    at += length;
-  }
-  return count;
 }

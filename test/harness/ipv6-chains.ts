@@ -36,6 +36,18 @@ export function repeatedHeaders(kind: number, count: number, end: number): Uint8
   return bytes;
 }
 
+/** Extension headers at the packet's start, by their own lengths; of later fragments perhaps more than are walked over. */
+export function chainLength(bytes: Uint8Array): number {
+  let count = 0;
+  let next = bytes[6]!;
+  for (let at = 40; [0, 43, 44, 51, 60].includes(next) && at + 4 <= bytes.length; count++) {
+    const length = next === 44 ? 8 : next === 51 ? 4 * (bytes[at + 1]! + 2) : 8 * (bytes[at + 1]! + 1);
+    next = bytes[at]!;
+    at += length;
+  }
+  return count;
+}
+
 /** A packet with a random chain of up to six headers, and perhaps something behind it. */
 export function randomChain(choice: Choice): Uint8Array {
   const kinds = Array.from({ length: choice.integer(0, 6) }, () => choice.pick(EXTENSIONS));

@@ -19,3 +19,10 @@ export function framesProgram(features: Features, facts: HostFacts, fields: read
     a.bind(input);
   });
 }
+
+/** A kernel that lacks iterators, as those before 6.4 do, and is the same in all else. */
+export function withoutIterators(features: Features): Features {
+  const names = ['bpf_iter_num_new', 'bpf_iter_num_next', 'bpf_iter_num_destroy'];
+  const functions = Object.entries(features.functions).filter(([name]) => !names.includes(name));
+  return { ...features, functions: Object.fromEntries(functions) };
+}

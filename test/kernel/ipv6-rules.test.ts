@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { FILTER_CHAINS } from '../../src/base/hooks.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import type { FinishName } from '../../src/classify/make-finish.ts';
+import { MOST_COUNTED } from '../../src/codegen/ipv6-chain.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
-import { randomChain } from '../harness/ipv6-chains.ts';
+import { chainLength, randomChain } from '../harness/ipv6-chains.ts';
+import { withoutIterators } from '../harness/ipv6-frames.ts';
 import { kernelRunner } from '../harness/kernel-runner.ts';
 import { disagreements } from '../harness/oracle.ts';
 import { vmRunner } from '../harness/vm-runner.ts';
@@ -49,6 +51,8 @@ function packetsOf(seed: number): HookPacket[] {
   }));
 }
 
+/** Where the packets go. */
+const HERE = 0x20010db8_00000000_00000000_00000001n;
 const runners = [vmRunner(), kernelRunner()];
 
 describe.each<{ finish: FinishName | undefined }>([{ finish: undefined }, { finish: 'dense' }, { finish: 'tuples' }])(
@@ -64,3 +68,19 @@ describe.each<{ finish: FinishName | undefined }>([{ finish: undefined }, { fini
     });
   },
 );
+
+// Kernels without iterators have no netfilter programs either.
+it('rules of IPv6 at xdp, headers counted: count and judge as the interpreter says', () => {
+  const packets = packetsOf(1)
+    .filter(({ hook, bytes }) => hook === 'INPUT' && chainLength(bytes) <= MOST_COUNTED)
+    .map((packet) => ({ ...packet, inDevice: 'lo', outDevice: '' }));
+  const counted = runners.map((runner) => ({ ...runner, features: withoutIterators(runner.features) }));
+  const options = {
+    family: 'ipv6',
+    placement: 'xdp',
+    runners: counted,
+    localDestinations6: [{ low: HERE, high: HERE }],
+  } as const;
+  expect(disagreements(rulesetOf(QUESTIONS), packets, options)).toEqual([]);
+  expect(disagreements(rulesetOf(QUESTIONS), packets, { ...options, finish: 'tuples' })).toEqual([]);
+});
