@@ -51,18 +51,33 @@ export class ClassifyCache {
 
   /** The columns of a list; of the list that the last classification had at this place, as much as is the same is taken. */
   columnsOf(place: string, list: DecisionList): ListColumns {
+    for (const known of this.columns.values()) if (known.conditions === list.conditions) return known;
     const made = listColumns(list, this.conditions, this.columnsBefore.get(place));
     this.columns.set(place, made);
     return made;
   }
 
-  /** What `make` gives for a list, or gave for an equal one that the last classification had at this place, with the same `by`. */
+  /** What `make` gives for a list, or gave for an equal one of the last classification, with the same `by`. */
   rememberList<T>(place: string, list: DecisionList, by: readonly unknown[], make: () => T): T {
-    const before = this.ofListsBefore.get(place);
-    const isSame = before?.by.every((each, i) => each === by[i]) && areAlike(before.list, list);
-    const value = isSame ? (before!.value as T) : make();
+    const known = this.listBefore(place, list, by);
+    const value = known === undefined ? make() : (known.value as T);
     this.ofLists.set(place, { list, by, value });
+    // The next one may be made of its columns.
+    const columns = known && this.columnsBefore.get(known.place);
+    if (columns !== undefined && !this.columns.has(place)) this.columns.set(place, columns);
     return value;
+  }
+
+  /** Mostly lists stay at their places. */
+  private listBefore(
+    place: string,
+    list: DecisionList,
+    by: readonly unknown[],
+  ): (OfList & { place: string }) | undefined {
+    const here = this.ofListsBefore.get(place);
+    const elsewhere = [...this.ofListsBefore].map(([name, each]) => ({ ...each, place: name }));
+    const candidates = here === undefined ? elsewhere : [{ ...here, place }, ...elsewhere];
+    return candidates.find((each) => each.by.every((one, i) => one === by[i]) && areAlike(each.list, list));
   }
 
   /** What `make` gives, or gave for the same. Neither the numbers nor the result may change any more. */
@@ -86,7 +101,7 @@ export class ClassifyCache {
 }
 
 /** Whether lists do the same, whoever the decisions are made for. */
-function areAlike(a: DecisionList, b: DecisionList): boolean {
+export function areAlike(a: DecisionList, b: DecisionList): boolean {
   if (!(a.length === b.length && areEqual(a.slots, b.slots) && areEqual(a.then, b.then))) return false;
   const [own, others] = [a.conditions, b.conditions];
   for (let i = 0; i < own.length; i++) if (own[i] !== others[i]) return false;

@@ -7,9 +7,17 @@
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
 import { type Budget, DEFAULT_BUDGET } from './budget.ts';
-import { ClassifyCache } from './cache.ts';
+import { areAlike, ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
-import { type DecisionList, type HookLists, type ListSegment, moved, type ShapeSegment } from './decision-list.ts';
+import {
+  type DecisionList,
+  type ExitName,
+  type HookLists,
+  type ListSegment,
+  moved,
+  type ShapeSegment,
+} from './decision-list.ts';
+import { partExceptions } from './exceptions.ts';
 import { isOverflow, Outcomes } from './finishes/finish.ts';
 import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
@@ -99,9 +107,34 @@ class Work {
   /** The number of the segment that the hook's packets enter at. */
   add(hook: FilterChain, { segments, entry }: HookLists): number {
     const base = this.segments.length;
-    const hookLists = new HookSegments(segments, this.budget.segments);
+    const hookLists = new HookSegments(this.withExceptionsApart(hook, segments), this.budget.segments);
     for (let place = 0; place < hookLists.count; place++) this.classify(hook, hookLists, place, base);
     return base + entry;
+  }
+
+  /** The hook's segments, those behind them that lists become whose exceptions are apart. */
+  private withExceptionsApart(
+    hook: FilterChain,
+    segments: HookLists['segments'],
+  ): readonly (ListSegment | ShapeSegment)[] {
+    if (this.force !== undefined) return segments;
+    const all = [...segments];
+    const left: { readonly place: number; readonly segment: ListSegment }[] = [];
+    for (const [place, segment] of segments.entries()) {
+      if (!('list' in segment) || all.length + 2 > this.budget.segments) continue;
+      const { list, exits } = segment;
+      const parted = partExceptions(list, () => this.cache.columnsOf(`${hook} ${place}`, list), this.cache.conditions);
+      if (parted === undefined) continue;
+      const met = all.push({ list: parted.met, exits }) - 1;
+      // Lists of both regions of a shape may have nothing but exceptions that tell them apart.
+      const same = left.find(
+        (each) => areAlike(each.segment.list, parted.rest) && leadAlike(each.segment.exits, exits),
+      );
+      const rest = same?.place ?? all.push({ list: parted.rest, exits }) - 1;
+      if (same === undefined) left.push({ place: rest, segment: { list: parted.rest, exits } });
+      all[place] = { list: parted.front, exits: { call: met, next: rest } };
+    }
+    return all;
   }
 
   finish(entries: Classification['entries']): ListClassification {
@@ -147,10 +180,11 @@ class Work {
     { list, exits }: ListSegment,
     refused: Refusal[],
   ): (MadeFinish & { readonly segment: TableSegment }) | undefined {
-    if (this.force === 'linear') return undefined;
+    if (this.force === 'linear' || this.force === 'walk') return undefined;
     const { cache, budget, force } = this;
-    const columns = cache.columnsOf(place, list);
-    const tried = cache.rememberList(place, list, [budget, force], () => this.tryFinishes(reachOf(list, columns)));
+    const tried = cache.rememberList(place, list, [budget, force], () =>
+      this.tryFinishes(reachOf(list, cache.columnsOf(place, list))),
+    );
     refused.push(...tried.refused);
     if (tried.made === undefined) return undefined;
     const { made, outcomes, pool } = tried;
@@ -179,7 +213,8 @@ class Work {
 
   private order({ length }: DecisionList): readonly FinishChoice[] {
     const { force } = this;
-    if (force === undefined || force === 'linear') return length < MANY ? ORDER_OF_FEW : ORDER_OF_MANY;
+    if (force === undefined || force === 'linear' || force === 'walk')
+      return length < MANY ? ORDER_OF_FEW : ORDER_OF_MANY;
     return [{ finish: force }, ...ORDER.filter(({ finish }) => finish !== force)];
   }
 
@@ -199,6 +234,12 @@ class Work {
     return { ...segment, outcomes: this.pool.put('outcomes', words) };
   }
 }
+
+function leadAlike(a: ListSegment['exits'], b: ListSegment['exits']): boolean {
+  return EXITS.every((exit) => a[exit] === b[exit]);
+}
+
+const EXITS: readonly ExitName[] = ['next', 'call', 'return'];
 
 /** The lists of a hook, which become more when one is cut. */
 class HookSegments {

@@ -5,6 +5,7 @@
 // columns of both from there, and only what is new is looked at.
 
 import { commonEnds } from '../base/common-ends.ts';
+import { intersect } from '../base/intervals.ts';
 import type { Field } from '../base/predicate.ts';
 import { onlyInterval } from './conditions.ts';
 import type { Condition, DecisionList } from './decision-list.ts';
@@ -59,6 +60,15 @@ export class KnownConditions {
       highs[i] = this.highs[id]!;
     }
     return { lows, highs };
+  }
+
+  /** Whether no value meets two conditions of a field, as far as that is easily told. */
+  exclude(a: number, b: number): boolean {
+    if (this.areIntervals[a] === 1 && this.areIntervals[b] === 1) {
+      return this.highs[a]! < this.lows[b]! || this.highs[b]! < this.lows[a]!;
+    }
+    const [one, other] = [this.at(a).set, this.at(b).set];
+    return one !== undefined && other !== undefined && intersect(one, other).length === 0;
   }
 
   /** Makes a condition known; returns the number of its field. */

@@ -33,7 +33,7 @@ describe('ClassifyCache', () => {
     expect([ask(1), ask(2)]).toEqual([1, 3]);
   });
 
-  it('knows what was made of a list while the same is at its place in each classification', () => {
+  it('knows what was made of a list while each classification has the same, wherever it is', () => {
     const cache = new ClassifyCache();
     let made = 0;
     const asked = [[]];
@@ -53,7 +53,8 @@ describe('ClassifyCache', () => {
     expect(classify('a', { length: 0, conditions: [], slots: of(), ...ending(of()) })).toBe(5);
     expect(classify('a')).toBe(6);
     expect(classify('a', {}, 2)).toBe(7);
-    expect(classify('b', {}, 2)).toBe(8);
+    expect(classify('b', {}, 2)).toBe(7);
+    expect(classify('b', {}, 3)).toBe(8);
     expect(classify('a', {}, 2)).toBe(9);
   });
 
