@@ -19,6 +19,8 @@ const SOL_SOCKET = 1;
 /** include/uapi/asm-generic/socket.h; kernel 5.14 */
 const SO_NETNS_COOKIE = 71;
 const CLONE_NEWNET = 0x40000000;
+/** CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN: to read what /proc has of processes, to enter their namespaces. */
+const TO_SEE_PROCESSES = (1n << 2n) | (1n << 19n) | (1n << 21n);
 
 /**
  * The cookie of the namespace that this thread is in, decimal. Asked of a raw socket, as iptables opens one: who may not
@@ -81,10 +83,15 @@ export function isInUse(cookie: string, inode: string): boolean {
   return hasSocket(cookie);
 }
 
-/** Inside a PID namespace most processes are out of sight: nothing can be called unused there. */
+/** Inside a PID or user namespace, or with fewer capabilities, processes are out of sight: nothing can be called unused there. */
 function seesAllProcesses(): boolean {
-  // The inode of the initial one: PROC_PID_INIT_INO, include/linux/proc_ns.h.
-  return linkTarget('/proc/self/ns/pid') === `pid:[${0xeffffffc}]`;
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(fileText('/proc/thread-self/status'))?.[1] ?? '0';
+  return (
+    // The inodes of the initial ones: PROC_PID_INIT_INO, PROC_USER_INIT_INO, include/linux/proc_ns.h.
+    linkTarget('/proc/self/ns/pid') === `pid:[${0xeffffffc}]` &&
+    linkTarget('/proc/self/ns/user') === `user:[${0xeffffffd}]` &&
+    (BigInt(`0x${effective}`) & TO_SEE_PROCESSES) === TO_SEE_PROCESSES
+  );
 }
 
 /** Paths that may lead to the network namespace with an inode. */

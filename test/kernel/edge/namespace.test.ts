@@ -1,6 +1,6 @@
 // Network namespaces: how they are told apart, and everything that may keep one alive.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -99,5 +99,18 @@ describe('a namespace without a name is in use while it is held by', () => {
       await release();
     }
     expect(isInUse(cookie, inode)).toBe(false);
+  });
+});
+
+describe('a namespace may be in use where processes are out of sight:', () => {
+  const script = fileURLToPath(new URL('in-use.ts', import.meta.url));
+  it.each([
+    ['with all that root may', [], false],
+    ['with what programs and hooks need', ['setpriv', '--bounding-set=-all,+bpf,+perfmon,+net_admin,+net_raw'], true],
+    ['in a user namespace', ['unshare', '--user', '--map-root-user'], true],
+    ['in a PID namespace', ['unshare', '--pid', '--fork', '--mount-proc'], true],
+  ])('%s', (_, confined, expected) => {
+    const [command, ...words] = [...confined, process.execPath, '--import', 'tsx', script, '18446744073709551615', '1'];
+    expect(execFileSync(command!, words, { encoding: 'utf8' }).trim()).toBe(String(expected));
   });
 });
