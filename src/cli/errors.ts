@@ -9,13 +9,17 @@ import { CommandError, EXIT } from './compat.ts';
 import { ConfigError } from './config.ts';
 import type { Command, Context } from './context.ts';
 
-/** Runs a command; whatever it throws becomes text on the standard error and an exit code. */
+/** Runs a command; whatever it throws becomes text on the standard error, if that takes it, and an exit code. */
 export function runCommand(program: string, command: Command, words: readonly string[], context: Context): number {
   try {
     return command(words, context);
   } catch (error) {
     const { text, exitCode } = describeError(error, program, context.environment.BPFILTER_DEBUG !== undefined);
-    context.printError(text);
+    try {
+      context.printError(text);
+    } catch {
+      // Nobody can be told; the exit code says it.
+    }
     return exitCode;
   }
 }

@@ -22,13 +22,23 @@ const DIGEST = 64;
 
 const asked = askedForVersion(process.argv);
 if (asked === undefined) runBundle();
-else writeWhole(1, `${versionLine(asked)}\n`);
+else sayVersion(asked);
 
 /** The command's name without `-bpf`, if the version is all that it is asked for. */
 function askedForVersion([, path = '', ...words]: readonly string[]): string | undefined {
   if (words.length !== 1 || !(words[0] === '-V' || words[0] === '--version')) return undefined;
   const [, program, tool = ''] = /^(ip6?tables)-bpf(-restore|-save)?$/.exec(basename(path)) ?? [];
   return program && `${program}${tool}`;
+}
+
+/** What cannot be written is no fault of ours: no stack, and the exit code of a failing system. */
+function sayVersion(program: string): void {
+  try {
+    writeWhole(1, `${versionLine(program)}\n`);
+  } catch (error) {
+    process.exitCode = 4;
+    writeWhole(2, `${program}: ${(error as Error).message}\n`);
+  }
 }
 
 function runBundle(): void {

@@ -29,7 +29,7 @@ export class KernelError extends Error {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  EPERM: 'run as root, or with CAP_BPF and CAP_NET_ADMIN',
+  EPERM: 'run as root, or with CAP_BPF and CAP_NET_ADMIN, and not in a user namespace',
   ENOMEM: 'the kernel is out of memory for this',
 };
 

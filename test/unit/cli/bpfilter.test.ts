@@ -185,8 +185,14 @@ test('what the kernel refuses is one line and exit code 4', () => {
   expect(run('apply f')).toEqual([
     4,
     '',
-    'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN)\n',
+    'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN, and not in a user namespace)\n',
   ]);
+});
+
+test('an error that cannot be told still gives its exit code', () => {
+  firewall.lockError = new KernelError('load the program', 1);
+  const deaf = { ...firewall.context({}), printError: () => expect.fail('the disk is full') };
+  expect(runCommand('bpfilter', bpfilter, ['apply', 'f'], deaf)).toBe(4);
 });
 
 test('explain shows how packets find their rules, and which rules none meets', () => {
