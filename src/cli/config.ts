@@ -80,7 +80,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the file and the environment. Throws `ConfigError`. */
 export function loadConfig(environment: Environment): Config {
-  const named = environment.BPFILTER_CONFIG;
+  const named = environment.BPFILTER_CONFIG || undefined;
   const path = named ?? DEFAULT_PATH;
   const file = readJson(path, named !== undefined);
   check(path, file);

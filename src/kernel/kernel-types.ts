@@ -104,7 +104,11 @@ function readKernel(): BtfReader {
   try {
     bytes = mapFile(file) ?? readFileSync(file);
   } catch (error) {
-    throw new UnsupportedError(`type information (${file}: ${(error as Error).message})`, '5.8', release());
+    throw new UnsupportedError(
+      `type information (CONFIG_DEBUG_INFO_BTF; ${file}: ${(error as Error).message})`,
+      '5.8',
+      release(),
+    );
   }
   return new BtfReader(bytes);
 }

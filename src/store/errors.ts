@@ -56,6 +56,8 @@ const KINDS: readonly Kind[] = [
     codes: ['SQLITE_CANTOPEN'],
     remedy: 'Make the state directory and the file readable and writable for root and repeat the command.',
   },
+  // So Node tells, too, of directories to be made where nothing can be written.
+  { codes: ['ENOENT'], remedy: 'The state directory cannot be made: make it, or name another.' },
   { codes: ['EACCES', 'EPERM'], remedy: 'Run the command as root.' },
   {
     codes: ['EISDIR', 'ENOTDIR', 'EEXIST'],

@@ -60,6 +60,7 @@ test('a problem names the key, the file or the variable', () => {
   expect(problemsOf('{')).toMatch(/^FILE: is not JSON: /);
   expect(problemsOf({}, { BPFILTER_PLACEMENT: 'xpd' })).toMatch(/^BPFILTER_PLACEMENT: `placement`: /);
   expect(problemsOf({}, { BPFILTER_WAIT: 'soon' })).toMatch(/^BPFILTER_WAIT: `wait`: must be a number of seconds/);
+  expect(loadConfig({ BPFILTER_CONFIG: '' })).toEqual(loadConfig({}));
   expect(problemsOf({}, { BPFILTER_CONFIG: '/nonexistent/x' })).toMatch(/^\/nonexistent\/x: cannot be read: ENOENT/);
 });
 
