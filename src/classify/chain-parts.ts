@@ -49,7 +49,16 @@ interface Frame {
 }
 
 /** The lists of a chain, at least one. Falling off the last is the end `next`; of a hook's chain it never happens. */
-export function chainParts(chain: ChainMeaning, options: PartOptions): ChainPart[] {
+export interface WalkedChain {
+  readonly parts: readonly ChainPart[];
+  /**
+   * Of each rule its first decision, and of what is behind all; of a chain that is one list, enters no other, returns nowhere
+   * and lets packets come to its end.
+   */
+  readonly firstOf: Int32Array | undefined;
+}
+
+export function walkChain(chain: ChainMeaning, options: PartOptions): WalkedChain {
   return new ChainWalk(options, chain.rules.length).walk(chain);
 }
 
@@ -69,30 +78,37 @@ class ChainWalk {
   private list: ListBuilder;
   private isUnlisted = false;
   private readonly ended: EndedVectors;
+  private readonly firstOf: Int32Array;
+  /** Whether a rule's decisions are its own, whatever the rules around it. */
+  private isPlain = true;
 
   constructor(options: PartOptions, expected: number) {
     this.options = options;
     this.list = new ListBuilder(expected);
     this.ended = new EndedVectors(expected);
+    this.firstOf = new Int32Array(expected + 1);
   }
 
-  walk(chain: ChainMeaning): ChainPart[] {
+  walk(chain: ChainMeaning): WalkedChain {
     const root = this.enter(chain, this.options.compiler.table.always, false);
     for (let frame = this.frames.at(-1)!; ; frame = this.frames.at(-1)!) {
       if (frame.isOpen && frame.next < frame.chain.rules.length) this.rule(frame);
       else if (frame === root) break;
       else this.leave(frame);
     }
+    this.firstOf[chain.rules.length] = this.list.length;
+    const isPlain = this.isPlain && root.isOpen && !this.isUnlisted;
     if (chain.hook !== undefined && (root.isOpen || root.returns.length > 0)) this.policy(root, chain.hook);
     if (this.list.length > 0 || this.parts.length === 0)
       this.parts.push({ list: this.list.finish(), isUnlisted: this.isUnlisted });
-    return this.parts;
+    return { parts: this.parts, firstOf: isPlain ? this.firstOf : undefined };
   }
 
   private rule(frame: Frame): void {
     const { chain, caller } = frame;
     const { compiler, place } = this.options;
     const slot = chain.slots[frame.next]!;
+    if (this.isPlain) this.firstOf[frame.next] = this.list.length;
     const rule = chain.rules[frame.next++]!;
     const { drops, match } = compiler.view(rule, place);
     for (let i = 0; i < drops.length; i++) {
@@ -115,10 +131,12 @@ class ChainWalk {
         this.end(frame, asked, slot, END.drop, slot);
         return;
       case 'return':
+        this.isPlain = false;
         this.return(frame, asked, slot, slot);
         return;
       case 'call':
       case 'goto': {
+        this.isPlain = false;
         const callee = entered(this.options.chains, target.chain);
         const isGoto = target.kind === 'goto';
         if (this.options.apart.has(callee)) this.part(frame, asked, slot, callee, isGoto);
@@ -140,6 +158,7 @@ class ChainWalk {
     const asked = compiler.table.both(frame.caller, own);
     if (asked === undefined || this.ended.has(asked)) return undefined;
     if ((asked.fields & hidden) === 0) return asked;
+    this.isPlain = false;
     const seen = compiler.table.without(asked, hidden);
     if (!this.ended.has(seen)) this.end(frame, seen, -1, END.undecided, owner);
     return undefined;

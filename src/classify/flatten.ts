@@ -11,7 +11,7 @@ import type { Field } from '../base/predicate.ts';
 import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
 import type { Budget } from './budget.ts';
 import { ClassifyCache } from './cache.ts';
-import { type ChainPart, chainParts, type PartOptions, policyList } from './chain-parts.ts';
+import { type ChainPart, type PartOptions, policyList } from './chain-parts.ts';
 import { ConditionTable, fieldBit, isIndexable } from './conditions.ts';
 import {
   type DecisionList,
@@ -24,12 +24,13 @@ import {
 import { type EarlyChain, earlyLists } from './early.ts';
 import { type Finding, findUnmet } from './findings.ts';
 import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
+import { KnownChains } from './known-chains.ts';
 import { type Place, RuleCompiler } from './rule-decisions.ts';
 import type { Shape } from './shapes.ts';
 import { splitSegment } from './split-list.ts';
 
 export interface FlattenOptions {
-  readonly budget: Pick<Budget, 'flatten' | 'segments'>;
+  readonly budget: Pick<Budget, 'flatten' | 'decisions' | 'segments' | 'codeTests'>;
   /** The hooks to make lists for; all by default. */
   readonly hooks?: readonly FilterChain[];
   /** The fields that a hook cannot see: packets whose way depends on them end undecided. */
@@ -44,6 +45,7 @@ type FlatSegment = ListSegment | ShapeSegment;
 /** Makes segments of chains; keeps what it knows of rules for the next time. */
 export class Flattener {
   private compiler = new RuleCompiler(new ConditionTable());
+  private chains = new KnownChains();
   private known = new ClassifyCache();
   private knownEarly = new ClassifyCache();
   /** Whether most of what is known is of rules that are gone. */
@@ -63,6 +65,7 @@ export class Flattener {
   flatten(chains: Chains, options: FlattenOptions): Partial<Record<FilterChain, HookLists>> {
     if (this.isFull) {
       this.compiler = new RuleCompiler(new ConditionTable());
+      this.chains = new KnownChains();
       this.known = new ClassifyCache();
       this.knownEarly = new ClassifyCache();
     }
@@ -87,7 +90,7 @@ export class Flattener {
   private hookLists(chains: Chains, hook: FilterChain, shape: Shape | undefined, options: FlattenOptions): HookLists {
     const segments: FlatSegment[] = [];
     const enter = (place: Place | undefined): number =>
-      new RegionSegments(this.compiler, chains, hook, place, options, segments).enter();
+      new RegionSegments(this.compiler, this.chains, chains, hook, place, options, segments).enter();
     if (shape === undefined) return { segments, entry: enter(undefined) };
     const main = enter({ shape, region: 'main' });
     const odd = enter({ shape, region: 'odd' });
@@ -112,9 +115,7 @@ export class Flattener {
   private hookShapes(chains: Chains, hooks: readonly FilterChain[]): Map<FilterChain, Shape> {
     const met = new Map(hooks.map((hook) => [hook, chainsFrom(chains, hook)]));
     const shape = this.compiler.shapeOf([...new Set([...met.values()].flat())].map(({ rules }) => rules));
-    const parted = hooks.filter((hook) =>
-      met.get(hook)!.some(({ rules }) => rules.some((rule) => this.compiler.hasDrops(rule))),
-    );
+    const parted = hooks.filter((hook) => met.get(hook)!.some(({ rules }) => this.compiler.hasDrops(rules)));
     return new Map(parted.map((hook) => [hook, shape]));
   }
 }
@@ -143,6 +144,7 @@ type Exits = Partial<Record<ExitName, number>>;
 /** Makes the segments of a hook's packets, or of those in one region. */
 class RegionSegments {
   private readonly hook: ChainMeaning;
+  private readonly known: KnownChains;
   private readonly options: PartOptions;
   private readonly segments: FlatSegment[];
   private readonly most: number;
@@ -155,6 +157,7 @@ class RegionSegments {
 
   constructor(
     compiler: RuleCompiler,
+    known: KnownChains,
     chains: Chains,
     hook: FilterChain,
     place: Place | undefined,
@@ -162,6 +165,7 @@ class RegionSegments {
     segments: FlatSegment[],
   ) {
     this.hook = chains.get(hook)!;
+    this.known = known;
     this.options = {
       compiler,
       chains,
@@ -186,7 +190,8 @@ class RegionSegments {
     const key = `${continuation} ${chain.name}`;
     const known = this.instances.get(key);
     if (known !== undefined) return known;
-    const parts = this.parts.get(chain) ?? chainParts(chain, this.options);
+    const name = `${chain.name} ${this.options.place?.region}`;
+    const parts = this.parts.get(chain) ?? this.known.parts(name, chain, this.options);
     this.parts.set(chain, parts);
     if (parts.length === 1 && parts[0]!.list.length === 0) return continuation;
     const first = this.segments.length;

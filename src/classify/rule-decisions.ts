@@ -4,6 +4,7 @@
 // them in either region of a packet shape (`shapes.ts`). Rules are mostly alike but for addresses and ports: of those, all
 // this is worked out once (`likeness.ts`).
 
+import { commonEnds } from '../base/common-ends.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { RuleMeaning } from '../graph/chains.ts';
 import { type Answer, type ConditionTable, type ConditionVector, fieldBit } from './conditions.ts';
@@ -70,6 +71,12 @@ interface Known {
   readonly odd: ViewRecipe;
 }
 
+/** How many of a chain's rules have each signature but 0. */
+interface Signed {
+  readonly rules: readonly RuleMeaning[];
+  readonly counts: ReadonlyMap<number, number>;
+}
+
 /** Makes decisions of rules, each rule's once. */
 export class RuleCompiler {
   readonly table: ConditionTable;
@@ -80,6 +87,8 @@ export class RuleCompiler {
   private readonly answers: Answer[] = [];
   /** The signatures that the rules of the next table are expected to have: those of the last, and of new rules. */
   private expectedSignatures = new Set<number>();
+  /** The chains of the last table. */
+  private signed: readonly Signed[] = [];
   /** Their shape. Views are made of it at once, as long as the rule is at hand. */
   private expected: Shape;
 
@@ -88,23 +97,34 @@ export class RuleCompiler {
     this.expected = this.shapes.shape([]);
   }
 
-  /** Looks at all rules, and says which shape parts their packets. */
+  /** Looks at all rules, those that the last table had at the ends of its chains left out, and says which shape parts their packets. */
   shapeOf(chains: Iterable<readonly RuleMeaning[]>): Shape {
+    this.signed = Array.from(chains, (rules, number) => this.signaturesOf(rules, this.signed[number]));
     const signatures = new Set<number>();
-    for (const rules of chains) {
-      for (let i = 0; i < rules.length; i++) {
-        const { signature } = this.decisions(rules[i]!);
-        if (signature !== 0) signatures.add(signature);
-      }
-    }
+    for (const { counts } of this.signed) for (const signature of counts.keys()) signatures.add(signature);
     this.expectedSignatures = signatures;
     this.expected = this.shapes.shape(signatures);
     return this.expected;
   }
 
-  /** Whether a rule has drops that depend on a packet's shape. */
-  hasDrops(rule: RuleMeaning): boolean {
-    return this.decisions(rule).signature !== 0;
+  /** Whether one of a chain's rules, which `shapeOf` has looked at, has drops that depend on a packet's shape. */
+  hasDrops(rules: readonly RuleMeaning[]): boolean {
+    return this.signed.some((each) => each.rules === rules && each.counts.size > 0);
+  }
+
+  private signaturesOf(rules: readonly RuleMeaning[], before: Signed = { rules: [], counts: new Map() }): Signed {
+    const counts = new Map(before.counts);
+    const { front, back } = commonEnds(before.rules, rules);
+    const add = (rule: RuleMeaning, one: 1 | -1): void => {
+      const { signature } = this.decisions(rule);
+      if (signature === 0) return;
+      const count = (counts.get(signature) ?? 0) + one;
+      if (count > 0) counts.set(signature, count);
+      else counts.delete(signature);
+    };
+    for (let i = front; i < before.rules.length - back; i++) add(before.rules[i]!, -1);
+    for (let i = front; i < rules.length - back; i++) add(rules[i]!, 1);
+    return { rules, counts };
   }
 
   /** The rule's decisions, or what is left of them at a place. */
