@@ -40,13 +40,14 @@ export class Beside {
 
   /**
    * Makes the same change to both, which both take. With every command iptables forgets what policies have counted, so ours
-   * are compared since the last.
+   * are compared since the last. Ours is made by the process that stays, or by another.
    */
-  change({ tool, words, input }: Change): void {
+  change(change: Change, isOther = false): void {
+    const { tool, words, input } = change;
     const [oracle, ours] = this.labs;
     const name = `${LEGACY_COMMAND[this.family]}${tool === 'restore' ? '-restore' : ''}`;
     oracle.router.exec(name, ['-w', ...words], input);
-    const { exitCode, said } = this.subject.run(ours.router, tool, words, input);
+    const { exitCode, said } = this.subject.run(ours.router, change, isOther);
     if (exitCode !== 0) throw new Error(`${words.join(' ')}\n${input}: exit code ${exitCode}: ${said}`);
     this.atLastChange = this.counters().ours;
   }
@@ -117,6 +118,11 @@ export class Beside {
 
   earlyDropsOf(family: Family): number {
     return Number(this.subject.status(this.labs[1].router).families[family].early?.dropped ?? 0);
+  }
+
+  /** How often tables of programs that are used again have been written anew. */
+  get rewritten(): number {
+    return this.subject.rewritten;
   }
 
   sync(): readonly string[] {

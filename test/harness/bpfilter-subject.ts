@@ -11,6 +11,7 @@ import { iptables } from '../../src/cli/iptables.ts';
 import { restore } from '../../src/cli/iptables-restore.ts';
 import { PROGRAMS } from '../../src/cli/program.ts';
 import { openEngine } from '../../src/engine/engine.ts';
+import type { Kernel } from '../../src/engine/kernel.ts';
 import { systemKernel } from '../../src/engine/system-kernel.ts';
 import type { Engine, Status } from '../../src/engine/types.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
@@ -33,6 +34,8 @@ export class BpfilterSubject implements Subject {
   /** Below /run, as the pins need. */
   private readonly directory = mkdtempSync('/run/ipb-lab-');
   private engine: Engine | undefined;
+  /** How often tables of programs that are used again have been written anew. */
+  rewritten = 0;
 
   constructor(
     placement: EnforcingPlacement,
@@ -84,14 +87,8 @@ export class BpfilterSubject implements Subject {
     return this.within(namespace, (engine) => engine.status());
   }
 
-  /** Runs a command on the rules in force, in this process and with the engine that is there; returns what it says. */
-  run(
-    namespace: Namespace,
-    tool: Change['tool'],
-    words: readonly string[],
-    input: string,
-    family: Family = this.family,
-  ) {
+  /** Runs a command on the rules in force, with the engine that is there, or as another process would; returns what it says. */
+  run(namespace: Namespace, { tool, words, input }: Change, isOther = false, family: Family = this.family) {
     const program = PROGRAMS.find((each) => each.family === family)!;
     const main = tool === 'iptables' ? iptables : restore;
     let said = '';
@@ -102,7 +99,8 @@ export class BpfilterSubject implements Subject {
         readInput: () => input,
         print: () => {},
         printError: (text) => (said += text),
-        openEngine: () => Object.create(this.open(), { close: { value: () => {} } }) as Engine,
+        openEngine: () =>
+          isOther ? this.openAnother() : (Object.create(this.open(), { close: { value: () => {} } }) as Engine),
       }),
     );
     return { exitCode, said };
@@ -127,8 +125,16 @@ export class BpfilterSubject implements Subject {
   }
 
   private open(): Engine {
-    this.engine ??= openEngine(this.directories, systemKernel, this.tuning);
+    this.engine ??= this.openAnother();
     return this.engine;
+  }
+
+  private openAnother(): Engine {
+    const rewriteMap: Kernel['rewriteMap'] = (map, definition) => {
+      this.rewritten++;
+      systemKernel.rewriteMap(map, definition);
+    };
+    return openEngine(this.directories, { ...systemKernel, rewriteMap }, this.tuning);
   }
 
   private get directories() {

@@ -6,7 +6,8 @@
 //   10.224.0.0/11, 11.1.0.0/16, 192.168.0.0/16  behind eth0
 //   all else but 10.0.0.0/9, the router         behind eth1
 // The router answers what INPUT accepts, and its answers are counted: at once and all of them, so the same gets the same.
-// It would complain of lone fragments when their time is up, so there are none to the router.
+// It would complain of lone fragments when their time is up, so there are none to the router; nor does it send any, of which it
+// complains where connections are tracked.
 // One of eight packets that come in by a wire is odd: from or to where no host is, or with no time left to live.
 
 import { parseAddress } from '../../src/base/ipv4.ts';
@@ -47,7 +48,7 @@ function settlePlain(packet: HookPacket): HookPacket {
   const settled = settle(packet);
   const bytes = settled.bytes.slice();
   const isSent = settled.hook === 'OUTPUT';
-  if (settled.hook === 'INPUT' || settled.outDevice === 'lo') bytes.set([bytes[6]! & 0xc0, 0], 6);
+  if (isSent || settled.hook === 'INPUT') bytes.set([bytes[6]! & 0xc0, 0], 6);
   const data = new DataView(bytes.buffer);
   const id = data.getUint16(4);
   if (!isSent && id % 8 === 0 && isWhole(bytes)) {

@@ -21,9 +21,11 @@ export class ChangingRuleset {
   private chains: { name: string; policy?: 'ACCEPT' | 'DROP'; rules: RuleSpec[] }[];
 
   constructor(choice: Choice, vocabulary: Vocabulary) {
-    this.vocabulary = vocabulary;
+    const { manners } = vocabulary;
+    // Rules that come later are like those that are there.
+    this.vocabulary = manners === undefined ? vocabulary : { ...vocabulary, manners: [choice.pick(manners)] };
     this.choice = choice;
-    this.chains = chainsOf(randomRuleset(choice, vocabulary));
+    this.chains = chainsOf(randomRuleset(choice, this.vocabulary));
   }
 
   get spec(): RulesetSpec {
@@ -34,23 +36,10 @@ export class ChangingRuleset {
     return formatRuleset(this.spec);
   }
 
-  /** One change, already made here. */
-  change(): Change {
+  /** One change, already made here; `steady`: mostly one that asks for nothing new. */
+  change(steady = false): Change {
     const { choice } = this;
-    const kind = choice.weighted([
-      [5, 'append'],
-      [5, 'insert'],
-      [4, 'replace'],
-      [6, 'delete'],
-      [2, 'flush'],
-      [2, 'policy'],
-      [2, 'new'],
-      [2, 'remove'],
-      [1, 'rename'],
-      [2, 'zero'],
-      [2, 'add file'],
-      [1, 'whole file'],
-    ] as const);
+    const kind = choice.weighted(steady ? STEADY : ALL);
     switch (kind) {
       case 'append':
         return command(...this.append());
@@ -63,19 +52,42 @@ export class ChangingRuleset {
       }
       case 'replace': {
         const [chain, at] = this.anyRule();
-        if (at < 0) return this.change();
+        if (at < 0) return this.change(steady);
         const rule = this.ruleFor(chain);
         chain.rules[at] = rule;
         return command('-R', chain.name, `${at + 1}`, ...wordsOf(rule));
       }
       case 'delete': {
         const [chain, at] = this.anyRule();
-        if (at < 0) return this.change();
+        if (at < 0) return this.change(steady);
         const [rule] = chain.rules.splice(at, 1) as [RuleSpec];
         // The first of equal ones goes, which is all the same here.
         return choice.chance(0.3) && isComparedWell(rule)
           ? command('-D', chain.name, ...wordsOf(rule))
           : command('-D', chain.name, `${at + 1}`);
+      }
+      case 'retarget': {
+        const [chain, at] = this.anyRule();
+        if (at < 0) return this.change(steady);
+        const rule = this.retargeted(chain.rules[at]!);
+        chain.rules[at] = rule;
+        return command('-R', chain.name, `${at + 1}`, ...wordsOf(rule));
+      }
+      case 'copy': {
+        const [chain, at] = this.anyRule();
+        if (at < 0) return this.change(steady);
+        const rule = this.retargeted(chain.rules[at]!);
+        const to = choice.integer(0, chain.rules.length);
+        chain.rules.splice(to, 0, rule);
+        return command('-I', chain.name, `${to + 1}`, ...wordsOf(rule));
+      }
+      case 'move': {
+        const [chain, at] = this.anyRule();
+        if (at < 0) return this.change(steady);
+        const [rule] = chain.rules.splice(at, 1) as [RuleSpec];
+        const to = choice.integer(0, chain.rules.length);
+        chain.rules.splice(to, 0, rule);
+        return file(`-D ${chain.name} ${at + 1}`, `-I ${chain.name} ${to + 1}${formatRule(rule)}`);
       }
       case 'flush': {
         const chain = this.anyChain();
@@ -96,13 +108,13 @@ export class ChangingRuleset {
         const unused = this.chains
           .slice(BUILT_IN)
           .filter(({ name, rules }) => rules.length === 0 && !this.isNamed(name));
-        if (unused.length === 0) return this.change();
+        if (unused.length === 0) return this.change(steady);
         const { name } = choice.pick(unused);
         this.chains = this.chains.filter((chain) => chain.name !== name);
         return command('-X', name);
       }
       case 'rename': {
-        if (this.chains.length === BUILT_IN) return this.change();
+        if (this.chains.length === BUILT_IN) return this.change(steady);
         const chain = choice.pick(this.chains.slice(BUILT_IN));
         const [from, to] = [chain.name, this.newName()];
         chain.name = to;
@@ -114,8 +126,7 @@ export class ChangingRuleset {
         return command('-Z', ...choice.pick([[], [chain.name], at < 0 ? [chain.name] : [chain.name, `${at + 1}`]]));
       }
       case 'add file': {
-        const lines = Array.from({ length: choice.integer(1, 4) }, () => this.append(true).join(' '));
-        return { tool: 'restore', words: ['-n'], input: ['*filter', ...lines, 'COMMIT', ''].join('\n') };
+        return file(...Array.from({ length: choice.integer(1, 4) }, () => this.append(true).join(' ')));
       }
       case 'whole file':
         this.chains = chainsOf(randomRuleset(choice, this.vocabulary));
@@ -163,6 +174,12 @@ export class ChangingRuleset {
     }
   }
 
+  /** The rule with another verdict, if it gives one. */
+  private retargeted(rule: RuleSpec): RuleSpec {
+    if ('chain' in rule.target) return rule;
+    return { ...rule, target: { kind: this.choice.pick(['ACCEPT', 'DROP', 'none', 'RETURN']) } };
+  }
+
   private isNamed(name: string): boolean {
     return this.chains.some(({ rules }) => rules.some(({ target }) => 'chain' in target && target.chain === name));
   }
@@ -172,9 +189,38 @@ export class ChangingRuleset {
   }
 }
 
+/** Changes that ask for nothing that is not asked for already. */
+const STEADY = [
+  [8, 'retarget'],
+  [4, 'copy'],
+  [4, 'move'],
+  [4, 'delete'],
+  [2, 'zero'],
+  [1, 'insert'],
+] as const;
+const ALL = [
+  ...STEADY,
+  [5, 'append'],
+  [5, 'insert'],
+  [4, 'replace'],
+  [2, 'flush'],
+  [2, 'policy'],
+  [2, 'new'],
+  [2, 'remove'],
+  [1, 'rename'],
+  [2, 'add file'],
+  [1, 'whole file'],
+] as const;
+
 const BUILT_IN = 3;
 
 const command = (...words: readonly string[]): Change => ({ tool: 'iptables', words, input: '' });
+
+const file = (...lines: readonly string[]): Change => ({
+  tool: 'restore',
+  words: ['-n'],
+  input: ['*filter', ...lines, 'COMMIT', ''].join('\n'),
+});
 
 const chainsOf = ({ chains }: RulesetSpec) => chains.map(({ rules, ...chain }) => ({ ...chain, rules: [...rules] }));
 
