@@ -121,7 +121,12 @@ export type KernelFunction = keyof typeof FUNCTION_SINCE;
 /** Where things are in the context of netfilter programs; throws `UnsupportedError` where the kernel has none. */
 export function netfilterContextOf({ layout, release }: Features): NonNullable<KernelLayout['netfilterContext']> {
   if (layout.netfilterContext === undefined)
-    throw new UnsupportedError('a netfilter program (placement xdp has none)', '6.4', release);
+    throw new UnsupportedError(
+      'placement exact or netfilter',
+      '6.4',
+      release,
+      'rules about what comes in, without connections: bpfilter apply FILE --placement xdp --device NAME',
+    );
   return layout.netfilterContext;
 }
 

@@ -38,7 +38,10 @@ function explain(error: unknown, program: string): [message: string, exitCode: n
     return [`${held}${say(error.message)}`, EXIT.resource];
   }
   if (error instanceof ConfigError) return [say(...error.message.split('\n')), EXIT.parameter];
-  if (error instanceof UnsupportedError) return [say(error.message), EXIT.version];
+  if (error instanceof UnsupportedError) {
+    const { message, remedy } = error;
+    return [say(message, ...(remedy === undefined ? [] : [`hint: ${remedy}`])), EXIT.version];
+  }
   if (error instanceof StoreError) return [say(error.message, error.remedy), EXIT.resource];
   if (error instanceof VerifierError) {
     return [say(error.message, 'this is a fault of bpfilter; nothing was changed'), EXIT.resource];

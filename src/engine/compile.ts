@@ -97,7 +97,14 @@ export class Compiler {
       const lists = this.flattener.flatten(chains, { budget, hidden });
       const unfit =
         placement === 'xdp'
-          ? checkPlacement(lists, ownerOf, options.allowInexact, file, (hook) => asksConnection(chains, hook))
+          ? checkPlacement(
+              lists,
+              ownerOf,
+              options.allowInexact,
+              file,
+              (hook) => asksConnection(chains, hook),
+              features.layout.netfilterContext !== undefined,
+            )
           : [];
       if (unfit.length > 0) return { ok: false, diagnostics: unfit };
       const classification = this.classify(chains, lists, ownerOf, options);

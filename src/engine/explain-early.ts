@@ -114,6 +114,7 @@ function whyNoVerdicts(
   { ground, features }: Extract<KnownGround, { readonly ground: EarlyGround }>,
   strict: boolean,
 ): string | undefined {
+  if (features.layout.netfilterContext === undefined) return 'placement exact needs Linux 6.4 or later';
   if (features.surroundings === undefined) return 'this kernel does not show what they rest on';
   return whyUntold(withTracking(ground, chains), features) ?? (strict ? whyNotStrict(features) : undefined);
 }

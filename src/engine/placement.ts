@@ -24,7 +24,8 @@ export function hiddenFields(placement: EnforcingPlacement): Partial<Record<Filt
 
 /**
  * What makes a ruleset unfit for the placement `xdp`. `lists` are those of all hooks, made with the fields hidden that
- * the placement hides. `asksConnection` says where some rule asks about connections.
+ * the placement hides. `asksConnection` says where some rule asks about connections, `hasNetfilter` whether the kernel can
+ * have them at placement `netfilter`.
  */
 export function checkPlacement(
   lists: Readonly<Partial<Record<FilterChain, HookLists>>>,
@@ -32,6 +33,7 @@ export function checkPlacement(
   allowed: readonly Inexact[],
   file: string,
   asksConnection: (hook: FilterChain) => boolean,
+  hasNetfilter = true,
 ): Diagnostic[] {
   const met = (hook: FilterChain, devices: Devices = {}): Met => meet(lists[hook], devices);
   // Rules are asked only where something is undecided.
@@ -74,9 +76,16 @@ export function checkPlacement(
         file,
         span: { line: owner.line, column: 1, length: 1 },
         message: `${what}: ${subject}${more}`,
-        hint: `use placement netfilter${inexact === undefined ? '' : `, or --allow-inexact ${inexact}, which ${hint}`}`,
+        hint: hintOf(inexact === undefined ? [] : [`--allow-inexact ${inexact}, which ${hint}`], hasNetfilter),
       };
     });
+}
+
+function hintOf(named: readonly string[], hasNetfilter: boolean): string {
+  if (hasNetfilter) return ['use placement netfilter', ...named].join(', or ');
+  return [...named.map((each) => `use ${each}`), 'placement netfilter, which does, needs Linux 6.4 or later'].join(
+    '; ',
+  );
 }
 
 /** Names of devices, where they are known. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
+import { UnsupportedError } from '../../../src/base/unsupported.ts';
 import { bpfilter } from '../../../src/cli/bpfilter.ts';
 import { runCommand } from '../../../src/cli/errors.ts';
 import { applyOutput, countersOutput, explainOutput, formatOutput, statusOutput } from '../../../src/cli/schemas.ts';
@@ -186,6 +187,15 @@ test('what the kernel refuses is one line and exit code 4', () => {
     4,
     '',
     'bpfilter: cannot load the program: EPERM (run as root, or with CAP_BPF and CAP_NET_ADMIN, and not in a user namespace)\n',
+  ]);
+});
+
+test('what the kernel is too old for ends with what to do instead, and exit code 3', () => {
+  firewall.lockError = new UnsupportedError('placement exact', '6.4', '6.1.0', 'take placement xdp');
+  expect(run('apply f')).toEqual([
+    3,
+    '',
+    'bpfilter: placement exact needs kernel 6.4 or later (this is 6.1.0)\nbpfilter: hint: take placement xdp\n',
   ]);
 });
 

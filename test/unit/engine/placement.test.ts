@@ -50,6 +50,21 @@ describe('checkPlacement', () => {
     ]);
   });
 
+  it('names placement netfilter where the kernel has it', () => {
+    const { ruleset } = parseRuleset(`*filter\n${CLOSED.join('\n')}\nCOMMIT\n`, { file: 'test' });
+    const table = ruleset.tables[0]!;
+    const plan = sequentialSlots(table);
+    const options = { budget: DEFAULT_BUDGET, hidden: hiddenFields('xdp') };
+    const lists = new Flattener().flatten(new Meanings().chains(table, plan), options);
+    const hints = (hasNetfilter: boolean) =>
+      checkPlacement(lists, ownerFinder(table, plan), ['loopback'], 'test', () => false, hasNetfilter).map(
+        ({ hint }) => hint,
+      );
+    const open = '--allow-inexact output, which leaves OUTPUT open';
+    expect(hints(true)).toEqual([`use placement netfilter, or ${open}`]);
+    expect(hints(false)).toEqual([`use ${open}; placement netfilter, which does, needs Linux 6.4 or later`]);
+  });
+
   it('passes over what packets by these devices cannot come to', () => {
     const rules = ['-A INPUT -i eth+ -j a', '-A a -s 10.0.0.1/32 -j DROP', '-A INPUT ! -i lo -j DROP'];
     for (const flatten of [4, 0]) expect(findings(OPEN, rules, [], flatten)).toEqual([]);
