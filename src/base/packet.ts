@@ -11,7 +11,7 @@ export interface HookPacket {
   /** Which family's rules see it, whatever version its first byte says; IPv4 if absent. */
   readonly family?: Family;
   readonly hook: FilterChain;
-  /** Name of the device it came in by; empty at OUTPUT. */
+  /** Name of the device it came in by, one character for each byte; empty at OUTPUT. */
   readonly inDevice: string;
   /** Name of the device it will leave by; empty at INPUT. */
   readonly outDevice: string;

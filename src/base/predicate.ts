@@ -140,7 +140,7 @@ export interface MaskedWide {
   readonly value: bigint;
 }
 
-/** True where the device's name is `name`, or begins with it (`eth+`); names are at most 15 bytes. */
+/** True where the device's name is `name`, or begins with it (`eth+`); at most 15 bytes, one character for each. */
 export interface DeviceName {
   readonly kind: 'device';
   readonly field: DeviceField;

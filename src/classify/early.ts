@@ -9,6 +9,7 @@
 // to netfilter, which drops those of them that are INVALID. That goes for lists that lead to no other.
 
 import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
+import { nameInBytes } from '../base/device-name.ts';
 import type { EarlyFacts, FamilyFacts } from '../base/early.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { complement, type IntervalSet, intersect } from '../base/intervals.ts';
@@ -143,7 +144,7 @@ class Ways {
   /** Packets from a device between these addresses go to `end`. */
   add(device: string, addresses: readonly Predicate[], end: number): void {
     const predicates: readonly Predicate[] = [
-      { kind: 'device', field: 'inDevice', name: device, prefix: false },
+      { kind: 'device', field: 'inDevice', name: nameInBytes(device), prefix: false },
       ...addresses,
       ...(end === END.call ? [FORWARDABLE] : []),
     ];

@@ -1,5 +1,6 @@
 // Which conditions of rules ask for packets of which nothing is certain before netfilter.
 
+import { nameInBytes } from '../base/device-name.ts';
 import type { EarlyDevice, EarlyFacts } from '../base/early.ts';
 import { complement, contains, type IntervalSet, intersect, normalize } from '../base/intervals.ts';
 import { evaluatePredicate, FIELD_MAXIMUM, type FieldValues, type Literal } from '../base/predicate.ts';
@@ -22,7 +23,7 @@ export class UncertainConditions {
 
   constructor(facts: EarlyFacts, tracked: boolean) {
     this.tracked = tracked;
-    this.names = facts.devices.flatMap(({ name, sources }) => (sources.length > 0 ? [name] : []));
+    this.names = facts.devices.flatMap(({ name, sources }) => (sources.length > 0 ? [nameInBytes(name)] : []));
     this.addresses = metAddresses(facts);
   }
 

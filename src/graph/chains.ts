@@ -9,6 +9,7 @@
 // the rules that were not there before are looked at.
 
 import type { MaskedAny } from '../base/address.ts';
+import { nameInBytes } from '../base/device-name.ts';
 import type { Family } from '../base/family.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { interval } from '../base/intervals.ts';
@@ -230,5 +231,5 @@ function deviceClause(field: DeviceField, { value, negated }: Negatable<string>)
 /** `eth+` is every name that begins with `eth`; `+` alone, like no name, is any device and none. */
 function devicePredicate(field: DeviceField, name: string): Predicate {
   const prefix = name === '' || name.endsWith('+');
-  return { kind: 'device', field, name: prefix ? name.slice(0, -1) : name, prefix };
+  return { kind: 'device', field, name: nameInBytes(prefix ? name.slice(0, -1) : name), prefix };
 }

@@ -1,5 +1,6 @@
 // Devices and local destinations of the network namespace that the process is in (rtnetlink(7)).
 
+import { nameOfBytes } from '../base/device-name.ts';
 import type { HostFacts, HostFacts6 } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
 import { GROUP_ADDRESSES, prefixMask } from '../base/ipv4.ts';
@@ -46,7 +47,7 @@ export function listLinks(): Link[] {
     const xdp = XDP_ATTACHED[nested(IFLA.xdp).get(IFLA.xdpAttached)?.readUInt8(0) ?? 0];
     return {
       ifindex: message.readInt32LE(4),
-      name: text(found.get(IFLA.ifname)) ?? '',
+      name: nameOfBytes(found.get(IFLA.ifname) ?? new Uint8Array()),
       loopback: (message.readUInt32LE(8) & IFF_LOOPBACK) !== 0,
       ethernet: message.readUInt16LE(2) === ARPHRD_ETHER,
       ...(kind === undefined ? {} : { kind }),

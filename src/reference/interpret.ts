@@ -8,6 +8,7 @@
 // counts like a rule; a match may drop the packet, and then nobody counts it.
 
 import type { Address, MaskedAny } from '../base/address.ts';
+import { nameInBytes } from '../base/device-name.ts';
 import { type HookPacket, type PacketView, viewOf } from '../base/packet.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Chain, Negatable, Rule, Table } from '../ruleset/model.ts';
@@ -129,5 +130,6 @@ function addressMatches({ value, mask }: MaskedAny, address: Address): boolean {
 
 /** iptables(8), `-i`: a name that ends in `+` stands for all that begin with it. A device that is not there is ''. */
 function deviceMatches(pattern: string, device: string): boolean {
-  return pattern.endsWith('+') ? device.startsWith(pattern.slice(0, -1)) : device === pattern;
+  const name = nameInBytes(pattern);
+  return name.endsWith('+') ? device.startsWith(name.slice(0, -1)) : device === name;
 }

@@ -63,6 +63,17 @@ test('restore -c, save -c: a round trip, and the counters go on from there', () 
   expect(saved('-c')).toBe(RULES.replaceAll(/\[\d+:\d+\]/g, '[0:0]'));
 });
 
+test('a device may have any name: its bytes are compared', () => {
+  for (const change of ['down', 'name schleifö0', 'up'])
+    namespace.exec('ip', `link set ${change === 'up' ? 'schleifö0' : 'lo'} ${change}`.split(' '));
+  succeed(
+    'restore',
+    ['*filter', '-A INPUT -i schleifö0', '-A INPUT -i schleifö+', '-A INPUT -i schleif1', 'COMMIT', ''].join('\n'),
+  );
+  namespace.sendUdp(7001, 3);
+  expect(saved('-c').match(/^\[\d+/gm)).toEqual(['[3', '[3', '[0']);
+});
+
 test('-L, -S, -Z and -F', () => {
   succeed('restore', RULES);
   namespace.sendUdp(7001, 2);

@@ -23,6 +23,7 @@
 // Where this cannot say everything, a second, indented line `hex` holds the bytes from the IP header on, and the
 // words are for the reader only.
 
+import { nameInBytes } from '../../src/base/device-name.ts';
 import { FILTER_CHAINS, type FilterChain } from '../../src/base/hooks.ts';
 import { formatAddress } from '../../src/base/ipv4.ts';
 import { type HookPacket, Ipv4View } from '../../src/base/packet.ts';
@@ -71,7 +72,7 @@ export function parsePacket(line: string, hexLine?: string): HookPacket {
     if (!wanted) return '';
     const word = words.shift() ?? '';
     if (!word.startsWith(`${name}=`)) throw new Error(`${name}=DEVICE expected at ${hook}, not ${word}`);
-    return word.slice(name.length + 1);
+    return nameInBytes(word.slice(name.length + 1));
   };
   const inDevice = device('in', hook !== 'OUTPUT');
   const outDevice = device('out', hook !== 'INPUT');

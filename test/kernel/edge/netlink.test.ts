@@ -20,6 +20,12 @@ it('devices, with kind and master', () =>
     expect(namespace.link('lo')).toEqual({ ifindex: 1, name: 'lo', loopback: true, ethernet: false });
   }));
 
+it('devices by the text of their names', () =>
+  withNamespace((namespace) => {
+    namespace.ip('link add brücke0 type bridge');
+    expect(namespace.link('brücke0')).toMatchObject({ kind: 'bridge' });
+  }));
+
 it('more devices than one answer holds', () =>
   withNamespace((namespace) => {
     for (let i = 0; i < 60; i++) namespace.ip(`link add b${i} type bridge`);

@@ -204,3 +204,12 @@ it('compares IPv6 addresses bit by bit', () => {
     'ipv6',
   );
 });
+
+it('compares the bytes of device names', () => {
+  expectOutcomes(
+    `-A INPUT -i dév+
+     -A INPUT ! -i dévö -j DROP`,
+    `INPUT in=dévö udp 1.2.3.4:1 > 5.6.7.8:2 -> accept policy INPUT counts INPUT:1 INPUT:policy
+     INPUT in=dev0 udp 1.2.3.4:1 > 5.6.7.8:2 -> drop rule INPUT:2 counts INPUT:2`,
+  );
+});
