@@ -247,8 +247,9 @@ function placeEntries(parts: readonly KeyPart[], length: number, most: number): 
       const predicate = ofDecision[i]!;
       if (predicate !== 0) copies *= values.offsets[predicate + 1]! - values.offsets[predicate]!;
     }
+    // Compared first, as an element of the array holds no more than 32 bits of it.
+    if (starts[i]! + copies > most) return undefined;
     starts[i + 1] = starts[i]! + copies;
-    if (starts[i + 1]! > most) return undefined;
   }
   return starts;
 }
