@@ -6,8 +6,8 @@
 // that to FORWARD only whether the address may be one of a host elsewhere (net/ipv6/ip6_input.c, ip6_output.c). Of all
 // others nothing is said here.
 
+import type { EnteredChain, ForeignConditions, ForeignPlace } from './foreign-rules.ts';
 import type { IntervalSet } from './intervals.ts';
-import type { NatConditions } from './nat.ts';
 import type { WideIntervalSet } from './wide-intervals.ts';
 
 export interface EarlyDevice<Addresses = IntervalSet> {
@@ -30,21 +30,27 @@ export interface FamilyFacts<Addresses> {
   /** Destinations that there is a way to, other than to this host. */
   readonly routed: Addresses;
   readonly devices: readonly EarlyDevice<Addresses>[];
-  /** Absent where there are no tables or chains of NAT, or nobody looked for them. */
-  readonly nat?: NatFacts;
+  /** Absent where nobody has rules that packets meet before the filter table, or nobody looked for them. */
+  readonly foreign?: ForeignFacts;
 }
 
-/** What is known of NAT, or why nothing is certain beside it. */
-export type NatFacts = NatKept | { readonly why: string };
+/** What is known of rules of others, or why nothing is certain beside them. */
+export type ForeignFacts = ForeignKept | { readonly why: string };
 
-export interface NatKept {
-  /** How many chains PREROUTING has, of iptables-legacy and of nftables. */
-  readonly legacy: number;
-  readonly nftables: number;
-  /** Whether nftables has chains of NAT anywhere. */
-  readonly hasNftables: boolean;
-  /** The packets without a connection that may be changed, as what each kind of them asks. */
-  readonly kept: readonly NatConditions[];
+export interface ForeignKept {
+  readonly entered: readonly Omit<EnteredChain, 'key'>[];
+  /** Whether rules may have connections expected. */
+  readonly mayExpect: boolean;
+  /** The packets that rules may do something to: of NAT, those without a connection. */
+  readonly kept: readonly KeptPackets[];
+}
+
+/** Packets that meet all of `asked` are netfilter's, where they come to a place. */
+export interface KeptPackets {
+  readonly at: ForeignPlace;
+  /** The chain there that they enter, as administrators know it. */
+  readonly by: string;
+  readonly asked: ForeignConditions;
 }
 
 export interface EarlyFacts4 extends FamilyFacts<IntervalSet> {

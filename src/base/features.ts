@@ -56,22 +56,23 @@ export interface SurroundingsLayout {
   readonly policyDefaults: readonly number[];
   /** `nf_conntrack_tcp_loose` in `struct net`, a byte; absent where the kernel has no connection tracking. */
   readonly tcpLoose?: number;
-  /** Absent where NAT is a module that is not loaded, or the types do not tell. */
-  readonly nat?: NatLayout | undefined;
+  readonly foreign: ForeignLayout;
 }
 
-/** Where programs find the rules of NAT; see `src/codegen/nat-words.ts`. */
-export interface NatLayout {
-  /** `struct nf_nat_lookup_hook_priv` */
-  readonly entries: number;
-  /** Absent as `SurroundingsLayout.nat` is. */
-  readonly table?: NatTableLayout;
+/**
+ * Where programs find rules in front of the filter table; see `src/codegen/foreign-words.ts`. Absent is what belongs to a
+ * module that is not loaded, and what the types do not tell.
+ */
+export interface ForeignLayout {
+  /** `struct nf_nat_lookup_hook_priv.entries` */
+  readonly natEntries?: number;
+  readonly table?: TableLayout;
   /** `net.nft.base_seq`; absent before 6.17, but for stable kernels that have taken it over. */
   readonly nftablesChanges?: number;
 }
 
-/** The same of iptables-legacy's table. */
-export interface NatTableLayout {
+/** Of a table of iptables-legacy. */
+export interface TableLayout {
   /** `struct xt_table.private` */
   readonly tableRules: number;
   /** `struct xt_table_info`: its size, offsets of the policies by hook, number of user chains, and the first entry. */

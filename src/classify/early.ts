@@ -11,6 +11,7 @@
 import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
 import { nameInBytes } from '../base/device-name.ts';
 import type { EarlyFacts, FamilyFacts } from '../base/early.ts';
+import type { ForeignPlace } from '../base/foreign-rules.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { complement, type IntervalSet, intersect } from '../base/intervals.ts';
 import { evaluatePredicate, type FieldValues, type Literal, type Predicate } from '../base/predicate.ts';
@@ -63,9 +64,24 @@ export function earlyLists(
     return base + entry;
   };
   const ways = new Ways(table);
-  if (facts.nat !== undefined && 'kept' in facts.nat) for (const asked of facts.nat.kept) ways.keep(asked);
-  for (const { end, device, addresses } of facts.family === 'ipv4' ? waysOf(facts, IPV4) : waysOf(facts, IPV6))
-    if (end === END.next ? toInput : toForward) ways.add(device, addresses, end);
+  const all = facts.family === 'ipv4' ? waysOf(facts, IPV4) : waysOf(facts, IPV6);
+  const keepAt = (places: readonly ForeignPlace[], where: readonly Literal[]): void => {
+    if (facts.foreign === undefined || 'why' in facts.foreign) return;
+    for (const { at, asked } of facts.foreign.kept) if (places.includes(at)) ways.keep([...asked, ...where]);
+  };
+  const addAll = (to: number) => {
+    for (const { end, device, addresses } of all) if (end === to) ways.add(device, addresses, end);
+  };
+  keepAt(['NAT', 'PREROUTING'], []);
+  if (toInput) {
+    const toUs = facts.family === 'ipv4' ? IPV4.destination(facts.local) : IPV6.destination(facts.local);
+    keepAt(['INPUT'], [{ predicate: toUs, negated: false }]);
+    addAll(END.next);
+  }
+  if (toForward) {
+    keepAt(['FORWARD'], []);
+    addAll(END.call);
+  }
   if (ways.isEmpty) return undefined;
   const exits = { ...(toInput && { next: add(chains.INPUT!) }), ...(toForward && { call: add(chains.FORWARD!) }) };
   return { segments: [{ list: ways.finish(), exits }, ...segments], entry: 0 };

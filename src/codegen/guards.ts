@@ -1,7 +1,7 @@
 // The guards of an early verdict: is everything still as it was when the rules were compiled?
 //
 // Asked just before a packet is dropped, so packets that go on never pay for it. The words of the namespace (see
-// `surroundings.ts`) must equal those that user space has kept, 128 bytes for each family; where all bits are set, which no
+// `surroundings.ts`) must equal those that user space has kept, 192 bytes for each family; where all bits are set, which no
 // kernel has, programs defer everything. Besides, nobody may take frames from the device, or listen
 // to them, before netfilter would see them: bridges, bonds, VLANs, tc, netdev hooks, packet sockets (DHCP clients are
 // some); the device must take packets of the family; and no policy of IPsec may throw away what is to be forwarded, by the
@@ -12,7 +12,7 @@ import type { Features } from '../base/features.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { MapDefinition } from '../bpf/image.ts';
 import { R1, R2, R3, R4, R5 } from '../bpf/instruction.ts';
-import { emitNatWords } from './nat-words.ts';
+import { emitForeignWords } from './foreign-words.ts';
 import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 import { emitDevicePointer } from './xdp-frame.ts';
 
@@ -70,7 +70,7 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
     a.load(8, R1, R4, pointer).load(4, R1, R1, word);
     a.load(4, R2, R3, WORDS.more + 4 * place).jump('ne', R1, R2, changed);
   });
-  emitNatWords(a, words.hooks, {
+  emitForeignWords(a, words.hooks, {
     ...{ features, layout: surroundings, family, tooMany: changed },
     known: (word) => a.loadMapValue(R3, GUARD_MAP, GUARDS[family] + word).load(8, R1, R3, 0),
     take: (word, size) => {

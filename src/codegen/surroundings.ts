@@ -11,26 +11,27 @@
 //   0     hook lists: PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING   5 × u64, addresses; 0 where nobody hooks
 //   40    route generation, address generation                          2 × u32
 //   48    what else a family has: of IPv6 routes taken away, forwarding   2 × u32
-//   64    hooks behind the addresses, and rules of NAT: `nat-words.ts`
-//   128   hooks of PREROUTING: number, then (function, priority, kind)  u64, 15 × (u64, s32, u32)
-//   376   hooks of INPUT, and so on, and behind them those of NAT at PREROUTING
+//   64    hooks behind the addresses, and rules in front of the filter table: `foreign-words.ts`
+//   192   hooks of PREROUTING: number, then (function, priority, kind)  u64, 15 × (u64, s32, u32)
+//   440   hooks of INPUT, and so on, and behind them those of NAT at PREROUTING
 //
-// The first 128 bytes are the words, which are kept with a generation. Who hooks is looked at once.
+// The first 192 bytes are the words, which are kept with a generation. Who hooks is looked at once.
 
 import type { Family } from '../base/family.ts';
 import { type Features, type NetWords, requireFunction, type SurroundingsLayout } from '../base/features.ts';
+import type { LegacyTable } from '../base/foreign-rules.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
-import { Assembler } from '../bpf/assembler.ts';
+import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { MapDefinition, Program } from '../bpf/image.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 } from '../bpf/instruction.ts';
-import { ENTRY_SIZE, emitNatWords, NAT, NAT_WORDS } from './nat-words.ts';
+import { ENTRY_SIZE, emitForeignWords, FOREIGN_WORDS, HOOK_KIND, TABLE_PRIORITY } from './foreign-words.ts';
 
 /** Hooks whose lists are looked at, in the order of NF_INET_* (include/uapi/linux/netfilter.h). */
 export const WATCHED_HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
 export type WatchedHook = (typeof WATCHED_HOOKS)[number];
 
 /** Bytes of the words, and where each begins. */
-export const WORDS = { hooks: 0, routes: 40, addresses: 44, more: 48, size: 128 } as const;
+export const WORDS = { hooks: 0, routes: 40, addresses: 44, more: 48, size: FOREIGN_WORDS.end } as const;
 
 const MOST_HOOKS = 15;
 const HOOK_SIZE = 16;
@@ -50,7 +51,7 @@ export interface Hook {
   /** Address of the function in the kernel, as /proc/kallsyms has it. */
   readonly address: bigint;
   readonly priority: number;
-  /** Who registered it (`enum nf_hook_ops_type`, include/linux/netfilter.h): 0 a module, 1 nftables, 2 a BPF program. */
+  /** Who registered it: one of `HOOK_KIND`. */
   readonly kind: number;
 }
 
@@ -58,10 +59,18 @@ export interface Surroundings {
   readonly words: Uint8Array;
   /** In the order in which packets meet them; absent where there are more than the map has room for. */
   readonly hooks: Readonly<Record<WatchedHook, readonly Hook[] | undefined>>;
-  /** Tables and chains of NAT at PREROUTING; absent likewise. */
-  readonly nat?: readonly Hook[] | undefined;
-  /** Bytes of the rules of iptables-legacy's NAT that PREROUTING may meet. */
-  readonly natBytes?: number;
+  /** Absent where nobody looked. */
+  readonly foreign?: SeenForeign;
+}
+
+/** What programs see of rules in front of the filter table. */
+export interface SeenForeign {
+  /** What PREROUTING's hook of NAT calls; absent where that is too much to look at, or cannot be seen. */
+  readonly nat?: readonly Hook[];
+  /** Bytes of the rules of iptables-legacy that are looked at for changes; 0 where they cannot be seen. */
+  readonly tableBytes: Readonly<Record<LegacyTable, number>>;
+  /** Whether changes of nftables are seen. */
+  readonly seesNftables: boolean;
 }
 
 /** Reads the map's value. */
@@ -81,11 +90,16 @@ export function readSurroundings(value: Uint8Array): Surroundings {
     });
   };
   const hooks = WATCHED_HOOKS.map((hook, place) => [hook, list(place)] as const);
+  const bytesOf = (table: LegacyTable) => data.getUint32(FOREIGN_WORDS.tables[table].bytes, true);
+  const [seesNat, nat] = [data.getBigUint64(FOREIGN_WORDS.nat, true) !== 0n, list(NAT_PLACE)];
   return {
     words: value.slice(0, WORDS.size),
     hooks: Object.fromEntries(hooks) as unknown as Surroundings['hooks'],
-    nat: list(NAT_PLACE),
-    natBytes: data.getUint32(NAT_WORDS.ruleBytes, true),
+    foreign: {
+      ...(seesNat && nat !== undefined && { nat }),
+      tableBytes: { raw: bytesOf('raw'), mangle: bytesOf('mangle'), nat: bytesOf('nat') },
+      seesNftables: data.getUint32(FOREIGN_WORDS.asksNftables, true) !== 0,
+    },
   };
 }
 
@@ -119,9 +133,10 @@ export function surroundingsProgram(features: Features, family: Family): Program
     a.load(8, R1, R6, pointer).load(4, R1, R1, word);
     a.store(4, R7, WORDS.more + 4 * place, R1);
   });
-  for (let word = NAT_WORDS.lists; word < WORDS.size; word += 8) a.store(8, R7, word, 0);
-  /** Copies what is in the list at R1; of an entry that is told by its priority and kind, `isOf` has what it is for. */
-  const readList = (place: number, isOf?: number): void => {
+  for (let word = FOREIGN_WORDS.lists as number; word < WORDS.size; word += 8) a.store(8, R7, word, 0);
+  const { natEntries, table, nftablesChanges } = layoutOfHooks.foreign;
+  /** Copies what is in the list at R1. `look` is given each entry: R2 has the priority, R3 the kind. */
+  const readList = (place: number, look: (entry: number, next: Label) => void): void => {
     const done = a.label(`list ${place} is read`);
     const at = WORDS.size + place * LIST_SIZE;
     // Pointers that come back from the map are numbers, which may be added up.
@@ -147,28 +162,48 @@ export function surroundingsProgram(features: Features, family: Family): Program
       a.load(4, R2, R0, layoutOfHooks.hookPriority).store(4, R7, entry + 8, R2);
       a.load(1, R3, R0, layoutOfHooks.hookKind).store(4, R7, entry + 12, R3);
       a.load(8, R1, R0, layoutOfHooks.hookFunction).store(8, R7, entry, R1);
-      if (isOf === undefined) continue;
-      const other = a.label('not of NAT');
-      a.jump32('ne', R2, NAT.priority, other).jump('ne', R3, NAT.kind, other);
-      a.mov(R1, R8).alu('add', R1, i * ENTRY_SIZE);
-      cast();
-      a.load(8, R1, R0, 8).store(8, R7, isOf, R1).bind(other);
+      const next = a.label('next hook');
+      look(i, next);
+      a.bind(next);
     }
     a.bind(done);
   };
+  /** Keeps in a word what an entry is for, if it is of a module and of this priority. */
+  const keepPrivate = (entry: number, priority: number, word: number, next: Label): void => {
+    const other = a.label('another hook');
+    a.jump32('ne', R2, priority, other).jump('ne', R3, HOOK_KIND.module, other);
+    a.mov(R1, R8).alu('add', R1, entry * ENTRY_SIZE);
+    cast();
+    a.load(8, R1, R0, 8).store(8, R7, word, R1).goto(next).bind(other);
+  };
+  const { tables, nat, asksNftables } = FOREIGN_WORDS;
   WATCHED_HOOKS.forEach((hook, place) => {
     a.load(8, R1, R6, words.hooks + 8 * place).store(8, R7, WORDS.hooks + 8 * place, R1);
-    readList(place, hook === 'PREROUTING' ? NAT_WORDS.nat : undefined);
+    readList(place, (entry, next) => {
+      if (hook === 'OUTPUT' || hook === 'POSTROUTING') return;
+      if (hook === 'PREROUTING') {
+        if (natEntries !== undefined) keepPrivate(entry, TABLE_PRIORITY.nat, nat, next);
+        for (const name of table === undefined ? [] : (['raw', 'mangle'] as const))
+          keepPrivate(entry, TABLE_PRIORITY[name], tables[name].address, next);
+      }
+      if (nftablesChanges === undefined) return;
+      a.jump('ne', R3, HOOK_KIND.nftables, next);
+      if (hook !== 'PREROUTING') a.jump32('sge', R2, 0, next);
+      a.store(8, R7, asksNftables, 1);
+    });
   });
-  if (layoutOfHooks.nat !== undefined) {
+  if (natEntries !== undefined) {
     const none = a.label('nobody translates');
-    a.load(8, R1, R7, NAT_WORDS.nat).jump('eq', R1, 0, none);
+    a.load(8, R1, R7, nat).jump('eq', R1, 0, none);
+    if (nftablesChanges !== undefined) a.store(8, R7, asksNftables, 1);
     cast();
-    a.load(8, R1, R0, layoutOfHooks.nat.entries).bind(none);
-    readList(NAT_PLACE, NAT_WORDS.table);
+    a.load(8, R1, R0, natEntries).bind(none);
+    readList(NAT_PLACE, (entry, next) => {
+      if (table !== undefined) keepPrivate(entry, TABLE_PRIORITY.nat, tables.nat.address, next);
+    });
   }
   a.mov(R4, R6);
-  emitNatWords(a, words.hooks, {
+  emitForeignWords(a, words.hooks, {
     ...{ features, layout: layoutOfHooks, family },
     known: (word) => a.load(8, R1, R7, word),
     take: (word, size) => a.store(size, R7, word, R5),

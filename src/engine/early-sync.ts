@@ -9,8 +9,8 @@ import type { EarlyChoice } from '../base/hooks.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
 import { whyNotStrict } from '../codegen/early-strict.ts';
 import type { Surroundings } from '../codegen/surroundings.ts';
+import { countingChain } from './early-foreign.ts';
 import { type EarlyGround, findGround, type GroundOrWhy, groundDigest, OFF, whyUntold } from './early-ground.ts';
-import { countsPackets, type SeenNat } from './early-nat.ts';
 import type { Installation } from './installation.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -24,19 +24,11 @@ function lookAround(kernel: Kernel, family: Family): { ground: EarlyGround; word
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const before = kernel.surroundings(family);
     const isFunctionAt = (address: bigint, name: string) => kernel.isFunctionAt(address, name);
-    const ground = findGround(before.hooks, kernel.earlyFacts(family), seenNat(kernel, before), isFunctionAt);
+    const ground = findGround(before.hooks, kernel.earlyFacts(family), before.foreign, isFunctionAt);
     if ('why' in ground) return ground;
     if (isSame(before, kernel.surroundings(family))) return { ground, words: before.words };
   }
   return { why: 'addresses, routes or hooks change all the time' };
-}
-
-/** `undefined` where the kernel's types do not tell where the rules of NAT are. */
-function seenNat(kernel: Kernel, { nat: called, natBytes: bytes = 0 }: Surroundings): SeenNat | undefined {
-  const layout = kernel.features().surroundings?.nat;
-  if (layout === undefined) return undefined;
-  const [seesLegacy, seesNftables] = [layout.table !== undefined, layout.nftablesChanges !== undefined];
-  return { called, bytes, seesLegacy, seesNftables };
 }
 
 function isSame(a: Surroundings, b: Surroundings): boolean {
@@ -77,9 +69,8 @@ export function currentGround(kernel: Kernel, family: Family, choice: EarlyChoic
     const found = lookAround(kernel, family);
     if ('why' in found) return found;
     const { ground } = found;
-    return choice === 'strict' && countsPackets(ground.facts.nat)
-      ? { why: 'NAT counts the packets that it sees' }
-      : ground;
+    const counting = choice === 'strict' ? countingChain(ground.facts.foreign) : undefined;
+    return counting === undefined ? ground : { why: `${counting} counts the packets that it sees` };
   } catch (error) {
     if (error instanceof UnsupportedError) return { why: error.message };
     throw error;

@@ -9,7 +9,7 @@ import type { Ruleset } from '../ruleset/model.ts';
 import { conntrackWarnings } from './conntrack.ts';
 import { readEarlyDrops } from './counters.ts';
 import { areFit, keptMode, type LeftDevice, leftOut, NOTHING_EARLY } from './devices.ts';
-import { natNotes } from './early-nat.ts';
+import { foreignNotes } from './early-foreign.ts';
 import { whyNone, whyWaiting } from './early-sync.ts';
 import { mapReader, type StoredRequest } from './flip.ts';
 import type { InForce } from './in-force.ts';
@@ -144,8 +144,8 @@ function earlyStatus(
   if (!canDrop) return { choice, dropped: String(dropped), none: `no device has its program: ${RETRY}` };
   const waiting = whyWaiting(kernel, installation, family, manifest.early);
   if (waiting !== undefined) return { choice, dropped: String(dropped), waiting };
-  const [left] = natNotes(kernel.earlyFacts(family)?.nat);
-  return { choice, dropped: String(dropped), ...(left !== undefined && { left }) };
+  const left = foreignNotes(kernel.earlyFacts(family)?.foreign).join('; ');
+  return { choice, dropped: String(dropped), ...(left !== '' && { left }) };
 }
 
 function leftOutStatus(kernel: Kernel, { request: { leftOut: names = [], mode }, manifest }: InForce): LeftDevice[] {

@@ -1,6 +1,6 @@
 // The kernel that the process runs on, as the engine sees it.
 
-import type { EarlyFacts, NatFacts } from '../base/early.ts';
+import type { EarlyFacts, ForeignFacts } from '../base/early.ts';
 import type { Family } from '../base/family.ts';
 import { HOOK_NUMBER } from '../base/hooks.ts';
 import { addressGenerationProgram } from '../codegen/address-generation.ts';
@@ -30,9 +30,9 @@ import { holdConntrack, isConntrackHeld, releaseConntrack } from '../kernel/conn
 import { KernelError } from '../kernel/errors.ts';
 import { probeFeatures } from '../kernel/features.ts';
 import { foreignFilters } from '../kernel/foreign.ts';
+import { foreignChains } from '../kernel/foreign-rules.ts';
 import { kernelNames } from '../kernel/named-objects.ts';
 import { bootId, currentCookie, currentInode, isInUse, nameOfCurrent } from '../kernel/namespace.ts';
-import { natChains } from '../kernel/nat-rules.ts';
 import {
   bridgesAskNetfilter,
   forwards,
@@ -47,7 +47,7 @@ import { type Link, listLinks, localDestinations, localDestinations6 } from '../
 import { isFunctionAt } from '../kernel/symbols.ts';
 import { lockFile, sleep, waitForGracePeriod } from '../kernel/wait.ts';
 import { earlyFacts, earlyFacts6 } from './early-facts.ts';
-import { natFacts } from './early-nat.ts';
+import { foreignFacts } from './early-foreign.ts';
 import type { Descriptor, Kernel } from './kernel.ts';
 
 /** A family's address generation of this namespace, by a test run: its device is the loopback device. */
@@ -104,17 +104,16 @@ function entrances(): Link[] {
 
 function factsOfIpv4(): EarlyFacts | undefined {
   const devices = entrances().map(({ ifindex, name }) => ({ ifindex, name, forwards: forwards(name) }));
-  return withNat(earlyFacts(listRoutes(), routingTables(), devices));
+  return withForeign(earlyFacts(listRoutes(), routingTables(), devices));
 }
 
-function withNat(facts: EarlyFacts | undefined): EarlyFacts | undefined {
-  const nat = facts && factsOfNat(facts.family);
-  return nat === undefined ? facts : { ...facts!, nat };
+function withForeign(facts: EarlyFacts | undefined): EarlyFacts | undefined {
+  return facts && { ...facts, foreign: factsOfForeign(facts.family) };
 }
 
-function factsOfNat(family: Family): NatFacts | undefined {
+function factsOfForeign(family: Family): ForeignFacts {
   try {
-    return natFacts(natChains(family));
+    return foreignFacts(foreignChains(family));
   } catch (error) {
     if (error instanceof KernelError) return { why: error.message };
     throw error;
@@ -132,7 +131,7 @@ function factsOfIpv6(): EarlyFacts | undefined {
   const routes = listRoutes6().map((route) =>
     route.devices.some((device) => unsure.has(device)) ? { ...route, plain: false } : route,
   );
-  return withNat(earlyFacts6(routes, routingTables('ipv6'), devices));
+  return withForeign(earlyFacts6(routes, routingTables('ipv6'), devices));
 }
 
 export const systemKernel: Kernel = {

@@ -40,6 +40,7 @@ const ADD_COUNTERS = { count: 32, counters: 40 } as const;
 /** From `hook_entry` to the end of `underflow`, alike in `ipt_getinfo` and `ipt_replace`. */
 const ENTRY_POINTS = { from: 36, policies: 56, to: 76 } as const;
 const COUNTER_SIZE = 16;
+const HOOKS = 5;
 
 /** What iptables takes while it changes a table. */
 const LOCK = '/run/xtables.lock';
@@ -111,16 +112,29 @@ function tableNames(family: Family): readonly string[] {
   }
 }
 
-/** A table, and where PREROUTING begins in it, and its policy is; nothing where there is none. Throws `KernelError` where it cannot be read. */
+/** Where a hook's chain begins in a table, and its policy is. */
+export interface HookPoint {
+  readonly first: number;
+  readonly policy: number;
+}
+
+/**
+ * A table, and what it has at hooks by their numbers, of which only those mean anything that the table is for; nothing
+ * where there is none. Throws `KernelError` where it cannot be read.
+ */
 export function readXtable(
   family: Family,
   name: string,
-): { readonly table: Buffer; readonly first: number; readonly policy: number } | undefined {
+): { readonly table: Buffer; readonly hooks: readonly HookPoint[] } | undefined {
   if (!tableNames(family).includes(name)) return undefined;
   const found = withSocket(family, (socket) => readTable(family, socket, name));
   if (typeof found === 'number') throw new KernelError(`read iptables' table ${name}`, found);
-  const [first, policy] = [ENTRY_POINTS.from, ENTRY_POINTS.policies].map((at) => found.info.readUInt32LE(at));
-  return { table: found.table, first: first!, policy: policy! };
+  const { info, table } = found;
+  const hooks = Array.from({ length: HOOKS }, (_, hook) => ({
+    first: info.readUInt32LE(ENTRY_POINTS.from + 4 * hook),
+    policy: info.readUInt32LE(ENTRY_POINTS.policies + 4 * hook),
+  }));
+  return { table, hooks };
 }
 
 /** A changed table, and which piece is new or gone. */

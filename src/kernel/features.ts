@@ -6,10 +6,10 @@ import type { Family } from '../base/family.ts';
 import type {
   ConnectionLayout,
   Features,
+  ForeignLayout,
   FunctionId,
   KernelFunction,
   KernelLayout,
-  NatLayout,
   PointedWord,
   SurroundingsLayout,
 } from '../base/features.ts';
@@ -131,7 +131,7 @@ const HOOK_MEMBERS = {
 
 /** NAT, and the tables of iptables-legacy, may be modules: these have the types then. */
 const [NAT_MODULE, TABLES_MODULE] = ['nf_nat', 'x_tables'];
-const NAT_MEMBERS = { entries: [['nf_nat_lookup_hook_priv', 'entries']] } as const;
+const NAT_MEMBERS = { natEntries: [['nf_nat_lookup_hook_priv', 'entries']] } as const;
 const TABLE_MEMBERS = {
   tableRules: [['xt_table', 'private']],
   size: [['xt_table_info', 'size']],
@@ -237,7 +237,7 @@ function addressesOf6(btf: BtfReader): Pick<KernelLayout, 'netAddressGeneration6
 
 /** What early verdicts look at, or nothing where the kernel's types do not tell. */
 function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
-  let nat: NatLayout | undefined;
+  let foreign: ForeignLayout | undefined;
   try {
     const find = (path: Path): number | undefined =>
       path.reduce<number | undefined>((sum, [struct, member]) => {
@@ -258,9 +258,10 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
         netListeners: members('net', LISTENERS),
         ...(tcpLoose !== undefined && { tcpLoose }),
         // Asked for until all is known, as modules may be loaded at any time.
-        get nat() {
-          if (nat?.table === undefined) nat = natOf(btf, find(NFTABLES_CHANGES));
-          return nat;
+        get foreign() {
+          if (foreign?.table === undefined || foreign.natEntries === undefined)
+            foreign = foreignOf(btf, find(NFTABLES_CHANGES));
+          return foreign;
         },
         ...(switches !== undefined &&
           genericProgram !== undefined && {
@@ -276,11 +277,13 @@ function surroundingsOf(btf: BtfReader): Pick<Features, 'surroundings'> {
   }
 }
 
-function natOf(btf: BtfReader, nftablesChanges: number | undefined): NatLayout | undefined {
-  const hook = offsetsOfModule(btf, NAT_MODULE, NAT_MEMBERS);
-  if (hook === undefined) return undefined;
+function foreignOf(btf: BtfReader, nftablesChanges: number | undefined): ForeignLayout {
   const table = offsetsOfModule(btf, TABLES_MODULE, TABLE_MEMBERS);
-  return { ...hook, ...(table && { table }), ...(nftablesChanges !== undefined && { nftablesChanges }) };
+  return {
+    ...offsetsOfModule(btf, NAT_MODULE, NAT_MEMBERS),
+    ...(table && { table }),
+    ...(nftablesChanges !== undefined && { nftablesChanges }),
+  };
 }
 
 /** Where members are that the kernel knows, or a module; `undefined` where neither tells of them all. */

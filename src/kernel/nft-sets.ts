@@ -13,6 +13,8 @@ const NFGENMSG = 4;
 const SET = { table: 1, name: 2, flags: 3, keyLength: 5 } as const;
 const ELEMENTS = { table: 1, set: 2, list: 3 } as const;
 const ELEMENT = { key: 1, data: 2, flags: 3, keyEnd: 10 } as const;
+/** What counts or limits the packets that meet an element: one expression, an object, several expressions. */
+const COUNTING = [7, 9, 11] as const;
 const VALUE = 1;
 /** NFT_SET_INTERVAL, TIMEOUT, EVAL, CONCAT */
 const [INTERVAL, TIMEOUT, EVAL, CONCAT] = [0x4, 0x10, 0x20, 0x80];
@@ -33,6 +35,8 @@ export interface SetContents {
   /** Whether an element holds for all between two numbers that span the whole key. */
   readonly isSpan: boolean;
   readonly elements: readonly SetElement[];
+  /** Whether an element may do anything with packets that meet it, as counters do. */
+  readonly counts: boolean;
   /** What all others lead to, or are in; absent where there is nothing of the kind. */
   readonly others?: { readonly data?: Buffer };
 }
@@ -108,15 +112,16 @@ function contentsOf(all: readonly Attributes[], flags: number, keyLength: number
   });
   if (keyed.length + (others === undefined ? 0 : 1) !== all.length) return undefined;
   if (!keyed.every(({ low, high }) => low.length === keyLength && high.length === keyLength)) return undefined;
-  const rest = others === undefined ? {} : { others: withData(others) };
-  if (!isSpan) return { keyLength, isSpan, elements: keyed.map(({ isEnd: _, ...element }) => element), ...rest };
+  const counts = all.some((element) => COUNTING.some((each) => element.has(each)));
+  const known = { keyLength, isSpan, counts, ...(others && { others: withData(others) }) };
+  if (!isSpan) return { ...known, elements: keyed.map(({ isEnd: _, ...element }) => element) };
   const sorted = keyed.sort((a, b) => Buffer.compare(a.low, b.low) || Number(b.isEnd) - Number(a.isEnd));
   const elements = sorted.flatMap(({ isEnd, ...element }, i): SetElement[] => {
     const next = sorted[i + 1];
     if (isEnd || next?.low.equals(element.low) === true) return [];
     return [{ ...element, high: next === undefined ? Buffer.alloc(keyLength, 0xff) : before(next.low) }];
   });
-  return { keyLength, isSpan, elements, ...rest };
+  return { ...known, elements };
 }
 
 function valueIn(nested: Buffer | undefined): Buffer | undefined {

@@ -16,6 +16,8 @@ export interface Change {
   readonly synced: number | RegExp;
   /** Early verdicts go on behind it without `sync`. */
   readonly isPassing?: true;
+  /** What rules of others have counted, which both routers must have counted alike. */
+  readonly counters?: (router: Namespace) => string;
 }
 
 export const ip =
@@ -73,6 +75,25 @@ export function natGroups(
   });
 }
 
+/** Rules in front of the filter table: the table, the chain, what else they say, and how many are dropped early beside each. */
+export type FrontRules = readonly (readonly [table: 'raw' | 'mangle', words: string, synced: Change['synced']])[];
+
+/** Groups with these rules, by each of the commands; what tables and chains they leave empty keeps nothing from being early. */
+export function frontGroups(commands: readonly string[], rules: FrontRules, all: number): readonly Group[] {
+  return commands.map((command) => {
+    const changes = rules.map(([table, words, synced]): Change => {
+      const change = (what: string) => run(`${command} -w -t ${table} ${what} ${words}`);
+      const name = `${command}: ${table} ${words}`;
+      return { name, make: change('-A'), undo: change('-D'), early: 0, synced, counters: rulesOf(command, table) };
+    });
+    return [`rules of raw and mangle of ${command}`, NOTHING, changes, all];
+  });
+}
+
+/** What the rules of a table, which is there, have counted; policies are left out. */
+const rulesOf = (command: string, table: string) => (router: Namespace) =>
+  router.exec(`${command}-save`, ['-c', '-t', table]).replace(/^[^[].*\n/gm, '');
+
 const MOST_TRIES = 30;
 
 /** Makes and undoes changes, with the same packets before and after each; `all` are dropped early at first, `atLast` then. */
@@ -99,11 +120,15 @@ export function followChanges(
     return notes.join('; ');
   };
   pass('before', all);
-  for (const { name, make, undo, early, synced, isPassing } of changes) {
+  for (const { name, make, undo, early, synced, isPassing, counters } of changes) {
     both.each(make);
     pass(name, early);
     const notes = passSynced(`${name}, looked at`, typeof synced === 'number' ? synced : 0);
     if (typeof synced !== 'number' && !synced.test(notes)) throw new Error(`${name}: sync says ${notes}`);
+    if (counters !== undefined) {
+      const [expected, found] = both.labs.map(({ router }) => counters(router));
+      if (found !== expected) throw new Error(`${name}: expected\n${expected}found\n${found}`);
+    }
     both.each(undo);
     if (isPassing) pass(`${name}, undone`, all);
     passSynced(`${name}, undone and looked at`, atLast);

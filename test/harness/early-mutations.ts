@@ -25,23 +25,23 @@ export const EARLY_MUTATIONS = {
     },
   ],
   'early verdicts beside NAT of IPv6': [
-    { file: 'src/base/nat.ts', from: 'high: value + others', to: 'high: value' },
-    { file: 'src/kernel/nat-legacy.ts', from: 'inverted: 132 }', to: 'inverted: 131 }' },
-    { file: 'src/codegen/nat-words.ts', from: '  use.take(NAT_WORDS.rules, 8);\n', to: '' },
+    { file: 'src/base/foreign-rules.ts', from: 'high: value + others', to: 'high: value' },
+    { file: 'src/kernel/foreign-legacy.ts', from: 'inverted: 132 }', to: 'inverted: 131 }' },
+    { file: 'src/codegen/foreign-words.ts', from: '  use.take(words.rules, 8);\n', to: '' },
     {
-      file: 'src/engine/early-nat.ts',
+      file: 'src/engine/early-foreign.ts',
       from: "if (does === 'nothing') continue;",
       to: "if (does !== 'something') continue;",
     },
   ],
   'early verdicts beside NAT of nftables': [
     // The first: a table of iptables-legacy that is made stays.
-    { file: 'src/codegen/nat-words.ts', from: '  use.take(NAT_WORDS.natList, 8);\n', to: '' },
-    { file: 'src/codegen/nat-words.ts', from: '    use.take(NAT_WORDS.nftables, 4);\n', to: '' },
-    { file: 'src/classify/early.ts', from: 'for (const asked of facts.nat.kept) ways.keep(asked);', to: '' },
+    { file: 'src/codegen/foreign-words.ts', from: '    use.take(FOREIGN_WORDS.natList, 8);\n', to: '' },
+    { file: 'src/codegen/foreign-words.ts', from: '    use.take(FOREIGN_WORDS.nftables, 4);\n', to: '' },
+    { file: 'src/classify/early.ts', from: "keepAt(['NAT', 'PREROUTING'], []);", to: '' },
     { file: 'src/kernel/nft-sets.ts', from: ': before(next.low)', to: ': element.low' },
     {
-      file: 'src/kernel/nat-nft-rule.ts',
+      file: 'src/kernel/foreign-nft-rule.ts',
       from: 'return isOne === negated ? NEVER',
       to: 'return isOne !== negated ? NEVER',
     },
@@ -52,8 +52,8 @@ export const EARLY_MUTATIONS = {
     { file: 'src/codegen/xdp-early.ts', from: '  if (strict) emitWhole(a, features, undecided);\n', to: '' },
     {
       file: 'src/engine/early-sync.ts',
-      from: "choice === 'strict' && countsPackets(",
-      to: "choice !== 'strict' && countsPackets(",
+      from: "choice === 'strict' ? countingChain(",
+      to: "choice !== 'strict' ? countingChain(",
     },
   ],
 } as const satisfies Readonly<Record<string, readonly Mutation[]>>;

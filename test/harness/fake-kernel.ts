@@ -57,6 +57,7 @@ export const EARLY_FEATURES: Features = {
   ...FEATURES,
   functions: { ...FEATURES.functions, bpf_xdp_ct_lookup: 108, bpf_ct_release: 109 },
   surroundings: {
+    foreign: {},
     ...{ hookCount: 0, hookList: 8, hookFunction: 0, hookPriority: 36, hookKind: 33 },
     ...{ deviceTakers: [800], deviceListeners: [808], netListeners: [160], tcpLoose: 2500 },
     ...{ policies: [], policyDefaults: [] },

@@ -5,7 +5,9 @@ import { sleep } from '../../src/kernel/wait.ts';
 import { packetsOf, withBoth } from '../harness/beside.ts';
 import {
   type Change,
+  type FrontRules,
   followChanges,
+  frontGroups,
   ip,
   type NatRules,
   NOTHING,
@@ -123,7 +125,7 @@ const CHANGES: readonly Change[] = [
     ),
     undo: nft('delete table ip6 t'),
     early: 0,
-    synced: /a chain of nftables at priority -10/,
+    synced: ALL_EARLY - 1,
   },
   {
     name: 'a filter of tc',
@@ -157,15 +159,10 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-/** The kernel keeps the hooks of these, whatever becomes of them. */
-const LASTING: readonly Change[] = [
-  {
-    name: 'a rule of raw that asks which way packets came',
-    make: run('ip6tables-legacy -t raw -A PREROUTING -m rpfilter --invert -j DROP'),
-    undo: run('ip6tables-legacy -t raw -F'),
-    early: 0,
-    synced: /priority -300 sees packets first, at PREROUTING/,
-  },
+const FRONT_RULES: FrontRules = [
+  ['raw', 'PREROUTING -m rpfilter --invert -j DROP', /PREROUTING of \S+ may apply to any packet/],
+  ['mangle', 'PREROUTING -s fd00::1 -p tcp -j MARK --set-mark 1', 4],
+  ['mangle', 'FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu', ALL_EARLY - 1],
 ];
 
 const NAT_RULES: NatRules = {
@@ -179,8 +176,8 @@ const NAT_RULES: NatRules = {
 
 it.each([
   ['changes that pass', NOTHING, CHANGES, ALL_EARLY] as const,
-  ...LASTING.map((change) => [change.name, NOTHING, [change], 0] as const),
   ...natGroups(['ip6tables-legacy', 'ip6tables-nft'], NAT_RULES, ALL_EARLY),
+  ...frontGroups(['ip6tables-legacy', 'ip6tables-nft'], FRONT_RULES, ALL_EARLY),
 ])(
   'early verdicts of IPv6 stop until it has been looked at, and no verdict and no counter is another: %s',
   (_, prepare, changes, atLast) =>

@@ -5,7 +5,9 @@ import { it } from 'vitest';
 import { packetsOf, withBoth } from '../harness/beside.ts';
 import {
   type Change,
+  type FrontRules,
   followChanges,
+  frontGroups,
   ip,
   type NatRules,
   NOTHING,
@@ -93,7 +95,7 @@ const CHANGES: readonly Change[] = [
     ),
     undo: nft('delete table ip t'),
     early: 0,
-    synced: /a chain of nftables at priority -10/,
+    synced: ALL_EARLY - 1,
   },
   {
     name: 'a chain of nftables at ingress',
@@ -199,10 +201,20 @@ const NAT_RULES: NatRules = {
   masquerade: '11.9.0.0/16',
 };
 
+const FRONT_RULES: FrontRules = [
+  ['raw', 'PREROUTING -d 10.192.0.0/16 ! -i docker0 -j DROP', ALL_EARLY - 1],
+  ['mangle', 'PREROUTING -p tcp --dport 23 -j MARK --set-mark 1', 4],
+  ['mangle', 'PREROUTING -j MARK --set-mark 1', /PREROUTING of \S+ may apply to any packet/],
+  ['mangle', 'INPUT -p tcp --syn -j DROP', 4],
+  ['mangle', 'FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu', ALL_EARLY - 1],
+  ['mangle', 'POSTROUTING -j MARK --set-mark 1', ALL_EARLY],
+];
+
 it.each([
   ['changes that pass', NOTHING, CHANGES, ALL_EARLY] as const,
   ...LASTING.map((change, i) => [change.name, NOTHING, [change], LAST_EARLY[i]!] as const),
   ...natGroups(['iptables-legacy', 'iptables-nft'], NAT_RULES, ALL_EARLY),
+  ...frontGroups(['iptables-legacy', 'iptables-nft'], FRONT_RULES, ALL_EARLY),
 ])(
   'early verdicts stop until it has been looked at, and no verdict and no counter is another: %s',
   (_, prepare, changes, atLast) =>

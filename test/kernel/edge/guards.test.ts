@@ -6,8 +6,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { Assembler } from '../../../src/bpf/assembler.ts';
 import { R0, R1, R6 } from '../../../src/bpf/instruction.ts';
+import { MOST_RULE_BYTES } from '../../../src/codegen/foreign-words.ts';
 import { emitGuards, GUARD_MAP, GUARDS, guardMap } from '../../../src/codegen/guards.ts';
-import { MOST_RULE_BYTES } from '../../../src/codegen/nat-words.ts';
 import {
   readSurroundings,
   SURROUNDINGS_MAP,
@@ -127,8 +127,8 @@ const CHANGES: Readonly<Record<Family, readonly string[]>> = {
     'nft delete table ip6 two',
   ],
 };
-/** What changes where NAT sends packets. Most of it makes no list of hooks anew. */
-const CHANGES_OF_NAT: Readonly<Record<Family, readonly string[]>> = {
+/** What changes rules that packets meet before the filter table. Most of it makes no list of hooks anew. */
+const CHANGES_OF_RULES: Readonly<Record<Family, readonly string[]>> = {
   ipv4: [
     'iptables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
     'iptables-legacy -t nat -R PREROUTING 1 -p tcp --dport 24 -j REDIRECT',
@@ -143,10 +143,21 @@ const CHANGES_OF_NAT: Readonly<Record<Family, readonly string[]>> = {
     'nft delete table ip three',
     'iptables-nft -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
     'iptables-nft -t nat -F PREROUTING',
+    'iptables-legacy -t raw -A PREROUTING -d 192.0.2.9 ! -i lo -j DROP',
+    'iptables-legacy -t raw -R PREROUTING 1 -d 192.0.2.8 ! -i lo -j DROP',
+    'iptables-legacy -t raw -A OUTPUT -d 192.0.2.8 -j DROP',
+    'iptables-legacy -t mangle -A FORWARD -p tcp -j DROP',
+    'iptables-legacy -t mangle -P INPUT DROP',
+    'iptables-nft -t raw -A PREROUTING -d 192.0.2.9 -j DROP',
+    'iptables-nft -t raw -D PREROUTING 1',
+    'iptables-nft -t mangle -A FORWARD -p tcp -j DROP',
+    'iptables-nft -t mangle -R FORWARD 1 -p udp -j DROP',
   ],
   ipv6: [
     'ip6tables-legacy -t nat -A PREROUTING -p tcp --dport 23 -j REDIRECT',
     'ip6tables-legacy -t nat -R PREROUTING 1 -p tcp --dport 24 -j REDIRECT',
+    'ip6tables-legacy -t mangle -A INPUT -p tcp -j DROP',
+    'ip6tables-legacy -t mangle -R INPUT 1 -p udp -j DROP',
   ],
 };
 /** Of those the ones that change nothing that is asked. */
@@ -155,7 +166,7 @@ const IDLE: ReadonlySet<string> = new Set(['nft add table ip one', 'nft add tabl
 describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
   it.each([
     ['something', CHANGES[family]],
-    ['NAT', CHANGES_OF_NAT[family]],
+    ['rules in front', CHANGES_OF_RULES[family]],
   ])('hold nothing before words are kept, and then until %s changes', (_, changes) => {
     withNamespace((namespace) => {
       const guarded = new Guarded(namespace, family);
@@ -177,7 +188,7 @@ describe.each(['ipv4', 'ipv6'] as const)('the guards of %s', (family) => {
       const guarded = new Guarded(namespace, family);
       guarded.keep();
       const other = family === 'ipv4' ? 'ipv6' : 'ipv4';
-      for (const change of [...CHANGES[other], ...CHANGES_OF_NAT[other]]) {
+      for (const change of [...CHANGES[other], ...CHANGES_OF_RULES[other]]) {
         const [command, ...words] = change.split(' ');
         namespace.exec(command!, words);
       }
@@ -214,20 +225,42 @@ it('of IPv6 do not hold where the device takes no packets', () => {
   });
 });
 
-it('see rules of NAT that are put where others were', () => {
+it.each(['nat', 'raw', 'mangle'] as const)('see rules of table %s that are put where others were', (table) => {
   withNamespace((namespace) => {
-    const replace = (port: number) => {
-      const words = `-t nat -R PREROUTING 1 -p tcp -m tcp --dport ${port} -j REDIRECT`;
-      namespace.exec('iptables-legacy', words.split(' '));
+    const put = (words: string, port: number) => {
+      const rule = `${words} -p tcp -m tcp --dport ${port} -j ${table === 'nat' ? 'REDIRECT' : 'DROP'}`;
+      namespace.exec('iptables-legacy', ['-t', table, ...rule.split(' ')]);
     };
-    namespace.exec('iptables-legacy', '-t nat -A PREROUTING -p tcp -m tcp --dport 1 -j REDIRECT'.split(' '));
+    put('-A PREROUTING', 1);
     const guarded = new Guarded(namespace, 'ipv4');
     for (let port = 10; port < 30; port += 2) {
       guarded.keep();
-      replace(port);
-      replace(port + 1);
+      for (const other of [port, port + 1]) put('-R PREROUTING 1', other);
       expect([port, guarded.isSame()]).toEqual([port, false]);
     }
+  });
+});
+
+it('do not mind changes of nftables behind the filter table', () => {
+  withNamespace((namespace) => {
+    const guarded = new Guarded(namespace, 'ipv4');
+    const nft = (words: string) => namespace.exec('nft', words.split(' '));
+    const changed = (words: string): boolean => {
+      guarded.keep();
+      nft(words);
+      return !guarded.isSame();
+    };
+    nft('add table ip one');
+    nft('add chain ip one behind { type filter hook input priority 0 ; }');
+    expect([guarded.surroundings().foreign!.seesNftables, changed('add rule ip one behind counter')]).toEqual([
+      false,
+      false,
+    ]);
+    nft('add chain ip one front { type filter hook input priority -9 ; }');
+    expect([guarded.surroundings().foreign!.seesNftables, changed('add rule ip one behind counter')]).toEqual([
+      true,
+      true,
+    ]);
   });
 });
 
@@ -245,7 +278,7 @@ it('do not hold beside rules of NAT that are too many to look at', () => {
       namespace.exec('iptables-legacy-restore', [], `*nat\n${rules(count)}\nCOMMIT\n`);
       guarded.keep();
       expect([count, guarded.isSame()]).toEqual([count, holds]);
-      expect(guarded.surroundings().natBytes! <= MOST_RULE_BYTES).toBe(holds);
+      expect(guarded.surroundings().foreign!.tableBytes.nat <= MOST_RULE_BYTES).toBe(holds);
     }
   });
 });
@@ -262,7 +295,7 @@ it('tells who hooks, in the order of packets', () => {
         .map((line) => line.split(/\s/))
         .map(([address, , name]) => [BigInt(`0x${address || 0}`), name]),
     );
-    const { hooks, nat, words } = new Guarded(namespace, 'ipv4').surroundings();
+    const { hooks, foreign, words } = new Guarded(namespace, 'ipv4').surroundings();
     const named = (hook: keyof typeof hooks) =>
       hooks[hook]!.map(({ address, priority, kind }) => `${symbols.get(address)} ${priority} ${kind}`);
     expect(named('PREROUTING')).toEqual([
@@ -272,7 +305,7 @@ it('tells who hooks, in the order of packets', () => {
     ]);
     expect(named('FORWARD')).toEqual(['ipt_do_table 0 0', 'nft_do_chain_ipv4 5 1']);
     expect(named('INPUT').slice(0, 2)).toEqual(['ipt_do_table 0 0', 'nf_nat_ipv4_local_in 100 0']);
-    expect(nat!.map(({ address }) => symbols.get(address))).toEqual(['ipt_do_table']);
+    expect(foreign!.nat!.map(({ address }) => symbols.get(address))).toEqual(['ipt_do_table']);
     expect(words.length).toBe(WORDS.size);
   });
 });

@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CLASS_SHIFT, STATE_CLASSES, type StateClass } from '../../../src/base/connection-state.ts';
-import type { EarlyFacts4 } from '../../../src/base/early.ts';
+import type { EarlyFacts4, ForeignKept, KeptPackets } from '../../../src/base/early.ts';
+import { asksAddress, asksDevice, asksMasked, asksNumber } from '../../../src/base/foreign-rules.ts';
 import { contains, type IntervalSet } from '../../../src/base/intervals.ts';
-import { asksAddress, asksDevice, asksMasked, asksNumber } from '../../../src/base/nat.ts';
 import { type HookPacket, Ipv4View } from '../../../src/base/packet.ts';
 import { evaluatePredicate, type Literal } from '../../../src/base/predicate.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
@@ -41,14 +41,32 @@ const FACTS: EarlyFacts4 = {
 const range = (low: number, high = low): IntervalSet => [{ low, high }];
 const FROM_NOBODY = asksAddress('ipv4', 'src', [{ low: 0n, high: 0n }], false);
 
-/** Packets that NAT may change. */
-const KEPT = [
-  [...asksNumber('protocol', range(6), false), ...asksNumber('dport', range(20, 60), false)],
-  [...asksDevice('eth0', false, true), ...asksMasked('ipv4', 'src', 0x0a000000n, 0xff000000n, false)],
-  [...asksNumber('protocol', range(6, 17), true), ...asksDevice('eth', true, false), ...FROM_NOBODY],
-  [...asksNumber('protocol', range(17), false), ...asksNumber('protocol', range(6), false)],
+/** Packets that rules of others may do something to, wherever they go and on their way to one chain. */
+const KEPT: ForeignKept['kept'] = [
+  {
+    at: 'NAT',
+    by: '',
+    asked: [...asksNumber('protocol', range(6), false), ...asksNumber('dport', range(20, 60), false)],
+  },
+  {
+    at: 'PREROUTING',
+    by: '',
+    asked: [...asksDevice('eth0', false, true), ...asksMasked('ipv4', 'src', 0x0a000000n, 0xff000000n, false)],
+  },
+  {
+    at: 'NAT',
+    by: '',
+    asked: [...asksNumber('protocol', range(6, 17), true), ...asksDevice('eth', true, false), ...FROM_NOBODY],
+  },
+  {
+    at: 'PREROUTING',
+    by: '',
+    asked: [...asksNumber('protocol', range(17), false), ...asksNumber('protocol', range(6), false)],
+  },
+  { at: 'INPUT', by: '', asked: asksNumber('protocol', range(1), false) },
+  { at: 'FORWARD', by: '', asked: asksNumber('sport', range(0, 30), false) },
 ];
-const NAT_FACTS: EarlyFacts4 = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: KEPT } };
+const BESIDE: EarlyFacts4 = { ...FACTS, foreign: { entered: [], mayExpect: false, kept: KEPT } };
 
 /** The chain that a packet is certain to meet. */
 function chainOf(packet: HookPacket, forwardable: number): 'INPUT' | 'FORWARD' | undefined {
@@ -69,7 +87,7 @@ describe('early lists', () => {
         scenarios(options),
         fc.constantFrom(0, DEFAULT_BUDGET.flatten),
         fc.boolean(),
-        (scenario, flatten, nat) => {
+        (scenario, flatten, isBeside) => {
           const table = filterTable(parseRuleset(rulesetText(scenario), { file: 'random' }).ruleset);
           const flattener = new Flattener();
           const hidden = { FORWARD: ['outDevice' as const] };
@@ -79,7 +97,7 @@ describe('early lists', () => {
             hidden,
             hooks: ['INPUT', 'FORWARD'],
           });
-          const early = flattener.early(lists, nat ? NAT_FACTS : FACTS);
+          const early = flattener.early(lists, isBeside ? BESIDE : FACTS);
           const classification = early && classifyLists({ INPUT: early });
           const places = ownersOf(table).map(
             (owner) => `${owner.chain}:${owner.kind === 'rule' ? owner.line : 'policy'}`,
@@ -90,7 +108,10 @@ describe('early lists', () => {
             const found = classification && evaluateClassification(classification, 'INPUT', fields);
             const isDropped = found?.verdict === 'drop';
             const isKept = ({ predicate, negated }: Literal) => evaluatePredicate(predicate, fields) !== negated;
-            const chain = nat && KEPT.some((asked) => asked.every(isKept)) ? undefined : chainOf(packet, forwardable);
+            const certain = chainOf(packet, forwardable);
+            const keeps = ({ at, asked }: KeptPackets) =>
+              (at === 'NAT' || at === 'PREROUTING' || at === certain) && asked.every(isKept);
+            const chain = isBeside && KEPT.some(keeps) ? undefined : certain;
             if (chain === undefined) {
               expect(isDropped).toBe(false);
               seen.elsewhere++;

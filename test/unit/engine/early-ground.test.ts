@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EarlyFacts } from '../../../src/base/early.ts';
+import { asksNumber } from '../../../src/base/foreign-rules.ts';
 import type { Hook, Surroundings, WatchedHook } from '../../../src/codegen/surroundings.ts';
 import { earlyNotes, findGround, groundDigest } from '../../../src/engine/early-ground.ts';
 
@@ -72,20 +73,70 @@ describe('the ground of early verdicts', () => {
     expect(whyNot(hooks as Record<WatchedHook, readonly Hook[]>)).toBe(why);
   });
 
+  const NAT_CHAIN = { name: 'nat PREROUTING of iptables-legacy', at: 'NAT', table: 'nat' } as const;
+  const NO_BYTES = { raw: 0, mangle: 0, nat: 0 };
+  const asked = asksNumber('dport', [{ low: 80, high: 80 }], false);
+
   it('is there beside NAT whose rules are known', () => {
-    const facts: EarlyFacts = { ...FACTS, nat: { legacy: 1, nftables: 0, hasNftables: false, kept: [[]] } };
+    const kept = [{ at: 'NAT' as const, by: NAT_CHAIN.name, asked }];
+    const facts: EarlyFacts = { ...FACTS, foreign: { entered: [NAT_CHAIN], mayExpect: false, kept } };
     const hooks = { ...NOBODY, PREROUTING: [...TRACKING, hook(-100)] };
-    const seen = { called: [hook(-100)], bytes: 800, seesLegacy: true, seesNftables: true };
+    const seen = { nat: [hook(-100)], tableBytes: { ...NO_BYTES, nat: 800 }, seesNftables: false };
     const found = findGround(hooks, facts, seen);
     expect(found).toEqual({ facts, tracked: true, unexpected: true });
     if ('why' in found) throw new Error('there is ground');
     expect(earlyNotes(found, found)).toEqual(['packets that rules of NAT may change are left to netfilter']);
-    expect(findGround(hooks, facts, { ...seen, called: [] })).toEqual({ why: 'the rules of NAT are not all known' });
+    expect(findGround(hooks, facts, { ...seen, nat: [] })).toEqual({ why: 'the rules of NAT are not all known' });
     expect(findGround(hooks, facts)).toHaveProperty('why');
     expect(findGround(hooks, FACTS, seen)).toHaveProperty('why');
-    expect(findGround({ ...hooks, OUTPUT: [hook(0, 1)] }, facts, seen)).toEqual({
-      why: 'connections may be expected, which NAT changes',
+    const { nat: _, ...unseen } = seen;
+    expect(findGround(hooks, facts, unseen)).toEqual({ why: 'what does NAT cannot be seen' });
+    const expected = { why: 'connections may be expected, which NAT changes' };
+    const withChain = { ...hooks, OUTPUT: [hook(0, 1)] };
+    expect(findGround(withChain, facts, seen)).toEqual(expected);
+    expect(findGround(withChain, facts, { ...seen, seesNftables: true })).toEqual(found);
+    const helping = { ...facts, foreign: { entered: [NAT_CHAIN], mayExpect: true, kept } };
+    expect(findGround(withChain, helping, { ...seen, seesNftables: true })).toEqual(expected);
+  });
+
+  it('is there beside raw, mangle and chains of nftables whose rules are known', () => {
+    const entered = [
+      { name: 'raw PREROUTING of iptables-legacy', at: 'PREROUTING', table: 'raw' },
+      { name: 'mangle FORWARD of iptables-legacy', at: 'FORWARD', table: 'mangle' },
+      { name: 'ip t c of nftables', at: 'INPUT' },
+    ] as const;
+    const kept = [
+      { at: 'PREROUTING' as const, by: entered[0].name, asked },
+      { at: 'FORWARD' as const, by: entered[1].name, asked: [] },
+    ];
+    const facts: EarlyFacts = { ...FACTS, foreign: { entered, mayExpect: false, kept } };
+    const hooks = {
+      ...{ ...NOBODY, PREROUTING: [TRACKING[0]!, hook(-300), TRACKING[1]!] },
+      ...{ INPUT: [hook(-5, 1), OURS], FORWARD: [hook(-150), OURS] },
+    };
+    const seen = { tableBytes: { ...NO_BYTES, raw: 500, mangle: 900 }, seesNftables: true };
+    const found = findGround(hooks, facts, seen);
+    expect(found).toEqual({ facts, tracked: true, unexpected: true });
+    if ('why' in found) throw new Error('there is ground');
+    expect(earlyNotes(found, found)).toEqual([
+      'packets that rules of raw PREROUTING of iptables-legacy, mangle FORWARD of iptables-legacy may apply to are left to netfilter',
+    ]);
+    expect(findGround({ ...hooks, INPUT: [OURS, hook(-5, 1)] }, facts, seen)).toEqual(found);
+    const helping = { ...facts, foreign: { entered, mayExpect: true, kept } };
+    expect(findGround(hooks, helping, seen)).toMatchObject({ unexpected: false });
+    const others: [Partial<Surroundings['hooks']>, string][] = [
+      [{ INPUT: [hook(-5, 1), hook(-7, 1), OURS] }, 'rules at INPUT are not all known'],
+      [{ FORWARD: [OURS] }, 'rules at FORWARD are not all known'],
+      [{ PREROUTING: [hook(-300), hook(-300)] }, 'rules at PREROUTING are not all known'],
+      [{ INPUT: Array(5).fill(hook(-5, 1)) }, 'too many hook into INPUT to look at them'],
+      [{ INPUT: [hook(-7), OURS] }, 'a table of the kernel at priority -7 sees packets first, at INPUT'],
+    ];
+    for (const [other, why] of others) expect(findGround({ ...hooks, ...other }, facts, seen)).toEqual({ why });
+    expect(findGround(hooks, facts, { ...seen, seesNftables: false })).toEqual({
+      why: 'changes of nftables cannot be seen',
     });
+    expect(findGround(hooks, { ...FACTS, foreign: { why: 'so' } }, seen)).toEqual({ why: 'so' });
+    expect(findGround(NOBODY, { ...FACTS, foreign: { why: 'so' } }, seen)).toHaveProperty('facts');
   });
 
   it('is not there without facts', () => {

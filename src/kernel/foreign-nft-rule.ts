@@ -1,4 +1,4 @@
-// What a rule of nftables asks of packets at PREROUTING, and what it does (include/uapi/linux/netfilter/nf_tables.h).
+// What a rule of nftables asks of packets, and what it does (include/uapi/linux/netfilter/nf_tables.h).
 //
 // A rule is a row of expressions: some load a part of the packet into registers, others compare these, and the rule ends where
 // one does not hold. Parts that are understood are known by the bytes of the registers that they are in; of all else nothing
@@ -6,20 +6,21 @@
 // iptables-nft's rules have matches and targets of iptables among them.
 
 import type { Family } from '../base/family.ts';
-import { normalize } from '../base/intervals.ts';
 import {
   ADDRESS_BYTES,
   asksAddress,
   asksDevice,
+  asksFlags,
   asksMasked,
   asksNumber,
   bigEndian,
-  type NatConditions,
-  type NatRule,
+  type ForeignConditions,
+  type ForeignRule,
   NEVER,
-} from '../base/nat.ts';
+} from '../base/foreign-rules.ts';
+import { normalize } from '../base/intervals.ts';
 import { normalizeWide } from '../base/wide-intervals.ts';
-import { LOOKING, matchAsks } from './nat-legacy.ts';
+import { LOOKING, matchAsks } from './foreign-legacy.ts';
 import { attributes, text } from './netlink.ts';
 import type { NftSets, SetContents } from './nft-sets.ts';
 
@@ -34,6 +35,7 @@ const IMMEDIATE = { to: 1, data: 2 } as const;
 const CT = { to: 1, from: 4 } as const;
 const LOOKUP = { set: 1, from: 2, to: 3, flags: 5, inverted: 1 } as const;
 const MATCH = { name: 1, revision: 2, data: 3 } as const;
+export const TARGET = { name: 1, data: 3 } as const;
 const META_KEYS: ReadonlyMap<number, readonly [field: Part, bytes: number]> = new Map([
   [6 /* IIFNAME */, ['device', 16]],
   [15 /* NFPROTO */, ['family', 1]],
@@ -56,7 +58,7 @@ const LOADING: ReadonlySet<string> = new Set(['byteorder', 'fib', 'hash', 'rt', 
 /** A rule that is told as more than this asks for less. */
 const MOST_RULES = 500;
 
-type Part = 'device' | 'family' | 'protocol' | 'src' | 'dst' | 'sport' | 'dport';
+type Part = 'device' | 'family' | 'protocol' | 'src' | 'dst' | 'sport' | 'dport' | 'tcpFlags';
 
 /** Parts of a header: where they begin, and their bytes. */
 const HEADERS: Readonly<Record<Family, readonly (readonly [part: Part, at: number, size: number])[]>> = {
@@ -71,9 +73,10 @@ const HEADERS: Readonly<Record<Family, readonly (readonly [part: Part, at: numbe
     ['dst', 24, 16],
   ],
 };
-const PORTS = [
+const TRANSPORT_PARTS = [
   ['sport', 0, 2],
   ['dport', 2, 2],
+  ['tcpFlags', 13, 1],
 ] as const;
 
 export interface Expression {
@@ -95,7 +98,7 @@ interface Held {
   /** The first byte, and how many there are: of an address maybe the first ones alone. */
   readonly at: number;
   readonly bytes: number;
-  /** Of an address. */
+  /** Of an address, or of flags. */
   readonly mask?: Buffer;
 }
 
@@ -104,10 +107,12 @@ export interface RuleSurroundings {
   /** What names a chain of the rule's table. */
   chainOf(name: string): string;
   readonly sets: Pick<NftSets, 'contents'>;
+  /** Whether it matters what the rule counts. */
+  readonly counts: boolean;
 }
 
 /** What one rule is told as. */
-export function ruleOf(expressions: readonly Expression[], around: RuleSurroundings): NatRule[] {
+export function ruleOf(expressions: readonly Expression[], around: RuleSurroundings): ForeignRule[] {
   const reader = new RuleReader(around);
   for (const [i, expression] of expressions.entries()) {
     const ended = reader.read(expression, i === expressions.length - 1);
@@ -123,7 +128,7 @@ const value = (nested: Buffer | undefined): Buffer | undefined =>
 class RuleReader {
   private readonly around: RuleSurroundings;
   /** What has been asked so far: packets go on that all of one of these is true of. */
-  private ways: NatConditions[] = [[]];
+  private ways: ForeignConditions[] = [[]];
   private held: readonly Held[] = [];
 
   constructor(around: RuleSurroundings) {
@@ -131,7 +136,7 @@ class RuleReader {
   }
 
   /** The rules, if this expression ends them. */
-  read({ name, data }: Expression, isLast: boolean): NatRule[] | undefined {
+  read({ name, data }: Expression, isLast: boolean): ForeignRule[] | undefined {
     switch (name) {
       case 'meta':
         if (data.has(META.from)) return this.end('something');
@@ -171,7 +176,7 @@ class RuleReader {
         return undefined;
       }
       case 'counter':
-        return undefined;
+        return this.around.counts ? this.end('something') : undefined;
       default:
         if (!LOADING.has(name)) return this.end('something');
         this.held = [];
@@ -179,19 +184,19 @@ class RuleReader {
     }
   }
 
-  private end(does: NatRule['does']): NatRule[] {
+  private end(does: ForeignRule['does']): ForeignRule[] {
     return this.ways.map((asks) => ({ asks, does }));
   }
 
   /** What a verdict does. */
-  private doesOf(data: Buffer | undefined): NatRule['does'] {
+  private doesOf(data: Buffer | undefined): ForeignRule['does'] {
     const code = verdictOf(data).get(DATA.code)?.readInt32BE(0);
     if (code === undefined) return 'something';
     if (LEADING.includes(code)) return { leadsTo: this.around.chainOf(text(verdictOf(data).get(DATA.chain))!) };
     return PASSING.includes(code) ? 'nothing' : 'something';
   }
 
-  private ask(asked: NatConditions): void {
+  private ask(asked: ForeignConditions): void {
     if (isNever(asked)) this.ways = [];
     else if (asked.length > 0) this.ways = this.ways.map((way) => [...way, ...asked]);
   }
@@ -208,7 +213,7 @@ class RuleReader {
     const [base, offset, length] = [PAYLOAD.base, PAYLOAD.offset, PAYLOAD.length].map((key) => number(data, key)!);
     const at = byteOf(number(data, PAYLOAD.to)!);
     this.keepBut(at, length!);
-    const parts = base === NETWORK ? HEADERS[this.around.family] : base === TRANSPORT ? PORTS : [];
+    const parts = base === NETWORK ? HEADERS[this.around.family] : base === TRANSPORT ? TRANSPORT_PARTS : [];
     const found = parts.flatMap(([part, from, size]): Held[] => {
       const bytes = Math.min(size, offset! + length! - from);
       const isUnderstood = from >= offset! && bytes > 0 && (bytes === size || isAddress(part));
@@ -230,7 +235,7 @@ class RuleReader {
     const masked =
       isPlain && mask?.length === length
         ? this.within(from, length).flatMap((each): Held[] => {
-            if (!isAddress(each.part) || each.mask !== undefined) return [];
+            if (!(isAddress(each.part) || each.part === 'tcpFlags') || each.mask !== undefined) return [];
             const at = each.at - from;
             return [{ ...each, at: to + at, mask: mask.subarray(at, at + each.bytes) }];
           })
@@ -281,10 +286,14 @@ class RuleReader {
     if (only?.bytes === bytes && more.length === 0) this.ask(this.conditionsOf(only, [{ low, high }], negated));
   }
 
-  private lookUp(data: ReadonlyMap<number, Buffer>, isLast: boolean): NatRule[] | undefined {
+  private lookUp(data: ReadonlyMap<number, Buffer>, isLast: boolean): ForeignRule[] | undefined {
     const contents = this.around.sets.contents(text(data.get(LOOKUP.set))!);
     const at = byteOf(number(data, LOOKUP.from)!);
     const isInverted = ((number(data, LOOKUP.flags) ?? 0) & LOOKUP.inverted) !== 0;
+    if (this.around.counts && contents?.counts !== false) {
+      if (contents !== undefined && !isInverted) this.askSet(contents, at, false);
+      return this.end('something');
+    }
     if (number(data, LOOKUP.to) === VERDICT_REGISTER) return this.lead(contents, at, isLast);
     if (contents !== undefined) this.askSet(contents, at, isInverted);
     if (data.has(LOOKUP.to)) this.load(number(data, LOOKUP.to)!, undefined);
@@ -319,7 +328,7 @@ class RuleReader {
   }
 
   /** Packets go where a map leads them, those that are not in it nowhere. */
-  private lead(contents: SetContents | undefined, at: number, isLast: boolean): NatRule[] {
+  private lead(contents: SetContents | undefined, at: number, isLast: boolean): ForeignRule[] {
     if (contents === undefined || contents.elements.length * this.ways.length > MOST_RULES)
       return this.end('something');
     const parts = this.keyParts(contents, at);
@@ -328,7 +337,7 @@ class RuleReader {
         asked: parts.flatMap((part) => this.conditionsOf(part, [slice(element, part, at)], false)),
         data: element.data,
       })),
-      ...(contents.others === undefined ? [] : [{ asked: [] as NatConditions, data: contents.others.data }]),
+      ...(contents.others === undefined ? [] : [{ asked: [] as ForeignConditions, data: contents.others.data }]),
     ];
     const goesOn = all.some(({ data }) => verdictOf(data).get(DATA.code)?.readInt32BE(0) === CONTINUE);
     if (goesOn && !isLast) return this.end('something');
@@ -339,7 +348,7 @@ class RuleReader {
   }
 
   /** That a part is one of some values, or none of them; nothing where that is not understood. */
-  private conditionsOf({ part, mask }: Held, values: readonly Values[], negated: boolean): NatConditions {
+  private conditionsOf({ part, mask }: Held, values: readonly Values[], negated: boolean): ForeignConditions {
     const { family } = this.around;
     const isPlain = values.every(({ low, high }) => low.equals(high));
     switch (part) {
@@ -363,6 +372,10 @@ class RuleReader {
         if (values.length !== 1 || !isPlain) return [];
         return asksMasked(family, part, filled(values[0]!.low, 0), filled(mask, 0), negated);
       }
+      case 'tcpFlags': {
+        if (values.length !== 1 || !isPlain) return [];
+        return asksFlags(mask?.[0] ?? 0xff, values[0]!.low[0]!, negated);
+      }
       default: {
         const set = values.map(({ low, high }) => ({ low: Number(bigEndian(low)), high: Number(bigEndian(high)) }));
         return asksNumber(part, normalize(set.filter(({ low, high }) => low <= high)), negated);
@@ -382,13 +395,13 @@ function slice({ low, high }: Values, part: Held, at: number): Values {
   return { low: low.subarray(from, to), high: high.subarray(from, to) };
 }
 
-function namesAsked(name: Buffer, negated: boolean): NatConditions {
+function namesAsked(name: Buffer, negated: boolean): ForeignConditions {
   const end = name.indexOf(0);
   const isWhole = end !== -1 || name.length >= LONGEST_NAME;
   return asksDevice(name.toString('latin1', 0, end === -1 ? name.length : end), !isWhole, negated);
 }
 
-function isNever(asked: NatConditions): boolean {
+function isNever(asked: ForeignConditions): boolean {
   return asked.includes(NEVER[0]!);
 }
 

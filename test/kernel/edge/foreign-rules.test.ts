@@ -1,10 +1,11 @@
-// The rules of NAT as the kernel tells them, of iptables-legacy, iptables-nft and nft: which packets they may change.
+// Rules in front of the filter table as the kernel tells them, of iptables-legacy, iptables-nft and nft: which packets they may
+// do something to.
 
 import { expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { formatPredicate } from '../../../src/base/predicate.ts';
-import { keptPackets } from '../../../src/engine/early-nat.ts';
-import { natChains } from '../../../src/kernel/nat-rules.ts';
+import { keptPackets } from '../../../src/engine/early-foreign.ts';
+import { foreignChains } from '../../../src/kernel/foreign-rules.ts';
 import { Namespace } from '../../harness/namespace.ts';
 
 /** Addresses of both families, and what predicates say of them. */
@@ -147,16 +148,17 @@ const KEPT_NFT = [
   [TCP, '<dst> in <one>,<netSet>', 'dport in 2000-2010,2020'],
 ];
 
-/** The packets that may be changed, in words, each kind once. */
+/** The packets that something may be done to, in words, each kind once, and at which place if not by NAT. */
 const told = (namespace: Namespace, family: Family): string[] => {
-  const kept = keptPackets(namespace.enter(() => natChains(family)))!.map((asked) =>
-    asked
+  const kept = keptPackets(namespace.enter(() => foreignChains(family)))!.map(({ at, asked }) => {
+    const words = asked
       .map(({ predicate, negated }) => `${negated ? '! ' : ''}${formatPredicate(predicate)}`)
       // iptables asks for any source port where none is asked for, and nft for either end of a range.
       .filter((each) => !/in 0-65535$/.test(each))
       .sort()
-      .join(' and '),
-  );
+      .join(' and ');
+    return at === 'NAT' ? words : `${at}: ${words}`;
+  });
   return [...new Set(kept)].sort();
 };
 
@@ -171,29 +173,26 @@ const sorted = (all: readonly (readonly string[])[], family: Family): string[] =
     .sort();
 
 it.each([
-  ['ipv4', 'iptables-legacy-restore', RULES, KEPT, [1, 0, false]],
-  ['ipv4', 'iptables-nft-restore', RULES, KEPT, [0, 1, true]],
-  ['ipv4', 'nft -f -', NFT, KEPT_NFT, [0, 1, true]],
-  ['ipv6', 'ip6tables-legacy-restore', RULES, KEPT, [1, 0, false]],
-  ['ipv6', 'ip6tables-nft-restore', RULES, KEPT, [0, 1, true]],
-  ['ipv6', 'nft -f -', NFT, KEPT_NFT, [0, 1, true]],
-] as const)(
-  'tells which %s packets rules of %s may change',
-  (family, command, rules, kept, [legacy, nftables, has]) => {
-    const namespace = new Namespace('nat');
-    try {
-      const [name, ...words] = command.split(' ');
-      namespace.exec(name!, words, worded(rules, family));
-      expect(told(namespace, family)).toEqual(sorted(kept, family));
-      const found = namespace.enter(() => natChains(family));
-      expect(found).toMatchObject({ legacy, nftables, hasNftables: has, mayExpect: false });
-      const other = namespace.enter(() => natChains(family === 'ipv4' ? 'ipv6' : 'ipv4'));
-      expect(other).toMatchObject({ entered: [], legacy: 0, nftables: 0, hasNftables: false });
-    } finally {
-      namespace.remove();
-    }
-  },
-);
+  ['ipv4', 'iptables-legacy-restore', RULES, KEPT, 'nat PREROUTING of iptables-legacy'],
+  ['ipv4', 'iptables-nft-restore', RULES, KEPT, 'ip nat PREROUTING of nftables'],
+  ['ipv4', 'nft -f -', NFT, KEPT_NFT, 'ip nat pre of nftables'],
+  ['ipv6', 'ip6tables-legacy-restore', RULES, KEPT, 'nat PREROUTING of iptables-legacy'],
+  ['ipv6', 'ip6tables-nft-restore', RULES, KEPT, 'ip6 nat PREROUTING of nftables'],
+  ['ipv6', 'nft -f -', NFT, KEPT_NFT, 'ip6 nat pre of nftables'],
+] as const)('tells which %s packets rules of %s may change', (family, command, rules, kept, chain) => {
+  const namespace = new Namespace('nat');
+  try {
+    const [name, ...words] = command.split(' ');
+    namespace.exec(name!, words, worded(rules, family));
+    expect(told(namespace, family)).toEqual(sorted(kept, family));
+    const found = namespace.enter(() => foreignChains(family));
+    expect([found.entered.map(({ name, at }) => [name, at]), found.mayExpect]).toEqual([[[chain, 'NAT']], false]);
+    const other = namespace.enter(() => foreignChains(family === 'ipv4' ? 'ipv6' : 'ipv4'));
+    expect(other).toMatchObject({ entered: [], mayExpect: false });
+  } finally {
+    namespace.remove();
+  }
+});
 
 it('tells of tables for both families what each of them may meet', () => {
   const namespace = new Namespace('nat');
@@ -217,15 +216,133 @@ it('tells whether there are none, and what else may be', () => {
   const namespace = new Namespace('nat');
   const nft = (...lines: readonly string[]) => namespace.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
   try {
-    const empty = { entered: [], legacy: 0, nftables: 0, hasNftables: false, mayExpect: false };
-    expect(namespace.enter(() => natChains('ipv4'))).toMatchObject(empty);
+    const empty = { entered: [], mayExpect: false };
+    expect(namespace.enter(() => foreignChains('ipv4'))).toMatchObject(empty);
     nft('add table ip t', 'add chain ip t post { type nat hook postrouting priority 100; }');
-    expect(namespace.enter(() => natChains('ipv4'))).toMatchObject({ ...empty, hasNftables: true });
+    expect(namespace.enter(() => foreignChains('ipv4'))).toMatchObject(empty);
     nft('add chain ip t pre { type nat hook prerouting priority -100; policy drop; }');
-    expect(keptPackets(namespace.enter(() => natChains('ipv4')))).toEqual([[]]);
+    expect(told(namespace, 'ipv4')).toEqual(['']);
     nft('add ct helper ip t ftp { type "ftp" protocol tcp; }', 'add rule ip t post tcp dport 21 ct helper set "ftp"');
-    expect(namespace.enter(() => natChains('ipv4'))).toMatchObject({ mayExpect: true });
+    expect(namespace.enter(() => foreignChains('ipv4'))).toMatchObject({ mayExpect: true });
   } finally {
     namespace.remove();
   }
 });
+
+const FRONT = `*raw
+:PREROUTING ACCEPT
+-A PREROUTING -d <one> ! -i docker0 -j DROP
+-A OUTPUT -p tcp --dport 1 -j DROP
+COMMIT
+*mangle
+:one -
+-A PREROUTING -s <from> -j one
+-A PREROUTING -p udp --sport 53 -m addrtype --dst-type LOCAL
+-A PREROUTING -p udp -m limit --limit 5/sec -m udp --dport 5 -j ACCEPT
+-A one -p tcp --dport 9 -j ACCEPT
+-A INPUT -p tcp ! --syn -j ACCEPT
+-A FORWARD -p tcp --tcp-flags SYN,RST SYN -o eth0 -j DROP
+-A POSTROUTING -j DROP
+COMMIT
+`;
+const FRONT_NFT = `table <ip> t {
+  set timed { type inet_service; flags timeout; }
+  set counted { type inet_service; counter; elements = { 7 counter packets 0 bytes 0 } }
+  set plain { type inet_service; elements = { 8, 9 } }
+  chain one { tcp dport 9 accept; tcp sport 10 drop; }
+  chain silent { accept; }
+  chain pre {
+    type filter hook prerouting priority raw;
+    <ip> daddr <one> iifname != "docker0" counter drop
+    udp dport 53 accept
+    <ip> saddr <from> jump one
+    <ip> saddr <half> jump silent
+    udp dport @plain accept
+    udp dport @counted accept
+    <ip> daddr <not> udp dport != @counted accept
+    <ip> daddr <to> counter udp dport 54 accept
+    udp sport @timed accept
+  }
+  chain in { type filter hook input priority -2; policy drop; tcp flags & (fin|syn|rst|ack) != syn accept; }
+  chain forwarding { type filter hook forward priority mangle; tcp flags & (syn|rst) == syn counter; tcp flags ack drop; }
+  chain behind { type filter hook forward priority 0; drop; }
+  chain out { type filter hook output priority raw; drop; }
+}
+`;
+
+/** Packets without the header that rules ask for. */
+const cutOff = (at: string) => [[`${at}: transportLength in 0-7`], [`${at}: ${TCP}`, 'transportLength in 0-19']];
+const NOT_SYN = ['INPUT: ! tcpFlags & 0x17 == 0x2', TCP];
+const [INVADING, FROM] = [
+  ['PREROUTING: ! inDevice is "docker0"', '<dst> in <one>'],
+  ['PREROUTING: <src> in <fromSet>'],
+];
+/** Whatever a rule applies to is counted by it, before a match that looks at more than the packet. */
+const KEPT_FRONT = [
+  ...[INVADING, FROM, [`PREROUTING: ${UDP}`, 'sport in 53'], [`PREROUTING: ${UDP}`]],
+  ...[NOT_SYN, [`FORWARD: ${TCP}`, 'tcpFlags & 0x6 == 0x2']],
+  ...['PREROUTING', 'INPUT', 'FORWARD'].flatMap(cutOff),
+];
+/** Rules that count nothing may let packets pass; those that a set of counters is asked of, may not. */
+const KEPT_FRONT_NFT = [
+  ...[INVADING, [FROM[0]!, TCP, 'sport in 10']],
+  ...[[`PREROUTING: ${UDP}`, 'dport in 7'], ['PREROUTING: <dst> in <not>', UDP], ['PREROUTING: <dst> in <to>']],
+  ...[[`PREROUTING: ${UDP}`], ['INPUT: ']],
+  ...[
+    [`FORWARD: ${TCP}`, 'tcpFlags & 0x6 == 0x2'],
+    [`FORWARD: ${TCP}`, '! tcpFlags & 0x10 == 0x0'],
+  ],
+  ...['PREROUTING', 'FORWARD'].flatMap(cutOff),
+];
+
+/** The place is told in front of all. */
+const placed = (all: readonly (readonly string[])[], family: Family): string[] =>
+  all
+    .map((asked) => {
+      const [at] = asked[0]!.split(': ');
+      const [words] = sorted([asked.map((each) => each.replace(/^[A-Z]+: /, ''))], family);
+      return `${at}: ${words}`;
+    })
+    .sort();
+
+it.each([
+  ['ipv4', 'iptables-legacy-restore', FRONT, KEPT_FRONT],
+  ['ipv4', 'iptables-nft-restore', FRONT, KEPT_FRONT],
+  ['ipv4', 'nft -f -', FRONT_NFT, KEPT_FRONT_NFT],
+  ['ipv6', 'ip6tables-legacy-restore', FRONT, KEPT_FRONT],
+  ['ipv6', 'ip6tables-nft-restore', FRONT, KEPT_FRONT],
+  ['ipv6', 'nft -f -', FRONT_NFT, KEPT_FRONT_NFT],
+] as const)(
+  'tells which %s packets rules in front of the filter table of %s may apply to',
+  (family, command, rules, kept) => {
+    const namespace = new Namespace('front');
+    try {
+      const [name, ...words] = command.split(' ');
+      namespace.exec(name!, words, worded(rules, family));
+      expect(told(namespace, family)).toEqual(placed(kept, family));
+      expect(namespace.enter(() => foreignChains(family)).mayExpect).toBe(false);
+      const other = namespace.enter(() => foreignChains(family === 'ipv4' ? 'ipv6' : 'ipv4'));
+      expect(other).toMatchObject({ entered: [], mayExpect: false });
+    } finally {
+      namespace.remove();
+    }
+  },
+);
+
+it.each(['iptables-legacy', 'iptables-nft', 'ip6tables-legacy', 'ip6tables-nft'])(
+  'knows rules of %s by which connections are expected',
+  (command) => {
+    const namespace = new Namespace('front');
+    const family = command.startsWith('ip6') ? 'ipv6' : 'ipv4';
+    const raw = (words: string) => namespace.exec(command, ['-w', '-t', 'raw', ...words.split(' ')]);
+    const mayExpect = () => namespace.enter(() => foreignChains(family)).mayExpect;
+    try {
+      raw('-A PREROUTING -p udp -j CT --notrack');
+      expect(mayExpect()).toBe(false);
+      raw('-A OUTPUT -p tcp --dport 21 -j CT --helper ftp');
+      expect(mayExpect()).toBe(true);
+    } finally {
+      namespace.remove();
+    }
+  },
+);
