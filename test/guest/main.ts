@@ -8,9 +8,9 @@
 //   npm run guest -- 6.12 --record                 the types that unit tests read, anew
 //
 // It ends with a line for each file: how many tests passed, failed, and were left out because the kernel lacks what they
-// need (`needs.ts`), with what that is. GUEST_CPUS and GUEST_MEMORY (in megabytes) are those of the guest, 1 and 3072 if
-// absent; BPFILTER_RUNS is how many random rulesets there are, few if absent. It takes root, and packages of Debian that it
-// names if they are missing; hours for all, and no part of `npm test`.
+// need (`needs.ts`), with what that is. GUEST_MEMORY is that of the guest in megabytes, 3072 if absent;
+// BPFILTER_RUNS is how many random rulesets there are, few if absent. It takes root, and packages of Debian that it names if
+// they are missing; hours for all, and no part of `npm test`.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { interval } from '../../../src/base/intervals.ts';
 import { type Budget, DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { ClassifyCache } from '../../../src/classify/cache.ts';
 import {
@@ -10,11 +11,12 @@ import {
   classifyLists,
   type ListClassification,
 } from '../../../src/classify/classify-lists.ts';
-import type { ListSegment } from '../../../src/classify/decision-list.ts';
+import { END, type ListSegment } from '../../../src/classify/decision-list.ts';
 import type { FinishName } from '../../../src/classify/make-finish.ts';
 import { EDGE_CASES } from '../../harness/edge-lists.ts';
+import { setCondition } from '../../harness/list-conditions.ts';
 import { classificationDisagreements } from '../../harness/list-oracle.ts';
-import { listScenarios } from '../../harness/random-lists.ts';
+import { listScenarios, oneSegment } from '../../harness/random-lists.ts';
 
 /** How many random lists each setting gets. */
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 25);
@@ -39,6 +41,20 @@ describe.each(FINISHES)('forced: %s', (force) => {
     );
     expect(taken.filter((finish) => finish === force).length).toBeGreaterThan(RUNS / 10);
   });
+});
+
+it('masks: a decision has too many copies, also where their number has more than 32 bits', () => {
+  const fields = ['src', 'sport', 'dport'] as const;
+  const spaced = (place: number) => interval(16 * place + 1, 16 * place + 3);
+  const narrow = Array.from({ length: 2047 }, (_, i) =>
+    fields.map((field) => setCondition(field, spaced(field === 'src' ? i % 1023 : i))),
+  );
+  // It holds in 2^32 combinations of classes.
+  const wide = fields.map((field) => setCondition(field, interval(0, 65534)));
+  const decisions = [...narrow, wide].map((conditions, slot) => ({ conditions, slot, leads: END.drop }));
+  const { plans } = classified([oneSegment(decisions)], { force: 'masks' });
+  const reasons = plans.flatMap(({ refused }) => refused.map(({ reason }) => reason));
+  expect(reasons).toContain('masks: too many classes');
 });
 
 /** A budget that is too small, and what a finish then says of itself; or that lists are cut until they fit. */

@@ -1,12 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { interval } from '../../../../src/base/intervals.ts';
-import type { NumericField } from '../../../../src/base/predicate.ts';
-import { END } from '../../../../src/classify/decision-list.ts';
 import { endingOnly, masksCase } from '../../../harness/finish-cases.ts';
 import { fieldsFor, LARGE_KINDS, largeList } from '../../../harness/large-lists.ts';
-import { ALL_FIELDS, setCondition } from '../../../harness/list-conditions.ts';
-import { listScenarios, oneSegment } from '../../../harness/random-lists.ts';
+import { ALL_FIELDS } from '../../../harness/list-conditions.ts';
+import { listScenarios } from '../../../harness/random-lists.ts';
 import { expectSame } from './run-case.ts';
 
 /** `icmp` lies where `sport` does, and values of random packets do not agree. */
@@ -39,19 +36,6 @@ describe('masks', () => {
     if (!('overflow' in made)) expectSame(made);
     const found = 'overflow' in made ? made.overflow : `${made.result.masks.length} masks`;
     expect(found).toBe(LARGE.get(kind.name) ?? (kind.name.startsWith('only ') ? '1 masks' : 'masks: more than 3'));
-  });
-
-  it('counts the copies of a decision however many they are', () => {
-    const spaced = (field: NumericField, place: number) =>
-      setCondition(field, interval(16 * place + 1, 16 * place + 3));
-    const fields = ['src', 'sport', 'dport'] as const;
-    const some = Array.from({ length: 2047 }, (_, i) =>
-      fields.map((field) => spaced(field, field === 'src' ? i % 1023 : i)),
-    );
-    // It holds in 2^32 combinations of classes.
-    const all = fields.map((field) => setCondition(field, interval(0, 65534)));
-    const decisions = [...some, all].map((conditions, slot) => ({ conditions, slot, leads: END.drop }));
-    expect(masksCase(oneSegment(decisions).list, [])).toEqual({ overflow: 'masks: too many classes' });
   });
 
   it('leaves lists alone whose decisions go on, or skip others', () => {
