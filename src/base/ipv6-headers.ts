@@ -22,6 +22,8 @@
 //   are never seen. All other extension headers are read behind INPUT.
 // - Fragments that come in are seen one by one, at INPUT too, unless connection tracking puts them together before.
 // - Later kernels (commit 3744b0964d52) give up at the thirteenth extension header; 6.18 has no such limit.
+// - On later stable kernels the walk also fails where the chain ends behind the packet's end (Debian's 6.1.192 and 6.12.117,
+//   which have taken over "do not let ipv6_find_hdr() return an offset past the packet end"); on 6.18.44 it does not.
 //
 // Matches (net/netfilter/xt_tcpudp.c) get the offset in bytes: never 1, so that the TCP match, which drops IPv4
 // fragments at offset 1, just does not match later fragments of IPv6.

@@ -65,3 +65,14 @@ it('names every rule that early verdicts count', () => {
   );
   for (const [what, times] of Object.entries(seen)) expect([what, times > 50]).toEqual([what, true]);
 });
+
+it('says that a kernel without netfilter programs has no placement exact', () => {
+  const chains = new Meanings().chains(
+    filterTable(parseRuleset('*filter\n-A INPUT -j DROP\nCOMMIT\n', { file: 'f' }).ruleset),
+  );
+  const flattener = new Flattener();
+  const { netfilterContext: _, ...layout } = EARLY_FEATURES.layout;
+  const known = { ground: { facts: FACTS, tracked: false, unexpected: true }, features: { ...EARLY_FEATURES, layout } };
+  const lists = flattener.flatten(chains, { budget: DEFAULT_BUDGET });
+  expect(explainEarly(chains, lists, flattener, known, false).none).toBe('placement exact needs Linux 6.4 or later');
+});
