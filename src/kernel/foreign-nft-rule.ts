@@ -51,8 +51,8 @@ const LEADING: readonly number[] = [-3, -4];
 const CONTINUE = -1;
 const PASSING: readonly number[] = [CONTINUE, -5, 1];
 const LONGEST_NAME = 16;
-/** The largest value that an expression loads. */
-const MOST_BYTES = 16;
+/** The largest value that an expression loads, as a map does (NFT_DATA_VALUE_MAXLEN): all registers. */
+const MOST_BYTES = 64;
 /** Expressions that do nothing but load what is not understood here. */
 const LOADING: ReadonlySet<string> = new Set(['byteorder', 'fib', 'hash', 'rt', 'socket', 'xfrm']);
 /** A rule that is told as more than this asks for less. */
