@@ -79,6 +79,8 @@ interface Group {
 export function planTuples(input: PlanInput): TuplePlan | Overflow {
   const { list, predicates, layers, checked, bits } = input;
   const length = reachable(list, predicates);
+  const signatures = (length + 1) * signaturesOf(layers);
+  if (signatures > Number.MAX_SAFE_INTEGER) return { overflow: 'tuples: too many layers' };
   const { groups, groupOf } = groupDecisions(input, length);
   if (checked !== undefined) merge(groups, layers, checked, bits);
   const live = groups.filter((group) => group.into === undefined);
@@ -107,7 +109,7 @@ function groupDecisions({ list, predicates, layers }: PlanInput, length: number)
   const groups: Group[] = [];
   const groupOf = new Int32Array(length).fill(-1);
   const bySignature = new Map<number, number>();
-  const product = layers.reduce((all, { count }) => all * (count + 1), 1);
+  const product = signaturesOf(layers);
   const occurrenceOf = occurrences();
   for (let decision = 0; decision < length; decision++) {
     const isOn = goesOn(list, decision);
@@ -136,6 +138,11 @@ function groupDecisions({ list, predicates, layers }: PlanInput, length: number)
   return { groups, groupOf };
 }
 
+/** How many combinations of layers there are. */
+function signaturesOf(layers: readonly Layers[]): number {
+  return layers.reduce((all, { count }) => all * (count + 1), 1);
+}
+
 /** Says how often a decision's predicates have come before. */
 function occurrences(): (predicates: readonly Int32Array[], decision: number) => number {
   const vectors = new IntPairs();
@@ -151,7 +158,7 @@ function occurrences(): (predicates: readonly Int32Array[], decision: number) =>
 
 /** Merges groups that differ in the layer of one component alone, those of the fewest decisions first, down to `most`. */
 function merge(groups: readonly Group[], layers: readonly Layers[], checked: number, most: number): void {
-  const below = layers.slice(0, checked).reduce((all, { count }) => all * (count + 1), 1);
+  const below = signaturesOf(layers.slice(0, checked));
   const radix = layers[checked]!.count + 1;
   const families = new Map<number, Group[]>();
   for (const group of groups) {
