@@ -20,6 +20,9 @@ type NamedClass = 'name' | 'target' | 'device';
 /** A word that is longer stays in the shape: iptables has a limit for words, which the plain way knows. */
 const LENGTH_LIMIT = 300;
 
+/** Names that stay are few: verdicts and built-in chains. */
+const FIXED = 4;
+
 const BUILTIN: ReadonlySet<string> = new Set(Object.values(BUILTIN_CHAINS).flat());
 
 const BLANK = 0x20;
@@ -33,8 +36,8 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 const DASH = 0x2d;
 
-/** What a word may be, by the word in front of it. */
-type Expected = 'any' | NamedClass;
+/** What a word may be, by the word in front of it; `fixed` ones stay in the shape. */
+type Expected = 'any' | 'fixed' | NamedClass;
 
 /** A name of a device, with or without `+` behind it, of no more bytes than the kernel takes. */
 const DEVICE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,13}[A-Za-z0-9_.+-]?$/;
@@ -62,6 +65,8 @@ export class LineScan {
   readonly values: number[] = [];
   readonly prefixes: number[] = [];
   private readonly family: Family;
+  /** Names met so far that stay in the shape: they are compared sooner than looked up. */
+  private readonly fixed: Readonly<Record<'name' | 'target', string[]>> = { name: [], target: [] };
   private line = '';
   private from = 0;
   private value = 0;
@@ -168,6 +173,7 @@ export class LineScan {
   private classOf(start: number, end: number, expects: Expected): WordClass | undefined {
     const c = this.line.charCodeAt(start);
     if (c === QUOTE) return end > 0 && end - start <= LENGTH_LIMIT ? 'quoted' : undefined;
+    if (expects === 'fixed') return undefined;
     if (expects !== 'any') return this.isNamed(expects, start, end) ? expects : undefined;
     if (c >= ZERO && c < COLON) {
       if (this.isDotted(start, end)) return this.prefix < 0 ? 'number' : 'address';
@@ -178,9 +184,15 @@ export class LineScan {
 
   /** Whether the word behind an option can be left out. */
   private isNamed(expects: NamedClass, start: number, end: number): boolean {
+    if (expects === 'device') return DEVICE.test(this.line.slice(start, end));
+    const fixed = this.fixed[expects];
+    for (let i = 0; i < fixed.length; i++) {
+      const name = fixed[i]!;
+      if (end - start === name.length && this.line.startsWith(name, start)) return false;
+    }
     const name = this.line.slice(start, end);
-    if (expects === 'device') return DEVICE.test(name);
     const isFixed = expects === 'name' ? BUILTIN.has(name) : findTarget(name, this.family) !== undefined;
+    if (isFixed && fixed.length < FIXED) fixed.push(name);
     return !isFixed && !name.includes('"');
   }
 
@@ -280,6 +292,8 @@ function endOfWord(line: string, start: number): number {
 function expectedBehind(letter: string): Expected {
   if (letter === 'A') return 'name';
   if (letter === 'i' || letter === 'o') return 'device';
+  // What the protocol is decides what all else means.
+  if (letter === 'p') return 'fixed';
   return letter === 'j' || letter === 'g' ? 'target' : 'any';
 }
 

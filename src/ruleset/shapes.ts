@@ -1,7 +1,7 @@
 // The fast way to read rules: most lines of a large file differ from an earlier one in nothing but an address, a number,
 // a quoted text or a chain. Such a line is not parsed again, it takes the earlier rule as its pattern.
 //
-// A line's shape is its text with these words left out. The first line of each shape is read by the grammar. If what was
+// A line's shape is its text with these words left out, but for what stands behind `-p`. The first line of each shape is read by the grammar. If what was
 // left out turns out to be a value of `-s`, `-d` or of an extension's option, or a chain behind `-A`, `-j` and `-g`, the
 // rule becomes the pattern of its shape; else lines of this shape are always read by the grammar. Whatever a pattern
 // cannot place (an unknown chain, a value out of range) is left to the grammar too, which says why. Equal shapes have
@@ -137,11 +137,16 @@ export class RuleShapes {
     for (let word = 0; word < slots.length; word++) {
       const slot = slots[word]!;
       switch (slot.kind) {
-        case 'source':
+        case 'source': {
+          const value = this.address(word);
+          if (value === undefined) return undefined;
+          rule.source = { value, negated: pattern.rule.source!.negated };
+          break;
+        }
         case 'destination': {
           const value = this.address(word);
           if (value === undefined) return undefined;
-          rule[slot.kind] = { value, negated: pattern.rule[slot.kind]!.negated };
+          rule.destination = { value, negated: pattern.rule.destination!.negated };
           break;
         }
         case 'chain':

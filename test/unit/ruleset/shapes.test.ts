@@ -3,7 +3,7 @@
 
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import type { Ruleset } from '../../../src/ruleset/model.ts';
 import { systemNames } from '../../../src/ruleset/names.ts';
@@ -73,7 +73,19 @@ const piece = fc.oneof(
       fc.constantFrom('eth0', 'eth1', 'eth+', '+', 'a.b-c', '5', '-c', 'abcdefghijklmno', 'abcdefghijklmnop', '!'),
     )
     .map((words) => words.join(' ')),
-  fc.constantFrom('-p tcp', '-p udp', '-i eth0', '-o eth1', '-f', '-c 5 6', '--syn', '-p 6', '--tcp-flags "SYN" "SYN"'),
+  fc.constantFrom(
+    '-p tcp',
+    '-p udp',
+    '-i eth0',
+    '-o eth1',
+    '-f',
+    '-c 5 6',
+    '--syn',
+    '-p 6',
+    '-p 47',
+    '! -p 47',
+    '--tcp-flags "SYN" "SYN"',
+  ),
 );
 
 const rule = fc
@@ -199,4 +211,18 @@ test('lines are known of rules as iptables-save prints them', () => {
   const after = parseRuleset(change, { file: 'test', existing: ruleset, noflush: true });
   expect(after.diagnostics).toEqual([]);
   expect(linesKnown(after.ruleset)).toBe(3 * 99);
+});
+
+test('lines that differ in addresses alone are read by the grammar once, whatever number their protocol is', () => {
+  const lines = (protocol: string) =>
+    ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((a) => `-A INPUT -s ${a}/32 -p ${protocol} -j DROP`);
+  const text = ['*filter', ...['47', '50', 'tcp'].flatMap(lines), 'COMMIT', ''].join('\n');
+  const learn = vi.spyOn(RuleShapes.prototype, 'learn');
+  try {
+    bothWays(text, 'ipv4', true);
+    const once = learn.mock.calls.map(([line]) => line).slice(0, 3);
+    expect(once).toEqual(['47', '50', 'tcp'].map((protocol) => lines(protocol)[0]));
+  } finally {
+    learn.mockRestore();
+  }
 });
