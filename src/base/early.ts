@@ -12,6 +12,8 @@ import type { WideIntervalSet } from './wide-intervals.ts';
 
 export interface EarlyDevice<Addresses = IntervalSet> {
   readonly name: string;
+  /** Absent where it is assumed. */
+  readonly ifindex?: number;
   /** Addresses whose packets come in by this device. */
   readonly sources: Addresses;
   /** Whether packets that come in by it are forwarded at all. */

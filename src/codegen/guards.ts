@@ -12,6 +12,7 @@ import type { Features } from '../base/features.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { MapDefinition } from '../bpf/image.ts';
 import { R1, R2, R3, R4, R5 } from '../bpf/instruction.ts';
+import { emitSameName, type NamedDevice } from './device-names.ts';
 import { emitForeignWords } from './foreign-words.ts';
 import { requireSurroundings, requireWords, WATCHED_HOOKS, WORDS } from './surroundings.ts';
 import { emitDevicePointer } from './xdp-frame.ts';
@@ -36,8 +37,14 @@ export function guardMap(): MapDefinition {
   return { name: GUARD_MAP, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: true, contents };
 }
 
-/** Goes to `changed` where something is not as it was. R6 is the context. Clobbers R0–R5. */
-export function emitGuards(a: Assembler, features: Features, family: Family, changed: Label): void {
+/** Goes to `changed` where something is not as it was, the names of devices included, if any are given. R6 is the context. Clobbers R0–R5. */
+export function emitGuards(
+  a: Assembler,
+  features: Features,
+  family: Family,
+  changed: Label,
+  devices: readonly NamedDevice[] = [],
+): void {
   const { layout } = features;
   const surroundings = requireSurroundings(features);
   const { deviceTakers, deviceListeners, netListeners, policies, policyDefaults } = surroundings;
@@ -47,6 +54,7 @@ export function emitGuards(a: Assembler, features: Features, family: Family, cha
     a.load(8, R1, R4, list).mov(R2, R4).alu('add', R2, list).jump('ne', R1, R2, changed);
   };
   emitDevicePointer(a, features, R4);
+  if (devices.length > 0) emitSameName(a, features, devices, R4, changed);
   for (const pointer of deviceTakers) a.load(8, R1, R4, pointer).jump('ne', R1, 0, changed);
   for (const list of deviceListeners) emitEmpty(list);
   if (words.deviceOff !== undefined) {

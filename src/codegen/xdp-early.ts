@@ -17,6 +17,7 @@ import type { Program } from '../bpf/image.ts';
 import { R1, R2, R3, R6, R8, R9, R10 } from '../bpf/instruction.ts';
 import type { Classification } from '../classify/classification.ts';
 import { emitCount, emitCounterArea, type HookAbi } from './actions.ts';
+import type { NamedDevice } from './device-names.ts';
 import { emitEarlyState, emitLookup, LOOKUP_OFFSET, STATE_ASKS } from './early-connection.ts';
 import { emitWhole, STRICT_ASKS } from './early-strict.ts';
 import { emitGuards } from './guards.ts';
@@ -49,6 +50,8 @@ export interface EarlyVerdicts {
   readonly tracked: boolean;
   /** Whether nothing may be able to tell them from netfilter's: see `early-strict.ts`. */
   readonly strict: boolean;
+  /** The devices that they are for, by the names that rules and facts know them by; as they may be called if absent. */
+  readonly devices?: readonly NamedDevice[];
 }
 
 export interface EarlyRequest extends EarlyVerdicts {
@@ -159,13 +162,13 @@ function emitState(a: Assembler, { features, family, strict }: EarlyRequest, und
  */
 function emitCertainty(
   a: Assembler,
-  { family, tracked, strict, features, capacity }: EarlyRequest,
+  { family, tracked, strict, devices, features, capacity }: EarlyRequest,
   abi: HookAbi,
   undecided: Label,
 ): void {
   const certain = a.label('certain');
   a.load(8, R1, R10, CERTAIN).jump('ne', R1, 0, certain);
-  emitGuards(a, features, family, undecided);
+  emitGuards(a, features, family, undecided, devices);
   if (strict) emitWhole(a, features, undecided);
   if (tracked) {
     // States that were found are not 0, and the packet belongs to no connection.

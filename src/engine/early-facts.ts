@@ -62,8 +62,8 @@ export function earlyFacts(
     family: 'ipv4',
     local: narrowed(facts.local),
     routed: narrowed(facts.routed),
-    devices: facts.devices.map(({ name, sources, forwards, back = [] }) => {
-      return { name, sources: narrowed(sources), forwards, back: narrowed(back) };
+    devices: facts.devices.map(({ sources, back = [], ...device }) => {
+      return { ...device, sources: narrowed(sources), back: narrowed(back) };
     }),
   };
 }
@@ -109,7 +109,7 @@ function factsOf(
         route.type === UNICAST && route.devices.length > 0 && route.devices.every((each) => each === ifindex);
       const mayBeBy = ({ type, devices }: Route<bigint>) =>
         type === UNICAST && (devices.length === 0 || devices.includes(ifindex));
-      return { name, sources: where(isBy), forwards, back: where(mayBeBy) };
+      return { name, ifindex, sources: where(isBy), forwards, back: where(mayBeBy) };
     }),
   };
 }

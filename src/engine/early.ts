@@ -1,5 +1,6 @@
 // Early verdicts of a ruleset: from what rules mean and what is certain of a namespace to the tables of the XDP program.
 
+import type { EarlyDevice } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
 import type { Budget } from '../classify/budget.ts';
@@ -8,6 +9,7 @@ import type { HookLists } from '../classify/decision-list.ts';
 import type { EarlyChain } from '../classify/early.ts';
 import type { Flattener } from '../classify/flatten.ts';
 import { TooManySegmentsError } from '../classify/flatten-plan.ts';
+import type { NamedDevice } from '../codegen/device-names.ts';
 import { canLookUpConnections } from '../codegen/early-connection.ts';
 import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
 import type { Chains } from '../graph/chains.ts';
@@ -41,7 +43,12 @@ export class EarlyCompiler {
     if (whyUntold(ground, features) !== undefined) return undefined;
     const lists = this.lists(chains, ground, features, budget, strict)?.early;
     if (lists === undefined) return undefined;
-    return { classification: this.classify(lists, budget), tracked: ground.tracked, strict };
+    return {
+      classification: this.classify(lists, budget),
+      tracked: ground.tracked,
+      strict,
+      devices: entrancesOf(ground),
+    };
   }
 
   classify(lists: HookLists, budget: Budget): ListClassification {
@@ -70,4 +77,15 @@ export class EarlyCompiler {
       throw error;
     }
   }
+}
+
+/** As many devices are told by name; what comes in by others is left to netfilter. */
+const MOST_DEVICES = 64;
+
+/** The devices that anything is certain of; none where they are assumed. */
+function entrancesOf({ facts }: EarlyGround): NamedDevice[] {
+  const devices: readonly EarlyDevice<readonly unknown[]>[] = facts.devices;
+  return devices
+    .flatMap(({ name, ifindex, sources }) => (ifindex === undefined || sources.length === 0 ? [] : [{ name, ifindex }]))
+    .slice(0, MOST_DEVICES);
 }

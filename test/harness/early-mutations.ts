@@ -5,7 +5,7 @@ import type { Mutation } from './mutations.ts';
 /** Faults by who has to notice them: see `early-scenarios.ts`. */
 export const EARLY_MUTATIONS = {
   'early verdicts': [
-    { file: 'src/codegen/xdp-early.ts', from: '  emitGuards(a, features, family, undecided);\n', to: '' },
+    { file: 'src/codegen/xdp-early.ts', from: '  emitGuards(a, features, family, undecided, devices);\n', to: '' },
     { file: 'src/codegen/xdp-early.ts', from: "jump('le', R3, 1, enter)", to: "jump('lt', R3, 1, enter)" },
     { file: 'src/codegen/early-connection.ts', from: '[SYN, SYN | URG]) a', to: '[SYN, SYN | 1]) a' },
   ],

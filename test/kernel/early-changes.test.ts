@@ -47,6 +47,14 @@ const ALL_EARLY = 6;
 /** Those that come in by eth0. */
 const EARLY_ETH0 = 2;
 
+/** Of each device, one that would be answered by it and one that would not, which the stack throws away. */
+const SOURCES = packetsOf(
+  'INPUT in=eth1 udp 11.7.0.1:1000 > 10.0.0.1:53',
+  'INPUT in=eth1 udp 11.1.0.1:1000 > 10.0.0.1:53',
+  'INPUT in=eth0 udp 11.1.0.1:1000 > 10.0.0.1:53',
+  'INPUT in=eth0 udp 11.7.0.1:1000 > 10.0.0.1:53',
+);
+
 /** Those that are open. */
 const listeners: FrameReceiver[] = [];
 
@@ -224,3 +232,16 @@ it.each([
       followChanges(both, PACKETS, ALL_EARLY, changes, atLast);
     }),
 );
+
+it('what is certain of a device is so of no other that takes its name', () =>
+  withBoth(STRICT_WORLD, 'generic', (both) => {
+    both.load(RULES);
+    const exchange = ip('link set eth0 name other', 'link set eth1 name eth0', 'link set other name eth1');
+    followChanges(
+      both,
+      SOURCES,
+      2,
+      [{ name: 'two devices exchange their names', make: exchange, undo: exchange, early: 0, synced: 2 }],
+      2,
+    );
+  }));
