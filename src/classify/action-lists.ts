@@ -39,19 +39,20 @@ export class KnownLists {
   }
 }
 
+const NO_NUMBERS = new Int32Array(0);
+
 /** Numbers pairs of a chain and an end of a decision list from 0 on, in the order in which they come. */
 export class EndedChains {
+  private readonly expected: number;
   /** By chain and end the number, and 1. */
-  private numbers: Int32Array;
-  private chains: Int32Array;
-  private ends: Int32Array;
+  private numbers: Int32Array = NO_NUMBERS;
+  private chains: Int32Array = NO_NUMBERS;
+  private ends: Int32Array = NO_NUMBERS;
   private used = 0;
 
   /** For about so many chains. */
   constructor(expected = 60) {
-    this.numbers = new Int32Array((expected + 2) * ENDS.length);
-    this.chains = new Int32Array(expected + 2);
-    this.ends = new Int32Array(expected + 2);
+    this.expected = expected + 2;
   }
 
   get count(): number {
@@ -60,6 +61,7 @@ export class EndedChains {
 
   number(chain: number, end: number): number {
     const place = chain * ENDS.length + placeOf(end);
+    if (this.used === 0) this.makeRoom();
     if (place >= this.numbers.length) this.numbers = grown(this.numbers, place + 1);
     const known = this.numbers[place]!;
     if (known !== 0) return known - 1;
@@ -71,6 +73,13 @@ export class EndedChains {
     this.ends[this.used] = end;
     this.numbers[place] = ++this.used;
     return this.used - 1;
+  }
+
+  /** Many are made for what turns out to be too large, and number nothing. */
+  private makeRoom(): void {
+    this.numbers = new Int32Array(this.expected * ENDS.length);
+    this.chains = new Int32Array(this.expected);
+    this.ends = new Int32Array(this.expected);
   }
 
   chain(number: number): number {

@@ -1,11 +1,12 @@
 // What an image has become in the kernel, and what of it a process that stays uses again.
 //
 // A change of a few rules nearly always leaves the code as it is and changes tables alone. Then nothing need be verified:
-// of the two generations that came last, one is in force, and the *spare* one, before it, has its programs in the slots
-// that the word does not name. Once a grace period has passed since the flip no packet is in them, so their tables can
+// of the generations that came last, one is in force, and the *spare* ones before it have programs that the word does not
+// name. Once a grace period has passed since the flip no packet is in them, so their tables can
 // be written anew, and they come into force as a new generation by the protocol of `flip.ts`, no step of which is left out.
+// There are a few of them, as changes that are made and taken back come to the same code again.
 //
-// What is written to the spare tables is seen by nobody until the word is stored: whatever fails before, or stops the
+// What is written to spare tables is seen by nobody until the word is stored: whatever fails before, or stops the
 // process, leaves the generation in force with its own programs and tables. The spare is used only where the kernel's
 // word still names the generation that this very process has brought into force last; else others may have put programs
 // into slots since, and all is loaded anew.
@@ -56,30 +57,35 @@ interface Kept {
   readonly loaded: LoadedImage;
 }
 
+/** Generations whose programs are kept beside those in force. */
+const MOST_SPARE = 3;
+
 /** What was loaded for the generations of a family that this process has brought into force last. */
 export class LoadedImages {
   private readonly kernel: Kernel;
   private current: Kept | undefined;
-  private spare: Kept | undefined;
+  /** The one before the current first. */
+  private spares: readonly Kept[] = [];
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
   }
 
   /**
-   * The spare programs, if they are those of the image, and count where it is to count: in a `counters` map that is there.
+   * Spare programs that are those of the image, and count where it is to count: in a `counters` map that is there.
    * `inForce` is the generation that the kernel's word names. Tables are still those of before.
    */
   usable(image: Image, counters: CountersInUse, inForce: InForce | undefined): LoadedImage | undefined {
     if (inForce === undefined || inForce !== this.current?.inForce) this.forget();
-    const { spare } = this;
-    if (spare === undefined || spare.inForce.counterMap !== counters.from) return undefined;
-    const isAlike =
-      image.maps.every((definition) => counters.shared.has(definition.name) || isRewritable(definition)) &&
-      isDeepStrictEqual(spare.maps, image.maps.map(withoutContents)) &&
-      spare.programs.length === image.programs.length &&
-      spare.programs.every((each, i) => isSame(each, image.programs[i]!));
-    return isAlike ? spare.loaded : undefined;
+    const definitions = image.maps.map(withoutContents);
+    if (!image.maps.every((each) => counters.shared.has(each.name) || isRewritable(each))) return undefined;
+    return this.spares.find(
+      (spare) =>
+        spare.inForce.counterMap === counters.from &&
+        isDeepStrictEqual(spare.maps, definitions) &&
+        spare.programs.length === image.programs.length &&
+        spare.programs.every((each, i) => isSame(each, image.programs[i]!)),
+    )?.loaded;
   }
 
   /** Writes the tables of an image into the maps of the spare programs. No packet may be in these any more. */
@@ -93,20 +99,26 @@ export class LoadedImages {
   /** Keeps what has come into force in place of the generation `before`. */
   keep(loaded: LoadedImage, image: Image, inForce: InForce, before: InForce | undefined): void {
     if (this.current?.inForce !== before) this.forget();
-    if (this.spare !== undefined && this.spare.loaded !== loaded) closeImage(this.kernel, this.spare.loaded);
-    this.spare = this.current;
+    const others = this.spares.filter((spare) => spare.loaded !== loaded);
+    const spares = this.current === undefined ? others : [this.current, ...others];
+    for (const spare of spares.slice(MOST_SPARE)) closeImage(this.kernel, spare.loaded);
+    this.spares = spares.slice(0, MOST_SPARE);
     this.current = { inForce, programs: image.programs, maps: image.maps.map(withoutContents), loaded };
   }
 
   /** Whether a later generation may use it. */
   has(loaded: LoadedImage): boolean {
-    return this.current?.loaded === loaded || this.spare?.loaded === loaded;
+    return this.all().some((kept) => kept.loaded === loaded);
   }
 
   forget(): void {
-    for (const kept of [this.current, this.spare]) if (kept !== undefined) closeImage(this.kernel, kept.loaded);
+    for (const kept of this.all()) closeImage(this.kernel, kept.loaded);
     this.current = undefined;
-    this.spare = undefined;
+    this.spares = [];
+  }
+
+  private all(): readonly Kept[] {
+    return this.current === undefined ? this.spares : [this.current, ...this.spares];
   }
 }
 

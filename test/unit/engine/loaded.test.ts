@@ -14,10 +14,11 @@ import type { FakeKernel } from '../../harness/fake-kernel.ts';
 /** Sources that are dropped: enough of them to be looked up in a table. */
 const SOURCES = 40;
 
-function rules(last: number, atLast = ''): Ruleset {
+function rules(last: number, atLast = '', policies = 'ACCEPT ACCEPT'): Ruleset {
   const dropped = Array.from({ length: SOURCES }, (_, i) => `-A INPUT -s 10.0.${i}.1/32 -j DROP\n`);
   const more = [`-A INPUT -s 10.9.0.${last}/32 -j DROP\n`, atLast];
-  const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${[...dropped, ...more].join('')}COMMIT\n`;
+  const [forward, output] = policies.split(' ');
+  const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ${forward} [0:0]\n:OUTPUT ${output} [0:0]\n${[...dropped, ...more].join('')}COMMIT\n`;
   return parseRuleset(text, { file: 'loaded' }).ruleset;
 }
 
@@ -100,6 +101,17 @@ describe('programs whose code has not changed', () => {
     expect(change(3, 'iptables -A', small)).toEqual([]);
     expect(change(4, 'iptables -D', small)).toEqual([]);
     expect(change(5, 'iptables -R', '-A OUTPUT -p udp -j DROP\n')).toHaveLength(3);
+  });
+
+  it('come into force again where some of the last changes are made again, with the tables of now', () => {
+    const engine = host.open();
+    // Policies are in code, and keep their counters.
+    const policies = ['ACCEPT ACCEPT', 'ACCEPT DROP', 'DROP ACCEPT', 'DROP DROP'];
+    const change = (last: number, which: number) =>
+      loads(callsOf(() => apply(engine, rules(last, '', policies[which]))));
+    for (const which of [0, 1, 2, 3]) expect(change(1, which)).toHaveLength(3);
+    for (const which of [0, 1, 2, 3, 1]) expect(change(2, which)).toEqual([]);
+    expect(tablesInForce().slice()).toEqual(tablesMadeAnew());
   });
 
   it('get their tables once no packet is in them, and before they are put into slots', () => {
