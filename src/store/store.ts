@@ -16,10 +16,11 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Family } from '../base/family.ts';
-import { decodeBase, decodeSlots, encodeBase, encodeSlots } from './blobs.ts';
+import { encodeBase, encodeSlots } from './blobs.ts';
 import { isSqliteError, openCopy, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { fromMapRow, fromRow, type MapRow, type Row } from './rows.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
 type GenerationState = 'prepared' | 'retired';
@@ -81,27 +82,6 @@ export interface KeptRuleset {
 
 /** What the namespace is known by, and where numbering stands. */
 export type MetaKey = 'cookie' | 'inode' | 'bootId' | 'name' | 'lastGeneration';
-
-interface Row {
-  id: number;
-  family: Family;
-  created: string;
-  state: GenerationState;
-  source_file: string;
-  request: string;
-  manifest: string;
-  counter_map: number;
-  slots: Buffer;
-}
-
-interface MapRow {
-  family: Family;
-  layout: string;
-  slots: number;
-  carry_from: number | null;
-  carry_map: Buffer | null;
-  counter_base: Buffer;
-}
 
 const LAST_ID = 0xffffffff;
 
@@ -426,32 +406,6 @@ function checkVersion(path: string, version: number): void {
   if (version <= SCHEMA_VERSION) return;
   const detail = `the file has schema ${version}, this program knows ${SCHEMA_VERSION}`;
   throw new StoreError('open the store', path, 'NEWER_SCHEMA', detail);
-}
-
-function fromRow(row: Row): Generation {
-  return {
-    id: row.id,
-    family: row.family,
-    created: row.created,
-    state: row.state,
-    sourceFile: row.source_file,
-    request: JSON.parse(row.request) as unknown,
-    manifest: JSON.parse(row.manifest) as unknown,
-    counterMap: row.counter_map,
-    slots: decodeSlots(row.slots),
-  };
-}
-
-function fromMapRow(id: number, { family, layout, slots, carry_from, carry_map, counter_base }: MapRow): CounterMap {
-  return {
-    id,
-    family,
-    layout: JSON.parse(layout) as unknown,
-    base: decodeBase(counter_base, slots),
-    ...(carry_from === null || carry_map === null
-      ? {}
-      : { carry: { from: carry_from, slots: decodeSlots(carry_map) } }),
-  };
 }
 
 /** Runs `work`; what SQLite or the file system refuses becomes a `StoreError`. */
