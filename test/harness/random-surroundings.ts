@@ -26,6 +26,7 @@ const setting = (key: string, usual: number, other: number): Circumstance => ({
   undo: (router) => router.sysctl(key, usual),
 });
 
+/** All others ask for devices that keep their names. */
 const SWAP = ip('link set eth0 name other', 'link set eth1 name eth0', 'link set other name eth1');
 
 const ANY: readonly Circumstance[] = [
@@ -35,7 +36,7 @@ const ANY: readonly Circumstance[] = [
     make: nft('add table inet t', 'add chain inet t c { type filter hook input priority -10; }'),
     undo: nft('delete table inet t'),
   },
-  { name: 'a qdisc for tc', make: run('tc qdisc add dev eth1 clsact'), undo: run('tc qdisc del dev eth1 clsact') },
+  { name: 'a qdisc for tc', make: run('tc qdisc add dev veth0 clsact'), undo: run('tc qdisc del dev veth0 clsact') },
   {
     name: 'another device',
     make: ip('link add new0 type veth peer name new1'),
@@ -47,19 +48,19 @@ const ANY: readonly Circumstance[] = [
 const OF_FAMILY: Readonly<Record<Family, readonly Circumstance[]>> = {
   ipv4: [
     given('addr add 10.192.0.1/32 dev lo'),
-    given('addr add 198.51.100.7/32 dev eth0'),
-    given('route add 10.192.0.0/16 via 169.254.0.1 dev eth0 onlink'),
+    given('addr add 198.51.100.7/32 dev veth0'),
+    given('route add 192.168.1.0/24 via 169.254.0.1 dev veth0 onlink'),
     given('route add blackhole 10.224.0.0/16'),
     given('route add unreachable 11.1.0.0/24'),
     given('rule add from 11.0.0.1 blackhole'),
     setting('net.ipv4.conf.all.rp_filter', 0, 1),
     setting('net.ipv4.conf.all.accept_local', 1, 0),
-    setting('net.ipv4.conf.eth1.forwarding', 1, 0),
-    setting('net.ipv4.conf.eth1.route_localnet', 0, 1),
+    setting('net.ipv4.conf.veth0.forwarding', 1, 0),
+    setting('net.ipv4.conf.veth0.route_localnet', 0, 1),
   ],
   ipv6: [
     given('addr add 2001:db8:c000::1/128 dev lo nodad'),
-    given('-6 route add 2001:db8:c000::/48 dev eth0'),
+    given('-6 route add 2001:dead::/16 dev veth0'),
     given('-6 route add blackhole 2001:db8:e000::/48'),
     given('-6 route add unreachable 2001:dead::/32'),
     given('-6 rule add from fd00::2 blackhole'),
