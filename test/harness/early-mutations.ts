@@ -46,6 +46,18 @@ export const EARLY_MUTATIONS = {
       to: 'return isOne !== negated ? NEVER',
     },
   ],
+  'early verdicts beside raw and mangle': [
+    { file: 'src/kernel/foreign-legacy.ts', from: "name !== 'nat' && !isPolicy", to: 'false' },
+    { file: 'src/kernel/foreign-legacy.ts', from: 'if (!LOOKING.has(match.name))', to: "if (match.name === 'none')" },
+    { file: 'src/engine/early-foreign.ts', from: "at !== 'NAT' && asked.some(", to: "at === 'NAT' && asked.some(" },
+    { file: 'src/classify/early.ts', from: "keepAt(['FORWARD'], []);", to: '' },
+    {
+      file: 'src/kernel/foreign-nft-rule.ts',
+      from: "this.around.counts ? this.end('something') : undefined",
+      to: 'undefined',
+    },
+    { file: 'src/codegen/surroundings.ts', from: "if (hook !== 'PREROUTING') a.jump32('sge'", to: "a.jump32('slt'" },
+  ],
   'strict early verdicts': [
     { file: 'src/classify/early-strict.ts', from: 'if (isNew !== isInvalid) made', to: 'if (isNew && isInvalid) made' },
     { file: 'src/codegen/early-connection.ts', from: 'strict ? UNVERIFIED : NEW', to: 'NEW' },

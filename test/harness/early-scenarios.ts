@@ -151,6 +151,48 @@ const natNft: EarlyScenario = {
   },
 };
 
+const FRONT = packetsOf(
+  ...[53, 54, 55].map((port) => `INPUT in=eth1 udp 11.7.0.1:1000 > 10.0.0.1:${port}`),
+  `${TO_US}:1000 > 10.0.0.1:23 syn`,
+  'INPUT in=eth1 tcp 11.8.0.1:1000 > 10.0.0.1:25 syn cut=12',
+  ACROSS,
+);
+
+/** To be compared last without a fault: tables of iptables-legacy stay. */
+const front: EarlyScenario = {
+  ...{ world: PLAIN_WORLD, mode: 'generic', early: 'fast' },
+  prepare: () => {},
+  compare(both) {
+    const change = (...all: readonly string[]) => run(both, ...all.map((words) => `iptables-legacy -w -t ${words}`));
+    run(both, 'nft flush ruleset');
+    change('raw -F', 'mangle -F');
+    const second = '-m statistic --mode nth --every 2 --packet 0';
+    change(
+      'raw -A PREROUTING -p udp --dport 54',
+      `raw -A PREROUTING -s 11.7.0.1 -p tcp ${second} -m tcp --dport 80 -j DROP`,
+    );
+    change('mangle -A FORWARD -d 10.192.0.1 -j DROP', 'raw -A PREROUTING -p tcp --dport 24 -j DROP');
+    both.load(`${CLOSED}COMMIT\n`);
+    pass(both, FRONT, 2, 'beside raw and mangle');
+    sameRules(both, 'iptables-legacy-save -c -t raw');
+    change('mangle -R FORWARD 1 -d 10.192.0.2 -j DROP');
+    pass(both, FRONT, 0, 'beside another rule of mangle');
+    change('raw -F', 'mangle -F');
+    nft(both, 'table ip front {\n chain c { type filter hook input priority -9; counter udp dport 55 drop; }\n}\n');
+    both.sync();
+    pass(both, FRONT, 1, 'beside a chain of nftables');
+    sameRules(both, 'nft list table ip front');
+  },
+};
+
+/** Throws where rules of others, as a command shows them, have counted differently; policies are left out. */
+function sameRules(both: Beside, command: string): void {
+  const [expected, found] = both.labs.map(({ router }) =>
+    router.exec('sh', ['-c', command]).replace(/^[:#].*\n/gm, ''),
+  );
+  if (found !== expected) throw new Error(`expected 0 differences:\n${expected}found\n${found}`);
+}
+
 const STRICT = packetsOf(
   `${TO_US}:3000 > 10.0.0.1:23 syn`,
   `${TO_US}:3001 > 10.0.0.1:23 fin psh urg`,
@@ -189,5 +231,6 @@ export const EARLY_SCENARIOS: Readonly<Record<keyof typeof EARLY_MUTATIONS, Earl
   'early verdicts of IPv6': ipv6,
   'early verdicts beside NAT of IPv6': nat6,
   'early verdicts beside NAT of nftables': natNft,
+  'early verdicts beside raw and mangle': front,
   'strict early verdicts': strict,
 };

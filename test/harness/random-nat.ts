@@ -1,4 +1,5 @@
-// Random rules of NAT, as text for iptables-restore and for nft, and packets that they are about.
+// Random rules in front of the filter table, of NAT and of all else, as text for iptables-restore and for nft, and packets that they are
+// about.
 
 import type { Family } from '../../src/base/family.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
@@ -68,6 +69,14 @@ export function randomNat(choice: Choice, family: Family): string {
 }
 
 function randomRule(choice: Choice, chains: readonly string[], words: Words): string {
+  const { asked, isPorted } = randomAsked(choice, words);
+  // What is translated meets other rules of the filter than what is not.
+  const targets = [...words.given.map((address) => `DNAT --to-destination ${address}`), 'RETURN', 'ACCEPT'];
+  const target = choice.chance(0.3) ? [...chains, 'RETURN'] : [...targets, ...(isPorted ? [REDIRECT] : [])];
+  return `${asked.join(' ')} -j ${choice.pick(target)}`;
+}
+
+function randomAsked(choice: Choice, words: Words): { readonly asked: string[]; readonly isPorted: boolean } {
   const not = () => (choice.chance(0.2) ? '! ' : '');
   const asked: string[] = [];
   if (choice.chance(0.3)) asked.push(`${not()}-i ${choice.pick(DEVICES)}`);
@@ -78,11 +87,62 @@ function randomRule(choice: Choice, chains: readonly string[], words: Words): st
   if (protocol !== '') asked.push(`${isPorted ? '' : not()}-p ${protocol}`);
   if (isPorted && choice.chance(0.8)) asked.push(randomPorts(choice, protocol, not));
   if (choice.chance(0.1)) asked.push('-m addrtype --dst-type LOCAL');
-  // What is translated meets other rules of the filter than what is not.
-  const targets = [...words.given.map((address) => `DNAT --to-destination ${address}`), 'RETURN', 'ACCEPT'];
-  const target = choice.chance(0.3) ? [...chains, 'RETURN'] : [...targets, ...(isPorted ? [REDIRECT] : [])];
-  return `${asked.join(' ')} -j ${choice.pick(target)}`;
+  return { asked, isPorted };
 }
+
+/** The tables raw and mangle with some rules, in front of the filter table and elsewhere, and in a chain of theirs. */
+export function randomFront(choice: Choice, family: Family): string {
+  const rules = (most: number, ...chains: readonly string[]) =>
+    chains.flatMap((chain) =>
+      Array.from(
+        { length: choice.integer(0, most) },
+        () => `-A ${chain} ${randomFrontRule(choice, chain === 'one' ? [] : ['one'], WORDS[family])}`,
+      ),
+    );
+  const begin = (name: string) => [`*${name}`, ':PREROUTING ACCEPT', ':OUTPUT ACCEPT', ':one -'];
+  return [
+    ...[...begin('raw'), ...rules(2, 'PREROUTING', 'one'), 'COMMIT'],
+    ...[
+      ...begin('mangle'),
+      `:INPUT ${choice.chance(0.1) ? 'DROP' : 'ACCEPT'}`,
+      ':FORWARD ACCEPT',
+      ':POSTROUTING ACCEPT',
+    ],
+    ...[...rules(2, 'PREROUTING', 'INPUT', 'FORWARD', 'one'), 'COMMIT', ''],
+  ].join('\n');
+}
+
+/** Matches that remember packets tell whether one was left out. */
+const EVERY_SECOND = '-m statistic --mode nth --every 2 --packet 0';
+
+function randomFrontRule(choice: Choice, chains: readonly string[], words: Words): string {
+  const { asked } = randomAsked(choice, words);
+  if (choice.chance(0.1)) asked.splice(choice.integer(0, asked.length), 0, EVERY_SECOND);
+  if (!asked.some((each) => /-p /.test(each)) && choice.chance(0.8))
+    asked.push(`-p tcp --tcp-flags ${choice.pick(['SYN,RST SYN', 'SYN,RST,ACK,FIN SYN', 'ALL ACK', 'ACK ACK'])}`);
+  return `${asked.join(' ')} ${choice.pick(['', ...[...chains, 'DROP', 'ACCEPT', 'RETURN'].map((each) => `-j ${each}`)])}`;
+}
+
+/** The same in nft, with chains before others and behind us. */
+export function randomNftFront(choice: Choice, family: Family): string {
+  const words = WORDS[family];
+  const rules = (chains: readonly string[]) =>
+    Array.from({ length: choice.integer(1, 3) }, () => `    ${randomNftRule(choice, chains, words, FRONT_TARGETS)}`);
+  const base = (hook: string, priority: number) => [
+    `  chain ${hook} {`,
+    `    type filter hook ${hook} priority ${priority};`,
+    ...[...rules(['one', 'two']), '  }'],
+  ];
+  return [
+    ...[`table ${words.nft} front`, `delete table ${words.nft} front`, `table ${words.nft} front {`],
+    ...['  set ports { type inet_service; counter; elements = { 7, 22, 53 } }'],
+    ...['  chain two {', ...rules([]), '  }', '  chain one {', ...rules(['two']), '  }'],
+    ...[...base('prerouting', choice.pick([-310, -150, 5])), ...base('input', choice.pick([-20, -1]))],
+    ...[...base('forward', -150), ...base('postrouting', 0), '}', ''],
+  ].join('\n');
+}
+
+const FRONT_TARGETS = ['counter drop', 'counter accept', 'counter', 'accept', 'drop', 'return', 'meta mark set 1'];
 
 function sourcesOf({ sources }: Words): string[] {
   return Object.values(sources).flat();
@@ -116,7 +176,12 @@ export function randomNft(choice: Choice, family: Family): string {
   ].join('\n');
 }
 
-function randomNftRule(choice: Choice, chains: readonly string[], words: Words): string {
+function randomNftRule(
+  choice: Choice,
+  chains: readonly string[],
+  words: Words,
+  targets: readonly string[] = natTargets(words),
+): string {
   const { nft } = words;
   const not = () => (choice.chance(0.2) ? '!= ' : '');
   const protocol = choice.pick(['tcp', 'udp']);
@@ -146,13 +211,11 @@ function randomNftRule(choice: Choice, chains: readonly string[], words: Words):
     );
     return `${asked.join(' ')} ${protocol} dport vmap { ${led.join(', ')}, 90-99 : accept }`;
   }
-  const targets = [
-    ...words.given.map((address) => `dnat to ${address}`),
-    'redirect to :777',
-    'redirect to :777',
-    'return',
-  ];
   return `${asked.join(' ')} ${choice.pick(targets)}`;
+}
+
+function natTargets({ given }: Words): string[] {
+  return [...given.map((address) => `dnat to ${address}`), 'redirect to :777', 'redirect to :777', 'return'];
 }
 
 /** An address, or a network with it in it. */
