@@ -123,7 +123,8 @@ class Work {
     for (const [place, segment] of segments.entries()) {
       if (!('list' in segment) || all.length + 2 > this.budget.segments) continue;
       const { list, exits } = segment;
-      const parted = partExceptions(list, () => this.cache.columnsOf(`${hook} ${place}`, list), this.cache.conditions);
+      const columns = () => this.cache.columnsOf(`${hook} ${place} whole`, list);
+      const parted = partExceptions(list, columns, this.cache.conditions);
       if (parted === undefined) continue;
       const met = all.push({ list: parted.met, exits }) - 1;
       // Lists of both regions of a shape may have nothing but exceptions that tell them apart.
@@ -141,6 +142,7 @@ class Work {
     const { segments, plans, words, pool } = this;
     const hasTables = segments.some(({ finish }) => finish === 'tables');
     const counterPool = hasTables ? { counterPool: pool.put('counters', words.finish()) } : {};
+    this.lists.close();
     return { segments, lists: this.lists.all, entries, ...counterPool, tables: pool.finish(), plans };
   }
 
@@ -205,7 +207,10 @@ class Work {
     for (const choice of this.order(reach.list)) {
       const outcomes = new Outcomes(this.lists, reach.list.length);
       const made = maker.make(choice, outcomes);
-      if (!isOverflow(made)) return { refused, made, outcomes, pool };
+      if (!isOverflow(made)) {
+        outcomes.close();
+        return { refused, made, outcomes, pool };
+      }
       if (choice.raw === undefined) refused.push({ finish: choice.finish, reason: made.overflow });
     }
     return { refused };

@@ -108,6 +108,8 @@ function runsBetween(left: readonly number[], length: number): Run[] {
   return [...left, length].map((to, i) => ({ from: i === 0 ? 0 : left[i - 1]! + 1, to }));
 }
 
+const NO_CONDITIONS: DecisionList['conditions'] = [];
+
 /** The list of some decisions. One that leads to another that is left out leads to the first behind it. */
 function selected(list: DecisionList, runs: readonly Run[]): DecisionList {
   const length = runs.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -125,10 +127,10 @@ function selected(list: DecisionList, runs: readonly Run[]): DecisionList {
   let before = 0;
   let own = 0;
   for (const { from, to } of runs) {
-    for (let i = from; i < to; i++, own++) {
+    for (const end = own + to - from; own < end; own++) {
       const goal = then[own]!;
       if (goal < 0) continue;
-      // Most lead to the next; all lead on, so where they lead to is searched from here.
+      // All lead on, so where they lead to is searched from here.
       let r = run;
       let skipped = before;
       while (r < runs.length && goal >= runs[r]!.to) {
@@ -142,7 +144,7 @@ function selected(list: DecisionList, runs: readonly Run[]): DecisionList {
   }
   return {
     length,
-    conditions: runs.flatMap(({ from, to }) => list.conditions.slice(from, to)),
+    conditions: NO_CONDITIONS.concat(...runs.map(({ from, to }) => list.conditions.slice(from, to))),
     slots: pick(list.slots),
     then,
     ...(list.owners && { owners: pick(list.owners) }),
