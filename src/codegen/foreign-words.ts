@@ -125,7 +125,8 @@ export function emitForeignWords(a: Assembler, hooks: number, use: ForeignWordsU
     use.take(FOREIGN_WORDS.natList, 8);
     a.bind(none);
   }
-  if (table === undefined) return;
+  // Where there can be but one CPU, counters lie among the rules, whose bytes change with every packet then.
+  if (table === undefined || features.possibleCpus === 1) return;
   for (const name of LEGACY_TABLES) {
     const done = a.label(`no more of table ${name}`);
     use.known(FOREIGN_WORDS.tables[name].address);
