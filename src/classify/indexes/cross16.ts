@@ -28,7 +28,14 @@ export function crossShape({ starts, classes, classCount }: Partition, bytes: nu
   const cells = (bytes - 2 * BLOCKS) / bytesFor(classCount);
   const rowOf = new Uint32Array(BLOCKS);
   const rows: { from: number; to: number }[] = [];
-  const known = new Map<string, number>();
+  const known = new Numbered((a, b) => {
+    const [one, other] = [rows[a]!, rows[b]!];
+    if (other.to - other.from !== one.to - one.from || classes[one.from] !== classes[other.from]) return false;
+    for (let i = one.from + 1, j = other.from + 1; i < one.to; i++, j++) {
+      if (classes[i] !== classes[j] || ((starts[i]! ^ starts[j]!) & 0xffff) !== 0) return false;
+    }
+    return true;
+  });
   const begins = new Uint8Array(BLOCKS);
   let columns = 1;
   begins[0] = 1;
@@ -43,12 +50,12 @@ export function crossShape({ starts, classes, classCount }: Partition, bytes: nu
       while (to < starts.length && starts[to]! >>> 16 === block) to++;
       end = block + 1;
     }
-    let key = `${classes[run]}`;
-    for (let i = run + 1; i < to; i++) key += ` ${starts[i]! & 0xffff} ${classes[i]}`;
-    let row = known.get(key);
-    if (row === undefined) {
-      row = rows.push({ from: run, to }) - 1;
-      known.set(key, row);
+    let hash = mixed(0, classes[run]!);
+    for (let i = run + 1; i < to; i++) hash = mixed(mixed(hash, starts[i]! & 0xffff), classes[i]!);
+    const added = rows.push({ from: run, to }) - 1;
+    const row = known.number(added, hash);
+    if (row !== added) rows.pop();
+    else {
       for (let i = run + 1; i < to; i++) {
         const low = starts[i]! & 0xffff;
         if (begins[low] === 0) columns++;
@@ -117,14 +124,21 @@ function mergeColumns(
 ): { cells: Uint32Array; columns: number; columnOf: Uint32Array } {
   const columnOf = new Uint32Array(width);
   const kept: number[] = [];
-  const known = new Map<string, number>();
-  const column = new Uint32Array(rows);
-  const text = Buffer.from(column.buffer);
+  const hashes = new Int32Array(width);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < width; column++) {
+      hashes[column] = mixed(hashes[column]!, cells[row * width + column]!);
+    }
+  }
+  const known = new Numbered((a, b) => {
+    const [one, other] = [kept[a]!, kept[b]!];
+    for (let row = 0; row < rows; row++) if (cells[row * width + one] !== cells[row * width + other]) return false;
+    return true;
+  });
   for (let from = 0; from < width; from++) {
-    for (let row = 0; row < rows; row++) column[row] = cells[row * width + from]!;
-    const key = text.toString('latin1');
-    const same = known.get(key) ?? kept.push(from) - 1;
-    known.set(key, same);
+    const added = kept.push(from) - 1;
+    const same = known.number(added, hashes[from]!);
+    if (same !== added) kept.pop();
     columnOf[from] = same;
   }
   const columns = widthFor(kept.length);
@@ -133,4 +147,54 @@ function mergeColumns(
     for (let to = 0; to < kept.length; to++) merged[row * columns + to] = cells[row * width + kept[to]!]!;
   }
   return { cells: merged, columns, columnOf };
+}
+
+function mixed(hash: number, value: number): number {
+  return Math.imul(hash ^ value, 0x9e3779b1) ^ (hash >>> 15);
+}
+
+/** Numbers of things from 0 on, equal ones once: without a key for each. */
+class Numbered {
+  private readonly isSame: (a: number, b: number) => boolean;
+  private hashes = new Int32Array(64);
+  /** Number and 1 by hash, 0 where free; at most half full. */
+  private places = new Int32Array(128);
+  private count = 0;
+
+  /** Says whether things are equal of which one has a number, and the other is to have the next one. */
+  constructor(isSame: (a: number, b: number) => boolean) {
+    this.isSame = isSame;
+  }
+
+  /** The number of a thing equal to the one that would be `next`, or that. */
+  number(next: number, hash: number): number {
+    if (this.count === this.hashes.length) this.grow();
+    const mask = this.places.length - 1;
+    let place = spread(hash) & mask;
+    for (let found = this.places[place]!; found !== 0; found = this.places[place]!) {
+      if (this.hashes[found - 1] === hash && this.isSame(found - 1, next)) return found - 1;
+      place = (place + 1) & mask;
+    }
+    this.hashes[next] = hash;
+    this.places[place] = next + 1;
+    this.count++;
+    return next;
+  }
+
+  private grow(): void {
+    const longer = new Int32Array(2 * this.hashes.length);
+    longer.set(this.hashes);
+    this.hashes = longer;
+    this.places = new Int32Array(2 * longer.length);
+    const mask = this.places.length - 1;
+    for (let i = 0; i < this.count; i++) {
+      let place = spread(this.hashes[i]!) & mask;
+      while (this.places[place] !== 0) place = (place + 1) & mask;
+      this.places[place] = i + 1;
+    }
+  }
+}
+
+function spread(hash: number): number {
+  return hash ^ (hash >>> 16);
 }
