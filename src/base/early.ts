@@ -64,3 +64,9 @@ export interface EarlyFacts6 extends FamilyFacts<WideIntervalSet> {
 }
 
 export type EarlyFacts = EarlyFacts4 | EarlyFacts6;
+
+/** Whether a rule of others may apply to any packet that comes to a place. */
+export function keepsAll(foreign: ForeignFacts | undefined, place: ForeignPlace): boolean {
+  if (foreign === undefined || 'why' in foreign) return false;
+  return foreign.kept.some(({ at, asked }) => at === place && asked.length === 0);
+}

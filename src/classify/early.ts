@@ -10,7 +10,7 @@
 
 import { CLASS_SHIFT, classNumber } from '../base/connection-state.ts';
 import { nameInBytes } from '../base/device-name.ts';
-import type { EarlyFacts, FamilyFacts } from '../base/early.ts';
+import { type EarlyFacts, type FamilyFacts, keepsAll } from '../base/early.ts';
 import type { ForeignPlace } from '../base/foreign-rules.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { complement, type IntervalSet, intersect } from '../base/intervals.ts';
@@ -48,7 +48,9 @@ export function earlyLists(
   table: ConditionTable,
   strict = false,
 ): HookLists | undefined {
-  const [toInput, toForward] = [chains.INPUT, chains.FORWARD].map((lists) => lists !== undefined && mayDrop(lists));
+  const [toInput, toForward] = (['INPUT', 'FORWARD'] as const).map(
+    (chain) => chains[chain] !== undefined && mayDrop(chains[chain]) && !keepsAll(facts.foreign, chain),
+  );
   const segments: FlatSegment[] = [];
   const add = ({ segments: own, entry }: HookLists): number => {
     const base = 1 + segments.length;

@@ -51,13 +51,14 @@ function segmentData(explained: ExplainedSegment) {
 }
 
 function earlyData(
-  { isHere, none, tracked, segments, tableBytes, rules }: EarlyExplanation,
+  { isHere, none, tracked, notes, segments, tableBytes, rules }: EarlyExplanation,
   { chosen, left }: Devices,
 ) {
   return {
     facts: isHere ? ('here' as const) : ('assumed' as const),
     ...(none !== undefined && { none }),
     tracked,
+    notes: [...notes],
     segments: segments.map(segmentData),
     tableBytes,
     devices: [...chosen.map(({ device, mode, why }) => ({ name: device.name, mode, why })), ...left],
@@ -109,7 +110,7 @@ const LATE: Readonly<Record<LateReason, string>> = {
 const MOST_EXAMPLES = 3;
 
 function describeEarly(
-  { isHere, none, tracked, segments, tableBytes, rules }: EarlyExplanation,
+  { isHere, none, tracked, notes, segments, tableBytes, rules }: EarlyExplanation,
   everyRule: boolean,
   { chosen, left }: Devices,
 ): string[] {
@@ -127,6 +128,7 @@ function describeEarly(
   lines.push(...segments.flatMap(describeSegment));
   if (none === undefined) lines.push(`  tables: ${tableBytes} bytes`);
   if (none === undefined && tracked) lines.push('  packets that belong to a connection are left to netfilter');
+  for (const note of notes) lines.push(`  ${note}`);
   for (const { device, mode, why } of chosen) lines.push(`  ${device.name}: ${mode} XDP, ${why}`);
   for (const { name, why } of left) lines.push(`  ${name}: nothing: ${why}`);
   if (early.length > 0) lines.push('  early:', ...named(early));

@@ -118,6 +118,8 @@ export const explainOutput = z.discriminatedUnion('ok', [
         none: z.string().optional(),
         /** Whether packets of connections are left to netfilter. */
         tracked: z.boolean(),
+        /** Which packets are left to netfilter for rules of others, in words. */
+        notes: z.array(z.string()),
         segments: z.array(segment),
         tableBytes: z.int(),
         /** With --here: the mode of each device and why, or why it is left out. */

@@ -3,7 +3,7 @@
 // A rule is early if one of its decisions there leads to a drop: packets that it drops, or that a later rule drops, are
 // counted at XDP. Of any other rule, the lists made with the fields hidden that nobody knows early say what became of it.
 
-import type { EarlyFacts } from '../base/early.ts';
+import { type EarlyFacts, keepsAll } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import type { Field } from '../base/predicate.ts';
@@ -16,6 +16,7 @@ import { type ChainMeaning, type Chains, chainsFrom, type RuleMeaning } from '..
 import type { Slot } from '../graph/graph.ts';
 import { withTracking } from './compile.ts';
 import { EarlyCompiler, type EarlyLists } from './early.ts';
+import { foreignNotes } from './early-foreign.ts';
 import { type EarlyGround, whyUntold } from './early-ground.ts';
 import { type Drops, dropping, NO_DROPS } from './explain-early-drops.ts';
 import { UncertainConditions } from './explain-early-uncertain.ts';
@@ -59,6 +60,8 @@ export interface EarlyPlaces {
   readonly none?: string;
   /** Whether packets of connections are left to netfilter, because tracking runs. */
   readonly tracked: boolean;
+  /** What there is to say of rules of others. */
+  readonly notes: readonly string[];
   /** The chains that something is dropped of. */
   readonly hooks: readonly FilterChain[];
   /** Of the tables of the XDP programs. */
@@ -85,7 +88,7 @@ export function explainEarly(
   const why = 'why' in known ? known.why : whyNoVerdicts(chains, known, strict);
   if ('why' in known || why !== undefined) {
     const places = new Places(chains, lists, undefined, undefined);
-    return { none: why!, tracked: false, hooks: [], plans: [], tableBytes: 0, places: places.all('ground') };
+    return { none: why!, tracked: false, notes: [], hooks: [], plans: [], tableBytes: 0, places: places.all('ground') };
   }
   const { features } = known;
   const ground = withTracking(known.ground, chains);
@@ -98,6 +101,7 @@ export function explainEarly(
     return {
       none,
       tracked,
+      notes: [],
       hooks: [],
       plans: [],
       tableBytes: 0,
@@ -105,7 +109,14 @@ export function explainEarly(
     };
   }
   const { plans, tables } = compiler.classify(made.early, budget);
-  return { tracked, hooks: hooksOf(made.early), plans, tableBytes: tables.length, places: places.all(undefined) };
+  return {
+    tracked,
+    notes: foreignNotes(ground.facts.foreign),
+    hooks: hooksOf(made.early),
+    plans,
+    tableBytes: tables.length,
+    places: places.all(undefined),
+  };
 }
 
 /** Why this kernel gives no early verdicts of these rules. */
@@ -199,7 +210,8 @@ class Places {
   }
 
   private isServed(hook: FilterChain): boolean {
-    return hook !== 'OUTPUT' && this.facts!.devices.some(({ forwards }) => hook === 'INPUT' || forwards);
+    if (hook === 'OUTPUT' || keepsAll(this.facts!.foreign, hook)) return false;
+    return this.facts!.devices.some(({ forwards }) => hook === 'INPUT' || forwards);
   }
 
   /** Which hidden field a rule asks: `-o` before what it asks of connections. */

@@ -74,6 +74,8 @@ export interface EarlyExplanation {
   readonly none?: string;
   /** Whether packets of connections are left to netfilter. */
   readonly tracked: boolean;
+  /** Which packets are left to it for rules of others. */
+  readonly notes: readonly string[];
   readonly segments: readonly ExplainedSegment[];
   /** Bytes of its table map. */
   readonly tableBytes: number;
@@ -186,7 +188,7 @@ function judges(placement: EnforcingPlacement, hook: FilterChain, early: EarlyPl
 }
 
 function earlyExplanation(
-  { none, tracked, plans, tableBytes, places }: EarlyPlaces,
+  { none, tracked, notes, plans, tableBytes, places }: EarlyPlaces,
   ownerOf: (slot: Slot) => SlotOwner,
 ): Omit<EarlyExplanation, 'isHere'> {
   const rules = places.map((place): ExplainedRule => {
@@ -196,7 +198,7 @@ function earlyExplanation(
     return { ...named, late: place.reason, ...(place.by !== undefined && { by: ruleOf(ownerOf(place.by)) }) };
   });
   const segments = segmentsOf('INPUT', plans);
-  return { ...(none !== undefined && { none }), tracked, segments, tableBytes, rules };
+  return { ...(none !== undefined && { none }), tracked, notes, segments, tableBytes, rules };
 }
 
 function segmentsOf(hook: FilterChain, plans: readonly SegmentPlan[]): ExplainedSegment[] {

@@ -76,3 +76,21 @@ it('says that a kernel without netfilter programs has no placement exact', () =>
   const lists = flattener.flatten(chains, { budget: DEFAULT_BUDGET });
   expect(explainEarly(chains, lists, flattener, known, false).none).toBe('placement exact needs Linux 6.4 or later');
 });
+
+it('says what rules of others leave, and that none of a chain is early where they may apply to any packet', () => {
+  const rules = '*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\nCOMMIT\n';
+  const chains = new Meanings().chains(filterTable(parseRuleset(rules, { file: 'f' }).ruleset));
+  const explained = (at: 'INPUT' | 'FORWARD') => {
+    const foreign = { entered: [], mayExpect: false, kept: [{ at, by: 'its mangle', asked: [] }] };
+    const known = {
+      ground: { facts: { ...FACTS, foreign }, tracked: false, unexpected: true },
+      features: EARLY_FEATURES,
+    };
+    const flattener = new Flattener();
+    return explainEarly(chains, flattener.flatten(chains, { budget: DEFAULT_BUDGET }), flattener, known);
+  };
+  const { notes, hooks, places } = explained('INPUT');
+  expect(notes).toEqual(['packets that rules of its mangle may apply to are left to netfilter']);
+  expect([hooks, places.map((each) => each.early || each.reason)]).toEqual([['FORWARD'], ['ground', true, 'output']]);
+  expect(explained('FORWARD').hooks).toEqual(['INPUT']);
+});
