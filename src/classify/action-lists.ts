@@ -82,6 +82,11 @@ export class EndedChains {
     this.ends = new Int32Array(this.expected);
   }
 
+  /** Nothing is numbered any more: what told known pairs takes most of the room. */
+  close(): void {
+    this.numbers = NO_NUMBERS;
+  }
+
   chain(number: number): number {
     return this.chains[number]!;
   }
@@ -171,6 +176,11 @@ export class ActionLists {
       this.goals.set(key, list);
     }
     return list;
+  }
+
+  /** No list is made any more; chains can still be adopted by others. */
+  close(): void {
+    this.ended.close();
   }
 
   private add(before: number, slot: Slot): number {

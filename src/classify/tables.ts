@@ -38,6 +38,8 @@ export class TablePool {
   /** Every table that was put, equal ones once. */
   readonly tables: TableRef[] = [];
   private readonly contents: Content[] = [];
+  /** Contents of other pools, and what they are here. */
+  private readonly adopted: (readonly [theirs: Content, ours: Content])[] = [];
   private readonly known = new Map<number, Content[]>();
   private size = 0;
 
@@ -50,27 +52,30 @@ export class TablePool {
   put(name: string, content: Uint8Array | Uint16Array | Uint32Array | BigUint64Array): TableRef {
     const bytes = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
     const width = content.BYTES_PER_ELEMENT as TableRef['width'];
-    return this.putBytes(name, bytes, width, hashOf(bytes) * 16 + width);
+    return { ...this.putBytes(name, bytes, width, hashOf(bytes) * 16 + width).ref, name };
   }
 
-  private putBytes(name: string, bytes: Uint8Array, width: TableRef['width'], hash: number): TableRef {
+  private putBytes(name: string, bytes: Uint8Array, width: TableRef['width'], hash: number): Content {
     const alike = this.known.get(hash) ?? [];
     const same = alike.find((each) => Buffer.compare(each.bytes, bytes) === 0);
-    if (same !== undefined) return { ...same.ref, name };
+    if (same !== undefined) return same;
     const ref: TableRef = { name, offset: this.size, width, length: bytes.length / width };
-    const content = { ref, bytes, hash };
+    const content: Content = { ref, bytes, hash };
     this.size += roomOf(ref);
     this.tables.push(ref);
     this.contents.push(content);
     this.known.set(hash, [...alike, content]);
-    return ref;
+    return content;
   }
 
   /** Puts all tables of another pool, and returns `made`, plain data, with references to them in place of the other's. */
   adopt<T>(made: T, from: TablePool): T {
     const moved = new Map<number, TableRef>();
-    for (const { ref, bytes, hash } of from.contents) {
-      moved.set(ref.offset, this.putBytes(ref.name, bytes, ref.width, hash));
+    for (const theirs of from.contents) {
+      const { ref, bytes, hash } = theirs;
+      const ours = this.putBytes(ref.name, bytes, ref.width, hash);
+      this.adopted.push([theirs, ours]);
+      moved.set(ref.offset, { ...ours.ref, name: ref.name });
     }
     return moved.size === 0 ? made : (withRefs(made, moved) as T);
   }
@@ -82,20 +87,27 @@ export class TablePool {
     return this.put(name, new Uint32Array(numbers));
   }
 
-  /** All tables, each at its place; what is between them is no number of anything. */
+  /**
+   * All tables, each at its place; what is between them is no number of anything. It must not change any more: pools whose
+   * tables were adopted have them there from now on, as two copies of the largest tables are more than all the rest.
+   */
   finish(): Uint8Array {
     const all = new Uint8Array(this.size);
-    for (const { ref, bytes } of this.contents) {
+    for (const content of this.contents) {
+      const { ref, bytes } = content;
+      const end = ref.offset + bytes.length;
       all.set(bytes, ref.offset);
-      all.fill(0xff, ref.offset + bytes.length, ref.offset + roomOf(ref));
+      all.fill(0xff, end, ref.offset + roomOf(ref));
+      content.bytes = all.subarray(ref.offset, end);
     }
+    for (const [theirs, ours] of this.adopted) theirs.bytes = ours.bytes;
     return all;
   }
 }
 
 interface Content {
   readonly ref: TableRef;
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   readonly hash: number;
 }
 

@@ -56,6 +56,11 @@ export class Outcomes {
     return this.numbers.number(chain, end);
   }
 
+  /** There will be no others. */
+  close(): void {
+    this.numbers.close();
+  }
+
   get count(): number {
     return this.numbers.count;
   }
