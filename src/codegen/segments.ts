@@ -5,7 +5,7 @@
 
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import type { Classification, Edge, Segment } from '../classify/classification.ts';
+import type { ActionList, Classification, Edge, Segment } from '../classify/classification.ts';
 import { indexedField } from '../classify/indexes/field-index.ts';
 import type { Slot } from '../graph/graph.ts';
 import { emitUndecided, type HookAbi } from './actions.ts';
@@ -125,8 +125,12 @@ function successors({ segments, lists }: Classification, number: number): number
   const segment: Segment = segments[number]!;
   const used = segment.finish === 'tables' ? segment.lists : linearLists(segment);
   const next = new Set<number>();
-  for (const list of used) {
-    const { then } = lists[list]!;
+  let last: ActionList['then'] | undefined;
+  for (let i = 0; i < used.length; i++) {
+    const { then } = lists[used[i]!]!;
+    // Ends are shared, and thousands of lists in a row have the same.
+    if (then === last) continue;
+    last = then;
     if (then.kind === 'segment' && then.segment !== number) next.add(then.segment);
     if (then.kind !== 'exit') continue;
     const target = segment.exits?.[then.exit];
