@@ -100,11 +100,22 @@ function bpfilterCompletion(): string {
       return `    ${command.name()}) options='${words([...flags, '--help'])}' ;;\n`;
     })
     .join('');
+  const options = commands.flatMap((command) => command.options);
+  const choices = new Map<string, readonly string[]>();
+  for (const { long, argChoices } of options) {
+    if (argChoices !== undefined) choices.set(long!, [...new Set([...(choices.get(long!) ?? []), ...argChoices])]);
+  }
+  const values = [...choices].map(([option, all]) => `    ${option}) values='${words(all)}' ;;\n`).join('');
   return `_bpfilter() {
-  local word=\${COMP_WORDS[COMP_CWORD]} options
+  local word=\${COMP_WORDS[COMP_CWORD]} options values=
   case \${COMP_WORDS[1]} in
 ${cases}  esac
-  if ((COMP_CWORD == 1)); then
+  case \${COMP_WORDS[COMP_CWORD-1]} in
+${values}    --device) values=$(ls /sys/class/net) ;;
+  esac
+  if [[ $values ]]; then
+    options=$values
+  elif ((COMP_CWORD == 1)); then
     options='${words([...commands.map((command) => command.name()), '--help'])}'
   elif [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")

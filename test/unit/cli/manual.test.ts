@@ -70,6 +70,11 @@ _${words[0]!.replaceAll('-', '_')} 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}
     [['iptables-bpf-xml', '--com'], ['--combine']],
     [['bpfilter', 'sta'], ['status']],
     [['bpfilter', 'fmt', '--ipv'], ['--ipv6']],
+    [
+      ['bpfilter', 'apply', '--placement', 'n'],
+      ['netfilter', 'none'],
+    ],
+    [['bpfilter', 'apply', 'f', '--device', 'l'], ['lo']],
   ])('%j', (words, expected) => {
     expect(offered(words)).toEqual(expected);
   });
