@@ -1,10 +1,10 @@
 // What programs do with a packet once it is judged: bump counters, and end with a verdict.
 
 import type { Assembler, Label } from '../bpf/assembler.ts';
-import { R0, R1, R2, R3, R7, R8, R10, type Register } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R5, R7, R8, R10, type Register } from '../bpf/instruction.ts';
 import type { Slot } from '../graph/graph.ts';
 import { KEY_OFFSET } from './key.ts';
-import { areaSize, SLOT_SIZE } from './manifest.ts';
+import { areaSize, HEAD_SIZE, HELD, SLOT_SIZE } from './manifest.ts';
 
 /** The map of which each slot is an element, where counters are looked up. */
 export const SLOT_COUNTERS = 'cnt_slots';
@@ -56,19 +56,47 @@ export function emitCountSlot(a: Assembler, abi: HookAbi, slot: Register, slots:
   emitCountAt(a, abi, slot, slots, broken);
 }
 
-/** The same for the place of a slot in the area, in bytes. Areas are those of this CPU, not looked up. */
-export function emitCountAt(a: Assembler, abi: HookAbi, place: Register, slots: number, broken: Label): void {
+/** The same for the place of a slot among the slots, in bytes. Areas are those of this CPU, not looked up. */
+function emitCountAt(a: Assembler, abi: HookAbi, place: Register, slots: number, broken: Label): void {
   a.jump('gt', place, (slots - 1) * SLOT_SIZE, broken).alu('add', place, R7);
   emitAdd(a, abi, place);
 }
 
-function emitAdd(a: Assembler, abi: HookAbi, counter: Register): void {
-  if (abi.counting === 'plain') {
-    a.load(8, R2, counter, 0).alu('add', R2, 1).store(8, counter, 0, R2);
-    a.load(8, R3, counter, 8).alu('add', R3, R8).store(8, counter, 8, R3);
+/**
+ * Counts a packet as the last one: where counting is plain, it is held in the area's head, and the one that was held there is
+ * added to its slot. The place of that slot is known before anything is of this packet, so it is fetched while the
+ * tables are; else a driver's locked operations behind the program wait for a store whose place waits for the packet,
+ * for the tables and for the slot, one after the other. Clobbers `place`, another register than R2–R5, and those.
+ */
+export function emitCountLast(a: Assembler, abi: HookAbi, place: Register, slots: number, broken: Label): void {
+  if (abi.counting !== 'plain') {
+    emitCountAt(a, abi, place, slots, broken);
     return;
   }
-  a.mov(R2, 1).atomicAdd(8, counter, 0, R2).atomicAdd(8, counter, 8, R8);
+  const last = (slots - 1) * SLOT_SIZE;
+  a.jump('gt', place, last, broken).alu('add', place, HEAD_SIZE);
+  a.load(8, R4, R7, HELD.place).load(8, R5, R7, HELD.bytes);
+  // Whoever reads between this and the end misses a packet, and counts none twice.
+  a.store(8, R7, HELD.place, place).store(8, R7, HELD.bytes, R8);
+  a.jump('gt', R4, HEAD_SIZE + last, broken).alu('add', R4, R7);
+  emitPlainAdd(a, R4, 0, R5);
+}
+
+function emitAdd(a: Assembler, abi: HookAbi, counter: Register): void {
+  if (abi.counting === 'plain') {
+    emitPlainAdd(a, counter, HEAD_SIZE, R8);
+    return;
+  }
+  a.mov(R2, 1)
+    .atomicAdd(8, counter, HEAD_SIZE, R2)
+    .atomicAdd(8, counter, HEAD_SIZE + 8, R8);
+}
+
+function emitPlainAdd(a: Assembler, counter: Register, offset: number, bytes: Register): void {
+  a.load(8, R2, counter, offset).alu('add', R2, 1).store(8, counter, offset, R2);
+  a.load(8, R3, counter, offset + 8)
+    .alu('add', R3, bytes)
+    .store(8, counter, offset + 8, R3);
 }
 
 function emitLookedUpAdd(a: Assembler, slot: Register, missing: Label): void {

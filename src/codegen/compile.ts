@@ -90,6 +90,7 @@ export function compileImage(request: CompileRequest): Image {
     ...(request.facts.addressGeneration === undefined ? {} : { addressGeneration: request.facts.addressGeneration }),
     ...(readsConnections(classification) && { connections: true }),
     possibleCpus: features.possibleCpus,
+    heads: true,
     banks: TYPES[placement].map((type) => ({ type, map: COUNTERS[type] })),
     tests: classification.segments.reduce((sum, s) => sum + (s.finish === 'linear' ? s.tests.length : 0), 0),
     lists: classification.lists.length,

@@ -25,7 +25,7 @@ import type { Segment } from '../classify/classification.ts';
 import { emitLookUp, type HookAbi, SLOT_COUNTERS } from './actions.ts';
 import { type CompileRequest, type Image, marker } from './compile.ts';
 import { clearFields, closeSlots, storeField, WIDE_OFFSET } from './key.ts';
-import { areaSize, SLOT_SIZE } from './manifest.ts';
+import { SLOT_SIZE, slotsSize } from './manifest.ts';
 import { MOST_INSTRUCTIONS, offloadViolations } from './offload-limits.ts';
 import { emitSegments, fieldsOf, segmentOrder } from './segments.ts';
 import type { TableAccess } from './table-access.ts';
@@ -84,7 +84,7 @@ function offloadMaps({ classification, capacity }: OffloadRequest): MapDefinitio
     name: SLOT_COUNTERS,
     type: 'array',
     valueSize: SLOT_SIZE,
-    maxEntries: areaSize(capacity) / SLOT_SIZE,
+    maxEntries: slotsSize(capacity) / SLOT_SIZE,
     mmapable: false,
   };
   if (tables.length === 0) return [counters];

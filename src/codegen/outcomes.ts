@@ -10,7 +10,7 @@ import { R0, R1, R2, R4, R5, R9 } from '../bpf/instruction.ts';
 import type { ActionList, TableSegment } from '../classify/classification.ts';
 import type { ExitName } from '../classify/decision-list.ts';
 import { END_CODES, END_MASK, MANY, VALUE_SHIFT } from '../classify/outcomes.ts';
-import { emitCountAt, emitCountSlot } from './actions.ts';
+import { emitCountLast, emitCountSlot } from './actions.ts';
 import { SLOT_SIZE } from './manifest.ts';
 import type { SegmentContext } from './segments.ts';
 
@@ -46,7 +46,7 @@ export function emitOutcome(a: Assembler, number: number, segment: TableSegment,
     emitCountSlot(a.alu('rsh', R1, VALUE_SHIFT), abi, R1, context.undecidedSlot, broken);
   } else {
     // A slot has as many bytes as its number has bits in front: the word without them is its place.
-    emitCountAt(a.alu('and', R1, -SLOT_SIZE), abi, R1, context.undecidedSlot, broken);
+    emitCountLast(a.alu('and', R1, -SLOT_SIZE), abi, R1, context.undecidedSlot, broken);
   }
   a.bind(counted);
   if (exits.length > 0 || ends.has('undecided')) a.jump('set', R9, NO_VERDICT, noVerdict);

@@ -36,7 +36,9 @@ export function planCounters(
   const inherited = inheritSlots(slotted, table, texts);
   const { counterMap, layout } = found;
   const isAlike =
-    found.manifest.placement === request.placement && layout.possibleCpus === kernel.features().possibleCpus;
+    found.manifest.placement === request.placement &&
+    layout.possibleCpus === kernel.features().possibleCpus &&
+    layout.heads === true;
   const plan = isAlike ? extendPlan(inherited, table, found.plan) : undefined;
   const shared = plan && openCounters(kernel, had);
   return plan !== undefined && shared !== undefined

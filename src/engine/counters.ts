@@ -10,36 +10,60 @@
 // Counters are 64 bits wide, and so is the arithmetic: what overflows wraps around, as in the kernel.
 
 import { addCounters, type Counters, ZERO } from '../base/counters.ts';
-import { areaSize, type Manifest, SLOT_SIZE } from '../codegen/manifest.ts';
+import { HEAD_SIZE, HELD, type Manifest, SLOT_SIZE, slotsSize } from '../codegen/manifest.ts';
 import type { CounterMap } from '../store/store.ts';
 
 /** What must be known of a counter map to read it. */
-export type CounterLayout = Pick<Manifest, 'capacity' | 'possibleCpus' | 'banks'>;
+export type CounterLayout = Pick<Manifest, 'capacity' | 'possibleCpus' | 'heads' | 'banks'>;
 
-/** Gives the first `size` bytes of a counter map's bank, or `undefined` where the kernel no longer has it. */
-export type MapReader = (counterMap: number, bank: string, size: number) => Uint8Array | undefined;
+/** Copies a counter map's bank, areas of so many bytes, or gives `undefined` where the kernel no longer has it. */
+export type MapReader = (counterMap: number, bank: string, area: number, areas: number) => Uint8Array | undefined;
+
+/**
+ * Copies areas of counters that programs write to meanwhile. Where a head changed, the packet that it held may be missing
+ * from the copy, so it is made once more; a few times, as it is no more than that packet, and counted a moment later.
+ */
+export function copyAreas(live: Uint8Array, area: number, areas: number): Uint8Array {
+  const heads = () => Array.from({ length: areas }, (_, cpu) => live.slice(cpu * area, cpu * area + HEAD_SIZE));
+  let before = heads();
+  for (let tries = 0; ; tries++) {
+    const copy = live.slice(0, areas * area);
+    const after = heads();
+    for (const [cpu, head] of after.entries()) copy.set(head, cpu * area);
+    if (tries === COPIES || after.every((head, cpu) => Buffer.compare(head, before[cpu]!) === 0)) return copy;
+    before = after;
+  }
+}
+
+const COPIES = 4;
 
 /**
  * Sums all CPUs' areas of all banks: one entry per slot, and a last one for undecided packets. Early drops, which the bank
  * of XDP has last where there are two, are not among them.
  */
 export function readSlots(counterMap: number, layout: CounterLayout, read: MapReader): Counters[] {
-  const { capacity, possibleCpus, banks } = layout;
+  const { capacity, possibleCpus, heads, banks } = layout;
   const total: Counters[] = new Array(capacity + 1).fill(ZERO);
-  const area = areaSize(capacity);
+  const first = heads ? HEAD_SIZE : 0;
+  const area = first + slotsSize(capacity);
   for (const { type, map } of banks) {
     const isEarly = banks.length > 1 && type === 'xdp';
-    const value = read(counterMap, map, area * possibleCpus);
+    const value = read(counterMap, map, area, possibleCpus);
     if (value === undefined) continue;
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
     for (let cpu = 0; cpu < possibleCpus; cpu++) {
       for (let slot = 0; slot < total.length - (isEarly ? 1 : 0); slot++) {
-        const at = cpu * area + slot * SLOT_SIZE;
+        const at = cpu * area + first + slot * SLOT_SIZE;
         // Most slots of many have counted nothing; as two numbers that is seen without making a bigint.
         if (view.getUint32(at, true) === 0 && view.getUint32(at + 4, true) === 0) continue;
         const more = { packets: view.getBigUint64(at, true), bytes: view.getBigUint64(at + 8, true) };
         total[slot] = addCounters(total[slot]!, more);
       }
+      const place = heads ? Number(view.getBigUint64(cpu * area + HELD.place, true)) : 0;
+      if (place === 0) continue;
+      const held = { packets: 1n, bytes: view.getBigUint64(cpu * area + HELD.bytes, true) };
+      const slot = (place - HEAD_SIZE) / SLOT_SIZE;
+      total[slot] = addCounters(total[slot]!, held);
     }
   }
   return total;

@@ -248,7 +248,7 @@ function removeUnusedLinks({ installation, family }: FlipContext, request: Store
 
 /** Reads counter maps of a family through an installation's pins. */
 export function mapReader(installation: Installation, family: Family): MapReader {
-  return (counterMap, bank, size) => installation.readCounters(family, counterMap, bank, size);
+  return (counterMap, bank, area, areas) => installation.readCounters(family, counterMap, bank, area, areas);
 }
 
 function hooksOf(placement: EnforcingPlacement): readonly FilterChain[] {

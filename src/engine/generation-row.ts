@@ -44,7 +44,7 @@ export function rowFor(
     ...(choice !== undefined && { early: choice }),
     ...(leftOut.length > 0 && { leftOut }),
   };
-  const { capacity: _, possibleCpus: __, banks: ___, ...described } = image.manifest;
+  const { capacity: _, possibleCpus: __, heads: ___, banks: ____, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
   const manifest: StoredManifest = { ...described, ...owners, ...(early !== undefined && { early }) };
   const text = printRuleset(ruleset, { counters: false, ...(texts && { texts }) });
@@ -70,8 +70,8 @@ export function countersFor(
   eachNew(table, plan, inherited, (slot, written) => {
     if (written !== ZERO) setBase(base, slot, ZERO, written);
   });
-  const { capacity, possibleCpus, banks } = layout;
-  const map = { kind: 'new' as const, layout: { capacity, possibleCpus, banks }, base };
+  const { capacity, possibleCpus, heads, banks } = layout;
+  const map = { kind: 'new' as const, layout: { capacity, possibleCpus, ...(heads && { heads }), banks }, base };
   if (inherited === undefined || from === undefined) return map;
   return { ...map, carry: { from, slots: carriedSlots(plan, inherited) } };
 }

@@ -30,6 +30,7 @@ import {
 } from '../codegen/dispatcher.ts';
 import { FORMER_GUARD_MAP, GUARD_MAP, GUARDS, guardMap } from '../codegen/guards.ts';
 import { WORDS } from '../codegen/surroundings.ts';
+import { copyAreas } from './counters.ts';
 import type { Descriptor, Kernel } from './kernel.ts';
 import { counterMapOfPin, counterPin, isLinkPin } from './layout.ts';
 import { Links } from './links.ts';
@@ -251,13 +252,13 @@ export class Installation {
     return this.kernel.openPin(this.path(counterPin(family, counterMap, bank)));
   }
 
-  /** A copy of the bytes of a counter map's bank, or `undefined` where its pin is gone. */
-  readCounters(family: Family, counterMap: number, bank: string, size: number): Uint8Array | undefined {
+  /** A copy of a counter map's bank, areas of so many bytes, or `undefined` where its pin is gone. */
+  readCounters(family: Family, counterMap: number, bank: string, area: number, areas: number): Uint8Array | undefined {
     const map = this.openCounters(family, counterMap, bank);
     if (map === undefined) return undefined;
     try {
-      const bytes = this.kernel.mapBytes(map, size);
-      const copy = bytes.slice();
+      const bytes = this.kernel.mapBytes(map, area * areas);
+      const copy = copyAreas(bytes, area, areas);
       this.kernel.unmap(bytes);
       return copy;
     } finally {

@@ -116,7 +116,7 @@ export function compile6(
       programs: [{ point: 'XDP', program: { name: 'ipv6', type: 'xdp', ...emit(classification, capacity, features) } }],
       maps,
       manifest: {
-        ...{ placement: 'xdp', capacity, possibleCpus, banks: [{ type: 'xdp', map: COUNTERS }] },
+        ...{ placement: 'xdp', capacity, possibleCpus, heads: true, banks: [{ type: 'xdp', map: COUNTERS }] },
         ...{ tests: 0, lists: classification.lists.length },
       },
     },

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { areaSize, SLOT_SIZE } from '../../src/codegen/manifest.ts';
+import { areaSize, HEAD_SIZE, SLOT_SIZE } from '../../src/codegen/manifest.ts';
 import type { CounterLayout } from '../../src/engine/counters.ts';
 import type { StoredManifest } from '../../src/engine/in-force.ts';
 import { counterPin } from '../../src/engine/layout.ts';
@@ -48,7 +48,10 @@ export class CounterCells {
   /** Counts packets of 100 bytes, on each CPU in turn. */
   add(slot: number, packets: bigint): void {
     this.cpu = (this.cpu + 1) % this.layout.possibleCpus;
-    const view = new DataView(this.bytes.buffer, this.cpu * areaSize(this.layout.capacity) + slot * SLOT_SIZE);
+    const view = new DataView(
+      this.bytes.buffer,
+      this.cpu * areaSize(this.layout.capacity) + HEAD_SIZE + slot * SLOT_SIZE,
+    );
     view.setBigUint64(0, view.getBigUint64(0, true) + packets, true);
     view.setBigUint64(8, view.getBigUint64(8, true) + packets * 100n, true);
   }

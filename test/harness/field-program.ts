@@ -73,7 +73,7 @@ export function fieldImage(classification: Classification, options: FieldProgram
       ...(flowCaches === undefined ? [] : [flowMap(flowCaches)]),
     ],
     manifest: {
-      ...{ placement: 'xdp', capacity: slots, possibleCpus, banks: [{ type: 'xdp', map: COUNTERS }] },
+      ...{ placement: 'xdp', capacity: slots, possibleCpus, heads: true, banks: [{ type: 'xdp', map: COUNTERS }] },
       ...{ tests: 0, lists: 0 },
     },
   };

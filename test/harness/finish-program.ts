@@ -11,9 +11,11 @@ import type { Variable } from '../../src/classify/components.ts';
 import { emitCountSlot } from '../../src/codegen/actions.ts';
 import { type FlowCacheChoice, flowCachesOf, flowMap } from '../../src/codegen/flow-cache.ts';
 import { storeField } from '../../src/codegen/key.ts';
+import { areaSize, HEAD_SIZE, SLOT_SIZE } from '../../src/codegen/manifest.ts';
 import { emitSegments, segmentOrder } from '../../src/codegen/segments.ts';
 import { directAccess, storeVariable, TABLE_MAP } from '../../src/codegen/table-access.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
+import { readSlots } from '../../src/engine/counters.ts';
 
 /** Bytes of a frame, and what each counts as. */
 const FRAME_SIZE = 64;
@@ -101,7 +103,7 @@ function emitInputs(a: Assembler, inputs: readonly (Variable | NumericField)[], 
 function mapsOf(slots: number, tables: Uint8Array): MapDefinition[] {
   return [
     { name: TABLE_MAP, type: 'array', valueSize: tables.length, maxEntries: 1, mmapable: false, contents: tables },
-    { name: COUNTERS, type: 'array', valueSize: slots * 16, maxEntries: 1, mmapable: true },
+    { name: COUNTERS, type: 'array', valueSize: areaSize(slots), maxEntries: 1, mmapable: true },
   ];
 }
 
@@ -114,11 +116,11 @@ export function inputFrame(inputs: readonly number[]): Uint8Array {
 
 /** Packets counted, by slot, where there are any. */
 export function countsOf(counters: Uint8Array): ReadonlyMap<number, number> {
-  const view = new DataView(counters.buffer, counters.byteOffset, counters.byteLength);
+  const capacity = (counters.length - HEAD_SIZE) / SLOT_SIZE - 1;
+  const layout = { capacity, possibleCpus: 1, heads: true, banks: [{ type: 'xdp', map: COUNTERS }] } as const;
   const counts = new Map<number, number>();
-  for (let slot = 0; slot * 16 < counters.length; slot++) {
-    const packets = Number(view.getBigUint64(slot * 16, true));
-    if (packets > 0) counts.set(slot, packets);
+  for (const [slot, { packets }] of readSlots(0, layout, () => counters).entries()) {
+    if (packets > 0n) counts.set(slot, Number(packets));
   }
   return counts;
 }

@@ -112,11 +112,15 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "alu32('and', R1, predicate.mask).jump32('eq'",
     to: "alu32('or', R1, predicate.mask).jump32('eq'",
   },
-  { file: 'src/codegen/actions.ts', from: '.atomicAdd(8, counter, 8, R8);', to: '.atomicAdd(8, counter, 8, R2);' },
   {
     file: 'src/codegen/actions.ts',
-    from: "a.load(8, R2, counter, 0).alu('add', R2, 1)",
-    to: "a.load(8, R2, counter, 0).alu('add', R2, 2)",
+    from: '.atomicAdd(8, counter, HEAD_SIZE + 8, R8);',
+    to: '.atomicAdd(8, counter, HEAD_SIZE + 8, R2);',
+  },
+  {
+    file: 'src/codegen/actions.ts',
+    from: "a.load(8, R2, counter, offset).alu('add', R2, 1)",
+    to: "a.load(8, R2, counter, offset).alu('add', R2, 2)",
   },
   {
     file: 'src/codegen/actions.ts',

@@ -14,7 +14,7 @@ import { classifyLists } from '../../src/classify/classify-lists.ts';
 import { evaluateClassification } from '../../src/classify/evaluate.ts';
 import { Flattener } from '../../src/classify/flatten.ts';
 import { GUARD_MAP, GUARDS, guardMap } from '../../src/codegen/guards.ts';
-import { areaSize, SLOT_SIZE } from '../../src/codegen/manifest.ts';
+import { areaSize } from '../../src/codegen/manifest.ts';
 import {
   readSurroundings,
   SURROUNDINGS_MAP,
@@ -23,6 +23,7 @@ import {
 } from '../../src/codegen/surroundings.ts';
 import { EARLY_TABLES, earlyProgram } from '../../src/codegen/xdp-early.ts';
 import { filterTable } from '../../src/engine/compile.ts';
+import { readSlots } from '../../src/engine/counters.ts';
 import { Meanings } from '../../src/graph/chains.ts';
 import { sequentialSlots } from '../../src/graph/slots.ts';
 import { createMap, loadProgram, mapMemory, testRun, unmapMemory } from '../../src/kernel/bpf.ts';
@@ -212,13 +213,10 @@ it.each([
               if (result === DROP)
                 for (const slot of [...found.counted, capacity]) counted.set(slot, (counted.get(slot) ?? 0n) + 1n);
             }
-            const data = new DataView(counters.bytes.buffer, counters.bytes.byteOffset);
-            for (let slot = 0; slot <= capacity; slot++) {
-              let sum = 0n;
-              for (let cpu = 0; cpu < features.possibleCpus; cpu++) {
-                sum += data.getBigUint64(cpu * size + slot * SLOT_SIZE, true);
-              }
-              expect([slot, sum]).toEqual([slot, counted.get(slot) ?? 0n]);
+            const banks = [{ type: 'xdp', map: COUNTERS }] as const;
+            const layout = { capacity, possibleCpus: features.possibleCpus, heads: true, banks } as const;
+            for (const [slot, { packets }] of readSlots(0, layout, () => counters.bytes).entries()) {
+              expect([slot, packets]).toEqual([slot, counted.get(slot) ?? 0n]);
             }
           } finally {
             objects.close();

@@ -7,7 +7,8 @@ import { type PreparedProgram, prepare } from '../../../src/bpf/vm-prepare.ts';
 import type { ActionList, Classification } from '../../../src/classify/classification.ts';
 import { compileImage, type Image } from '../../../src/codegen/compile.ts';
 import type { DispatchPoint } from '../../../src/codegen/dispatcher.ts';
-import { areaSize, SLOT_SIZE } from '../../../src/codegen/manifest.ts';
+import { areaSize } from '../../../src/codegen/manifest.ts';
+import { readSlots } from '../../../src/engine/counters.ts';
 import type { SlotOwner } from '../../../src/graph/graph.ts';
 import { FEATURES } from '../../harness/fake-kernel.ts';
 import { buildFrame, buildPacket, type PacketFields } from '../../harness/packet-builder.ts';
@@ -88,8 +89,10 @@ function compile(placement: EnforcingPlacement): Image {
 class Loaded {
   readonly maps = new Map<string, Uint8Array>();
   private readonly programs = new Map<DispatchPoint, PreparedProgram>();
+  private readonly manifest: Image['manifest'];
 
-  constructor({ programs, maps }: Image) {
+  constructor({ programs, maps, manifest }: Image) {
+    this.manifest = manifest;
     for (const { point, program } of programs) this.programs.set(point, prepare(program));
     for (const { name, valueSize } of maps) this.maps.set(name, new Uint8Array(valueSize));
   }
@@ -101,13 +104,10 @@ class Loaded {
   /** `slot:packets:bytes` of each counter that is not zero. */
   counted(cpu: number): string[] {
     const [bytes] = this.maps.values();
-    const words = new BigUint64Array(
-      bytes!.slice(cpu * areaSize(SLOTS.length), (cpu + 1) * areaSize(SLOTS.length)).buffer,
-    );
-    return Array.from({ length: SLOTS.length + 1 }, (_, slot) => {
-      const at = (slot * SLOT_SIZE) / 8;
-      return words[at] === 0n ? [] : [`${slot}:${words[at]}:${words[at + 1]}`];
-    }).flat();
+    const area = areaSize(SLOTS.length);
+    const layout = { ...this.manifest, possibleCpus: 1, banks: this.manifest.banks.slice(0, 1) };
+    const slots = readSlots(0, layout, () => bytes!.slice(cpu * area, (cpu + 1) * area));
+    return slots.flatMap(({ packets, bytes }, slot) => (packets === 0n ? [] : [`${slot}:${packets}:${bytes}`]));
   }
 }
 
