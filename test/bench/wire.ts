@@ -4,6 +4,9 @@
 // pair; no sockets, no skb. The receiving end polls by NAPI in a thread of its own (GRO is what makes a veth poll
 // without an XDP program), so the time of that thread is the receiver's whole cost: XDP, skb, GRO, hooks, and dropping.
 // The sender is faster; what does not fit into the ring between them is lost before it is received, and not counted.
+//
+// Both have real-time priority, and each sample begins with frames that are not measured: what else runs on the machine, other
+// wires before all, would leave a subject's tables cold again and again, and one without tables has none to lose.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -22,12 +25,15 @@ const [SENDER_CPU, RECEIVER_CPU] = [0, 1];
 const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
 const REDIRECT = 23;
 const BATCH = 64;
+/** Frames that are sent before those of a sample. */
+const WARM_UP = 50_000;
 
 export interface WireSample {
   /** Frames received in a second. */
   readonly rate: number;
   /** Nanoseconds of the receiving thread for each frame received. */
   readonly cpu: number;
+  /** Frames received, with those before the sample. */
   readonly received: number;
 }
 
@@ -52,6 +58,7 @@ export class Wire {
     receiver.exec('sh', ['-c', `echo 1 > /sys/class/net/${this.device}/threaded`]);
     this.thread = threadOf(this.device);
     pinTo(this.thread, RECEIVER_CPU);
+    setRealTime(this.thread, true);
     const pool = poolMap(frames, to.mac, from.mac);
     const next: MapDefinition = { name: 'next', type: 'array', valueSize: 8, maxEntries: 1, mmapable: false };
     const [poolFd, nextFd] = [createMap(pool), createMap(next)];
@@ -65,8 +72,14 @@ export class Wire {
     );
   }
 
-  /** Sends so many frames, and waits until the receiver is done with those that it got. */
+  /** Sends some frames and then so many, and waits until the receiver is done with those that it got. */
   send(frames: number): WireSample {
+    const warmUp = this.sendThrough(Math.min(WARM_UP, frames));
+    const sample = this.sendThrough(frames);
+    return { ...sample, received: warmUp.received + sample.received };
+  }
+
+  private sendThrough(frames: number): WireSample {
     const [receivedBefore, timeBefore] = [this.received(), runTime(this.thread)];
     const begin = performance.now();
     this.sender.enter(() => sendLive(this.program, frames));
@@ -93,19 +106,26 @@ export class Wire {
   }
 }
 
-/** Runs `work` with this thread on the sender's CPU. */
+/** Runs `work` with this thread on the sender's CPU, before all else there. */
 export function onSenderCpu<T>(work: () => T): T {
   const before = /: (\S+)$/m.exec(output('taskset', '-cp', `${process.pid}`))![1]!;
   pinTo(process.pid, SENDER_CPU);
+  setRealTime(process.pid, true);
   try {
     return work();
   } finally {
+    setRealTime(process.pid, false);
     output('taskset', '-cp', before, `${process.pid}`);
   }
 }
 
 function pinTo(thread: number, cpu: number): void {
   output('taskset', '-cp', `${cpu}`, `${thread}`);
+}
+
+/** Processes that a thread starts do not inherit it. */
+function setRealTime(thread: number, isReal: boolean): void {
+  output('chrt', ...(isReal ? ['-R', '-f'] : ['-o']), '-p', isReal ? '1' : '0', `${thread}`);
 }
 
 function output(command: string, ...words: string[]): string {
