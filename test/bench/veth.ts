@@ -20,7 +20,7 @@ const POOL = 8192;
 /** Frames sent for a sample. */
 const FRAMES = { whole: 300_000, quick: 20_000 } as const;
 /** Native XDP, where tenths of a frame's cost are told apart, is measured so many times more often. */
-const NATIVE_ROUNDS = 4;
+const NATIVE_ROUNDS = 3;
 
 export const veth: Bench = {
   name: 'veth',
