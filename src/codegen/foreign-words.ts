@@ -70,17 +70,20 @@ const WORD_FACTORS = [
   0x0e6b4e3b, 0x5a0f3b9d, 0x4c6f7b35, 0x7db1c6e9, 0x12f6a8c1, 0x63d5f02b, 0x2f9e8d47,
 ] as const;
 const CHUNK = 8 * WORD_FACTORS.length;
+/** Chunks of one turn of the iterator, which costs as much as summing up one. */
+const ROUNDS = 4;
 /** An entry that is a policy: a head and a standard target. */
 const POLICY_SIZE: Readonly<Record<Family, number>> = { ipv4: 152, ipv6: 208 };
 
 /** The stack that is used: below what finishes and look-ups of connections have. */
-const [NAMESPACE, BASE, BYTES, SUM, PLACE, ITERATOR] = [
+const [NAMESPACE, BASE, BYTES, SUM, PLACE, ITERATOR, ROUND] = [
   KEY_OFFSET - 232,
   KEY_OFFSET - 240,
   KEY_OFFSET - 248,
   KEY_OFFSET - 256,
   KEY_OFFSET - 264,
   KEY_OFFSET - 272,
+  KEY_OFFSET - 280,
 ] as const;
 /** Not at the start of a stack slot: the verifier then takes it for some bytes, and one round of a loop for all. */
 const AT = PLACE + 4;
@@ -161,14 +164,14 @@ function emitListSum(a: Assembler, { features, layout }: ForeignWordsUse, most: 
 
 /**
  * Takes the sum of the rules of the table at R1: of NAT without user chains, of those that PREROUTING meets, which are the
- * first and end with its policy. An iterator counts the rounds, so that the verifier need not go through all of them.
+ * first and end with its policy. An iterator counts the turns, so that the verifier need not go through all of them.
  * Clobbers R0–R5.
  */
 function emitRuleSum(a: Assembler, layout: TableLayout, name: LegacyTable, use: ForeignWordsUse, tooMany: Label): void {
   const { features, family } = use;
   const words = FOREIGN_WORDS.tables[name];
-  const labels = ['all rules', 'next rules', 'not the last rules', 'summed up'].map((each) => a.label(each));
-  const [all, next, whole, summed] = labels as [Label, Label, Label, Label];
+  const labels = ['all rules', 'turn', 'next rules', 'not the last rules', 'summed up'].map((each) => a.label(each));
+  const [all, turn, next, whole, summed] = labels as [Label, Label, Label, Label, Label];
   const iterator = (what: 'new' | 'next' | 'destroy') => {
     const called = `bpf_iter_num_${what}` as const;
     a.mov(R1, R10).alu('add', R1, ITERATOR).callKernel(called, requireFunction(features, called));
@@ -187,11 +190,11 @@ function emitRuleSum(a: Assembler, layout: TableLayout, name: LegacyTable, use: 
   use.take(words.bytes, 4);
   a.load(8, R5, R10, BYTES).jump('gt', R5, MOST_RULE_BYTES, tooMany).jump('lt', R5, CHUNK, tooMany);
   a.store(8, R10, SUM, R5).store(4, R10, AT, 0);
-  a.mov(R2, 0).mov(R3, MOST_RULE_BYTES / CHUNK + 1);
+  a.mov(R2, 0).mov(R3, MOST_RULE_BYTES / (CHUNK * ROUNDS) + 1);
   iterator('new');
-  a.bind(next);
+  a.bind(turn);
   iterator('next');
-  a.jump('eq', R0, 0, summed);
+  a.jump('eq', R0, 0, summed).store(8, R10, ROUND, 0).bind(next);
   a.load(4, R1, R10, AT).load(8, R3, R10, BYTES).jump('ge', R1, R3, summed).alu('sub', R3, CHUNK);
   a.jump('lt', R1, R3, whole).mov(R1, R3).bind(whole);
   a.load(8, R3, R10, BASE).alu('add', R1, R3).alu('add', R1, layout.rules);
@@ -203,7 +206,9 @@ function emitRuleSum(a: Assembler, layout: TableLayout, name: LegacyTable, use: 
       .alu('add', R5, R1);
   });
   a.store(8, R10, SUM, R5);
-  a.load(4, R1, R10, AT).alu('add', R1, CHUNK).store(4, R10, AT, R1).goto(next);
+  a.load(4, R1, R10, AT).alu('add', R1, CHUNK).store(4, R10, AT, R1);
+  a.load(8, R1, R10, ROUND).alu('add', R1, 1).store(8, R10, ROUND, R1);
+  a.jump('lt', R1, ROUNDS, next).goto(turn);
   a.bind(summed);
   iterator('destroy');
   a.load(8, R5, R10, SUM);
