@@ -19,7 +19,7 @@ export type DropRow = { readonly rules: number; readonly subject: string } & (
 );
 
 /** CPU of a subject, of the empty program's in the same round; the rows are of one number of rules. */
-export function ratiosToEmpty(rows: readonly DropRow[], subject: string): Spread | undefined {
+function ratiosToEmpty(rows: readonly DropRow[], subject: string): Spread | undefined {
   const cpuOf = (name: string): readonly number[] => {
     const row = rows.find((each) => each.subject === name);
     return row !== undefined && 'cpu' in row ? row.cpu : [];
