@@ -68,4 +68,35 @@ export const EARLY_MUTATIONS = {
       to: "choice !== 'strict' ? countingChain(",
     },
   ],
+  'programs and tables that are used again': [
+    {
+      file: 'src/engine/loaded.ts',
+      from: 'spare.programs.every((each, i) => isSame(each, image.programs[i]!))',
+      to: 'true',
+    },
+    {
+      file: 'src/engine/loaded.ts',
+      from: 'if (a[key as keyof object] !== b[key as keyof object]) return false;',
+      to: '',
+    },
+    {
+      file: 'src/engine/loaded.ts',
+      from: 'spare.inForce.counterMap === counters.from &&',
+      to: '',
+    },
+    {
+      file: 'src/engine/loaded.ts',
+      from: 'if (map !== undefined && isRewritable(definition)) this',
+      to: "if (map !== undefined && definition.name === 'tables_xdp') this",
+    },
+    {
+      file: 'src/engine/loaded.ts',
+      from: 'if (map !== undefined && isRewritable(definition)) this',
+      to: "if (map !== undefined && definition.name === 'tables') this",
+    },
+    { file: 'src/engine/engine.ts', from: 'if (loaded === spare) this.loaded[family].refill(loaded, image);', to: '' },
+    { file: 'src/classify/cache.ts', from: ' && areAlike(each.list, list));', to: ');' },
+    { file: 'src/classify/cache.ts', from: 'areEqual(a.slots, b.slots) && ', to: '' },
+    { file: 'src/classify/cache.ts', from: ' && areEqual(a.then, b.then)', to: '' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Mutation[]>>;

@@ -226,6 +226,41 @@ const strict: EarlyScenario = {
   },
 };
 
+const host = (number: number) => `11.7.0.${number}`;
+const HOSTS = Array.from({ length: 40 }, (_, i) => `-A INPUT -s ${host(i + 1)}/32 -j DROP\n`).join('');
+const MANY = `*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n${HOSTS}COMMIT\n`;
+/** Those with options are netfilter's. */
+const FROM_HOSTS = packetsOf(
+  ...[1, 2, 3, 5, 40, 50, 51, 52]
+    .map((number) => `INPUT in=eth1 udp ${host(number)}:1000 > 10.0.0.1:53`)
+    .flatMap((line) => [line, `${line} options=4`]),
+  'OUTPUT out=eth1 udp 10.0.0.1:53 > 198.51.100.7:1000',
+);
+/** By all but those of policies, programs are used again. */
+const EDITS = [
+  ...[1, 2, 3].map((number) => `-R INPUT ${number} -s ${host(49 + number)}/32 -j DROP`),
+  `-R INPUT 3 -s ${host(3)}/32 -j DROP`,
+  ...['OUTPUT DROP', 'OUTPUT ACCEPT', 'INPUT ACCEPT', 'INPUT DROP'].map((words) => `-P ${words}`),
+  // The same rule with a counter of its own.
+  `-R INPUT 5 -s ${host(5)}/32 -j DROP`,
+];
+
+const edits: EarlyScenario = {
+  ...{ world: PLAIN_WORLD, mode: 'generic', early: 'fast' },
+  prepare: () => {},
+  compare(both) {
+    // The second time, programs of the first are there, which count elsewhere.
+    for (const time of ['first', 'second']) {
+      both.load(MANY);
+      for (const words of EDITS) {
+        both.change({ tool: 'iptables', words: words.split(' '), input: '' });
+        both.pass(FROM_HOSTS, `${words}, the ${time} time`);
+      }
+    }
+    if (both.rewritten < EDITS.length) throw new Error(`expected ${EDITS.length} tables, found ${both.rewritten}`);
+  },
+};
+
 export const EARLY_SCENARIOS: Readonly<Record<keyof typeof EARLY_MUTATIONS, EarlyScenario>> = {
   'early verdicts': plain,
   'early verdicts of IPv6': ipv6,
@@ -233,4 +268,5 @@ export const EARLY_SCENARIOS: Readonly<Record<keyof typeof EARLY_MUTATIONS, Earl
   'early verdicts beside NAT of nftables': natNft,
   'early verdicts beside raw and mangle': front,
   'strict early verdicts': strict,
+  'programs and tables that are used again': edits,
 };
