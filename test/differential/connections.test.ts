@@ -2,8 +2,8 @@
 // the same flows, track them with the same history, leave some untracked and translate some, and must count the same. So it
 // is with IPv6 and ip6tables-legacy.
 //
-// At placement exact nobody but the rules' own tracking stands in front, for raw tables leave no ground for early verdicts, and
-// NAT is in a test of its own (`nat.test.ts`).
+// At placement exact nobody but the rules' own tracking stands in front: rules of raw, and NAT, are in tests of their own
+// (`front.test.ts`, `nat.test.ts`).
 //
 // BPFILTER_RUNS sets how many rulesets each test gets, BPFILTER_SEED the seed (fixed in CI; `random` for a new one). A
 // failure is not shrunk: it may depend on the flows before it.
