@@ -62,7 +62,8 @@ export class VerifierError extends KernelError {
     );
     this.program = program;
     this.log = log;
-    this.isTooLarge = this.errnoName === 'E2BIG' || /too (complex|large)/.test(shown.join());
+    // The last: a jump has 16 bits, and what the kernel puts in place of instructions is longer than they are.
+    this.isTooLarge = this.errnoName === 'E2BIG' || /too (complex|large)|16-bit range/.test(shown.join());
     if (rule !== undefined) this.rule = rule;
   }
 }

@@ -101,25 +101,31 @@ it('says when a device that was left out can be served, and sync attaches to it'
   expect(ipv4().leftOut).toEqual([{ name: 'gone0', why: 'there is no device gone0 in this network namespace' }]);
 });
 
-it('enforces the rules without early verdicts where their program is too large for the verifier', () => {
-  const load = kernel.loadProgram.bind(kernel);
-  kernel.loadProgram = (program, maps) => {
-    if (program.name === EARLY_PROGRAM) throw new VerifierError(program.name, constants.errno.E2BIG, '');
-    return load(program, maps);
-  };
-  const why = "no early verdicts, because the program for them is more than the kernel's verifier follows";
-  expect(apply()).toEqual([why]);
-  expect(ipv4()).toMatchObject({ placement: 'exact', devices: [] });
-  expect(
-    ipv4()
-      .hooks.filter(({ attached }) => attached)
-      .map(({ hook }) => hook),
-  ).toContain('INPUT');
-  expect(sync()).toEqual([why]);
-  kernel.loadProgram = load;
-  expect(sync()).toEqual(['eth0: native XDP, a physical device']);
-  expect(ipv4().devices).toHaveLength(1);
-});
+it.each([
+  ['E2BIG', ''],
+  ['ENOMEM', 'insn 32959 cannot be patched due to 16-bit range'],
+] as const)(
+  'enforces the rules without early verdicts where their program is too large for the verifier: %s',
+  (errno, log) => {
+    const load = kernel.loadProgram.bind(kernel);
+    kernel.loadProgram = (program, maps) => {
+      if (program.name === EARLY_PROGRAM) throw new VerifierError(program.name, constants.errno[errno], log);
+      return load(program, maps);
+    };
+    const why = "no early verdicts, because the program for them is more than the kernel's verifier follows";
+    expect(apply()).toEqual([why]);
+    expect(ipv4()).toMatchObject({ placement: 'exact', devices: [] });
+    expect(
+      ipv4()
+        .hooks.filter(({ attached }) => attached)
+        .map(({ hook }) => hook),
+    ).toContain('INPUT');
+    expect(sync()).toEqual([why]);
+    kernel.loadProgram = load;
+    expect(sync()).toEqual(['eth0: native XDP, a physical device']);
+    expect(ipv4().devices).toHaveLength(1);
+  },
+);
 
 it('says which device has no program, because the kernel refuses it or somebody took it away, and sync attaches it', () => {
   const attach = kernel.attachDevice;
