@@ -22,12 +22,16 @@ export interface Budget {
   readonly masks: number;
   /** Decisions that putting user chains in place may make, as a multiple of the rules there are, plus 4 096; 0 for none. */
   readonly flatten: number;
+  /** Decisions that putting user chains in place may make at all. */
+  readonly decisions: number;
   /** Segments of one hook. */
   readonly segments: number;
   /** Counters of one action list. */
   readonly listCounters: number;
   /** Outcomes that have a table of words, even where the words could be computed. */
   readonly outcomeWords: number;
+  /** Tests that a hook's lists may have as code; beyond, they are steps in a table. Infinite where code cannot loop. */
+  readonly codeTests: number;
 }
 
 export const DEFAULT_BUDGET: Budget = {
@@ -41,7 +45,9 @@ export const DEFAULT_BUDGET: Budget = {
   tuples: 512,
   masks: 3,
   flatten: 4,
+  decisions: 1 << 18,
   segments: 64,
   listCounters: 128,
   outcomeWords: 1024,
+  codeTests: 7000,
 };

@@ -13,6 +13,7 @@ import type { ExitName } from './decision-list.ts';
 import type { MasksFinish } from './finishes/masks.ts';
 import type { SlotOutcomes } from './finishes/slot-outcomes.ts';
 import type { TuplesFinish } from './finishes/tuples.ts';
+import type { WalkFinish } from './finishes/walk.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 import type { TableRef } from './tables.ts';
 
@@ -92,7 +93,7 @@ export interface TableSegment extends Exits {
   readonly finish: 'tables';
   /** Variables are numbered from 0 in the order of the lookups. */
   readonly lookups: readonly Lookup[];
-  readonly result: DenseFinish | TuplesFinish | MasksFinish;
+  readonly result: DenseFinish | TuplesFinish | MasksFinish | WalkFinish;
   /**
    * Outcome words by number, 32 bits each: see `outcomes.ts`. For the dense finish, unless it computes them; others have
    * words in their tables.

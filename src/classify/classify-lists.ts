@@ -2,7 +2,8 @@
 //
 // Finishes are tried in the order of what a packet costs. One that needs more than the budget has says so, and the next
 // is tried; where all do, the list is cut where skips lead to, or in two, and the parts are tried; where that would make
-// too many segments, the list is asked test by test. So there is always a result.
+// too many segments, the list is asked test by test, and of more tests than the verifier follows, step by step in a table.
+// So there is always a result.
 
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
@@ -19,6 +20,7 @@ import {
 } from './decision-list.ts';
 import { partExceptions } from './exceptions.ts';
 import { isOverflow, Outcomes } from './finishes/finish.ts';
+import { type WalkFinish, walkChains, walkList } from './finishes/walk.ts';
 import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
 import type { Part } from './parts.ts';
@@ -58,11 +60,26 @@ export function classifyLists(
 
 function decisionsOf(hooks: Readonly<Partial<Record<FilterChain, HookLists>>>): number {
   let decisions = 0;
-  for (const { segments } of Object.values(hooks)) {
+  for (const { segments, walked } of Object.values(hooks)) {
     for (const segment of segments) if ('list' in segment) decisions += segment.list.length;
+    for (const { parts } of walked?.chains ?? []) for (const { list } of parts) decisions += list.length;
   }
   return decisions;
 }
+
+/** Tests that a list would have as code, or what takes as much room. */
+function testsOf({ conditions }: DecisionList): number {
+  let tests = 0;
+  let counts = 0;
+  for (const asked of conditions) {
+    if (asked.length === 0) counts++;
+    for (const { literals } of asked) tests += literals.length;
+  }
+  return tests + Math.floor(counts / COUNTS_OF_A_TEST);
+}
+
+/** Rules that only count, and ask nothing, which are no branch for the verifier. */
+const COUNTS_OF_A_TEST = 8;
 
 /** The finishes that are tried, best first. */
 const ORDER: readonly FinishChoice[] = [{ finish: 'dense' }, { finish: 'masks' }, { finish: 'tuples' }];
@@ -105,9 +122,15 @@ class Work {
   }
 
   /** The number of the segment that the hook's packets enter at. */
-  add(hook: FilterChain, { segments, entry }: HookLists): number {
+  add(hook: FilterChain, { segments, entry, walked }: HookLists): number {
     const base = this.segments.length;
-    const hookLists = new HookSegments(this.withExceptionsApart(hook, segments), this.budget.segments);
+    if (walked !== undefined) {
+      this.walk(hook, decisionsOf({ [hook]: { segments, entry, walked } }), [], {}, (making) =>
+        walkChains(walked, making),
+      );
+      return base;
+    }
+    const hookLists = new HookSegments(this.withExceptionsApart(hook, segments), this.budget);
     for (let place = 0; place < hookLists.count; place++) this.classify(hook, hookLists, place, base);
     return base + entry;
   }
@@ -159,9 +182,24 @@ class Work {
       if (made === undefined && refused.length > 0 && lists.cut(place)) continue;
       const { length } = segment.list;
       if (made !== undefined) this.put(hook, made.finish, length, refused, made.segment, made.parts);
-      else this.put(hook, 'linear', length, refused, segmentTests(segment, this.segments.length, this.lists), []);
+      else if (this.force === 'linear' || (this.force !== 'walk' && lists.takeTests(testsOf(segment.list))))
+        this.put(hook, 'linear', length, refused, segmentTests(segment, this.segments.length, this.lists), []);
+      else this.walk(hook, length, refused, segment.exits, (making) => walkList({ ...making, list: segment.list }));
       return;
     }
+  }
+
+  private walk(
+    hook: FilterChain,
+    decisions: number,
+    refused: readonly Refusal[],
+    exits: ListSegment['exits'],
+    make: (making: { readonly outcomes: Outcomes; readonly pool: TablePool }) => WalkFinish,
+  ): void {
+    const { lists, pool } = this;
+    const outcomes = new Outcomes(lists, decisions);
+    const made = { finish: 'walk' as const, lookups: [], result: make({ outcomes, pool }), parts: [] };
+    this.put(hook, 'walk', decisions, refused, this.tableSegment(made, outcomes, exits), []);
   }
 
   private put(
@@ -248,12 +286,22 @@ const EXITS: readonly ExitName[] = ['next', 'call', 'return'];
 
 /** The lists of a hook, which become more when one is cut. */
 class HookSegments {
+  /** Tests that there may still be as code. */
+  private tests: number;
   private lists: (ListSegment | ShapeSegment)[];
   private readonly most: number;
 
-  constructor(lists: readonly (ListSegment | ShapeSegment)[], most: number) {
+  constructor(lists: readonly (ListSegment | ShapeSegment)[], { segments, codeTests }: Budget) {
     this.lists = [...lists];
-    this.most = most;
+    this.most = segments;
+    this.tests = codeTests;
+  }
+
+  /** Whether there is room for so many tests as code, which then is taken. */
+  takeTests(count: number): boolean {
+    if (count > this.tests) return false;
+    this.tests -= count;
+    return true;
   }
 
   get count(): number {

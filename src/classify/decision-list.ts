@@ -66,6 +66,21 @@ export interface ShapeSegment {
   readonly odd: number;
 }
 
+/** The chains that a hook's packets may enter, each once: it stands behind all that enter it, the hook's own is the first. */
+export interface HookChains {
+  readonly chains: readonly WalkedChain[];
+  /** What counts the hook's policy, for packets that return from its own chain. */
+  readonly policy: DecisionList;
+}
+
+interface WalkedChain {
+  /** Its lists in their order; one that ends in a call leads to the chain of that number, and back behind itself. */
+  readonly parts: readonly {
+    readonly list: DecisionList;
+    readonly call?: { readonly chain: number; readonly isGoto: boolean };
+  }[];
+}
+
 /** A hook's segment as one of more: the hook's are numbered from `base`. */
 export function moved(segment: ListSegment | ShapeSegment, base: number): ListSegment | ShapeSegment {
   if (!('list' in segment)) return { ...segment, main: base + segment.main, odd: base + segment.odd };
@@ -78,4 +93,6 @@ export interface HookLists {
   readonly segments: readonly (ListSegment | ShapeSegment)[];
   /** Where packets enter. */
   readonly entry: number;
+  /** In place of segments where these would be too many. */
+  readonly walked?: HookChains;
 }

@@ -8,6 +8,7 @@ import type { ActionList, Classification, Edge, LinearSegment, TableSegment } fr
 import { lookUpMasks } from './finishes/masks-look-up.ts';
 import { wordBySlot } from './finishes/slot-outcomes.ts';
 import { lookUpTuples } from './finishes/tuples-look-up.ts';
+import { lookUpWalk } from './finishes/walk-look-up.ts';
 import { lookUpIndex } from './indexes/look-up.ts';
 import { readOutcomeWord } from './outcomes.ts';
 import { readTable } from './tables.ts';
@@ -84,5 +85,10 @@ function lookUp(
     }
     case 'masks':
       return readOutcomeWord(lookUpMasks(result, fields, variables, tables));
+    case 'walk': {
+      const { word, counted } = lookUpWalk(result, fields, tables);
+      const { counters, then } = readOutcomeWord(word);
+      return { counters: [...counted, ...counters], then };
+    }
   }
 }

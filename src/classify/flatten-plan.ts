@@ -23,14 +23,12 @@ export class TooManySegmentsError extends Error {
 
 /** Decisions that a hook may have beyond a multiple of its rules. */
 const SPARE = 4096;
-/** Decisions that a hook may have at all. */
-const MOST_DECISIONS = 1 << 18;
 
 /** The chains of a hook that are not put in place. Throws on a loop. */
 export function chainsApart(
   chains: Chains,
   hook: FilterChain,
-  budget: Pick<Budget, 'flatten' | 'segments'>,
+  budget: Pick<Budget, 'flatten' | 'decisions' | 'segments'>,
 ): Set<ChainMeaning> {
   if (!hasUserChains(chains)) return new Set();
   const order = callersLast(chains, hook);
@@ -38,7 +36,7 @@ export function chainsApart(
   if (order.length < 2) return apart;
   if (budget.flatten === 0) for (const { chain } of order.slice(0, -1)) apart.add(chain);
   const rules = order.reduce((sum, { chain }) => sum + chain.rules.length, 0);
-  const limit = Math.min(budget.flatten * rules + SPARE, Math.max(rules, MOST_DECISIONS));
+  const limit = Math.min(budget.flatten * rules + SPARE, Math.max(rules, budget.decisions));
   for (;;) {
     for (const { chain, calls } of order) {
       if (chain.hook === undefined && [...calls.keys()].some((callee) => apart.has(callee))) apart.add(chain);
@@ -54,6 +52,13 @@ interface Part {
   readonly chain: ChainMeaning;
   /** How often it enters each chain. */
   readonly calls: ReadonlyMap<ChainMeaning, number>;
+}
+
+/** The chains that a hook enters, its own first, each before all that it enters. Throws on a loop. */
+export function callersFirst(chains: Chains, hook: FilterChain): ChainMeaning[] {
+  return callersLast(chains, hook)
+    .map(({ chain }) => chain)
+    .reverse();
 }
 
 /** The sum of all lists, and the chain in place that adds most to it by being there more than once. */

@@ -11,19 +11,21 @@ import type { Field } from '../base/predicate.ts';
 import { type ChainMeaning, type Chains, chainsFrom } from '../graph/chains.ts';
 import type { Budget } from './budget.ts';
 import { ClassifyCache } from './cache.ts';
-import { type ChainPart, type PartOptions, policyList } from './chain-parts.ts';
+import { type ChainPart, type PartOptions, policyList, walkChain } from './chain-parts.ts';
 import { ConditionTable, fieldBit, isIndexable } from './conditions.ts';
 import {
   type DecisionList,
   END,
   type ExitName,
+  type HookChains,
   type HookLists,
   type ListSegment,
   type ShapeSegment,
 } from './decision-list.ts';
 import { type EarlyChain, earlyLists } from './early.ts';
 import { type Finding, findUnmet } from './findings.ts';
-import { chainsApart, TooManySegmentsError } from './flatten-plan.ts';
+import { isWalkable } from './finishes/walk.ts';
+import { callersFirst, chainsApart, TooManySegmentsError } from './flatten-plan.ts';
 import { KnownChains } from './known-chains.ts';
 import { type Place, RuleCompiler } from './rule-decisions.ts';
 import type { Shape } from './shapes.ts';
@@ -79,12 +81,59 @@ export class Flattener {
         result[hook] = make(options.budget);
       } catch (error) {
         if (!(error instanceof TooManySegmentsError)) throw error;
-        // Longer lists are still better than none.
-        result[hook] = make({ ...options.budget, flatten: Number.POSITIVE_INFINITY });
+        result[hook] = this.longOrWalked(chains, hook, options, make);
       }
     }
     this.isFull = this.compiler.table.vectorCount > MOST_UNUSED + 4 * inUse(chains, result);
     return result;
+  }
+
+  /** Longer lists are still better than chains that packets walk through rule by rule, and these better than none. */
+  private longOrWalked(
+    chains: Chains,
+    hook: FilterChain,
+    options: FlattenOptions,
+    make: (budget: FlattenOptions['budget']) => HookLists,
+  ): HookLists {
+    try {
+      return make({ ...options.budget, flatten: Number.POSITIVE_INFINITY });
+    } catch (error) {
+      if (!(error instanceof TooManySegmentsError) || !Number.isFinite(options.budget.codeTests)) throw error;
+      const walked = this.walkedChains(chains, hook, options);
+      if (!isWalkable(walked)) throw error;
+      return { segments: [], entry: 0, walked };
+    }
+  }
+
+  /** The lists of each chain that packets of a hook may come to, none of them in place of a call. */
+  private walkedChains(chains: Chains, hook: FilterChain, { hidden }: FlattenOptions): HookChains {
+    const own = chains.get(hook)!;
+    const order = callersFirst(chains, hook);
+    const options = {
+      compiler: this.compiler,
+      chains,
+      apart: new Set(order.slice(1)),
+      place: undefined,
+      hidden: hiddenBits(hidden?.[hook]),
+    };
+    // Some calls that rules have are never made.
+    const entered = new Map<ChainMeaning, readonly ChainPart[]>([[own, walkChain(own, options).parts]]);
+    const called = new Set<ChainMeaning>([own]);
+    for (const chain of order) {
+      if (!called.has(chain)) continue;
+      const parts = entered.get(chain) ?? walkChain(chain, options).parts;
+      entered.set(chain, parts);
+      for (const { call } of parts) if (call !== undefined) called.add(call.chain);
+    }
+    const numbers = new Map([...entered.keys()].map((chain, number) => [chain, number]));
+    return {
+      chains: [...entered.values()].map((parts) => ({
+        parts: parts.map(({ list, call }) =>
+          call === undefined ? { list } : { list, call: { chain: numbers.get(call.chain)!, isGoto: call.isGoto } },
+        ),
+      })),
+      policy: policyList(own),
+    };
   }
 
   private hookLists(chains: Chains, hook: FilterChain, shape: Shape | undefined, options: FlattenOptions): HookLists {
@@ -171,7 +220,7 @@ class RegionSegments {
       chains,
       apart: chainsApart(chains, hook, budget),
       place,
-      hidden: (hidden?.[hook] ?? []).reduce((bits, field) => bits | fieldBit(field), 0),
+      hidden: hiddenBits(hidden?.[hook]),
     };
     this.segments = segments;
     this.most = budget.segments;
@@ -234,6 +283,10 @@ class RegionSegments {
     if (cuts.length === 0 || this.segments.length + cuts.length > this.most) return;
     splitSegment(this.segments, number, cuts);
   }
+}
+
+function hiddenBits(fields: readonly Field[] = []): number {
+  return fields.reduce((bits, field) => bits | fieldBit(field), 0);
 }
 
 /** Which of `END` a list has; where it can fall off, `next`. */

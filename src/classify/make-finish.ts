@@ -13,11 +13,11 @@ import { componentsOf, fieldOf, makeIndex, makeLookups, type Part } from './part
 import type { Reach } from './reach.ts';
 
 /** All finishes; the one of one field is the dense one. */
-export const FINISHES = ['linear', 'dense', 'masks', 'tuples'] as const;
+export const FINISHES = ['linear', 'walk', 'dense', 'masks', 'tuples'] as const;
 export type FinishName = (typeof FINISHES)[number];
 
 export interface FinishChoice {
-  readonly finish: Exclude<FinishName, 'linear'>;
+  readonly finish: Exclude<FinishName, 'linear' | 'walk'>;
   /** Masks at most; those of the budget if absent. */
   readonly most?: number;
   /** Fields at least that keys have as they are, which need no index; 0 if absent. */

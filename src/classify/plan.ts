@@ -82,7 +82,7 @@ function loadsOf(lookup: Lookup): number {
   return lookup.table === undefined ? 0 : 1;
 }
 
-/** Loads of the finish: an outcome word; records, a descriptor and two entries; or two entries for each mask. */
+/** Loads of the finish: an outcome word; records, a descriptor and two entries; two entries for each mask; at least a step. */
 function finishLoads({ result }: TableSegment): number {
   switch (result.kind) {
     case 'dense':
@@ -91,5 +91,7 @@ function finishLoads({ result }: TableSegment): number {
       return result.components.length + 3;
     case 'masks':
       return 2 * result.masks.length;
+    case 'walk':
+      return 1;
   }
 }

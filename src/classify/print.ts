@@ -11,6 +11,7 @@
 
 import { formatPredicate } from '../base/predicate.ts';
 import type { ActionList, Classification, Edge, Lookup, TableSegment } from './classification.ts';
+import { describeFinish } from './finishes/describe.ts';
 import type { FieldIndex } from './indexes/field-index.ts';
 
 /** The whole classification, ending in a newline. */
@@ -60,6 +61,8 @@ function printFinish(result: TableSegment['result']): string[] {
     }
     case 'masks':
       return [`${result.masks.length} masks of ${result.fields.map(({ field }) => field).join(' ')}`];
+    case 'walk':
+      return [describeFinish(result)!];
   }
 }
 

@@ -167,8 +167,13 @@ function labelsOf(a: Assembler, order: readonly number[]): Map<number, Label> {
   return new Map(order.map((number) => [number, a.label(`segment ${number}`)]));
 }
 
-function optionsFor({ classification, capacity }: CompileRequest, abi: HookAbi, mark: SegmentOptions['mark']) {
-  return { classification, abi, undecidedSlot: capacity, access: directAccess(classification.tables.length), mark };
+function optionsFor(
+  { classification, capacity, features }: CompileRequest,
+  abi: HookAbi,
+  mark: SegmentOptions['mark'],
+) {
+  const access = directAccess(classification.tables.length);
+  return { classification, abi, undecidedSlot: capacity, access, features, mark };
 }
 
 function entryOf(classification: Classification, chain: FilterChain): number {

@@ -81,7 +81,7 @@ function isLate(segment: Segment, { late }: Ability): boolean {
 
 /** The field that a segment fetches late, if any. */
 export function lateField({ result }: Extract<Segment, { finish: 'tables' }>) {
-  if (result.kind === 'masks' || result.late === undefined) return undefined;
+  if (result.kind === 'masks' || result.kind === 'walk' || result.late === undefined) return undefined;
   return indexedField(result.late.index);
 }
 
@@ -91,7 +91,9 @@ function isTooLong({ counters }: ActionList, ability: Ability): boolean {
 
 /** Whether code cannot stop where a packet must be deferred: it counts before it knows, or cannot go on without a field. */
 function mayNotBegin(segment: Segment, ability: Ability): boolean {
-  if (segment.finish !== 'tables' || segment.result.kind !== 'tuples') return false;
+  if (segment.finish !== 'tables') return false;
+  if (segment.result.kind === 'walk') return segment.result.counts;
+  if (segment.result.kind !== 'tuples') return false;
   const { alone, tuples } = segment.result.goingOn;
   return isLate(segment, ability) || [...alone.masks, ...tuples.masks].some((mask) => mask !== 0n);
 }

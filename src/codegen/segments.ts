@@ -3,6 +3,7 @@
 // Each stands behind all that lead to it, so exits are jumps forward, to a place known when the program is made. Behind
 // the last one stands the end of packets that nobody can decide, which all share.
 
+import type { Features } from '../base/features.ts';
 import type { Field } from '../base/predicate.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import type { ActionList, Classification, Edge, Segment } from '../classify/classification.ts';
@@ -23,6 +24,8 @@ export interface SegmentOptions {
   /** The slot that counts packets nobody could decide: the number of all other slots. */
   readonly undecidedSlot: Slot;
   readonly access: TableAccess;
+  /** What the kernel can do; absent where code cannot loop. */
+  readonly features?: Features;
   /** Flow caches in front of some of the segments. */
   readonly flowCaches?: FlowCaches | undefined;
   /** Puts a field that prologues leave out into the key, where a finish asks for one. Keeps R6–R8 and the key. */

@@ -13,7 +13,7 @@ import { KEY_OFFSET } from './key.ts';
 export const TABLE_MAP = 'tables';
 
 /** Prologues use 64 bytes below the key. */
-const VARIABLES = KEY_OFFSET - 64;
+export const VARIABLES = KEY_OFFSET - 64;
 
 /** Stack offset of a variable. */
 function variableOffset(variable: Variable): number {

@@ -1,7 +1,8 @@
 // A predicate as code: a few compares and a jump. Clobbers R1–R3.
 
 import type { Interval } from '../base/intervals.ts';
-import type { DeviceField, DeviceName, MaskedWide, Predicate, WideField } from '../base/predicate.ts';
+import type { DeviceField, Predicate, WideField } from '../base/predicate.ts';
+import { addressBytes, deviceBytes } from '../base/wide-bytes.ts';
 import type { WideInterval, WideIntervalSet } from '../base/wide-intervals.ts';
 import type { Assembler, Label } from '../bpf/assembler.ts';
 import { R1, R2, R3, R10, type Register } from '../bpf/instruction.ts';
@@ -23,11 +24,13 @@ export function emitTest(a: Assembler, predicate: Predicate, yes: Label): void {
       emitWideMember(a, predicate.set, yes);
       return;
     case 'maskedWide':
-      emitMaskedWide(a, predicate, yes);
+      emitBytes(a, predicate.field, addressBytes(predicate.value), addressBytes(predicate.mask), yes);
       return;
-    case 'device':
-      emitDevice(a, predicate, yes);
+    case 'device': {
+      const { bytes, mask } = deviceBytes(predicate);
+      emitBytes(a, predicate.field, bytes, mask, yes);
       return;
+    }
   }
 }
 
@@ -136,32 +139,6 @@ function emitWideInterval(a: Assembler, { low, high }: WideInterval, yes: Label)
     a.loadConstant(R3, high).jump('le', R2, R3, yes);
   }
   a.bind(no);
-}
-
-/** Masks and values have the uppermost byte first, as addresses in the key do. */
-function emitMaskedWide(a: Assembler, { field, mask, value }: MaskedWide, yes: Label): void {
-  emitBytes(a, field, bytesOf(value), bytesOf(mask), yes);
-}
-
-function bytesOf(address: bigint): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const data = new DataView(bytes.buffer);
-  data.setBigUint64(0, BigInt.asUintN(64, address >> 64n));
-  data.setBigUint64(8, BigInt.asUintN(64, address));
-  return bytes;
-}
-
-/**
- * Compares a name as iptables does: up to its end for a prefix, with the terminating zero for a whole name; what lies
- * behind that zero in the kernel's 16 bytes does not count.
- */
-function emitDevice(a: Assembler, { field, name, prefix }: DeviceName, yes: Label): void {
-  const bytes = new Uint8Array(16);
-  const text = Buffer.from(name, 'latin1');
-  bytes.set(text.subarray(0, 15));
-  const length = Math.min(text.length, 15) + (prefix ? 0 : 1);
-  const mask = new Uint8Array(16).fill(0xff, 0, length);
-  emitBytes(a, field, bytes, mask, yes);
 }
 
 /** Jumps to `yes` if a field's bytes under the mask are these. All differences are collected before the one jump. */

@@ -84,6 +84,7 @@ export function earlyProgram(request: EarlyRequest): Program {
     abi,
     undecidedSlot: capacity,
     access: directAccess(classification.tables.length),
+    features,
     mark: stage,
     ...(tracked && {
       fetchLate: () => emitState(a, request, undecided),

@@ -91,7 +91,7 @@ export class Compiler {
     const { plan = sequentialSlots(table) } = options;
     const chains = this.meanings.chains(table, plan);
     const ownerOf = ownerFinder(table, plan, ruleset.family);
-    const { budget = DEFAULT_BUDGET } = options;
+    const budget = fitting(options.budget, features);
     const hidden = hiddenFields(placement);
     try {
       const lists = this.flattener.flatten(chains, { budget, hidden });
@@ -107,8 +107,8 @@ export class Compiler {
             )
           : [];
       if (unfit.length > 0) return { ok: false, diagnostics: unfit };
-      const classification = this.classify(chains, lists, ownerOf, options);
-      const early = this.earlyVerdicts(chains, options);
+      const classification = this.classify(chains, lists, ownerOf, { ...options, budget });
+      const early = this.earlyVerdicts(chains, { ...options, budget });
       const image = compileImage({
         family: ruleset.family,
         classification,
@@ -187,6 +187,11 @@ export function smallGraph(chains: Chains, hooks: readonly FilterChain[], ownerO
     if (policySlot >= 0) owners[policySlot] = ownerOf(policySlot);
   }
   return graphOf(own, owners);
+}
+
+/** The budget, less what code needs loops for where the kernel has none. */
+function fitting(budget: Budget = DEFAULT_BUDGET, { functions }: Features): Budget {
+  return functions.bpf_iter_num_new === undefined ? { ...budget, codeTests: Number.POSITIVE_INFINITY } : budget;
 }
 
 /** Compiles the filter table of a ruleset, once. */

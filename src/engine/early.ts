@@ -69,7 +69,9 @@ export class EarlyCompiler {
     const unknown = CONNECTION_FIELDS.filter((field) => !canAsk.includes(field));
     const hidden = { INPUT: unknown, FORWARD: ['outDevice' as const, ...unknown] };
     try {
-      const known = this.flattener.flatten(chains, { budget, hidden });
+      // Of chains that are walked through, nothing is known before the last rule.
+      const whole = { ...budget, codeTests: Number.POSITIVE_INFINITY };
+      const known = this.flattener.flatten(chains, { budget: whole, hidden });
       return { hidden, known, early: this.flattener.early(known, facts, strict) };
     } catch (error) {
       // Netfilter can have them all the same: fewer fields are hidden there.

@@ -221,13 +221,15 @@ function unmetRules(
 ): UnmetRule[] {
   const found = new Map(flattener.unmet(chains).map((finding) => [finding.slot, finding]));
   const met = new Set<Slot>();
-  for (const { segments } of Object.values(lists)) {
-    for (const segment of segments) {
+  for (const { segments, walked } of Object.values(lists)) {
+    const parts = (walked?.chains ?? []).flatMap((chain) => chain.parts);
+    for (const segment of [...segments, ...parts]) {
       if (!('list' in segment)) continue;
       const { slots, then, owners = slots } = segment.list;
       for (const slot of slots) met.add(slot);
       for (let i = 0; i < then.length; i++) if (then[i] === END.undecided) met.add(owners[i]!);
     }
+    for (const slot of walked?.policy.slots ?? []) met.add(slot);
   }
   const unmet: UnmetRule[] = [];
   for (const { slots } of chains.values()) {

@@ -109,17 +109,11 @@ function meet(lists: HookLists | undefined, devices: Devices): Met {
   const counted = new Map<Slot, boolean>();
   const undecided = new Set<Slot>();
   if (lists === undefined) return { counted, undecided };
-  const entered = new Set([lists.entry]);
-  for (const number of entered) {
-    const segment = lists.segments[number]!;
-    if (!('list' in segment)) {
-      entered.add(segment.main).add(segment.odd);
-      continue;
-    }
-    const { slots, then, owners = slots } = segment.list;
+  const look = (list: DecisionList): Set<number> => {
+    const { slots, then, owners = slots } = list;
     const ends = new Set<number>();
-    for (const decision of appliable(segment.list, devices)) {
-      if (decision === segment.list.length) {
+    for (const decision of appliable(list, devices)) {
+      if (decision === list.length) {
         ends.add(END.next);
         continue;
       }
@@ -128,6 +122,28 @@ function meet(lists: HookLists | undefined, devices: Devices): Met {
       if (end === END.undecided) undecided.add(owners[decision]!);
       ends.add(end);
     }
+    return ends;
+  };
+  if (lists.walked !== undefined) {
+    // Any call may come back, and so may what its caller comes to.
+    const { chains, policy } = lists.walked;
+    const walked = new Set([0]);
+    for (const number of walked) {
+      for (const { list, call } of chains[number]!.parts) {
+        if (look(list).has(END.call)) walked.add(call!.chain);
+      }
+    }
+    look(policy);
+    return { counted, undecided };
+  }
+  const entered = new Set([lists.entry]);
+  for (const number of entered) {
+    const segment = lists.segments[number]!;
+    if (!('list' in segment)) {
+      entered.add(segment.main).add(segment.odd);
+      continue;
+    }
+    const ends = look(segment.list);
     for (const [exit, to] of Object.entries(segment.exits)) if (ends.has(END[exit as ExitName])) entered.add(to);
   }
   return { counted, undecided };

@@ -166,12 +166,13 @@ const short = (name: string, budget: Partial<Budget>): OracleSetting => ({
 
 /** Every finish forced in turn, and every budget too small, so that what comes next is taken. */
 export const ORACLE_SETTINGS: readonly OracleSetting[] = [
-  ...(['dense', 'tuples', 'masks', 'linear'] as const).map((finish) => ({ name: `forced: ${finish}`, finish })),
+  ...(['dense', 'tuples', 'masks', 'linear', 'walk'] as const).map((finish) => ({ name: `forced: ${finish}`, finish })),
   { name: 'asked by the graph', budget: { ...DEFAULT_BUDGET, linearRules: 1000 } },
   short('cells', { crossCells: 60, denseCells: 200 }),
   short('cells, tuples and masks', { crossCells: 60, denseCells: 60, tuples: 6, masks: 1 }),
   short('counters', { listCounters: 2 }),
   short('overlaps', { overlap: 0 }),
   short('decisions and outcome words', { flatten: 0, outcomeWords: 2 }),
+  short('segments, and no copies of chains', { flatten: 0, decisions: 0, segments: 1 }),
   short('segments, bytes and tuples', { segments: 24, denseBytes: 200, tuples: 4, masks: 0 }),
 ];

@@ -174,6 +174,17 @@ const doubling: OverflowRuleset = {
     }),
 };
 
+const deep: OverflowRuleset = {
+  ...doubling,
+  name: 'chains that call the next one twice, more often than all copies have room',
+  rules: 120,
+  text: (rules) =>
+    doubling
+      .text(rules)
+      .replaceAll(/-s ([\d.]+)\/2 -j/g, '-s $1/5 -j')
+      .replaceAll(/-d ([\d.]+)\/2 -j/g, '-d $1/5 -g'),
+};
+
 const counting: OverflowRuleset = {
   name: 'rules that only count',
   rules: 3000,
@@ -232,6 +243,44 @@ const holes: OverflowRuleset = {
     }),
 };
 
+const holesCounting: OverflowRuleset = {
+  ...holes,
+  name: 'masks with holes that only count, more than the verifier follows one by one',
+  rules: 7200,
+  text: (rules) => holes.text(rules).replaceAll(/ -j \w+$/gm, ''),
+};
+
+/** As network policies of containers are: each container has a chain, which enters some of many policies. */
+const policies: OverflowRuleset = {
+  name: 'policies that are entered from very many chains',
+  rules: 400,
+  text: (rules) =>
+    filter(
+      [...times(rules, (i) => `pod${i}`), ...times(rules / 4, (i) => `policy${i}`), 'mark'],
+      [
+        ...times(rules, (i) => `-A FORWARD -d ${address(spread(i))}/32 -j pod${i}`),
+        ...times(rules, (i) => [
+          ...times(40, (k) => `-A pod${i} -p tcp -j policy${(7 * i + k) % (rules / 4)}`),
+          `-A pod${i} -j DROP`,
+        ]).flat(),
+        ...times(rules / 4, (i) => [
+          ...times(20, (k) => `-A policy${i} -s ${address(spread(100 * i + k))}/32 -p tcp -m tcp --dport ${k} -j mark`),
+          `-A policy${i} -s ${address(spread(i))}/4 -p tcp -m tcp --dport 80:90 -g mark`,
+        ]).flat(),
+        '-A mark -p tcp -m tcp --sport 5 -j ACCEPT',
+        '-A mark -p tcp -m tcp --sport 6 -j RETURN',
+        '-A mark',
+      ],
+    ),
+  packet: (choice, rules) =>
+    forwarded({
+      source: spread(choice.integer(0, rules)),
+      destination: spread(choice.integer(0, rules - 1)),
+      sport: choice.integer(5, 7),
+      dport: choice.pick([0, 1, 5, 80, 85]),
+    }),
+};
+
 export const OVERFLOW_RULESETS: readonly OverflowRuleset[] = [
   nested,
   wildcards,
@@ -239,6 +288,9 @@ export const OVERFLOW_RULESETS: readonly OverflowRuleset[] = [
   chains,
   shared,
   doubling,
+  deep,
+  policies,
+  holesCounting,
   counting,
   allCounting,
   wildcardsCounting,

@@ -95,7 +95,7 @@ export function cardImage(classification: Classification, { slots }: TestHook): 
 }
 
 function withoutLate(segment: Classification['segments'][number]): typeof segment {
-  if (segment.finish === 'linear' || segment.result.kind === 'masks') return segment;
+  if (segment.finish === 'linear' || segment.result.kind === 'masks' || segment.result.kind === 'walk') return segment;
   const { late: _, ...result } = segment.result;
   return { ...segment, result };
 }

@@ -3,6 +3,7 @@
 import type { TableSegment } from '../classification.ts';
 import type { ExactHash } from './exact-hash.ts';
 import type { TuplePart } from './tuples.ts';
+import { MOST_OPERANDS, STEP } from './walk.ts';
 
 /** In words: `44 tuples, at most 35 of them probed, 65536 entries; 80 decisions alone`. Nothing for a table. */
 export function describeFinish(result: TableSegment['result']): string | undefined {
@@ -15,6 +16,8 @@ export function describeFinish(result: TableSegment['result']): string | undefin
         .join('; ');
     case 'masks':
       return `${count(result.masks.length, 'mask')}, ${entries(result.hash)}`;
+    case 'walk':
+      return count(result.steps.length / STEP - MOST_OPERANDS, 'step');
   }
 }
 

@@ -12,6 +12,7 @@ import type { SegmentContext } from '../segments.ts';
 import { emitDense, emitSlotOutcome } from './dense.ts';
 import { emitMasks } from './masks.ts';
 import { emitTuples, tuplesScratch } from './tuples.ts';
+import { emitWalk } from './walk.ts';
 
 export interface FinishContext extends SegmentContext {
   /** The variable of the last lookup, which is in R0, and on the stack if the finish reads others or reads it late. */
@@ -54,6 +55,9 @@ export function emitFinish(a: Assembler, { result, outcomes }: TableSegment, con
       emitMasks(a, result, { inR0, scratch });
       a.mov(R9, R0);
       return;
+    case 'walk':
+      emitWalk(a, result, { abi, undecidedSlot, broken, features: context.features });
+      return;
   }
 }
 
@@ -66,6 +70,8 @@ export function finishVariables(result: TableSegment['result']): readonly Variab
       return result.components.flatMap(({ variable }, c) => (c === result.late?.component ? [] : [variable]));
     case 'masks':
       return result.fields.flatMap(({ variable }) => (variable === undefined ? [] : [variable]));
+    case 'walk':
+      return [];
   }
 }
 
@@ -78,6 +84,8 @@ export function finishScratch(result: TableSegment['result']): number {
       return tuplesScratch(result);
     case 'masks':
       return result.hash.keyWords;
+    case 'walk':
+      return 0;
   }
 }
 
@@ -89,5 +97,7 @@ export function finishFields(result: TableSegment['result']): readonly Field[] {
       return [];
     case 'masks':
       return result.fields.flatMap(({ field, variable }) => (variable === undefined ? [field] : []));
+    case 'walk':
+      return [...result.fields, ...result.wideFields];
   }
 }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import { formatPredicate } from '../../../src/base/predicate.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { END, type HookLists, type ListSegment, type ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
 import { TooManySegmentsError } from '../../../src/classify/flatten-plan.ts';
@@ -10,7 +11,7 @@ import { cutSkips } from '../../../src/classify/split-list.ts';
 import { Meanings } from '../../../src/graph/chains.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 
-const BUDGET = { flatten: 4, segments: 64 };
+const BUDGET = { ...DEFAULT_BUDGET, flatten: 4, segments: 64 };
 
 function hookLists(
   hook: 'INPUT' | 'FORWARD',
@@ -168,17 +169,19 @@ describe('lists', () => {
   });
 
   it('are longer than they should be where they would else be too many', () => {
-    const budget = { flatten: 0, segments: 6 };
+    const budget = { ...DEFAULT_BUDGET, flatten: 0, segments: 6 };
     expect(lists(CALLS, { budget })).toEqual(lists(CALLS));
   });
 
-  it('refuse chains that are entered in more ways than there may be segments', () => {
+  it('are walked through where they are entered in more ways than there may be segments', () => {
     const doubling = Array.from({ length: 40 }, (_, i) => [
       `-A c${i} -j c${i + 1}`,
       `-A c${i} -s 10.0.0.1 -j c${i + 1}`,
     ]);
     const rules = ['-A INPUT -j c0', ...doubling.flat(), '-A c40 -i eth0 -j RETURN', '-A c40 -p tcp -j DROP'];
-    expect(() => hookLists('INPUT', rules)).toThrow(TooManySegmentsError);
+    expect(hookLists('INPUT', rules).walked?.chains).toHaveLength(42);
+    const options = { budget: { ...BUDGET, codeTests: Number.POSITIVE_INFINITY } };
+    expect(() => hookLists('INPUT', rules, options)).toThrow(TooManySegmentsError);
     expect(hookLists('INPUT', rules.slice(0, 9).concat('-A c4 -p tcp')).segments).toHaveLength(1);
   });
 

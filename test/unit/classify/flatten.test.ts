@@ -4,6 +4,7 @@ import type { Family } from '../../../src/base/family.ts';
 import type { FilterChain } from '../../../src/base/hooks.ts';
 import { interval } from '../../../src/base/intervals.ts';
 import type { Clause, Field } from '../../../src/base/predicate.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { classifyLists } from '../../../src/classify/classify-lists.ts';
 import type { HookLists, ListSegment, ShapeSegment } from '../../../src/classify/decision-list.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
@@ -50,7 +51,7 @@ function shredded(hooks: Hooks): Hooks {
   });
 }
 
-const WIDE = { flatten: 4, segments: 10_000 };
+const WIDE = { ...DEFAULT_BUDGET, flatten: 4, segments: 10_000 };
 const WAYS: Record<string, FlattenOptions> = {
   'in place': { budget: WIDE },
   'nothing in place': { budget: { ...WIDE, flatten: 0 } },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Clause, formatPredicate } from '../../../src/base/predicate.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { Flattener } from '../../../src/classify/flatten.ts';
 import { type ChainMeaning, chainsFrom, type Extensions, Meanings } from '../../../src/graph/chains.ts';
 import { sequentialSlots } from '../../../src/graph/slots.ts';
@@ -143,7 +144,8 @@ describe('Meanings', () => {
     const rules = table.chains[0]!.rules;
     const meanings = new Meanings('ipv4', extensions);
     const flattener = new Flattener();
-    const lists = (of: Table) => flattener.flatten(meanings.chains(of), { budget: { flatten: 4, segments: 9 } });
+    const lists = (of: Table) =>
+      flattener.flatten(meanings.chains(of), { budget: { ...DEFAULT_BUDGET, flatten: 4, segments: 9 } });
     lists(table);
     expect(asked).toBe(30);
     const edited = withRules(
