@@ -48,7 +48,7 @@ export const DIAGNOSTICS = {
   'chain-loop': error('failed', 'A chain that is in use reaches itself.'),
   'too-large': error(
     'other',
-    "A packet could meet user chains in more ways than the compiler follows (1 000 calls of a chain of 1 000 rules, chains that call each other twice, 40 deep), or the kernel's verifier refuses the program; the message says which.",
+    "User chains are nested deeper than the compiler follows (more than 160 that each have several callers; before Linux 6.4 fewer, where chains are entered in very many ways), the file has too many rules, or the kernel's verifier refuses the program; the message says which.",
   ),
   'no-connections': error('version', 'The kernel cannot be made to track connections, which the rules ask about.'),
   'not-at-placement': error('other', 'The placement asked for cannot enforce this exactly.'),
