@@ -15,7 +15,7 @@ import type { Field } from '../base/predicate.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { Program } from '../bpf/image.ts';
 import { R1, R2, R3, R6, R8, R9, R10 } from '../bpf/instruction.ts';
-import type { Classification } from '../classify/classification.ts';
+import type { Classification, Segment } from '../classify/classification.ts';
 import { emitCount, emitCounterArea, type HookAbi } from './actions.ts';
 import type { NamedDevice } from './device-names.ts';
 import { emitEarlyState, emitLookup, LOOKUP_OFFSET, STATE_ASKS } from './early-connection.ts';
@@ -38,6 +38,7 @@ const PLAIN_HEADER = 0x45;
 /** Bits of the fragment word, as a little-endian load of its first byte has them. */
 const [MORE_FRAGMENTS, DONT_FRAGMENT] = [0x20, 0x40];
 const SMALLEST_MTU = 68;
+/** Of lists that are asked rule by rule, together: each of their drops has guards of its own, which the verifier goes through. */
 const MOST_TESTS = 64;
 /** Whether it is certain that the packet may be dropped. */
 const CERTAIN = LOOKUP_OFFSET - 8;
@@ -74,6 +75,7 @@ export function earlyProgram(request: EarlyRequest): Program {
   const fields = new Set<Field>([...fieldsOf(classification, order), ...(tracked ? STATE_ASKS[family] : [])]);
   if (tracked) fields.add('state');
   if (strict) for (const field of STRICT_ASKS) fields.add(field);
+  const asked = segmentsWithin(MOST_TESTS, classification, order);
   stage('prologue XDP, early verdicts');
   a.mov(R6, R1).store(8, R10, CERTAIN, 0);
   emitCounterArea(a, counters, features.possibleCpus, capacity);
@@ -92,8 +94,7 @@ export function earlyProgram(request: EarlyRequest): Program {
         if (fieldsOf(classification, [number]).has('state')) emitState(a, request, undecided);
       },
     }),
-    // Where rules are asked one by one, each has guards of its own.
-    ability: { segment: (segment) => segment.finish === 'tables' || segment.tests.length <= MOST_TESTS },
+    ability: { segment: (segment) => segment.finish === 'tables' || asked.has(segment) },
     beforeEnd: () => emitCertainty(a, request, abi, undecided),
   });
   const { instructions, lines } = a.finish();
@@ -103,6 +104,22 @@ export function earlyProgram(request: EarlyRequest): Program {
     instructions: instructions.map((each) => (each.map === TABLE_MAP ? { ...each, map: EARLY_TABLES } : each)),
     lines,
   };
+}
+
+/**
+ * Segments that are asked test by test, those that packets meet first before others, as far as there is room for all their
+ * tests; packets of the others are netfilter's.
+ */
+function segmentsWithin(room: number, { segments }: Classification, order: readonly number[]): Set<Segment> {
+  const within = new Set<Segment>();
+  let left = room;
+  for (const number of [...order].reverse()) {
+    const segment = segments[number]!;
+    if (segment.finish === 'tables' || segment.tests.length > left) continue;
+    left -= segment.tests.length;
+    within.add(segment);
+  }
+  return within;
 }
 
 /** Leaves the key, and R8 bytes to count; goes on at `enter`, or to `pass` with packets that this is not for. */

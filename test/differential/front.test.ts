@@ -53,7 +53,8 @@ it.each([
         counting += compareForeign(both, show, rules);
       }
       expect(early).toBeGreaterThan(RUNS * 10);
-      expect(counting).toBeGreaterThan(RUNS * 2);
+      // Of nftables' rules few have a counter.
+      expect(counting).toBeGreaterThan(command === 'nft' ? 0 : RUNS * 2);
     }),
 );
 

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { NumericField } from '../../src/base/predicate.ts';
+import type { MapDefinition } from '../../src/bpf/image.ts';
 import { classifyLists } from '../../src/classify/classify-lists.ts';
 import { isOverflow, type Overflow } from '../../src/classify/finishes/finish.ts';
 import { XDP_ABI } from '../../src/codegen/xdp.ts';
@@ -18,7 +19,7 @@ function processed(made: FinishCase<unknown> | Overflow): number {
   if (isOverflow(made)) throw new Error(made.overflow);
   const maps = new Map(made.maps.map((definition) => [definition.name, createMap(definition)]));
   const program = loadProgram(made.program, maps);
-  const counters = mapMemory(maps.get('counters')!, made.slots * 16);
+  const counters = mapMemory(maps.get('counters')!, countersSize(made.maps));
   try {
     const wanted = new Map<number, number>();
     for (const [n, packet] of made.packets.entries()) {
@@ -32,6 +33,10 @@ function processed(made: FinishCase<unknown> | Overflow): number {
     unmapMemory(counters);
     for (const descriptor of [program, ...maps.values()]) closeDescriptor(descriptor);
   }
+}
+
+function countersSize(maps: readonly MapDefinition[]): number {
+  return maps.find(({ name }) => name === 'counters')!.valueSize;
 }
 
 const kindOf = (name: string) => LARGE_KINDS.find((kind) => kind.name === name)!;
@@ -80,7 +85,7 @@ describe('a flow cache in the kernel', () => {
     expect(made.maps.map((map) => map.name)).toContain('flows');
     const maps = new Map(made.maps.map((definition) => [definition.name, createMap(definition)]));
     const program = loadProgram(made.program, maps);
-    const counters = mapMemory(maps.get('counters')!, (slots + 1) * 16);
+    const counters = mapMemory(maps.get('counters')!, countersSize(made.maps));
     try {
       const wanted = new Map<number, number>();
       const packets = fieldsFor([segment], 500);
