@@ -59,25 +59,22 @@ export class ClassifyCache {
 
   /** What `make` gives for a list, or gave for an equal one of the last classification, with the same `by`. */
   rememberList<T>(place: string, list: DecisionList, by: readonly unknown[], make: () => T): T {
-    const known = this.listBefore(place, list, by);
-    const value = known === undefined ? make() : (known.value as T);
+    const before = this.placeBefore(place, list, by);
+    const value = before === undefined ? make() : (this.ofListsBefore.get(before)!.value as T);
     this.ofLists.set(place, { list, by, value });
     // The next one may be made of its columns.
-    const columns = known && this.columnsBefore.get(known.place);
+    const columns = before === undefined ? undefined : this.columnsBefore.get(before);
     if (columns !== undefined && !this.columns.has(place)) this.columns.set(place, columns);
     return value;
   }
 
-  /** Mostly lists stay at their places. */
-  private listBefore(
-    place: string,
-    list: DecisionList,
-    by: readonly unknown[],
-  ): (OfList & { place: string }) | undefined {
-    const here = this.ofListsBefore.get(place);
-    const elsewhere = [...this.ofListsBefore].map(([name, each]) => ({ ...each, place: name }));
-    const candidates = here === undefined ? elsewhere : [{ ...here, place }, ...elsewhere];
-    return candidates.find((each) => each.by.every((one, i) => one === by[i]) && areAlike(each.list, list));
+  /** Where the last classification had an equal list; mostly lists stay at their places. */
+  private placeBefore(place: string, list: DecisionList, by: readonly unknown[]): string | undefined {
+    const isSame = (each: OfList | undefined) =>
+      each?.by.every((one, i) => one === by[i]) === true && areAlike(each.list, list);
+    if (isSame(this.ofListsBefore.get(place))) return place;
+    for (const [name, each] of this.ofListsBefore) if (isSame(each)) return name;
+    return undefined;
   }
 
   /** What `make` gives, or gave for the same. Neither the numbers nor the result may change any more. */

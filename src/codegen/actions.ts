@@ -64,9 +64,9 @@ function emitCountAt(a: Assembler, abi: HookAbi, place: Register, slots: number,
 
 /**
  * Counts a packet as the last one: where counting is plain, it is held in the area's head, and the one that was held there is
- * added to its slot. The place of that slot is known before anything is of this packet, so it is fetched while the
- * tables are; else a driver's locked operations behind the program wait for a store whose place waits for the packet,
- * for the tables and for the slot, one after the other. Clobbers `place`, another register than R2–R5, and those.
+ * added to its slot. The place of that slot is known before anything is of this packet, so it can be fetched while the
+ * tables are. Else the store's place waits for the packet, for the tables and for the slot, one after the other, and what a driver
+ * locks behind the program seems to wait for the store: frames were dropped the faster (BENCHMARKS.md, veth). Clobbers `place`, another register than R2–R5, and those.
  */
 export function emitCountLast(a: Assembler, abi: HookAbi, place: Register, slots: number, broken: Label): void {
   if (abi.counting !== 'plain') {

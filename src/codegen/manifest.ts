@@ -8,7 +8,7 @@
 // A CPU's area is a multiple of 64 bytes long, so that no two CPUs write to one cache line.
 //
 // XDP programs put a packet's slot and bytes into the head, and add the packet before it, which was there, to its slot
-// (`emitCountAt`): whoever reads counters adds what the heads hold. An empty head holds a packet for the first of its own
+// (`emitCountLast`): whoever reads counters adds what the heads hold. An empty head holds a packet for the first of its own
 // words, which nobody reads.
 
 import type { EnforcingPlacement } from '../base/hooks.ts';

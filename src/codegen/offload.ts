@@ -14,6 +14,7 @@
 //
 //   R6 context, R7 constants on their way to memory, R8 bytes to count; the key as everywhere (key.ts)
 
+import { bytesOfName } from '../base/device-name.ts';
 import type { HostFacts } from '../base/features.ts';
 import { normalize } from '../base/intervals.ts';
 import { GROUP_ADDRESSES } from '../base/ipv4.ts';
@@ -215,8 +216,7 @@ function emitChecksum(a: Assembler, undecided: Label): void {
 }
 
 function emitName(a: Assembler, name: string): void {
-  const bytes = Buffer.alloc(16);
-  bytes.write(name.slice(0, 15), 'latin1');
+  const bytes = bytesOfName(name);
   for (const at of [0, 8]) {
     a.loadConstant(R1, bytes.readBigUInt64LE(at)).store(8, R10, WIDE_OFFSET.inDevice + at, R1);
   }

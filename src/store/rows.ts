@@ -2,7 +2,7 @@
 
 import type { Family } from '../base/family.ts';
 import { decodeBase, decodeSlots } from './blobs.ts';
-import type { CounterMap, Generation } from './store.ts';
+import type { CounterMap, Generation, GenerationSummary } from './store.ts';
 
 /** Of `generation`, with the one of `ruleset` beside it. */
 export interface Row {
@@ -27,7 +27,8 @@ export interface MapRow {
   counter_base: Buffer;
 }
 
-export function fromRow(row: Row): Generation {
+/** A row that lacks the columns of what grows with the ruleset may do. */
+export function summaryFromRow(row: Row): GenerationSummary {
   return {
     id: row.id,
     family: row.family,
@@ -35,6 +36,12 @@ export function fromRow(row: Row): Generation {
     state: row.state,
     sourceFile: row.source_file,
     request: JSON.parse(row.request) as unknown,
+  };
+}
+
+export function fromRow(row: Row): Generation {
+  return {
+    ...summaryFromRow(row),
     manifest: JSON.parse(row.manifest) as unknown,
     counterMap: row.counter_map,
     slots: decodeSlots(row.slots),

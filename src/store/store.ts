@@ -20,7 +20,7 @@ import { encodeBase, encodeSlots } from './blobs.ts';
 import { isSqliteError, openCopy, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
-import { fromMapRow, fromRow, type MapRow, type Row } from './rows.ts';
+import { fromMapRow, fromRow, type MapRow, type Row, summaryFromRow } from './rows.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
 type GenerationState = 'prepared' | 'retired';
@@ -65,7 +65,7 @@ export interface Generation {
 }
 
 /** A generation without the parts that grow with the ruleset. */
-type GenerationSummary = Pick<Generation, 'id' | 'family' | 'created' | 'state' | 'sourceFile' | 'request'>;
+export type GenerationSummary = Pick<Generation, 'id' | 'family' | 'created' | 'state' | 'sourceFile' | 'request'>;
 
 /** What is written of a generation before it comes into force. */
 export interface NewGeneration extends Omit<Generation, 'created' | 'state'> {
@@ -243,14 +243,7 @@ export class Store {
     return this.attempt('list the generations', () =>
       this.prepare<[], Row>('SELECT id, family, created, state, source_file, request FROM generation ORDER BY id')
         .all()
-        .map((row) => ({
-          id: row.id,
-          family: row.family,
-          created: row.created,
-          state: row.state,
-          sourceFile: row.source_file,
-          request: JSON.parse(row.request) as unknown,
-        })),
+        .map(summaryFromRow),
     );
   }
 

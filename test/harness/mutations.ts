@@ -106,7 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "a.jump32('ge', value, set[middle]!.low, upper);",
     to: "a.jump32('gt', value, set[middle]!.low, upper);",
   },
-  { file: 'src/base/wide-bytes.ts', from: '(prefix ? 0 : 1)', to: '0' },
+  { file: 'src/base/device-name.ts', from: '(prefix ? 0 : 1)', to: '0' },
   {
     file: 'src/codegen/tests.ts',
     from: "alu32('and', R1, predicate.mask).jump32('eq'",

@@ -4,6 +4,7 @@
 // More are runs of 128-bit values: as 16 bytes, a terminating zero behind a whole name, the names that an entry stands for are one
 // interval, and entries nest.
 
+import { bytesOfName, comparedBytes } from '../../base/device-name.ts';
 import type { DeviceField } from '../../base/predicate.ts';
 import type { NamePartition, WidePartition } from '../components.ts';
 import type { TablePool } from '../tables.ts';
@@ -12,8 +13,6 @@ import { buildWide } from './wide.ts';
 
 /** As many compares of names as cost what a search through two nodes costs. */
 const MOST_COMPARED = 6;
-/** Names have at most so many bytes in front of the terminating zero. */
-const NAME_LENGTH = 15;
 
 export function buildNames(field: DeviceField, partition: NamePartition, pool: TablePool): NamesIndex | WideIndex {
   const { entries, other } = neededEntries(partition);
@@ -33,12 +32,6 @@ export function lookUpNames({ entries, other }: NamesIndex, name: string): numbe
 export function wordsOfName(name: string): number[] {
   const bytes = bytesOfName(name);
   return [0, 4, 8, 12].map((at) => bytes.readUInt32BE(at));
-}
-
-function bytesOfName(name: string): Buffer {
-  const bytes = Buffer.alloc(NAME_LENGTH + 1);
-  bytes.write(name.slice(0, NAME_LENGTH), 'latin1');
-  return bytes;
 }
 
 /** The class of names without an entry, and the entries that say something else than the prefix they begin with. */
@@ -67,7 +60,7 @@ function enclosing(open: NameEntry[], name: string): NameEntry | undefined {
 
 /** The runs of 16-byte values that nested entries make, in the order of their names. */
 function runsOf(entries: readonly NameEntry[], other: number, classCount: number): WidePartition {
-  const runs: { start: Buffer; class: number }[] = [{ start: Buffer.alloc(NAME_LENGTH + 1), class: other }];
+  const runs: { start: Buffer; class: number }[] = [{ start: bytesOfName(''), class: other }];
   const open: { end: Buffer | undefined; class: number }[] = [];
   /** The class `klass` from `start` on; what began at the same place before counts no more. */
   const begin = (start: Buffer, klass: number): void => {
@@ -85,8 +78,7 @@ function runsOf(entries: readonly NameEntry[], other: number, classCount: number
     const start = bytesOfName(entry.name);
     close(start);
     begin(start, entry.class);
-    const length = Math.min(entry.name.length, NAME_LENGTH) + (entry.prefix ? 0 : 1);
-    open.push({ end: behind(start, length), class: entry.class });
+    open.push({ end: behind(start, comparedBytes(entry)), class: entry.class });
   }
   close();
   return {

@@ -1,8 +1,9 @@
 // Few device names as code: compares without branches, so that the verifier sees one class, not one for each way.
 
+import { bytesOfName, comparedBytes } from '../../base/device-name.ts';
 import type { Assembler } from '../../bpf/assembler.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
-import type { NameEntry, NamesIndex } from '../../classify/indexes/field-index.ts';
+import type { NamesIndex } from '../../classify/indexes/field-index.ts';
 import { WIDE_OFFSET } from '../key.ts';
 
 /** R1 and R2 hold the name's two words, R3 and R4 what differs from an entry's. */
@@ -13,9 +14,7 @@ export function emitNames(a: Assembler, { field, entries, other }: NamesIndex): 
   if (entries.some((entry) => comparedBytes(entry) > 8)) a.load(8, R2, R10, at + 8);
   for (const entry of entries) {
     const length = comparedBytes(entry);
-    const bytes = new Uint8Array(16);
-    bytes.set(Buffer.from(entry.name, 'latin1').subarray(0, 15));
-    const words = new BigUint64Array(bytes.buffer);
+    const words = new BigUint64Array(new Uint8Array(bytesOfName(entry.name)).buffer);
     a.loadConstant(R3, words[0]!).alu('xor', R3, R1);
     // Bytes that do not count are shifted out.
     if (length < 8) a.alu('lsh', R3, 64 - 8 * length);
@@ -28,9 +27,4 @@ export function emitNames(a: Assembler, { field, entries, other }: NamesIndex): 
     a.mov(R4, 0).alu('sub', R4, R3).alu('or', R4, R3).alu('arsh', R4, 63);
     a.mov(R5, entry.class).alu('sub', R0, R5).alu('and', R0, R4).alu('add', R0, R5);
   }
-}
-
-/** A prefix is compared up to its end, a whole name with the zero behind it. */
-function comparedBytes({ name, prefix }: NameEntry): number {
-  return Math.min(name.length, 15) + (prefix ? 0 : 1);
 }
