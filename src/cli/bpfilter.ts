@@ -406,13 +406,19 @@ function format(context: Context, file: string, options: FamilyOption & { readon
 
 function sync(context: Context, options: { readonly wait?: number }): number {
   const config = loadConfig(context.environment);
-  withEngine(config, context, (engine) =>
+  return withEngine(config, context, (engine) =>
     engine.withLock(options.wait ?? config.wait, () => {
-      for (const family of FAMILIES)
-        for (const note of engine.sync(family)) context.print(`${FAMILY_NAME[family]}: ${note}\n`);
+      let exitCode: number = EXIT.ok;
+      for (const family of FAMILIES) {
+        const { ok, notes, warnings } = engine.sync(family);
+        const name = FAMILY_NAME[family];
+        for (const note of notes) context.print(`${name}: ${note}\n`);
+        printWarnings(`bpfilter: ${name}`, warnings, context);
+        if (!ok) exitCode = EXIT.other;
+      }
+      return exitCode;
     }),
   );
-  return EXIT.ok;
 }
 
 function detach(context: Context, options: { readonly wait?: number }): number {

@@ -94,3 +94,21 @@ export function syncGuards(
   kept.set(found.words);
   return undefined;
 }
+
+/**
+ * The same for rules that have just come into force, in place of such as rested on what `before` is the digest of. Throws
+ * nothing, as the rules are in force: what fails is why early verdicts wait.
+ */
+export function beginEarly(
+  context: { kernel: Kernel; installation: Installation; family: Family },
+  digest: string,
+  before: string | undefined,
+): string | undefined {
+  try {
+    // A packet may still be in the program of before, whose verdicts rest on what was there then.
+    if (before !== undefined && before !== digest) context.kernel.waitForGracePeriod();
+    return syncGuards(context, digest);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

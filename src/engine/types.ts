@@ -50,6 +50,14 @@ export type ApplyResult =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
+export interface SyncResult {
+  /** False where the rules would have to be compiled anew and cannot be: then they stay in force as they are. */
+  readonly ok: boolean;
+  /** Sentences; with `warnings` those that belong on the standard error. */
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** The ruleset of a family in force, or kept at placement `none`; devices are those that are there, and those left out. */
 export interface Current extends Where {
   /** 0 at placement `none`. */
@@ -155,10 +163,10 @@ export interface Engine {
    */
   settle(): readonly string[];
   /**
-   * Looks anew at what early verdicts rest on, and lets them go on: the rules in force are compiled again if need be. Returns
-   * what is to say about it, in sentences; nothing where no early verdicts were asked for.
+   * Looks anew at what early verdicts rest on, and lets them go on: the rules in force are compiled again if need be. There is
+   * nothing to say where no early verdicts were asked for.
    */
-  sync(family: Family): readonly string[];
+  sync(family: Family): SyncResult;
   /** Compiles and has the kernel verify; attaches nothing. */
   verify(request: ApplyRequest): ApplyResult;
   /** The counters of the filter table, of this moment. */

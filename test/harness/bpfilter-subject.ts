@@ -80,7 +80,11 @@ export class BpfilterSubject implements Subject {
 
   /** Looks anew at what early verdicts rest on; returns what there is to say. */
   sync(namespace: Namespace): readonly string[] {
-    return this.within(namespace, (engine) => engine.sync(this.family));
+    return this.within(namespace, (engine) => {
+      const { ok, notes, warnings } = engine.sync(this.family);
+      if (!ok) throw new Error(`sync: ${warnings.join('; ')}`);
+      return [...notes, ...warnings];
+    });
   }
 
   status(namespace: Namespace): Status {

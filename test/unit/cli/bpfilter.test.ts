@@ -296,9 +296,14 @@ test('status says which mode each device has and why, and what becomes of early 
 });
 
 test('sync says what there is to say of each family', () => {
-  firewall.syncNotes = ['eth0: generic XDP, as before'];
+  firewall.synced = { ok: true, notes: ['eth0: generic XDP, as before'], warnings: [] };
   expect(run('sync -w 2')).toEqual([0, 'IPv4: eth0: generic XDP, as before\nIPv6: eth0: generic XDP, as before\n', '']);
   expect(firewall.waits).toEqual([2]);
+});
+
+test('sync fails where the rules in force would have to be compiled anew and cannot be', () => {
+  firewall.synced = { ok: false, notes: [], warnings: ['too much'] };
+  expect(run('sync')).toEqual([1, '', 'bpfilter: IPv4: too much\nbpfilter: IPv6: too much\n']);
 });
 
 test('fmt prints the canonical form, of either family, and tells every mistake', () => {

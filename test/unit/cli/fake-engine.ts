@@ -3,7 +3,14 @@
 import type { EarlyFacts } from '../../../src/base/early.ts';
 import type { Context } from '../../../src/cli/context.ts';
 import type { Device, Kernel } from '../../../src/engine/kernel.ts';
-import type { ApplyRequest, ApplyResult, Current, Engine, FamilyStatus } from '../../../src/engine/types.ts';
+import type {
+  ApplyRequest,
+  ApplyResult,
+  Current,
+  Engine,
+  FamilyStatus,
+  SyncResult,
+} from '../../../src/engine/types.ts';
 import { zeroCounters } from '../../../src/ruleset/edit.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { EARLY_FEATURES, FakeKernel } from '../../harness/fake-kernel.ts';
@@ -34,8 +41,8 @@ export class FakeFirewall {
   facts: EarlyFacts | undefined;
   /** What else the status says of IPv4. */
   more: Partial<FamilyStatus> = {};
-  /** What `sync` says of each family. */
-  syncNotes: readonly string[] = [];
+  /** What comes of `sync`, of each family. */
+  synced: SyncResult = { ok: true, notes: [], warnings: [] };
   out = '';
   err = '';
 
@@ -87,7 +94,7 @@ export class FakeFirewall {
         if (this.lockError) throw this.lockError;
         return work();
       },
-      sync: () => this.syncNotes,
+      sync: () => this.synced,
       current: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       basis: (family) => (this.inForce?.ruleset.family === family ? this.inForce : undefined),
       apply: (request) => answer(request, true),

@@ -12,8 +12,8 @@ import { FORMER_GUARD_MAP, GUARD_MAP, guardMap } from '../../../src/codegen/guar
 import { EARLY_PROGRAM } from '../../../src/codegen/xdp-early.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
-import type { Engine, FamilyStatus, Status } from '../../../src/engine/types.ts';
-import { VerifierError } from '../../../src/kernel/errors.ts';
+import type { Engine, FamilyStatus, Status, SyncResult } from '../../../src/engine/types.ts';
+import { KernelError, VerifierError } from '../../../src/kernel/errors.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { EARLY_FEATURES, FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
 
@@ -75,7 +75,12 @@ function apply(
 
 const status = (): Status => ask((engine) => engine.status());
 const ipv4 = (): FamilyStatus => status().families.ipv4;
-const sync = (family: Family = 'ipv4'): readonly string[] => ask((engine) => engine.sync(family));
+const trySync = (family: Family = 'ipv4'): SyncResult => ask((engine) => engine.sync(family));
+const sync = (family?: Family): readonly string[] => {
+  const { ok, notes, warnings } = trySync(family);
+  expect({ ok, warnings }).toEqual({ ok: true, warnings: [] });
+  return notes;
+};
 
 it('says the mode of each device and why, and which are left out', () => {
   apply(['veth1', 'port0', 'gone0', 'eth0']);
@@ -159,6 +164,40 @@ it('warns where early verdicts wait, until sync lets them go on', () => {
   expect(sync()).toEqual([]);
   expect(ipv4()).toMatchObject({ generation, early: { dropped: '0' } });
   expect(status().warnings).toEqual([]);
+});
+
+it('sync that cannot compile the rules anew says so, and leaves them as they are', () => {
+  apply();
+  const { generation } = ipv4();
+  kernel.facts = { ...FACTS, devices: [] };
+  const load = kernel.loadProgram;
+  kernel.loadProgram = (program) => {
+    throw new VerifierError(program.name, constants.errno.E2BIG, '');
+  };
+  const { ok, warnings } = trySync();
+  expect([ok, warnings.length]).toEqual([false, 1]);
+  expect(warnings[0]).toMatch(
+    /^the rules in force cannot be compiled anew, and stay as they are, .*: program \S+ is more/,
+  );
+  expect(ipv4()).toMatchObject({ generation });
+  kernel.loadProgram = load;
+  expect(trySync().ok).toBe(true);
+});
+
+it('rules are in force, and said to be, though what early verdicts rest on cannot be read behind the flip', () => {
+  apply();
+  const { generation } = ipv4();
+  const surroundings = kernel.surroundings;
+  let looks = 0;
+  kernel.surroundings = () => {
+    if (++looks > 2) throw new KernelError('look around', constants.errno.ENOMEM);
+    return surroundings.call(kernel);
+  };
+  expect(apply()).toContain(
+    'early verdicts wait, because cannot look around: ENOMEM (the kernel is out of memory for this)',
+  );
+  kernel.surroundings = surroundings;
+  expect(ipv4().generation).toBe(generation + 1);
 });
 
 /** Makes the words of early verdicts those of an earlier version, of which there were fewer, and that had another name. */
