@@ -10,10 +10,11 @@ import type { FilterChain } from '../base/hooks.ts';
 import type { ChainMeaning, Chains } from '../graph/chains.ts';
 import { entered } from '../graph/chains.ts';
 import type { Slot } from '../graph/graph.ts';
-import { type ConditionVector, UNLISTED } from './conditions.ts';
+import { UNLISTED } from './conditions.ts';
 import type { Condition, DecisionList } from './decision-list.ts';
 import { END } from './decision-list.ts';
 import type { Place, RuleCompiler } from './rule-decisions.ts';
+import { ALWAYS, type Vector } from './vectors.ts';
 
 /** A run of a chain's decisions. */
 export interface ChainPart {
@@ -39,8 +40,10 @@ export interface PartOptions {
 interface Frame {
   readonly chain: ChainMeaning;
   /** What packets have in common that are in the chain. */
-  readonly caller: ConditionVector;
+  readonly caller: Vector;
   readonly isGoto: boolean;
+  /** The depth of the innermost frame that was not entered by goto, which a return leaves. */
+  readonly left: number;
   next: number;
   /** Whether a packet may come to the next rule. */
   isOpen: boolean;
@@ -56,10 +59,12 @@ export interface WalkedChain {
    * and lets packets come to its end.
    */
   readonly firstOf: Int32Array | undefined;
+  /** Of a hook's chain that `firstOf` is known of: by vector, how many decisions of its rules ask it, left out or not. */
+  readonly uses: Int32Array;
 }
 
 export function walkChain(chain: ChainMeaning, options: PartOptions): WalkedChain {
-  return new ChainWalk(options, chain.rules.length).walk(chain);
+  return new ChainWalk(options, chain).walk();
 }
 
 /** The list that only counts a hook's policy. */
@@ -73,24 +78,30 @@ const NO_CONDITIONS: readonly Condition[] = [];
 
 class ChainWalk {
   private readonly options: PartOptions;
+  private readonly chain: ChainMeaning;
   private readonly parts: ChainPart[] = [];
   private readonly frames: Frame[] = [];
   private list: ListBuilder;
   private isUnlisted = false;
   private readonly ended: EndedVectors;
   private readonly firstOf: Int32Array;
+  private uses: Int32Array;
   /** Whether a rule's decisions are its own, whatever the rules around it. */
   private isPlain = true;
 
-  constructor(options: PartOptions, expected: number) {
+  constructor(options: PartOptions, chain: ChainMeaning) {
+    const expected = chain.rules.length;
     this.options = options;
+    this.chain = chain;
     this.list = new ListBuilder(expected);
     this.ended = new EndedVectors(expected);
     this.firstOf = new Int32Array(expected + 1);
+    this.uses = new Int32Array(chain.hook === undefined ? 0 : options.compiler.table.vectorCount);
   }
 
-  walk(chain: ChainMeaning): WalkedChain {
-    const root = this.enter(chain, this.options.compiler.table.always, false);
+  walk(): WalkedChain {
+    const { chain } = this;
+    const root = this.enter(chain, ALWAYS, false);
     for (let frame = this.frames.at(-1)!; ; frame = this.frames.at(-1)!) {
       if (frame.isOpen && frame.next < frame.chain.rules.length) this.rule(frame);
       else if (frame === root) break;
@@ -101,7 +112,7 @@ class ChainWalk {
     if (chain.hook !== undefined && (root.isOpen || root.returns.length > 0)) this.policy(root, chain.hook);
     if (this.list.length > 0 || this.parts.length === 0)
       this.parts.push({ list: this.list.finish(), isUnlisted: this.isUnlisted });
-    return { parts: this.parts, firstOf: isPlain ? this.firstOf : undefined };
+    return { parts: this.parts, firstOf: isPlain ? this.firstOf : undefined, uses: this.uses };
   }
 
   private rule(frame: Frame): void {
@@ -112,11 +123,13 @@ class ChainWalk {
     const rule = chain.rules[frame.next++]!;
     const { drops, match } = compiler.view(rule, place);
     for (let i = 0; i < drops.length; i++) {
+      this.use(drops[i]!);
       const drop = this.asked(frame, drops[i]!, slot);
       if (drop !== undefined) this.end(frame, drop, -1, END.drop, slot);
       if (!frame.isOpen) return;
     }
     if (match === undefined) return;
+    this.use(match);
     const asked = this.asked(frame, match, slot);
     if (asked === undefined) return;
     const { target } = rule;
@@ -149,23 +162,31 @@ class ChainWalk {
     }
   }
 
+  private use(own: Vector): void {
+    if (this.chain.hook === undefined) return;
+    // Views are mostly made before chains are walked.
+    if (own >= this.uses.length) this.uses = grown(this.uses, own + 1);
+    this.uses[own]!++;
+  }
+
   /**
    * What a decision asks in a frame, if it can apply. One that asks what cannot be seen leaves the packets undecided that
    * meet the rest.
    */
-  private asked(frame: Frame, own: ConditionVector, owner: Slot): ConditionVector | undefined {
+  private asked(frame: Frame, own: Vector, owner: Slot): Vector | undefined {
     const { compiler, hidden } = this.options;
     const asked = compiler.table.both(frame.caller, own);
     if (asked === undefined || this.ended.has(asked)) return undefined;
-    if ((asked.fields & hidden) === 0) return asked;
+    if (hidden === 0 || (compiler.table.fieldsOf(asked) & hidden) === 0) return asked;
     this.isPlain = false;
     const seen = compiler.table.without(asked, hidden);
     if (!this.ended.has(seen)) this.end(frame, seen, -1, END.undecided, owner);
     return undefined;
   }
 
-  private enter(chain: ChainMeaning, caller: ConditionVector, isGoto: boolean): Frame {
-    const frame: Frame = { chain, caller, isGoto, next: 0, isOpen: true, returns: [] };
+  private enter(chain: ChainMeaning, caller: Vector, isGoto: boolean): Frame {
+    const left = isGoto ? this.frames.at(-1)!.left : this.frames.length;
+    const frame: Frame = { chain, caller, isGoto, left, next: 0, isOpen: true, returns: [] };
     this.frames.push(frame);
     return frame;
   }
@@ -187,18 +208,16 @@ class ChainWalk {
     this.ended.forget(returns[0]!);
   }
 
-  private end(frame: Frame, asked: ConditionVector, slot: Slot, end: number, owner: Slot): void {
+  private end(frame: Frame, asked: Vector, slot: Slot, end: number, owner: Slot): void {
     this.add(asked, slot, end, owner);
     this.ended.add(asked, this.list.length - 1);
     if (asked === frame.caller) frame.isOpen = false;
   }
 
   /** Leads from the innermost chain to where it returns. */
-  private return(frame: Frame, asked: ConditionVector, slot: Slot, owner: Slot): void {
-    let depth = this.frames.length - 1;
-    while (this.frames[depth]!.isGoto) depth--;
-    const target = this.frames[depth]!;
-    if (depth === 0 && target.chain.hook === undefined) {
+  private return(frame: Frame, asked: Vector, slot: Slot, owner: Slot): void {
+    const target = this.frames[frame.left]!;
+    if (frame.left === 0 && target.chain.hook === undefined) {
       this.end(frame, asked, slot, END.return, owner);
       return;
     }
@@ -208,7 +227,7 @@ class ChainWalk {
   }
 
   /** Ends a list with the call of a chain that has its own lists. */
-  private part(frame: Frame, asked: ConditionVector, slot: Slot, chain: ChainMeaning, isGoto: boolean): void {
+  private part(frame: Frame, asked: Vector, slot: Slot, chain: ChainMeaning, isGoto: boolean): void {
     if (frame !== this.frames[0]) throw new Error(`${chain.name} is entered from a chain that is in place`);
     this.add(asked, slot, END.call, slot);
     this.parts.push({ list: this.list.finish(), call: { chain, isGoto }, isUnlisted: this.isUnlisted });
@@ -223,17 +242,13 @@ class ChainWalk {
     const { chain } = root;
     if (chain.policy === undefined) throw new Error(`${hook} has no policy`);
     this.land(root.returns);
-    this.add(
-      this.options.compiler.table.always,
-      chain.policySlot,
-      chain.policy === 'drop' ? END.drop : END.accept,
-      chain.policySlot,
-    );
+    this.add(ALWAYS, chain.policySlot, chain.policy === 'drop' ? END.drop : END.accept, chain.policySlot);
   }
 
-  private add(asked: ConditionVector, slot: Slot, then: number, owner: Slot): void {
-    this.list.add(asked.conditions, slot, then, owner);
-    if ((asked.fields & UNLISTED) !== 0) this.isUnlisted = true;
+  private add(asked: Vector, slot: Slot, then: number, owner: Slot): void {
+    const { table } = this.options.compiler;
+    this.list.add(table.conditionsOf(asked), slot, then, owner);
+    if ((table.fieldsOf(asked) & UNLISTED) !== 0) this.isUnlisted = true;
   }
 }
 
@@ -252,13 +267,13 @@ class EndedVectors {
     this.decisions = new Int32Array(expected + 8);
   }
 
-  has({ number }: ConditionVector): boolean {
-    return this.isEnded[number] === 1;
+  has(vector: Vector): boolean {
+    return this.isEnded[vector] === 1;
   }
 
-  add({ number }: ConditionVector, decision: number): void {
-    if (number >= this.isEnded.length) {
-      const larger = new Uint8Array(Math.max(number + 1, 2 * this.isEnded.length));
+  add(vector: Vector, decision: number): void {
+    if (vector >= this.isEnded.length) {
+      const larger = new Uint8Array(Math.max(vector + 1, 2 * this.isEnded.length));
       larger.set(this.isEnded);
       this.isEnded = larger;
     }
@@ -266,8 +281,8 @@ class EndedVectors {
       this.order = grown(this.order);
       this.decisions = grown(this.decisions);
     }
-    this.isEnded[number] = 1;
-    this.order[this.count] = number;
+    this.isEnded[vector] = 1;
+    this.order[this.count] = vector;
     this.decisions[this.count++] = decision;
   }
 
@@ -321,8 +336,8 @@ class ListBuilder {
   }
 }
 
-function grown(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
+function grown(array: Int32Array, least = 0): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(least, array.length * 2));
   larger.set(array);
   return larger;
 }

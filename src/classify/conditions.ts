@@ -3,7 +3,7 @@
 // A condition is what is asked of one field. Where the field is a number it is the set of values that meet it: literals
 // of one field are joined by intersection, masks are written out as intervals while they are few. A device condition
 // stays a list of literals, in one form whatever order they came in. A *vector* is a conjunction of conditions, at
-// most one for each field. All are numbered, so that what is made of them is kept by number.
+// most one for each field, and known by its number. All are numbered, so that what is made of them is kept by number.
 
 import { complement, type Interval, type IntervalSet, intersect, interval, union } from '../base/intervals.ts';
 import {
@@ -19,20 +19,10 @@ import {
   type WideField,
 } from '../base/predicate.ts';
 import { complementWide, intersectWide, WIDE_MAXIMUM, type WideIntervalSet } from '../base/wide-intervals.ts';
-import { TripleIndex } from '../graph/triple-index.ts';
 import type { Condition } from './decision-list.ts';
 import { IntPairs } from './int-pairs.ts';
 import { type DeviceLiteral, joinDevices, literalText, maskedSet } from './literals.ts';
-
-/** What one decision asks: all conditions must hold. Equal vectors are one object. */
-export interface ConditionVector {
-  /** Counts from 0, which asks nothing. */
-  readonly number: number;
-  /** At most one for each field, in the order of `FIELDS`. */
-  readonly conditions: readonly Condition[];
-  /** Bit `fieldBit(field)` of every field that is asked, and `UNLISTED`. */
-  readonly fields: number;
-}
+import { ALWAYS, inOrder, type NumberedCondition, type Vector, Vectors } from './vectors.ts';
 
 /** A condition, or what is no condition: a question that always or never holds. */
 export type Answer = Condition | boolean;
@@ -58,7 +48,7 @@ const FIELDS: readonly Field[] = [
 ];
 const FIELD_NUMBERS = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Record<Field, number>;
 
-/** One bit for each field, for `ConditionVector.fields`. */
+/** One bit for each field, for the fields of a vector. */
 export function fieldBit(field: Field): number {
   return 1 << FIELD_NUMBERS[field];
 }
@@ -68,34 +58,43 @@ export function fieldPlace(condition: Condition): number {
   return (condition as NumberedCondition).place;
 }
 
-/** In `ConditionVector.fields`: some condition's values are too many intervals, so that no table can be made of it. */
+/** In the fields of a vector: some condition's values are too many intervals, so that no table can be made of it. */
 export const UNLISTED = 1 << 30;
 
 /** Sets of at most this many intervals are asked as a set; others by the literals they were made of. */
 const FEW_INTERVALS = 4;
 
-/** The conditions of a table know the place of their field, and what they are in `ConditionVector.fields`. */
-interface NumberedCondition extends Condition {
-  readonly place: number;
-  readonly bits: number;
-}
-
-/** A condition of one interval: large rulesets have very many, and more than its bounds is seldom asked for. */
+/**
+ * A condition of one interval: large rulesets have very many, and more than its bounds is seldom asked for. These are kept
+ * as signed numbers, as larger ones would each be an object.
+ */
 class IntervalCondition implements NumberedCondition, Interval {
   readonly id: number;
   readonly place: number;
-  readonly bits: number;
-  readonly field: NumericField;
-  readonly low: number;
-  readonly high: number;
+  private readonly first: number;
+  private readonly last: number;
 
-  constructor(id: number, place: number, field: NumericField, low: number, high: number) {
+  constructor(id: number, place: number, low: number, high: number) {
     this.id = id;
     this.place = place;
-    this.bits = 1 << place;
-    this.field = field;
-    this.low = low;
-    this.high = high;
+    this.first = low | 0;
+    this.last = high | 0;
+  }
+
+  get field(): NumericField {
+    return FIELDS[this.place] as NumericField;
+  }
+
+  get bits(): number {
+    return 1 << this.place;
+  }
+
+  get low(): number {
+    return this.first >>> 0;
+  }
+
+  get high(): number {
+    return this.last >>> 0;
   }
 
   get set(): IntervalSet {
@@ -107,32 +106,42 @@ class IntervalCondition implements NumberedCondition, Interval {
   }
 }
 
+/** The conditions of one interval of a field, by its bounds. */
+interface FieldIntervals {
+  readonly bounds: IntPairs;
+  readonly conditions: Condition[];
+}
+
 /** All conditions and vectors that one compiler has met. */
 export class ConditionTable {
-  /** The vector that asks nothing. */
-  readonly always: ConditionVector;
   private conditionCount = 0;
-  private readonly vectors: ConditionVector[] = [];
-  private hashes = new Int32Array(1024);
-  /** Number of a vector + 1 by hash of its ids, 0 where free; at most half full. */
-  private places = new Int32Array(1024);
-  /** Conditions of one interval, by field and bounds; of other sets, and of devices, by their text. */
-  private readonly intervals = new TripleIndex();
-  private readonly intervalConditions: Condition[] = [];
+  private readonly vectors = new Vectors();
+  /** By place of a field. */
+  private readonly intervals: readonly FieldIntervals[] = FIELDS.map(() => ({
+    bounds: new IntPairs(),
+    conditions: [],
+  }));
+  /** Conditions of other sets, and of devices, by their text. */
   private readonly others = new Map<string, Condition>();
   private readonly devices = new WeakMap<DeviceLiteral, Answer>();
   private readonly andPairs = new IntPairs();
   private readonly andResults: (Condition | false)[] = [];
   private readonly bothPairs = new IntPairs();
-  private readonly bothResults: (ConditionVector | undefined)[] = [];
-
-  constructor() {
-    this.always = this.vector([]);
-  }
+  private readonly bothResults: (Vector | undefined)[] = [];
 
   /** How many vectors there are; their numbers are smaller. */
   get vectorCount(): number {
-    return this.vectors.length;
+    return this.vectors.count;
+  }
+
+  /** The conditions of a vector, in the order of `FIELDS`. */
+  conditionsOf(vector: Vector): readonly Condition[] {
+    return this.vectors.conditions(vector);
+  }
+
+  /** Bit `fieldBit(field)` of every field that a vector asks, and `UNLISTED`. */
+  fieldsOf(vector: Vector): number {
+    return this.vectors.fields(vector);
   }
 
   /** What a literal asks. */
@@ -144,6 +153,8 @@ export class ConditionTable {
     }
     if (predicate.kind === 'maskedWide') return this.unlisted(predicate.field, [literal]);
     const { field } = predicate;
+    if (predicate.kind === 'in' && !negated && predicate.set.length === 1)
+      return this.ofInterval(field, predicate.set[0]!);
     const maximum = FIELD_MAXIMUM[field];
     const positive = predicate.kind === 'in' ? predicate.set : maskedSet(predicate.mask, predicate.value, maximum);
     if (positive === undefined) return this.unlisted(field, [literal]);
@@ -168,52 +179,41 @@ export class ConditionTable {
   }
 
   /** The vector of some conditions of different fields. */
-  vector(conditions: readonly Condition[]): ConditionVector {
+  vector(conditions: readonly Condition[]): Vector {
     // A copy, as what grew by `push` has room for many more.
-    return this.vectorOf(inOrder(conditions).slice());
+    return this.vectors.number(inOrder(conditions).slice());
   }
 
   /** The vector of conditions in the order of their fields; keeps the array. */
-  vectorOf(sorted: readonly Condition[]): ConditionVector {
-    const hash = hashOf(sorted);
-    const place = this.place(sorted, hash);
-    const known = this.places[place]!;
-    if (known !== 0) return this.vectors[known - 1]!;
-    let fields = 0;
-    for (let i = 0; i < sorted.length; i++) fields |= (sorted as readonly NumberedCondition[])[i]!.bits;
-    const vector = { number: this.vectors.length, conditions: sorted, fields };
-    this.vectors.push(vector);
-    this.places[place] = this.vectors.length;
-    this.hashes[vector.number] = hash;
-    if (this.vectors.length * 2 > this.places.length) this.grow();
-    return vector;
+  vectorOf(sorted: readonly Condition[]): Vector {
+    return this.vectors.number(sorted);
   }
 
   /** The vector of some conditions of different fields, if it has been asked for before. */
-  find(conditions: readonly Condition[]): ConditionVector | undefined {
-    const sorted = inOrder(conditions);
-    return this.vectors[this.places[this.place(sorted, hashOf(sorted))]! - 1];
+  find(conditions: readonly Condition[]): Vector | undefined {
+    return this.vectors.find(inOrder(conditions));
   }
 
   /** What two vectors ask together; nothing where no packet can meet both. */
-  both(a: ConditionVector, b: ConditionVector): ConditionVector | undefined {
-    if (a === b || b.number === 0) return a;
-    if (a.number === 0) return b;
-    const pair = this.bothPairs.number(a.number, b.number);
+  both(a: Vector, b: Vector): Vector | undefined {
+    if (a === b || b === ALWAYS) return a;
+    if (a === ALWAYS) return b;
+    const pair = this.bothPairs.number(a, b);
     if (pair === this.bothResults.length) this.bothResults.push(this.joinVectors(a, b));
     return this.bothResults[pair];
   }
 
   /** What is left of a vector without the fields of some bits. */
-  without(vector: ConditionVector, fields: number): ConditionVector {
-    if ((vector.fields & fields) === 0) return vector;
-    return this.vector(vector.conditions.filter(({ field }) => (fieldBit(field) & fields) === 0));
+  without(vector: Vector, fields: number): Vector {
+    if ((this.fieldsOf(vector) & fields) === 0) return vector;
+    return this.vector(this.conditionsOf(vector).filter(({ field }) => (fieldBit(field) & fields) === 0));
   }
 
-  private joinVectors(a: ConditionVector, b: ConditionVector): ConditionVector | undefined {
-    if ((a.fields & b.fields) === 0) return this.vector([...a.conditions, ...b.conditions]);
-    const joined = [...a.conditions];
-    for (const condition of b.conditions) {
+  private joinVectors(a: Vector, b: Vector): Vector | undefined {
+    const [first, second] = [this.conditionsOf(a), this.conditionsOf(b)];
+    if ((this.fieldsOf(a) & this.fieldsOf(b)) === 0) return this.vector([...first, ...second]);
+    const joined = [...first];
+    for (const condition of second) {
       const place = joined.findIndex(({ field }) => field === condition.field);
       if (place === -1) {
         joined.push(condition);
@@ -256,19 +256,18 @@ export class ConditionTable {
 
   private ofSet(field: NumericField, set: IntervalSet, literals: readonly Literal[]): Answer {
     if (set.length === 0) return false;
-    const { low, high } = set[0]!;
-    if (set.length > 1) {
-      const key = `${field} ${set.map((each) => `${each.low}-${each.high}`).join()}`;
-      return this.other(key, field, literals, set);
-    }
+    if (set.length === 1) return this.ofInterval(field, set[0]!);
+    const key = `${field} ${set.map((each) => `${each.low}-${each.high}`).join()}`;
+    return this.other(key, field, literals, set);
+  }
+
+  private ofInterval(field: NumericField, { low, high }: Interval): Answer {
     if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
     const place = FIELD_NUMBERS[field];
-    const known = this.intervals.get(place, low | 0, high | 0);
-    if (known !== undefined) return this.intervalConditions[known]!;
-    const condition = new IntervalCondition(++this.conditionCount, place, field, low, high);
-    this.intervals.set(place, low | 0, high | 0, this.intervalConditions.length);
-    this.intervalConditions.push(condition);
-    return condition;
+    const { bounds, conditions } = this.intervals[place]!;
+    const number = bounds.number(low | 0, high | 0);
+    if (number === conditions.length) conditions.push(new IntervalCondition(++this.conditionCount, place, low, high));
+    return conditions[number]!;
   }
 
   /** A condition whose values are too many intervals to list. */
@@ -317,30 +316,6 @@ export class ConditionTable {
     }
     return condition;
   }
-
-  /** Where the vector of sorted conditions is, or the free place where it belongs. */
-  private place(sorted: readonly Condition[], hash: number): number {
-    const mask = this.places.length - 1;
-    let place = hash & mask;
-    for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
-      if (this.hashes[number - 1] === hash && isEqual(this.vectors[number - 1]!.conditions, sorted)) return place;
-      place = (place + 1) & mask;
-    }
-    return place;
-  }
-
-  private grow(): void {
-    const hashes = new Int32Array(this.places.length * 2);
-    hashes.set(this.hashes);
-    this.hashes = hashes;
-    this.places = new Int32Array(this.places.length * 2);
-    const mask = this.places.length - 1;
-    for (let number = 0; number < this.vectors.length; number++) {
-      let place = this.hashes[number]! & mask;
-      while (this.places[place] !== 0) place = (place + 1) & mask;
-      this.places[place] = number + 1;
-    }
-  }
 }
 
 /** Whether code can look the condition up: its values are known, or it is about a device or a wide field. */
@@ -371,25 +346,4 @@ export function wideSet({ literals: [first, ...others] }: Condition): WideInterv
 function sure(answer: Answer): Condition | false {
   if (answer === true) throw new Error('two conditions are never always true together');
   return answer;
-}
-
-/** In the order of their fields: not of their ids, which depend on what the compiler has met before. */
-function inOrder(conditions: readonly Condition[]): readonly Condition[] {
-  const numbered = conditions as readonly NumberedCondition[];
-  for (let i = 1; i < numbered.length; i++) {
-    if (numbered[i - 1]!.place > numbered[i]!.place) return [...numbered].sort((a, b) => a.place - b.place);
-  }
-  return numbered;
-}
-
-function hashOf(sorted: readonly Condition[]): number {
-  let hash = sorted.length;
-  for (let i = 0; i < sorted.length; i++) hash = Math.imul(hash ^ sorted[i]!.id, 0x9e3779b1) ^ (hash >>> 15);
-  return hash ^ (hash >>> 16);
-}
-
-function isEqual(a: readonly Condition[], b: readonly Condition[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -27,7 +27,7 @@ export function withUnverified({ conditions, slots, then: ends, owners = slots }
     if (state !== undefined) {
       const others = asked.filter((each) => each !== state);
       const [isNew, isInvalid, isUnverified] = [NEW, INVALID, UNVERIFIED].map((value) => holds(state, value));
-      const all = { ...own, asked: table.vector([...others, unverified]).conditions };
+      const all = { ...own, asked: table.conditionsOf(table.vector([...others, unverified])) };
       if (isNew !== isInvalid) made.push({ ...all, slot: -1, end: END.undecided });
       else if (isUnverified !== isNew) made.push(isNew ? all : { ...all, slot: -1, end: i + 1 });
     }

@@ -27,6 +27,7 @@ import {
   type ShapeSegment,
 } from './decision-list.ts';
 import { withUnverified } from './early-strict.ts';
+import { ALWAYS } from './vectors.ts';
 
 /** The last address of IPv4. */
 const ALL = 0xffffffff;
@@ -148,14 +149,15 @@ class Ways {
 
   /** Packets that all of this is true of are netfilter's, unless they have gone another way before. */
   keep(asked: readonly Literal[]): void {
-    let vector = this.table.always;
+    let vector = ALWAYS;
     for (const literal of asked) {
       const answer = this.table.condition(literal);
-      const both = typeof answer === 'object' ? this.table.both(vector, this.table.vector([answer])) : answer && vector;
-      if (both === undefined || both === false) return;
+      if (answer === true) continue;
+      const both = answer === false ? undefined : this.table.both(vector, this.table.vector([answer]));
+      if (both === undefined) return;
       vector = both;
     }
-    this.conditions.push(vector.conditions);
+    this.conditions.push(this.table.conditionsOf(vector));
     this.ends.push(END.undecided);
   }
 
@@ -169,7 +171,7 @@ class Ways {
     const asked = predicates.map((predicate) => this.table.condition({ predicate, negated: false }));
     if (asked.includes(false)) return;
     const conditions = asked.filter((answer): answer is Condition => typeof answer === 'object');
-    this.conditions.push(this.table.vector(conditions).conditions);
+    this.conditions.push(this.table.conditionsOf(this.table.vector(conditions)));
     this.ends.push(end);
   }
 
@@ -196,7 +198,7 @@ function asNew({ length, conditions, then: ends }: DecisionList, table: Conditio
       ({ field, literals }) => field !== 'state' || literals.every((each) => holds(each, values)),
     );
     if (!applies) then[decision] = decision + 1;
-    return table.vector(applies ? others : []).conditions;
+    return table.conditionsOf(table.vector(applies ? others : []));
   });
   return { length, conditions: asked, slots: new Int32Array(length).fill(-1), then };
 }

@@ -8,9 +8,10 @@
 
 import type { ChainMeaning, Chains, RuleMeaning } from '../graph/chains.ts';
 import type { Slot } from '../graph/graph.ts';
-import { type ConditionTable, type ConditionVector, fieldBit, UNLISTED } from './conditions.ts';
+import { type ConditionTable, fieldBit, UNLISTED } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
 import type { RuleCompiler } from './rule-decisions.ts';
+import type { Vector } from './vectors.ts';
 
 export interface Finding {
   /** `duplicate` is a rule that `by` says already, `shadowed` one that asks for more than `by` or does something else. */
@@ -43,8 +44,8 @@ class ChainSearch {
   private readonly covers: Covers;
   /** The fields that rules ask which end a packet's way, in all combinations that there are. */
   private readonly combinations = new Set<number>();
-  /** By number of a vector: the first rule so far that asks just this and ends a packet's way. */
-  private readonly ends = new Map<number, number>();
+  /** By vector: the first rule so far that asks just this and ends a packet's way. */
+  private readonly ends = new Map<Vector, number>();
 
   constructor(chain: ChainMeaning, compiler: RuleCompiler) {
     this.chain = chain;
@@ -53,8 +54,8 @@ class ChainSearch {
     for (const rule of chain.rules) {
       const match = isEnd(rule) ? compiler.view(rule, undefined).match : undefined;
       if (match === undefined) continue;
-      this.combinations.add(match.fields);
-      for (const condition of match.conditions) asked.add(condition);
+      this.combinations.add(compiler.table.fieldsOf(match));
+      for (const condition of compiler.table.conditionsOf(match)) asked.add(condition);
     }
     this.covers = new Covers(compiler.table, asked);
   }
@@ -74,7 +75,7 @@ class ChainSearch {
         const kind = this.saysTheSame(earlier, index) ? 'duplicate' : 'shadowed';
         found.push({ kind, slot, by: slots[earlier]! });
       } else if (isEnd(rule)) {
-        this.ends.set(match.number, index);
+        this.ends.set(match, index);
       }
     }
     return found;
@@ -87,18 +88,20 @@ class ChainSearch {
   }
 
   /** The first rule so far that takes all packets that meet the vector. */
-  private earlier(match: ConditionVector): number | undefined {
-    let first = this.ends.get(match.number);
+  private earlier(match: Vector): number | undefined {
+    const { table } = this.compiler;
+    const [conditions, asked] = [table.conditionsOf(match), table.fieldsOf(match)];
+    let first = this.ends.get(match);
     let choices = 0;
     for (const fields of this.combinations) {
-      if ((fields & ~match.fields & ~UNLISTED) !== 0) continue;
-      const covers = match.conditions
+      if ((fields & ~asked & ~UNLISTED) !== 0) continue;
+      const covers = conditions
         .filter(({ field }) => (fieldBit(field) & fields) !== 0)
         .map((condition) => this.covers.of(condition));
       for (const chosen of product(covers)) {
         if (++choices > MOST_CHOICES) return first;
-        const vector = this.compiler.table.find(chosen);
-        const index = vector && this.ends.get(vector.number);
+        const vector = table.find(chosen);
+        const index = vector === undefined ? undefined : this.ends.get(vector);
         if (index !== undefined && (first === undefined || index < first)) first = index;
       }
     }

@@ -8,12 +8,11 @@ import { commonEnds } from '../base/common-ends.ts';
 import type { ChainMeaning, RuleMeaning } from '../graph/chains.ts';
 import { type ChainPart, type PartOptions, policyList, type WalkedChain, walkChain } from './chain-parts.ts';
 import type { DecisionList } from './decision-list.ts';
+import type { Vector } from './vectors.ts';
 
 interface Known extends WalkedChain {
   readonly chain: ChainMeaning;
   readonly options: Pick<PartOptions, 'place' | 'hidden'>;
-  /** By number of a vector, how many decisions of rules ask it; where these are left out, too. */
-  readonly uses: Int32Array;
 }
 
 /** An edit of more rules is as quickly made anew. */
@@ -35,20 +34,13 @@ export class KnownChains {
 
 function walked(chain: ChainMeaning, options: PartOptions): Known {
   const { place, hidden } = options;
-  const made = walkChain(chain, options);
-  const uses = new Int32Array(options.compiler.table.vectorCount);
-  if (made.firstOf !== undefined) {
-    for (const rule of chain.rules) for (const number of asked(rule, options)) uses[number]!++;
-  }
-  return { ...made, chain, options: { place, hidden }, uses };
+  return { ...walkChain(chain, options), chain, options: { place, hidden } };
 }
 
-/** The numbers of all that a rule's decisions ask. */
-function asked(rule: RuleMeaning, { compiler, place }: PartOptions): number[] {
+/** All that a rule's decisions ask. */
+function asked(rule: RuleMeaning, { compiler, place }: PartOptions): readonly Vector[] {
   const { drops, match } = compiler.view(rule, place);
-  const numbers = drops.map(({ number }) => number);
-  if (match !== undefined) numbers.push(match.number);
-  return numbers;
+  return match === undefined ? drops : [...drops, match];
 }
 
 /** The chain as it is now, made of what it was; nothing where that does not suffice. */
@@ -65,8 +57,8 @@ function edited(before: Known, chain: ChainMeaning, options: PartOptions): Known
   const come = chain.rules.slice(from, to).flatMap((rule) => asked(rule, options));
   const uses = new Int32Array(Math.max(oldUses.length, compiler.table.vectorCount));
   uses.set(oldUses);
-  for (const number of gone) if (--uses[number]! !== 0) return undefined;
-  for (const number of come) if (uses[number]!++ !== 0) return undefined;
+  for (const vector of gone) if (--uses[vector]! !== 0) return undefined;
+  for (const vector of come) if (uses[vector]!++ !== 0) return undefined;
 
   const between = walkChain(
     { ...chain, hook: undefined, rules: chain.rules.slice(from, to), slots: chain.slots.subarray(from, to) },

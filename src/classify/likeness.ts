@@ -5,8 +5,9 @@
 // Rules whose clauses end at one node are alike, unless two clauses ask one field: then it matters what they ask.
 
 import type { Clause, Field } from '../base/predicate.ts';
-import { type Answer, type ConditionTable, type ConditionVector, fieldPlace } from './conditions.ts';
+import { type Answer, type ConditionTable, fieldBit, fieldPlace } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
+import type { Vector } from './vectors.ts';
 
 /** What decisions of alike rules have in common. */
 export interface Recipe {
@@ -20,14 +21,19 @@ export interface Recipe {
 export class Alike<T> {
   /** What is known of the rules whose clauses end here. */
   known: T | undefined = undefined;
-  private readonly next = new Map<number, Alike<T>>();
+  /** The last clause that followed, its answer and where it led: many are the same object in all rules. */
+  clause: Clause | undefined = undefined;
+  answer: Answer = false;
+  last: Alike<T> = this;
   private lastKey = -1;
-  private last: Alike<T> | undefined = undefined;
+  private readonly next = new Map<number, Alike<T>>();
 
   /** Where rules are whose next clause has this answer. */
-  behind({ kind }: Clause, answer: Answer): Alike<T> {
-    const key = 2 * keyOf(answer) + (kind === 'dropIf' ? 1 : 0);
-    if (this.lastKey === key) return this.last!;
+  behind(clause: Clause, answer: Answer): Alike<T> {
+    const key = 2 * keyOf(answer) + (clause.kind === 'dropIf' ? 1 : 0);
+    this.clause = clause;
+    this.answer = answer;
+    if (this.lastKey === key) return this.last;
     let found = this.next.get(key);
     if (found === undefined) {
       found = new Alike<T>();
@@ -40,7 +46,7 @@ export class Alike<T> {
 }
 
 /** Fields whose conditions decide what becomes of a rule. */
-const DECIDING: ReadonlySet<Field> = new Set<Field>(['protocol', 'fragment', 'transportLength', 'malformed']);
+const DECIDING = fieldBit('protocol') | fieldBit('fragment') | fieldBit('transportLength') | fieldBit('malformed');
 
 /** More than all places of fields. */
 const PLACES = 64;
@@ -50,8 +56,8 @@ function keyOf(answer: Answer): number {
   return isDeciding(answer) ? 2 + PLACES + answer.id : 2 + fieldPlace(answer);
 }
 
-function isDeciding({ field }: Condition): boolean {
-  return DECIDING.has(field);
+function isDeciding(condition: Condition): boolean {
+  return ((1 << fieldPlace(condition)) & DECIDING) !== 0;
 }
 
 /** Whether each field but the deciding ones is asked by one clause at most. */
@@ -66,7 +72,7 @@ export function asksOnce(answers: readonly Answer[]): boolean {
 }
 
 /** How a vector is made of a rule's answers, of which each field that does not decide has one. */
-export function recipeOf({ conditions }: ConditionVector, answers: readonly Answer[]): Recipe {
+export function recipeOf(conditions: readonly Condition[], answers: readonly Answer[]): Recipe {
   const clauses = Int32Array.from(conditions, (each) => (isDeciding(each) ? -1 : answers.indexOf(each)));
   const shared = conditions.map((each) => (isDeciding(each) ? each : undefined));
   if (shared.some((each, i) => each === undefined && clauses[i] === -1)) {
@@ -76,11 +82,7 @@ export function recipeOf({ conditions }: ConditionVector, answers: readonly Answ
 }
 
 /** The vector of another rule alike. */
-export function follow(
-  { clauses, shared }: Recipe,
-  answers: readonly Answer[],
-  table: ConditionTable,
-): ConditionVector {
+export function follow({ clauses, shared }: Recipe, answers: readonly Answer[], table: ConditionTable): Vector {
   const conditions = new Array<Condition>(clauses.length);
   for (let i = 0; i < clauses.length; i++) {
     const clause = clauses[i]!;

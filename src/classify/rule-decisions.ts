@@ -7,17 +7,18 @@
 import { commonEnds } from '../base/common-ends.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { RuleMeaning } from '../graph/chains.ts';
-import { type Answer, type ConditionTable, type ConditionVector, fieldBit } from './conditions.ts';
+import { type Answer, type ConditionTable, fieldBit } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
 import { Alike, asksOnce, follow, type Recipe, recipeOf } from './likeness.ts';
 import { asksShape, type Region, type Shape, ShapeTable } from './shapes.ts';
+import type { Vector } from './vectors.ts';
 
 /** The decisions of a rule, in the order in which packets meet them. */
 export interface RuleView {
   /** Drops that nobody counts. */
-  readonly drops: readonly ConditionVector[];
+  readonly drops: readonly Vector[];
   /** When the rule matches; absent where it never does. */
-  readonly match: ConditionVector | undefined;
+  readonly match: Vector | undefined;
 }
 
 /** A region of a shape. */
@@ -26,7 +27,21 @@ export interface Place {
   readonly region: Region;
 }
 
-const NO_DROPS: readonly ConditionVector[] = [];
+const NO_DROPS: readonly Vector[] = [];
+
+/** A view; most are a match without drops, or one drop and no match, which are kept as a number: see `packed`. */
+type PackedView = number | RuleView;
+
+function packed(drops: readonly Vector[], match: Vector | undefined): PackedView {
+  if (match !== undefined && drops.length === 0) return match;
+  if (match === undefined && drops.length === 1) return -1 - drops[0]!;
+  return { drops, match };
+}
+
+function unpacked(view: PackedView): RuleView {
+  if (typeof view !== 'number') return view;
+  return view >= 0 ? { drops: NO_DROPS, match: view } : { drops: [-1 - view], match: undefined };
+}
 
 type Conjunction = readonly Condition[];
 
@@ -37,22 +52,30 @@ interface Conjunctions {
   readonly signature: number;
 }
 
-/** What `RuleMeaning.decisions` holds. */
-class RuleDecisions {
+/** What the decisions of rules that are alike have in common. */
+interface Kind {
   readonly owner: RuleCompiler;
   /** Number of the shapes that the drops are about, see `ShapeTable.signature`; 0 where there are none. */
   readonly signature: number;
-  whole: RuleView | undefined = undefined;
   /** Whether nothing is asked of a packet's shape: then every region of every shape sees the whole. */
-  isWhole = false;
-  /** The shape that `main` and `odd` are of. */
-  shape: Shape | undefined = undefined;
-  main: RuleView | undefined = undefined;
-  odd: RuleView | undefined = undefined;
+  readonly isWhole: boolean;
+}
 
-  constructor(owner: RuleCompiler, signature: number) {
-    this.owner = owner;
-    this.signature = signature;
+/** What `RuleMeaning.decisions` holds: there is one for each rule, so it has no more than differs from rule to rule. */
+class RuleDecisions {
+  readonly kind: Kind;
+  whole: PackedView | undefined;
+  /** The shape that `main` and `odd` are of. */
+  shape: Shape;
+  main: PackedView;
+  odd: PackedView;
+
+  constructor(kind: Kind, whole: PackedView | undefined, shape: Shape, main: PackedView, odd: PackedView) {
+    this.kind = kind;
+    this.whole = whole;
+    this.shape = shape;
+    this.main = main;
+    this.odd = odd;
   }
 }
 
@@ -64,9 +87,8 @@ interface ViewRecipe {
 
 /** What rules that are alike become under a shape. */
 interface Known {
+  readonly kind: Kind;
   readonly shape: Shape;
-  readonly signature: number;
-  readonly isWhole: boolean;
   readonly main: ViewRecipe;
   readonly odd: ViewRecipe;
 }
@@ -89,6 +111,8 @@ export class RuleCompiler {
   private expectedSignatures = new Set<number>();
   /** The chains of the last table. */
   private signed: readonly Signed[] = [];
+  /** The rules of those chains that have drops that depend on a packet's shape. */
+  private dropping: ReadonlySet<readonly RuleMeaning[]> = new Set();
   /** Their shape. Views are made of it at once, as long as the rule is at hand. */
   private expected: Shape;
 
@@ -100,6 +124,7 @@ export class RuleCompiler {
   /** Looks at all rules, those that the last table had at the ends of its chains left out, and says which shape parts their packets. */
   shapeOf(chains: Iterable<readonly RuleMeaning[]>): Shape {
     this.signed = Array.from(chains, (rules, number) => this.signaturesOf(rules, this.signed[number]));
+    this.dropping = new Set(this.signed.filter(({ counts }) => counts.size > 0).map(({ rules }) => rules));
     const signatures = new Set<number>();
     for (const { counts } of this.signed) for (const signature of counts.keys()) signatures.add(signature);
     this.expectedSignatures = signatures;
@@ -109,14 +134,14 @@ export class RuleCompiler {
 
   /** Whether one of a chain's rules, which `shapeOf` has looked at, has drops that depend on a packet's shape. */
   hasDrops(rules: readonly RuleMeaning[]): boolean {
-    return this.signed.some((each) => each.rules === rules && each.counts.size > 0);
+    return this.dropping.has(rules);
   }
 
   private signaturesOf(rules: readonly RuleMeaning[], before: Signed = { rules: [], counts: new Map() }): Signed {
     const counts = new Map(before.counts);
     const { front, back } = commonEnds(before.rules, rules);
     const add = (rule: RuleMeaning, one: 1 | -1): void => {
-      const { signature } = this.decisions(rule);
+      const { signature } = this.decisions(rule).kind;
       if (signature === 0) return;
       const count = (counts.get(signature) ?? 0) + one;
       if (count > 0) counts.set(signature, count);
@@ -130,19 +155,26 @@ export class RuleCompiler {
   /** The rule's decisions, or what is left of them at a place. */
   view(rule: RuleMeaning, place: Place | undefined): RuleView {
     const decisions = this.decisions(rule);
-    if (place !== undefined && decisions.shape === place.shape) return decisions[place.region]!;
-    if ((place === undefined || decisions.isWhole) && decisions.whole !== undefined) return decisions.whole;
+    if (place !== undefined && decisions.shape === place.shape) return unpacked(decisions[place.region]);
+    if ((place === undefined || decisions.kind.isWhole) && decisions.whole !== undefined) {
+      return unpacked(decisions.whole);
+    }
     const clauses = rule.clauses();
     this.answer(clauses);
     const conjunctions = this.compile(clauses, this.answers);
-    if (place === undefined) return this.whole(decisions, conjunctions);
-    this.part(decisions, conjunctions, place.shape);
-    return decisions[place.region]!;
+    if (place === undefined) {
+      decisions.whole = this.viewOf(conjunctions.drops, conjunctions.match);
+      return unpacked(decisions.whole);
+    }
+    decisions.shape = place.shape;
+    decisions.main = this.restricted(conjunctions, place.shape, 'main');
+    decisions.odd = this.restricted(conjunctions, place.shape, 'odd');
+    return unpacked(decisions[place.region]);
   }
 
   private decisions(rule: RuleMeaning): RuleDecisions {
     const known = rule.decisions;
-    if (known instanceof RuleDecisions && known.owner === this) return known;
+    if (known instanceof RuleDecisions && known.kind.owner === this) return known;
     const clauses = rule.clauses();
     const alike = this.answer(clauses);
     const like = alike.known;
@@ -158,6 +190,11 @@ export class RuleCompiler {
     answers.length = clauses.length;
     for (let i = 0; i < clauses.length; i++) {
       const clause = clauses[i]!;
+      if (clause === alike.clause) {
+        answers[i] = alike.answer;
+        alike = alike.last;
+        continue;
+      }
       const answer = table.condition(clause);
       answers[i] = answer;
       alike = alike.behind(clause, answer);
@@ -166,41 +203,41 @@ export class RuleCompiler {
   }
 
   /** The decisions of the rule at hand, which is like one of before. */
-  private alikeTo({ shape, signature, isWhole, main, odd }: Known): RuleDecisions {
-    const made = new RuleDecisions(this, signature);
-    made.isWhole = isWhole;
-    made.shape = shape;
-    made.main = this.followed(main);
-    made.odd = isWhole ? made.main : this.followed(odd);
-    if (isWhole) made.whole = made.main;
-    return made;
+  private alikeTo({ kind, shape, main, odd }: Known): RuleDecisions {
+    const made = this.followed(main);
+    if (kind.isWhole) return new RuleDecisions(kind, made, shape, made, made);
+    return new RuleDecisions(kind, undefined, shape, made, this.followed(odd));
   }
 
-  private followed({ drops, match }: ViewRecipe): RuleView {
+  private followed({ drops, match }: ViewRecipe): PackedView {
     const { answers, table } = this;
-    const made = drops.length === 0 ? NO_DROPS : drops.map((drop) => follow(drop, answers, table));
-    return { drops: made, match: match && follow(match, answers, table) };
+    const own = drops.length === 0 ? NO_DROPS : drops.map((drop) => follow(drop, answers, table));
+    return packed(own, match && follow(match, answers, table));
   }
 
   /** The decisions of the rule at hand, worked out; rules alike will have theirs of them. */
   private anew(clauses: readonly Clause[], alike: Alike<Known>): RuleDecisions {
-    const { answers } = this;
+    const { answers, table } = this;
     const conjunctions = this.compile(clauses, answers);
-    const { signature } = conjunctions;
-    const made = new RuleDecisions(this, signature);
+    const { drops, match, signature } = conjunctions;
     if (signature !== 0 && !this.expectedSignatures.has(signature)) {
       this.expectedSignatures.add(signature);
       this.expected = this.shapes.shape(this.expectedSignatures);
     }
-    this.part(made, conjunctions, this.expected);
-    if (!asksOnce(answers)) return made;
-    const recipe = ({ drops, match }: RuleView): ViewRecipe => ({
-      drops: drops.map((drop) => recipeOf(drop, answers)),
-      match: match && recipeOf(match, answers),
-    });
-    const { isWhole, main, odd } = made;
-    alike.known = { shape: this.expected, signature, isWhole, main: recipe(main!), odd: recipe(odd!) };
-    return made;
+    const shape = this.expected;
+    const isWhole = drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)));
+    const kind = { owner: this, signature, isWhole };
+    const whole = isWhole ? this.viewOf(drops, match) : undefined;
+    const main = whole ?? this.restricted(conjunctions, shape, 'main');
+    const odd = whole ?? this.restricted(conjunctions, shape, 'odd');
+    if (asksOnce(answers)) {
+      const recipe = (view: RuleView): ViewRecipe => ({
+        drops: view.drops.map((drop) => recipeOf(table.conditionsOf(drop), answers)),
+        match: view.match === undefined ? undefined : recipeOf(table.conditionsOf(view.match), answers),
+      });
+      alike.known = { kind, shape, main: recipe(unpacked(main)), odd: recipe(unpacked(odd)) };
+    }
+    return new RuleDecisions(kind, whole, shape, main, odd);
   }
 
   private compile(clauses: readonly Clause[], answers: readonly Answer[]): Conjunctions {
@@ -237,29 +274,12 @@ export class RuleCompiler {
     return true;
   }
 
-  private whole(decisions: RuleDecisions, { drops, match }: Conjunctions): RuleView {
-    decisions.whole ??= this.viewOf(drops, match);
-    return decisions.whole;
+  private viewOf(drops: readonly Conjunction[], match: Conjunction | undefined): PackedView {
+    const own = drops.length === 0 ? NO_DROPS : drops.map((drop) => this.table.vector(drop));
+    return packed(own, match && this.table.vector(match));
   }
 
-  private viewOf(drops: readonly Conjunction[], match: Conjunction | undefined): RuleView {
-    return {
-      drops: drops.length === 0 ? NO_DROPS : drops.map((drop) => this.table.vector(drop)),
-      match: match && this.table.vector(match),
-    };
-  }
-
-  /** Makes the views of both regions of a shape. */
-  private part(decisions: RuleDecisions, conjunctions: Conjunctions, shape: Shape): void {
-    const { drops, match } = conjunctions;
-    const isWhole = drops.length === 0 && !match?.some(({ field }) => asksShape(fieldBit(field)));
-    decisions.isWhole = isWhole;
-    decisions.shape = shape;
-    decisions.main = isWhole ? this.whole(decisions, conjunctions) : this.restricted(conjunctions, shape, 'main');
-    decisions.odd = isWhole ? decisions.main : this.restricted(conjunctions, shape, 'odd');
-  }
-
-  private restricted({ drops, match, signature }: Conjunctions, shape: Shape, region: Region): RuleView {
+  private restricted({ drops, match, signature }: Conjunctions, shape: Shape, region: Region): PackedView {
     const left: Conjunction[] = [];
     for (const drop of drops) {
       const rest = shape.restrict(region, drop);

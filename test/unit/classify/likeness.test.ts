@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
-import { ConditionTable, type ConditionVector } from '../../../src/classify/conditions.ts';
+import { ConditionTable } from '../../../src/classify/conditions.ts';
 import { literalText } from '../../../src/classify/literals.ts';
 import { RuleCompiler } from '../../../src/classify/rule-decisions.ts';
 import type { Region } from '../../../src/classify/shapes.ts';
+import type { Vector } from '../../../src/classify/vectors.ts';
 import { Meanings, type RuleMeaning } from '../../../src/graph/chains.ts';
 import { parseRuleset } from '../../../src/ruleset/parse.ts';
 import { rulesetText, scenarios } from '../../harness/generate.ts';
@@ -31,8 +32,9 @@ const REGIONS: readonly Region[] = ['main', 'odd'];
 /** The decisions of a rule as text, in both regions. */
 function decisions(compiler: RuleCompiler, rule: RuleMeaning, all: readonly RuleMeaning[]): string[][] {
   const shape = compiler.shapeOf([all]);
-  const text = ({ conditions }: ConditionVector): string =>
-    conditions
+  const text = (vector: Vector): string =>
+    compiler.table
+      .conditionsOf(vector)
       .map((each) => `${each.field} ${JSON.stringify(each.set)} ${each.literals.map(literalText)}`)
       .join(' and ');
   return REGIONS.map((region) => {
