@@ -128,9 +128,9 @@ export class Enforcer {
     if (refused !== undefined) return { ok: false, diagnostics: [refused] };
     const digest = ground && groundDigest(ground);
     const { row, flipped } = undoingConntrack(kernel, family, before, () => {
-      const { texts, lines } = this.known[family];
+      const { lines } = this.known[family];
       const row = rowFor(request, devices, image, counting.plan, digest, (table) =>
-        table.name === ENFORCED_TABLE ? texts.of(lines.of(table)) : undefined,
+        table.name === ENFORCED_TABLE ? lines.of(table) : undefined,
       );
       const counters = countersFor(request, image.manifest, counting, context.store);
       if (isSpare) this.loaded[family].refill(loaded, image);

@@ -4,7 +4,7 @@ import { ZERO } from '../base/counters.ts';
 import type { EnforcingPlacement } from '../base/hooks.ts';
 import type { Image } from '../codegen/compile.ts';
 import type { ChainSlots, SlotPlan } from '../graph/slots.ts';
-import { type PrintOptions, printRuleset } from '../ruleset/print.ts';
+import { type PrintOptions, printLines } from '../ruleset/print.ts';
 import type { Store } from '../store/store.ts';
 import { filterTable } from './compile.ts';
 import { type CounterLayout, emptyBase, setBase } from './counters.ts';
@@ -33,7 +33,7 @@ export function rowFor(
   image: Image,
   plan: SlotPlan,
   early: string | undefined,
-  texts: PrintOptions['texts'],
+  known: PrintOptions['known'],
 ): FlipPlan['row'] {
   const { ruleset, source, placement, mode, early: choice, allowInexact } = request;
   const devices = chosen.map(({ device }) => device.name);
@@ -47,8 +47,8 @@ export function rowFor(
   const { capacity: _, possibleCpus: __, heads: ___, banks: ____, ...described } = image.manifest;
   const { owners, slots } = storePlan(plan);
   const manifest: StoredManifest = { ...described, ...owners, ...(early !== undefined && { early }) };
-  const text = printRuleset(ruleset, { counters: false, ...(texts && { texts }) });
-  return { sourceFile: source.file, text, request: stored, manifest, slots };
+  const lines = printLines(ruleset, { counters: false, ...(known && { known }) });
+  return { sourceFile: source.file, lines, request: stored, manifest, slots };
 }
 
 export function countersFor(

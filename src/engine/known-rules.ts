@@ -1,7 +1,6 @@
 // What is known of the rules of a family, from one apply to the next.
 
 import type { Family } from '../base/family.ts';
-import { ChainTexts } from '../ruleset/chain-texts.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { readLinesOf } from '../ruleset/read-lines.ts';
@@ -11,8 +10,6 @@ export class KnownRules {
   readonly compiler: Compiler;
   /** The lines of the filter table's rules. */
   readonly lines: PerRule<string>;
-  /** The same as one text for each chain. */
-  readonly texts = new ChainTexts();
   /** Whether a line was more than one. */
   sawLineBreak = false;
 

@@ -22,8 +22,8 @@ export interface PrintOptions {
   readonly header?: string;
   readonly footer?: string;
   readonly names?: Names;
-  /** The lines of the rules of a table without counters, by chain, each with its end, from who has them. */
-  texts?(table: Table): ReadonlyMap<string, string> | undefined;
+  /** The lines of the rules of a table without counters, from who has them. */
+  known?(table: Table): RuleLines | undefined;
 }
 
 /** Lines as `printRuleLine` gives them. */
@@ -35,8 +35,8 @@ export function printRule(rule: Rule, family: Family, names: Names = systemNames
   const { source, destination, inInterface, outInterface, protocol, fragment, matches, target } = rule;
   const context = { family, names, protocol: protocol?.value ?? 0 };
   let text = '';
-  if (source) text += option(' -s ', source, formatMasked(source.value));
-  if (destination) text += option(' -d ', destination, formatMasked(destination.value));
+  if (source) text += option(' -s ', source, formatMasked(source));
+  if (destination) text += option(' -d ', destination, formatMasked(destination));
   if (inInterface) text += option(' -i ', inInterface, bareText(inInterface.value));
   if (outInterface) text += option(' -o ', outInterface, bareText(outInterface.value));
   if (protocol) text += option(' -p ', protocol, protocolName(protocol.value, names));
@@ -69,19 +69,25 @@ export function printRuleLine(chain: string, rule: Rule, family: Family, names: 
 
 /** A whole ruleset; ends in a line end unless it is empty. */
 export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): string {
+  const lines = printLines(ruleset, options);
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** The same line by line, without ends. */
+export function printLines(ruleset: Ruleset, options: PrintOptions = {}): string[] {
   const { tables, header, footer, counters = false, names = systemNames() } = options;
   const lines: string[] = [];
   for (const table of ruleset.tables) {
     if (tables && !tables.includes(table.name)) continue;
     const chains = sortedChains(table);
-    const known = counters ? undefined : options.texts?.(table);
+    const known = counters ? undefined : options.known?.(table);
     if (header !== undefined) lines.push(header);
     lines.push(`*${table.name}`);
     for (const chain of chains) lines.push(`:${chain.name} ${chain.policy ?? '-'} ${printCounters(chain.counters)}`);
     for (const chain of chains) {
-      const text = known?.get(chain.name);
-      if (text !== undefined) {
-        if (text !== '') lines.push(text.slice(0, -1));
+      const own = known?.get(chain.name);
+      if (own !== undefined) {
+        for (let i = 0; i < own.length; i++) lines.push(own[i]!);
         continue;
       }
       const read = names === systemNames() ? readLinesOf(chain.rules) : undefined;
@@ -93,7 +99,7 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
     lines.push('COMMIT');
     if (footer !== undefined) lines.push(footer);
   }
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+  return lines;
 }
 
 /** The tables in the order in which iptables-save prints them: the one made last comes first. */

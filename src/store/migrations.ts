@@ -100,6 +100,21 @@ const MIGRATIONS: readonly Step[] = [
   DROP TABLE counter_map;
   ALTER TABLE new_counter_map RENAME TO counter_map;
   `,
+  // A text may be what differs from another's: the lines between the first `front` of that and its last `back`.
+  `
+  CREATE TABLE new_ruleset (
+    generation INTEGER NOT NULL PRIMARY KEY,
+    base       INTEGER,
+    front      INTEGER,
+    back       INTEGER,
+    slots      BLOB NOT NULL,
+    text       TEXT NOT NULL,
+    CHECK ((base IS NULL) = (front IS NULL) AND (base IS NULL) = (back IS NULL))
+  ) STRICT;
+  INSERT INTO new_ruleset SELECT generation, NULL, NULL, NULL, slots, text FROM ruleset;
+  DROP TABLE ruleset;
+  ALTER TABLE new_ruleset RENAME TO ruleset;
+  `,
 ];
 
 /**

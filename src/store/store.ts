@@ -21,6 +21,7 @@ import { isSqliteError, openCopy, openDatabase } from './driver.ts';
 import { StoreError } from './errors.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { fromMapRow, fromRow, type MapRow, type Row, summaryFromRow } from './rows.ts';
+import { RulesetTexts } from './texts.ts';
 
 /** `prepared`: written for a flip, in force if and only if the kernel says so. `retired`: was replaced. */
 type GenerationState = 'prepared' | 'retired';
@@ -69,8 +70,8 @@ export type GenerationSummary = Pick<Generation, 'id' | 'family' | 'created' | '
 
 /** What is written of a generation before it comes into force. */
 export interface NewGeneration extends Omit<Generation, 'created' | 'state'> {
-  /** The canonical ruleset, without counters. */
-  readonly text: string;
+  /** The canonical ruleset, without counters: its lines, without their ends. They must not change any more. */
+  readonly lines: readonly string[];
 }
 
 /** A ruleset at placement `none`: nothing of it is in the kernel. */
@@ -97,6 +98,7 @@ export class Store {
   private readonly db: Database.Database;
   /** The statements so far, by their text. */
   private readonly statements = new Map<string, Database.Statement>();
+  private readonly texts = new RulesetTexts((text) => this.prepare(text));
   private isSynced = true;
 
   private constructor(path: string, db: Database.Database, unwritable?: StoreError) {
@@ -153,7 +155,7 @@ export class Store {
 
   /** Runs `work` as one transaction: all of it is kept or nothing. May be nested. */
   transaction<T>(work: () => T): T {
-    return this.attempt('write', () => this.db.transaction(work).immediate());
+    return this.attempt('write', () => this.whole(work));
   }
 
   /** The same, but not nested, and a power cut may take it back until `sync` has returned. */
@@ -161,13 +163,22 @@ export class Store {
     return this.attempt('write', () => {
       this.db.pragma('synchronous = NORMAL');
       try {
-        const result = this.db.transaction(work).immediate();
+        const result = this.whole(work);
         this.isSynced = false;
         return result;
       } finally {
         this.db.pragma('synchronous = FULL');
       }
     });
+  }
+
+  private whole<T>(work: () => T): T {
+    try {
+      return this.db.transaction(work).immediate();
+    } catch (error) {
+      this.texts.forget();
+      throw error;
+    }
   }
 
   /** Returns once all that was written is on disk. */
@@ -197,19 +208,15 @@ export class Store {
   insertGeneration(generation: NewGeneration): string {
     const { id } = generation;
     const created = new Date().toISOString();
-    const { family, sourceFile, request, manifest, counterMap, slots, text } = generation;
+    const { family, sourceFile, request, manifest, counterMap, slots, lines } = generation;
     this.attempt(`record generation ${id}`, () =>
-      this.db.transaction(() => {
+      this.whole(() => {
         this.prepare(
           `INSERT INTO generation (id, family, created, state, source_file, request, manifest, counter_map)
              VALUES (?, ?, ?, 'prepared', ?, ?, ?, ?)`,
         ).run(id, family, created, sourceFile, JSON.stringify(request), JSON.stringify(manifest), counterMap);
-        this.prepare('INSERT INTO ruleset (generation, slots, text) VALUES (?, ?, ?)').run(
-          id,
-          encodeSlots(slots),
-          text,
-        );
-      })(),
+        this.texts.insert(id, slots, lines);
+      }),
     );
     return created;
   }
@@ -233,9 +240,7 @@ export class Store {
 
   /** The canonical ruleset of a generation, without counters. */
   text(id: number): string | undefined {
-    return this.attempt(`read generation ${id}`, () =>
-      this.prepare<[number], string>('SELECT text FROM ruleset WHERE generation = ?').pluck().get(id),
-    );
+    return this.attempt(`read generation ${id}`, () => this.texts.read(id));
   }
 
   /** All generations of both families, oldest first. */
@@ -308,7 +313,7 @@ export class Store {
   discard(id: number): void {
     this.transaction(() => {
       this.prepare('DELETE FROM generation WHERE id = ?').run(id);
-      this.prepare('DELETE FROM ruleset WHERE generation = ?').run(id);
+      this.texts.prune();
       this.prepare('DELETE FROM counter_map WHERE id = ?').run(id);
     });
   }
@@ -324,7 +329,7 @@ export class Store {
            WHERE family = ? AND id <> ?
              AND id NOT IN (SELECT id FROM generation WHERE family = ? ORDER BY id DESC LIMIT ?)`,
       ).run(family, inForce, family, keep);
-      this.prepare('DELETE FROM ruleset WHERE generation NOT IN (SELECT id FROM generation)').run();
+      this.texts.prune();
       this.prepare(
         `DELETE FROM counter_map
            WHERE family = ? AND id NOT IN (SELECT counter_map FROM generation WHERE id = ?)`,

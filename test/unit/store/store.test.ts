@@ -34,7 +34,7 @@ function sample(id: number, rest: Partial<NewGeneration> = {}): NewGeneration {
     id,
     family: 'ipv4',
     sourceFile: 'rules.v4',
-    text: '*filter\nCOMMIT\n',
+    lines: ['*filter', 'COMMIT'],
     request: { placement: 'netfilter' },
     manifest: { chains: [] },
     counterMap: id,
@@ -60,11 +60,11 @@ function sampleMap(id: number, rest: Partial<CounterMap> = {}): CounterMap {
 test('a generation comes back as it was written, also after reopening', () => {
   const written = sample(3, { counterMap: 2, slots: Int32Array.of(5, 0, 7) });
   withStore((store) => store.insertGeneration(written));
-  const { text, ...row } = written;
+  const { lines, ...row } = written;
   const read = withStore((store) => store.generation(3));
   expect(read).toEqual({ ...row, state: 'prepared', created: expect.any(String) });
   expect(read?.created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  expect(withStore((store) => [store.text(3), store.created(3)])).toEqual([text, read?.created]);
+  expect(withStore((store) => [store.text(3), store.created(3)])).toEqual(['*filter\nCOMMIT\n', read?.created]);
   expect(withStore((store) => [store.generation(4), store.text(4), store.created(4)])).toEqual([
     undefined,
     undefined,
@@ -206,7 +206,7 @@ test('a full disk is an error that says so, and what was there stays', () => {
   withStore((store) => store.insertGeneration(sample(1)));
   withStore(
     (store) => {
-      const error = storeError(() => store.insertGeneration(sample(2, { text: 'x'.repeat(1_000_000) })));
+      const error = storeError(() => store.insertGeneration(sample(2, { lines: ['x'.repeat(1_000_000)] })));
       expect(error.code).toBe('SQLITE_FULL');
       expect(error.operation).toBe('record generation 2');
       expect(error.remedy).toMatch(/Free space/);
@@ -218,7 +218,7 @@ test('a full disk is an error that says so, and what was there stays', () => {
 
 test('a damaged file, a foreign file and a newer schema are told apart', () => {
   withStore((store) => {
-    for (let id = 1; id < 40; id++) store.insertGeneration(sample(id, { text: 'x'.repeat(5000) }));
+    for (let id = 1; id < 40; id++) store.insertGeneration(sample(id, { lines: ['x'.repeat(5000)] }));
   });
   truncateSync(path, 8 * 4096);
   const damaged = storeError(() => withStore((store) => store.generations()));
@@ -296,7 +296,7 @@ test('kill -9 between or within writes leaves a store with every finished round 
       expect(generations.length - before).toBeGreaterThanOrEqual(finished.length);
       expect(finished.length).toBeGreaterThan(0);
       for (const { id } of generations.slice(-20)) {
-        expect(store.text(id)).toMatch(new RegExp(`^${id} x{20000}$`));
+        expect(store.text(id)).toMatch(new RegExp(`^${id} x{20000}\n$`));
         expect(store.counterMap(id)?.base).toEqual(new BigInt64Array(1000).fill(BigInt(id)));
       }
       expect(store.nextGenerationId(0, [])).toBeGreaterThan(generations.at(-1)!.id);
@@ -307,7 +307,7 @@ test('kill -9 between or within writes leaves a store with every finished round 
 test('a transaction that is not on disk yet is whole or nothing, seen by others, and followed by any other', () => {
   withStore((store) => {
     store.unsyncedTransaction(() => store.insertGeneration(sample(1)));
-    withStore((other) => expect(other.text(1)).toBe(sample(1).text));
+    withStore((other) => expect(other.text(1)).toBe('*filter\nCOMMIT\n'));
     const broken = () =>
       store.unsyncedTransaction(() => {
         store.insertGeneration(sample(2));

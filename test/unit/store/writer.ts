@@ -12,7 +12,7 @@ for (let round = 0; round < Number(rounds); round++) {
       id: next,
       family: 'ipv4',
       sourceFile: '<writer>',
-      text: `${next} ${'x'.repeat(20_000)}`,
+      lines: [`${next} ${'x'.repeat(20_000)}`],
       request: {},
       manifest: {},
       counterMap: next,
