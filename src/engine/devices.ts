@@ -33,16 +33,37 @@ function chooseMode(device: Device, mode: XdpMode): ModeChoice {
   return { mode: 'generic', why: `a device of kind ${device.kind} has no native XDP` };
 }
 
+/** The devices of a namespace, by what others know of them. */
+interface PresentDevices {
+  readonly byName: ReadonlyMap<string, Device>;
+  readonly byIfindex: ReadonlyMap<number, Device>;
+  /** By ifindex, a device that takes the packets of another apart. */
+  readonly stackedOn: ReadonlyMap<number, Device>;
+}
+
+function presentDevices(present: readonly Device[]): PresentDevices {
+  const stackedOn = new Map<number, Device>();
+  for (const device of present) {
+    const { lower, kind = '' } = device;
+    if (lower !== undefined && STACKED_KINDS.has(kind) && !stackedOn.has(lower)) stackedOn.set(lower, device);
+  }
+  return {
+    byName: new Map(present.map((device) => [device.name, device])),
+    byIfindex: new Map(present.map((device) => [device.ifindex, device])),
+    stackedOn,
+  };
+}
+
 /** Why XDP on a device would not judge just what iptables' `-i` of its name does; `undefined` if it would. */
-function unfitness(device: Device, present: readonly Device[], mode: XdpMode): string | undefined {
+function unfitness(device: Device, present: PresentDevices, mode: XdpMode): string | undefined {
   const { name, kind, master } = device;
   if (device.loopback) return `${name} is the loopback device, which XDP does not serve`;
   if (!device.ethernet) return `${name} has no Ethernet header, which XDP programs look for`;
   if (master !== undefined) {
-    const upper = present.find((d) => d.ifindex === master)?.name ?? `device ${master}`;
+    const upper = present.byIfindex.get(master)?.name ?? `device ${master}`;
     return `${name} belongs to ${upper}: iptables' -i names ${upper}, attach there`;
   }
-  const above = present.find((d) => d.lower === device.ifindex && STACKED_KINDS.has(d.kind ?? ''));
+  const above = present.stackedOn.get(device.ifindex);
   if (above !== undefined) return `${name} carries the packets of ${above.name}, which iptables' -i tells apart`;
   if (kind === 'bond' && mode === 'native')
     return `native XDP on ${name} runs on its members, whose names -i would see`;
@@ -77,11 +98,14 @@ export function chooseDevices(
   const isExact = request.placement === 'exact';
   const left = (isExact ? leftOut : unfit)(request.devices, present, request.mode);
   if (!isExact && left.length > 0) throw new InstallationError(left[0]!.why);
-  const names = request.devices.filter((name) => !left.some((each) => each.name === name));
+  const leftNames = new Set(left.map(({ name }) => name));
+  const names = request.devices.filter((name) => !leftNames.has(name));
+  const { byName } = presentDevices(present);
+  const ours = new Set(attached.filter(({ gone }) => !gone).map(({ ifindex }) => ifindex));
+  const modes = ours.size === 0 ? undefined : kernel.deviceModes();
   const chosen = names.map((name) => {
-    const device = present.find((d) => d.name === name)!;
-    const isAttached = attached.some((link) => link.ifindex === device.ifindex && !link.gone);
-    const obtained = isAttached ? kernel.deviceMode(device.ifindex) : undefined;
+    const device = byName.get(name)!;
+    const obtained = ours.has(device.ifindex) ? modes?.get(device.ifindex) : undefined;
     if (obtained !== undefined && request.mode !== 'auto' && request.mode !== obtained) {
       throw new InstallationError(
         `${name} has ${obtained} XDP; another mode would leave it without rules for a moment: run \`bpfilter detach\` first`,
@@ -95,6 +119,12 @@ export function chooseDevices(
   if (chosen.length === 0 && !isExact)
     throw new InstallationError('placement xdp needs at least one device; name it with --device');
   return { chosen, left, notes: notesOf(chosen, left) };
+}
+
+/** The ifindexes of devices whose programs serve a family. */
+function servedBy(attached: readonly AttachedDevice[], family: Family): ReadonlySet<number> {
+  const serving = attached.filter(({ gone, families }) => !gone && families.includes(family));
+  return new Set(serving.map(({ ifindex }) => ifindex));
 }
 
 /** Whether XDP has any part in a request. */
@@ -111,8 +141,8 @@ export function withoutEarly(
   family: Family,
   attached: readonly AttachedDevice[],
 ): ChosenDevices {
-  const isAttached = ({ device }: ChosenDevices['chosen'][number]) =>
-    attached.some(({ ifindex, gone, families }) => ifindex === device.ifindex && !gone && families.includes(family));
+  const serving = servedBy(attached, family);
+  const isAttached = ({ device }: ChosenDevices['chosen'][number]) => serving.has(device.ifindex);
   const kept = chosen.filter(isAttached);
   const idle = chosen.flatMap((each) => (isAttached(each) ? [] : [{ name: each.device.name, why: NOTHING_EARLY }]));
   return { chosen: kept, left: [...left, ...idle], notes: notesOf(kept, left) };
@@ -120,9 +150,9 @@ export function withoutEarly(
 
 /** What to say where the kernel does not attach to some of the devices. */
 export function notesWithout({ chosen, left }: ChosenDevices, refused: readonly LeftDevice[]): readonly string[] {
-  const isRefused = (name: string) => refused.some((each) => each.name === name);
+  const refusedNames = new Set(refused.map(({ name }) => name));
   return notesOf(
-    chosen.filter(({ device }) => !isRefused(device.name)),
+    chosen.filter(({ device }) => !refusedNames.has(device.name)),
     [...left, ...refused],
   );
 }
@@ -135,9 +165,8 @@ export function attachMissing(
   links: Links,
 ): readonly string[] {
   const attached = links.attachedDevices();
-  const isServed = (ifindex: number) =>
-    attached.some((link) => link.ifindex === ifindex && !link.gone && link.families.includes(family));
-  const missing = kernel.devices().filter(({ ifindex }) => ifindexes.includes(ifindex) && !isServed(ifindex));
+  const [asked, served] = [new Set(ifindexes), servedBy(attached, family)];
+  const missing = kernel.devices().filter(({ ifindex }) => asked.has(ifindex) && !served.has(ifindex));
   const request = {
     placement: 'exact',
     devices: missing.map(({ name }) => name),
@@ -187,12 +216,13 @@ function unfit(
   mode: XdpMode,
   objection?: (device: Device, mode: XdpMode) => string | undefined,
 ): LeftDevice[] {
+  const known = presentDevices(present);
   return names.flatMap((name) => {
-    const device = present.find((d) => d.name === name);
+    const device = known.byName.get(name);
     const why =
       device === undefined
         ? `there is no device ${name} in this network namespace`
-        : (unfitness(device, present, mode) ?? objection?.(device, mode));
+        : (unfitness(device, known, mode) ?? objection?.(device, mode));
     return why === undefined ? [] : [{ name, why }];
   });
 }

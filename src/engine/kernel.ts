@@ -84,8 +84,8 @@ export interface Kernel {
   hookLinkPriority(link: Descriptor): number;
   /** The device of an XDP link; `undefined` once it is gone. */
   deviceLinkIfindex(link: Descriptor): number | undefined;
-  /** The mode in which an XDP program sits on a device, if one does. */
-  deviceMode(ifindex: number): 'native' | 'generic' | undefined;
+  /** The modes in which XDP programs sit on devices, by ifindex of those that have one. */
+  deviceModes(): ReadonlyMap<number, 'native' | 'generic'>;
 
   /** Returns once every packet that was in a program when it was called has left it. */
   waitForGracePeriod(): void;

@@ -62,9 +62,9 @@ export class Links {
    */
   attachDevice(family: Family, device: Device, mode: 'native' | 'generic'): boolean {
     const path = this.path(devicePin(device.ifindex));
-    const attached = this.attachedDevices().find((d) => d.ifindex === device.ifindex && !d.gone);
-    if (attached?.families.includes(family)) return false;
-    if (attached !== undefined) {
+    const attached = this.attachedDevice(device.ifindex);
+    if (attached !== undefined && !attached.gone) {
+      if (attached.families.includes(family)) return false;
       this.serve(device.ifindex, [...attached.families, family]);
       return true;
     }
@@ -84,7 +84,7 @@ export class Links {
 
   /** Has a device's dispatcher serve a family no longer, if it does; one that serves none goes. */
   detachDevice(family: Family, ifindex: number): void {
-    const attached = this.attachedDevices().find((d) => d.ifindex === ifindex);
+    const attached = this.attachedDevice(ifindex);
     const others = attached?.families.filter((each) => each !== family) ?? [];
     if (attached === undefined || attached.gone || others.length === 0) unlinkIfThere(this.path(devicePin(ifindex)));
     else if (others.length < attached.families.length) this.serve(ifindex, others);
@@ -124,15 +124,20 @@ export class Links {
   attachedDevices(): AttachedDevice[] {
     return readdirSync(this.directory).flatMap((pin) => {
       const ifindex = deviceOfPin(pin);
-      const link = ifindex === undefined ? undefined : this.kernel.openPin(this.path(pin));
-      if (ifindex === undefined || link === undefined) return [];
-      try {
-        const gone = this.kernel.deviceLinkIfindex(link) === undefined;
-        return [{ ifindex, gone, families: familiesOfDispatcher(this.kernel.linkProgramName(link)) }];
-      } finally {
-        this.kernel.close(link);
-      }
+      const attached = ifindex === undefined ? undefined : this.attachedDevice(ifindex);
+      return attached === undefined ? [] : [attached];
     });
+  }
+
+  private attachedDevice(ifindex: number): AttachedDevice | undefined {
+    const link = this.kernel.openPin(this.path(devicePin(ifindex)));
+    if (link === undefined) return undefined;
+    try {
+      const gone = this.kernel.deviceLinkIfindex(link) === undefined;
+      return { ifindex, gone, families: familiesOfDispatcher(this.kernel.linkProgramName(link)) };
+    } finally {
+      this.kernel.close(link);
+    }
   }
 
   /** Takes a family from all hooks and devices. */

@@ -149,9 +149,9 @@ function earlyStatus(
 }
 
 function leftOutStatus(kernel: Kernel, { request: { leftOut: names = [], mode }, manifest }: InForce): LeftDevice[] {
-  const still = leftOut(names, kernel.devices(), mode);
+  const still = new Map(leftOut(names, kernel.devices(), mode).map((each) => [each.name, each]));
   const why = manifest.early === undefined ? NOTHING_EARLY : 'it can be served now: `bpfilter sync` attaches to it';
-  return names.map((name) => still.find((each) => each.name === name) ?? { name, why });
+  return names.map((name) => still.get(name) ?? { name, why });
 }
 
 function hookStatus(installation: Installation, family: Family): HookStatus[] {
@@ -168,21 +168,22 @@ function deviceStatus(
   family: Family,
   request: StoredRequest,
 ): DeviceStatus[] {
-  const present = kernel.devices();
-  const links = installation.links.attachedDevices().filter(({ families }) => families.includes(family));
+  const present = new Map(kernel.devices().map((device) => [device.ifindex, device]));
+  const links = installation.links.attachedDevices().filter(({ families, gone }) => !gone && families.includes(family));
+  const served = new Set(links.map(({ ifindex }) => ifindex));
+  const modes = kernel.deviceModes();
   return request.devices.map((appliedName, index) => {
     const ifindex = request.ifindexes[index]!;
-    const device = present.find((d) => d.ifindex === ifindex);
+    const device = present.get(ifindex);
     if (device === undefined) return { name: appliedName, ifindex, note: 'the device is gone' };
     const { name } = device;
-    const link = links.find((l) => l.ifindex === device.ifindex && !l.gone);
-    const mode = link === undefined ? undefined : kernel.deviceMode(device.ifindex);
-    if (mode === undefined) {
-      const isTaken = kernel.deviceMode(device.ifindex) !== undefined;
-      const note = isTaken ? 'another XDP program is attached to it' : 'no rules are attached to this device';
-      return { name, ifindex: device.ifindex, note: request.placement === 'exact' ? `${note}; ${RETRY}` : note };
+    const mode = modes.get(ifindex);
+    if (mode === undefined || !served.has(ifindex)) {
+      const note =
+        mode !== undefined ? 'another XDP program is attached to it' : 'no rules are attached to this device';
+      return { name, ifindex, note: request.placement === 'exact' ? `${note}; ${RETRY}` : note };
     }
-    return { name, ifindex: device.ifindex, ...keptMode(device, request.mode, mode) };
+    return { name, ifindex, ...keptMode(device, request.mode, mode) };
   });
 }
 

@@ -177,10 +177,8 @@ export const systemKernel: Kernel = {
   linkProgramName,
   hookLinkPriority: netfilterPriority,
   deviceLinkIfindex: (link) => xdpLinkDevice(link) || undefined,
-  deviceMode: (ifindex) => {
-    const mode = listLinks().find((link) => link.ifindex === ifindex)?.xdp;
-    return mode === 'native' || mode === 'generic' ? mode : undefined;
-  },
+  deviceModes: () =>
+    new Map(listLinks().flatMap(({ ifindex, xdp }) => (xdp === 'native' || xdp === 'generic' ? [[ifindex, xdp]] : []))),
   waitForGracePeriod,
   sleep,
   lock: lockFile,

@@ -265,10 +265,12 @@ export class FakeKernel implements Kernel {
     return this.presentDevices.some((d) => d.ifindex === object.ifindex) ? object.ifindex : undefined;
   }
 
-  deviceMode(ifindex: number): 'native' | 'generic' | undefined {
-    for (const object of this.objects)
-      if (object.kind === 'device link' && object.ifindex === ifindex) return object.mode;
-    return undefined;
+  deviceModes(): ReadonlyMap<number, 'native' | 'generic'> {
+    const modes = new Map<number, 'native' | 'generic'>();
+    for (const object of this.objects) {
+      if (object.kind === 'device link' && !modes.has(object.ifindex)) modes.set(object.ifindex, object.mode);
+    }
+    return modes;
   }
 
   waitForGracePeriod(): void {
