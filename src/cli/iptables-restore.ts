@@ -13,10 +13,11 @@ import { isTable } from '../ruleset/tables.ts';
 import { CommandError, EXIT, parseSeconds, refuseFile } from './compat.ts';
 import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
+import { hintAtFamily } from './family-hint.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
 import { commandNames } from './names.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
-import { commandName, type Program } from './program.ts';
+import { commandName, PROGRAMS, type Program } from './program.ts';
 import { enforcedTable, whereToEnforce, withEngine } from './request.ts';
 import { versionLine } from './version.ts';
 
@@ -105,7 +106,11 @@ function read(
     ...(existing && { existing }),
     ...(verbose && { observer: narrator(context, program, noflush) }),
   });
-  if (parsed.diagnostics.length > 0) throw refuseFile(parsed.diagnostics, whole, `${program.name}-restore`);
+  if (parsed.diagnostics.length > 0) {
+    const { family } = program;
+    const other = commandName(PROGRAMS.find((each) => each.family !== family)!, 'restore');
+    throw refuseFile(hintAtFamily(parsed.diagnostics, text, family, `by ${other}`), whole, `${program.name}-restore`);
+  }
   return parsed.ruleset;
 }
 

@@ -306,6 +306,37 @@ test('sync fails where the rules in force would have to be compiled anew and can
   expect(run('sync')).toEqual([1, '', 'bpfilter: IPv4: too much\nbpfilter: IPv6: too much\n']);
 });
 
+test('a file of the other family is told to be one, by every command that reads one', () => {
+  firewall.files
+    .set('6', '*filter\n-A INPUT -s ::1 -j DROP\nCOMMIT\n')
+    .set('4', '*filter\n-A INPUT -s 10.0.0.1 -j DROP\nCOMMIT\n')
+    .set('neither', '*filter\n-A INPUT -s ::1 -j DROP\n-A INPUT -s 10.0.0.1 -j DROP\nCOMMIT\n');
+  for (const command of ['apply', 'compile', 'explain', 'fmt']) {
+    const [code, , err] = run(`${command} 6`);
+    expect([code, err], command).toEqual([
+      1,
+      expect.stringContaining('hint: all of it is right for IPv6: read it with --ipv6\n'),
+    ]);
+    expect(run(`${command} --ipv6 4`)[2]).toContain('hint: all of it is right for IPv4: read it without --ipv6\n');
+    expect(run(`${command} neither`)[2]).not.toContain('right for');
+  }
+  const { diagnostics } = applyOutput.parse(JSON.parse(run('apply --json 6')[1]));
+  expect(diagnostics[0]!.hint).toBe('all of it is right for IPv6: read it with --ipv6');
+});
+
+test('explain --here takes what rules in force have been asked for, unless options say otherwise', () => {
+  firewall.files.set('f', EARLY_RULES);
+  firewall.hold(EARLY_RULES);
+  firewall.inForce = { ...firewall.inForce!, placement: 'exact', devices: ['veth1'], mode: 'generic' };
+  const veth = (words: string) =>
+    run(words)[1]
+      .split('\n')
+      .filter((line) => line.startsWith('  veth1:'));
+  expect(veth('explain f --here')).toEqual(['  veth1: generic XDP, as asked for']);
+  expect(veth('explain f --here --mode native')).toEqual(['  veth1: native XDP, as asked for']);
+  expect(veth('explain f --here --mode auto')).toEqual([expect.stringContaining('  veth1: nothing: ')]);
+});
+
 test('fmt prints the canonical form, of either family, and tells every mistake', () => {
   firewall.files
     .set('f', '*nat\n-A POSTROUTING -s 10.1 -j ACCEPT\nCOMMIT\n')
