@@ -17,23 +17,31 @@ function placeOf(end: number): number {
   return -1 - end;
 }
 
-/** In place of lists that were not made yet. */
-const NONE = listOf([], { kind: 'undecided' });
+/** A list of one counter, of which large rulesets have one for each rule. */
+class SlotList implements ActionList {
+  readonly then: ActionList['then'];
+  private readonly slot: Slot;
 
-function listOf(counters: readonly Slot[], then: ActionList['then']): ActionList {
-  return { counters, then };
+  constructor(slot: Slot, then: ActionList['then']) {
+    this.slot = slot;
+    this.then = then;
+  }
+
+  get counters(): readonly Slot[] {
+    return [this.slot];
+  }
 }
 
 /** Lists of one counter that were made before: a slot nearly always has the same end. */
 export class KnownLists {
-  private readonly lists: ActionList[] = [];
+  private readonly lists: (ActionList | undefined)[] = [];
 
   /** The list that counts a slot and then goes to an end: mostly the same object each time. */
   of(slot: Slot, then: ActionList['then']): ActionList {
     const known = this.lists[slot];
     if (known !== undefined && known.then === then) return known;
-    const made = listOf([slot], then);
-    while (this.lists.length <= slot) this.lists.push(NONE);
+    const made = new SlotList(slot, then);
+    while (this.lists.length <= slot) this.lists.push(undefined);
     this.lists[slot] = made;
     return made;
   }

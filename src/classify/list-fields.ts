@@ -18,38 +18,40 @@ export interface ListField {
 
 /** The fields that a list asks for, each with what it asks. */
 export function listFields({ ids: columns }: ListColumns, known: KnownConditions): ListField[] {
+  /** By condition its predicate; a condition is of one field. */
   const predicateOf = new Int32Array(known.end);
-  for (const column of columns) {
-    if (column === undefined) continue;
-    for (let i = 0; i < column.length; i++) predicateOf[column[i]!] = 1;
-  }
-  // Most lists ask for nearly all conditions that are known.
-  const ids = columns.map(() => new Int32Array(64));
-  const counts = new Int32Array(columns.length);
-  for (let id = 1; id < predicateOf.length; id++) {
-    if (predicateOf[id] === 0) continue;
-    const field = known.fieldOf(id);
-    const place = counts[field]!++;
-    if (place === ids[field]!.length) ids[field] = doubled(ids[field]!);
-    ids[field]![place] = id;
-    predicateOf[id] = place + 1;
-  }
-  predicateOf[0] = 0;
   const fields: ListField[] = [];
   for (const [number, column] of columns.entries()) {
-    if (column === undefined || counts[number] === 0) continue;
-    const own = ids[number]!.slice(0, counts[number]);
-    const bounds = known.bounds(own);
-    const conditions = bounds === undefined ? Array.from(own, (id) => known.at(id)) : [];
-    const ofDecision = new Int32Array(column.length);
-    for (let i = 0; i < column.length; i++) ofDecision[i] = predicateOf[column[i]!]!;
-    fields.push({ field: known.fields[number]!, ids: own, bounds, conditions, ofDecision });
+    const ids = column && numbered(column, -1 - number, predicateOf);
+    if (ids === undefined || ids.length === 0) continue;
+    const bounds = known.bounds(ids);
+    const conditions = bounds === undefined ? Array.from(ids, (id) => known.at(id)) : [];
+    fields.push({ field: known.fields[number]!, ids, bounds, conditions, ofDecision: mapped(column!, predicateOf) });
   }
   return fields.sort((a, b) => (a.field < b.field ? -1 : 1));
 }
 
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const longer = new Int32Array(2 * array.length);
-  longer.set(array);
-  return longer;
+/** Numbers the ids of a column but 0, in their order, from 1; returns them. `mark` is negative, and no other column's. */
+function numbered(column: Int32Array, mark: number, predicateOf: Int32Array): Int32Array {
+  let count = 0;
+  for (let i = 0; i < column.length; i++) {
+    const id = column[i]!;
+    if (id === 0 || predicateOf[id] === mark) continue;
+    predicateOf[id] = mark;
+    count++;
+  }
+  const ids = new Int32Array(count);
+  for (let id = 1, predicate = 0; predicate < count; id++) {
+    if (predicateOf[id] !== mark) continue;
+    ids[predicate++] = id;
+    predicateOf[id] = predicate;
+  }
+  return ids;
+}
+
+/** Of each id of a column its predicate. */
+function mapped(column: Int32Array, predicateOf: Int32Array): Int32Array {
+  const predicates = new Int32Array(column.length);
+  for (let i = 0; i < column.length; i++) predicates[i] = predicateOf[column[i]!]!;
+  return predicates;
 }

@@ -91,39 +91,68 @@ export class HashEntries {
     throw new Error(`exact hash: ${this.length} keys find no places`);
   }
 
+  /**
+   * Entries are moved by their numbers, and written to the table once each has its place. Nothing where one finds none.
+   */
   private fill(bits: number, multipliers: readonly Multiplier[][]): Uint32Array | undefined {
-    const { size, words, keyWords } = this;
-    const content = new Uint32Array(2 ** bits * size);
+    const { length } = this;
+    const ones = this.hashes(multipliers[0]!);
+    const twos = this.hashes(multipliers[1]!);
     const shift = 32 - bits;
-    const [first, second] = multipliers as [Multiplier[], Multiplier[]];
-    const moved = new Uint32Array(size);
-    const spare = new Uint32Array(size);
-    for (let entry = 0; entry < this.length; entry++) {
-      const at = entry * size;
-      const one = (hashTop(words, at, keyWords, first) >>> shift) * size;
-      if (isFree(content, one, keyWords)) {
-        copy(words, at, content, one, size);
+    /** Number of an entry + 1, 0 where free. */
+    const places = new Int32Array(2 ** bits);
+    for (let entry = 0; entry < length; entry++) {
+      const one = ones[entry]! >>> shift;
+      const there = places[one]!;
+      if (there === 0) {
+        places[one] = entry + 1;
         continue;
       }
-      const two = (hashTop(words, at, keyWords, second) >>> shift) * size;
-      if (sameKey(words, at, content, one, keyWords) || sameKey(words, at, content, two, keyWords)) continue;
-      if (isFree(content, two, keyWords)) {
-        copy(words, at, content, two, size);
+      const two = twos[entry]! >>> shift;
+      const other = places[two]!;
+      if (this.haveSameKey(entry, there - 1) || (other !== 0 && this.haveSameKey(entry, other - 1))) continue;
+      if (other === 0) {
+        places[two] = entry + 1;
         continue;
       }
       // The new entry takes the place of another, which goes to its other place, and so on.
-      copy(words, at, moved, 0, size);
+      let moved = entry + 1;
       let place = one;
-      let moves = 0;
-      for (; ; moves++) {
+      for (let moves = 0; ; moves++) {
         if (moves === MOST_MOVES) return undefined;
-        copy(content, place, spare, 0, size);
-        copy(moved, 0, content, place, size);
-        if (isFree(spare, 0, keyWords)) break;
-        copy(spare, 0, moved, 0, size);
-        const a = (hashTop(moved, 0, keyWords, first) >>> shift) * size;
-        place = a === place ? (hashTop(moved, 0, keyWords, second) >>> shift) * size : a;
+        const before = places[place]!;
+        places[place] = moved;
+        if (before === 0) break;
+        moved = before;
+        const first = ones[moved - 1]! >>> shift;
+        place = first === place ? twos[moved - 1]! >>> shift : first;
       }
+    }
+    return this.content(places);
+  }
+
+  /** The upper halves of the hashes of all keys, as signed numbers. */
+  private hashes(multipliers: readonly Multiplier[]): Int32Array {
+    const hashes = new Int32Array(this.length);
+    for (const [word, [low, high]] of multipliers.entries())
+      mixProducts(this.words, this.size, 2 * word, low, high, hashes);
+    return hashes;
+  }
+
+  private haveSameKey(a: number, b: number): boolean {
+    const { words, size, keyWords } = this;
+    for (let half = 0; half < 2 * keyWords; half++) if (words[a * size + half] !== words[b * size + half]) return false;
+    return true;
+  }
+
+  /** The table with entries at their places. */
+  private content(places: Int32Array): Uint32Array {
+    const { words, size } = this;
+    const content = new Uint32Array(places.length * size);
+    for (let place = 0; place < places.length; place++) {
+      const entry = places[place]! - 1;
+      if (entry < 0) continue;
+      for (let half = 0; half < size; half++) content[place * size + half] = words[entry * size + half]!;
     }
     return content;
   }
@@ -164,15 +193,15 @@ function wordOf(low: number, high: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-/** The upper half of the hash of the key at `at`, as a signed number: larger ones would each be an object. */
-function hashTop(words: Halves, at: number, keyWords: number, multipliers: readonly Multiplier[]): number {
-  let mixed = upperProduct(words[at]!, words[at + 1]!, multipliers[0]!);
-  if (keyWords === 2) mixed ^= upperProduct(words[at + 2]!, words[at + 3]!, multipliers[1]!);
-  return mixed;
+/** Mixes into hashes the upper halves of the products of a word of each key, which begins at half `at` of its entry. */
+function mixProducts(words: Halves, size: number, at: number, low: number, high: number, hashes: Int32Array): void {
+  for (let entry = 0; entry < hashes.length; entry++) {
+    hashes[entry]! ^= upperProduct(words[entry * size + at]!, words[entry * size + at + 1]!, low, high);
+  }
 }
 
 /** Bits 32–63 of the product of two 64-bit words. */
-function upperProduct(low: number, high: number, [multiplierLow, multiplierHigh]: Multiplier): number {
+function upperProduct(low: number, high: number, multiplierLow: number, multiplierHigh: number): number {
   const a = low & 0xffff;
   const b = low >>> 16;
   const c = multiplierLow & 0xffff;
@@ -180,18 +209,4 @@ function upperProduct(low: number, high: number, [multiplierLow, multiplierHigh]
   const middle = b * c + ((a * c) >>> 16);
   const carry = (((middle & 0xffff) + a * d) >>> 16) + (middle >>> 16);
   return (Math.imul(b, d) + carry + Math.imul(low, multiplierHigh) + Math.imul(high, multiplierLow)) | 0;
-}
-
-function isFree(words: Halves, at: number, keyWords: number): boolean {
-  if (words[at] !== 0 || words[at + 1] !== 0) return false;
-  return keyWords === 1 || (words[at + 2] === 0 && words[at + 3] === 0);
-}
-
-function sameKey(a: Halves, i: number, b: Halves, j: number, keyWords: number): boolean {
-  for (let half = 0; half < 2 * keyWords; half++) if (a[i + half] !== b[j + half]) return false;
-  return true;
-}
-
-function copy(from: Halves, i: number, to: Halves, j: number, size: number): void {
-  for (let word = 0; word < size; word++) to[j + word] = from[i + word]!;
 }

@@ -16,7 +16,7 @@ import type { Component, NumberLists, Variable } from '../components.ts';
 import type { DecisionList } from '../decision-list.ts';
 import type { Bounds } from '../list-columns.ts';
 import type { ListField } from '../list-fields.ts';
-import { addOutcome, goesOn, type Otherwise, otherwiseOf, skips, wordOf } from './ends.ts';
+import { addOutcome, type Otherwise, otherwiseOf, wordOf } from './ends.ts';
 import { type ExactHash, HashEntries, putHash } from './exact-hash.ts';
 import { type FinishInput, isOverflow, type Overflow } from './finish.ts';
 import { invert } from './tuples-layers.ts';
@@ -116,10 +116,11 @@ function decided(list: DecisionList, { fields }: RawFields): { readonly decision
   for (const { ofDecision } of fields) {
     for (let i = 0; i < isAsked.length; i++) if (ofDecision[i] !== 0) isAsked[i] = 1;
   }
+  const { then, length } = list;
   let decisions = 0;
-  for (; decisions < list.length; decisions++) {
-    if (goesOn(list, decisions) || skips(list, decisions))
-      return { overflow: `masks: decision ${decisions} does not end` };
+  for (; decisions < length; decisions++) {
+    const end = then[decisions]!;
+    if (end > decisions && end < length) return { overflow: `masks: decision ${decisions} does not end` };
     if (isAsked[decisions] === 0) break;
   }
   return { decisions };
@@ -157,30 +158,20 @@ interface KeyPart {
   readonly ofDecision: Int32Array;
   /** Per predicate the bits it asks for, 0 for predicate 0. */
   readonly masks: Uint32Array;
-  /** Per predicate the values of the field that are in keys: one, but for a field that is there by its class. */
-  readonly values: NumberLists;
+  /** Per predicate the value of the field that is in keys, 0 for predicate 0; absent where the field is there by its class. */
+  readonly values?: Uint32Array;
+  /** Per predicate the classes that are in keys. */
+  readonly classes?: NumberLists;
 }
 
 function partOf(at: KeyField, { fields, bits }: RawFields, component: Component | undefined): KeyPart {
   if (component !== undefined) {
     const { classes, classCount, predicateCount, ofDecision } = component;
     const masks = new Uint32Array(predicateCount + 1).fill(2 ** at.width - 1, 1);
-    return { at, ofDecision, masks, values: invert(classes, classCount, predicateCount + 1) };
+    return { at, ofDecision, masks, classes: invert(classes, classCount, predicateCount + 1) };
   }
-  const { masks, values } = bits.get(at.field)!;
   const { ofDecision } = fields.find(({ field }) => field === at.field)!;
-  return {
-    at,
-    ofDecision,
-    masks,
-    values: { offsets: ascending(values.length + 1), items: new Int32Array(values.buffer) },
-  };
-}
-
-function ascending(length: number): Int32Array {
-  const numbers = new Int32Array(length);
-  for (let i = 0; i < length; i++) numbers[i] = i;
-  return numbers;
+  return { at, ofDecision, ...bits.get(at.field)! };
 }
 
 /** Decisions by their masks. */
@@ -197,28 +188,43 @@ function maskDecisions(parts: readonly KeyPart[], length: number, keyWords: numb
   let halves = [new Uint32Array(4)];
   for (const { at, ofDecision: predicates, masks } of parts) {
     const { kinds, kindOf } = maskKinds(masks);
-    // A field alone may have too many, of which most are never combined: numbers are given as they come.
-    const numbers = new Int32Array(halves.length * kinds.length).fill(-1);
-    const next = new Uint8Array(length);
-    const made: Uint32Array<ArrayBuffer>[] = [];
-    for (let i = 0; i < length; i++) {
-      const kind = kindOf[predicates[i]!]!;
-      const pair = ofDecision[i]! * kinds.length + kind;
-      if (numbers[pair]! < 0) {
-        if (made.length === most) return undefined;
-        const mask = halves[ofDecision[i]!]!.slice();
-        put(mask, at, kinds[kind]!);
-        numbers[pair] = made.push(mask) - 1;
-      }
-      next[i] = numbers[pair]!;
-    }
-    ofDecision = next;
-    halves = made;
+    const combined = combineMasks(ofDecision, predicates, kindOf, halves.length, kinds.length, most);
+    if (combined === undefined) return undefined;
+    ofDecision = combined.ofDecision;
+    halves = Array.from(combined.pairs, (pair) => {
+      const mask = halves[Math.floor(pair / kinds.length)]!.slice();
+      put(mask, 0, at, kinds[pair % kinds.length]!);
+      return mask;
+    });
   }
   return {
     ofDecision,
     masks: halves.map((each) => Array.from({ length: keyWords }, (_, word) => wordAt(each, 2 * word))),
   };
+}
+
+/** The numbers of pairs of a mask so far and a kind of a field's, as they come, and which each decision has. */
+function combineMasks(
+  before: Uint8Array,
+  predicates: Int32Array,
+  kindOf: Int32Array,
+  masks: number,
+  kinds: number,
+  most: number,
+): { readonly ofDecision: Uint8Array<ArrayBuffer>; readonly pairs: readonly number[] } | undefined {
+  // A field alone may have too many, of which most are never combined.
+  const numbers = new Int32Array(masks * kinds).fill(-1);
+  const ofDecision = new Uint8Array(before.length);
+  const pairs: number[] = [];
+  for (let i = 0; i < ofDecision.length; i++) {
+    const pair = before[i]! * kinds + kindOf[predicates[i]!]!;
+    if (numbers[pair]! < 0) {
+      if (pairs.length === most) return undefined;
+      numbers[pair] = pairs.push(pair) - 1;
+    }
+    ofDecision[i] = numbers[pair]!;
+  }
+  return { ofDecision, pairs };
 }
 
 /** The different masks of a field's predicates, and which each has. */
@@ -240,12 +246,12 @@ function maskKinds(masks: Uint32Array): { readonly kinds: readonly number[]; rea
 /** Of each decision where its entries begin, one for each combination of values; nothing where these are too many. */
 function placeEntries(parts: readonly KeyPart[], length: number, most: number): Int32Array | undefined {
   const starts = new Int32Array(length + 1);
-  const several = parts.filter(({ at }) => at.variable !== undefined);
+  const several = parts.filter(({ classes }) => classes !== undefined);
   for (let i = 0; i < length; i++) {
     let copies = 1;
-    for (const { ofDecision, values } of several) {
+    for (const { ofDecision, classes } of several) {
       const predicate = ofDecision[i]!;
-      if (predicate !== 0) copies *= values.offsets[predicate + 1]! - values.offsets[predicate]!;
+      if (predicate !== 0) copies *= classes!.offsets[predicate + 1]! - classes!.offsets[predicate]!;
     }
     // Compared first, as an element of the array holds no more than 32 bits of it.
     if (starts[i]! + copies > most) return undefined;
@@ -274,15 +280,37 @@ function makeEntries(
       words[at + 2 * keyWords + 1] = decision;
     }
   }
-  /** Of each decision after how many entries the next value of a field follows. */
+  for (const { at, ofDecision, values } of parts) if (values) putValues(at, ofDecision, values, words, size, starts);
+  /** Of each decision after how many entries the next class of a field follows. */
   const every = new Int32Array(length).fill(1);
-  for (const part of parts) fillKeys(part, words, size, starts, every);
+  for (const { at, ofDecision, classes } of parts) {
+    if (classes) putClasses(at, ofDecision, classes, words, size, starts, every);
+  }
   return entries;
 }
 
 /** Puts the values of a field into the keys of entries of `size` halves. */
-function fillKeys(
-  { at: { word, shift }, ofDecision, values: { offsets, items } }: KeyPart,
+function putValues(
+  at: KeyField,
+  ofDecision: Int32Array,
+  values: Uint32Array,
+  words: Uint32Array,
+  size: number,
+  starts: Int32Array,
+): void {
+  for (let decision = 0; decision < starts.length - 1; decision++) {
+    const predicate = ofDecision[decision]!;
+    if (predicate === 0) continue;
+    const end = starts[decision + 1]! * size;
+    for (let entry = starts[decision]! * size; entry < end; entry += size) put(words, entry, at, values[predicate]!);
+  }
+}
+
+/** Puts a field's classes into the keys of entries, each combination with those of the fields before once. */
+function putClasses(
+  at: KeyField,
+  ofDecision: Int32Array,
+  { offsets, items }: NumberLists,
   words: Uint32Array,
   size: number,
   starts: Int32Array,
@@ -295,14 +323,8 @@ function fillKeys(
     const from = offsets[predicate]!;
     const count = offsets[predicate + 1]! - from;
     for (let entry = start; entry < starts[decision + 1]!; entry++) {
-      const value = items[count === 1 ? from : from + (Math.floor((entry - start) / every[decision]!) % count)]!;
-      const low = entry * size + 2 * word;
-      if (shift >= 32) {
-        words[low + 1]! |= value << (shift - 32);
-        continue;
-      }
-      words[low]! |= value << shift;
-      if (shift > 0) words[low + 1]! |= value >>> (32 - shift);
+      const place = count === 1 ? 0 : Math.floor((entry - start) / every[decision]!) % count;
+      put(words, entry * size, at, items[from + place]!);
     }
     if (count > 1) every[decision]! *= count;
   }
@@ -353,9 +375,9 @@ function isAligned({ low, high }: Interval): boolean {
   return (host & (host + 1)) === 0 && (low & host) === 0;
 }
 
-/** Puts a value at a field's place in a key. */
-function put(halves: Uint32Array, { word, shift }: KeyField, value: number): void {
-  const low = 2 * word;
+/** Puts a value at a field's place in the key that begins at `key`. */
+function put(halves: Uint32Array, key: number, { word, shift }: KeyField, value: number): void {
+  const low = key + 2 * word;
   if (shift >= 32) {
     halves[low + 1]! |= value << (shift - 32);
     return;
