@@ -5,7 +5,7 @@
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
-import type { Rule, Ruleset, Table } from '../ruleset/model.ts';
+import { type Rule, type Ruleset, spanOf, type Table } from '../ruleset/model.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { ENFORCED_TABLE } from '../ruleset/tables.ts';
@@ -79,7 +79,7 @@ function checkRules(
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]!;
       for (const what of own[i]!) {
-        const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', rule.span];
+        const [which, span] = isBefore(rule) ? ['the rule that is there, ', ELSEWHERE] : ['', spanOf(rule)];
         const message = `bpfilter does not enforce ${what} yet: ${which}${printRuleLine(name, rule, family)}`;
         found.push({ code: 'unsupported-option', message, file, span, hint: REMEDY });
       }

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Family } from '../base/family.ts';
-import type { Ruleset } from '../ruleset/model.ts';
+import { type Ruleset, spanOf } from '../ruleset/model.ts';
 import { parseRuleset } from '../ruleset/parse.ts';
 import { printRuleLine } from '../ruleset/print.ts';
 import { InstallationError } from './pins.ts';
@@ -65,7 +65,7 @@ export function checkLineBreaks({ tables, family }: Ruleset, file: string): Diag
         const text = printRuleLine(name, rule, family);
         if (!text.includes('\n')) return [];
         const message = `a line break in a value could not be read back: ${text.replaceAll('\n', '?')}`;
-        return [{ code: 'bad-value', message, file, span: rule.span, hint: 'write a blank in its place' }];
+        return [{ code: 'bad-value', message, file, span: spanOf(rule), hint: 'write a blank in its place' }];
       }),
     ),
   );

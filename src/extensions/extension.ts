@@ -32,6 +32,11 @@ export interface ValueType<T = unknown> {
   parse(text: string, context: ValueContext): T;
   /** Whether a word, with its quotes, is what is always printed of it. Large files are not printed anew where all are. */
   isPrinted?(word: string): boolean;
+  /**
+   * What `parse` makes of a decimal number without a sign or zeros in front, if that is always printed so; undefined for a
+   * number that is no such value. Large files are read without making texts of their numbers.
+   */
+  ofNumber?(number: number, negated: boolean): T | undefined;
 }
 
 export interface OptionSpec {

@@ -1,22 +1,18 @@
 // Source and destination ports, as tcp and udp have them: options, print, and their meaning for the compiler.
 
-import type { Interval } from '../base/intervals.ts';
 import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
 import type { ListContext, OptionSpec, OptionUse, ValueType } from './extension.ts';
-
-interface PortCondition extends Interval {
-  readonly negated: boolean;
-}
+import type { PortRange } from './values/port.ts';
 
 export interface PortData {
-  readonly source?: PortCondition;
-  readonly destination?: PortCondition;
+  readonly source?: PortRange;
+  readonly destination?: PortRange;
 }
 
 /** How a protocol's match reads its ports, and what it says of an option that is given twice. */
 export function portOptions(
-  values: readonly ValueType<Interval>[],
+  values: readonly ValueType<PortRange>[],
   repeated?: (option: string) => string,
 ): readonly OptionSpec[] {
   const messages = (option: string) => repeated && { messages: { repeated: repeated(option) } };
@@ -34,11 +30,11 @@ export function portOptions(
 }
 
 export function buildPorts(options: readonly OptionUse[]): PortData {
-  let source: PortCondition | undefined;
-  let destination: PortCondition | undefined;
+  let source: PortRange | undefined;
+  let destination: PortRange | undefined;
   for (const use of options) {
-    if (use.name === '--source-port') source = portCondition(use);
-    else if (use.name === '--destination-port') destination = portCondition(use);
+    if (use.name === '--source-port') source = asked(use);
+    else if (use.name === '--destination-port') destination = asked(use);
   }
   // Spelled out, as below: large files have very many of these, and spreading takes its time.
   if (source === undefined) return destination === undefined ? {} : { destination };
@@ -46,10 +42,9 @@ export function buildPorts(options: readonly OptionUse[]): PortData {
 }
 
 /** All ports are no condition, unless negated: then no packet matches. */
-function portCondition(use: OptionUse): PortCondition | undefined {
-  const range = use.values[0] as Interval;
-  if (range.low === 0 && range.high === 0xffff && !use.negated) return undefined;
-  return { low: range.low, high: range.high, negated: use.negated };
+function asked(use: OptionUse): PortRange | undefined {
+  const range = use.values[0] as PortRange;
+  return range.low === 0 && range.high === 0xffff && !range.negated ? undefined : range;
 }
 
 export function printPorts(data: PortData): string[] {
@@ -59,7 +54,7 @@ export function printPorts(data: PortData): string[] {
   return words;
 }
 
-function printPort(option: string, port: PortCondition | undefined, words: string[]): void {
+function printPort(option: string, port: PortRange | undefined, words: string[]): void {
   if (port === undefined) return;
   if (port.negated) words.push('!');
   words.push(option, port.low === port.high ? `${port.low}` : `${port.low}:${port.high}`);
@@ -67,7 +62,7 @@ function printPort(option: string, port: PortCondition | undefined, words: strin
 
 /** `tcp spt:22 dpts:!1024:65535`, as -L shows it; the match's name alone where all ports will do. */
 export function listPorts(data: PortData, protocol: string, { names, numeric }: ListContext): string {
-  const show = (label: string, port: PortCondition | undefined) => {
+  const show = (label: string, port: PortRange | undefined) => {
     if (port === undefined) return '';
     const [low, high] = [port.low, port.high].map(
       (p) => (numeric ? undefined : names.serviceName(p, protocol)) ?? `${p}`,
@@ -85,7 +80,7 @@ export function portClauses(data: PortData): Clause[] {
   return clauses;
 }
 
-function portClause(field: 'sport' | 'dport', port: PortCondition | undefined, clauses: Clause[]): void {
+function portClause(field: 'sport' | 'dport', port: PortRange | undefined, clauses: Clause[]): void {
   if (port === undefined) return;
   // Of ends that are the wrong way round, which only udp takes, no port is between.
   const set = port.low <= port.high ? interval(port.low, port.high) : [];

@@ -19,6 +19,7 @@ import type { Clause, DeviceField, Predicate } from '../base/predicate.ts';
 import { WIDE_MAXIMUM } from '../base/wide-intervals.ts';
 import type { MatchExtension, TargetExtension } from '../extensions/extension.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
+import type { AddressTest } from '../ruleset/address-test.ts';
 import type { Negatable, Rule, Table } from '../ruleset/model.ts';
 import { PerRule } from '../ruleset/per-rule.ts';
 import type { Slot } from './graph.ts';
@@ -136,7 +137,7 @@ export function entered(chains: Chains, name: string): ChainMeaning {
   return chain;
 }
 
-function ruleTarget({ target, span }: Rule, { family, extensions }: Language): RuleTarget {
+function ruleTarget({ target, line }: Rule, { family, extensions }: Language): RuleTarget {
   switch (target.kind) {
     case 'none':
       return NONE;
@@ -146,7 +147,7 @@ function ruleTarget({ target, span }: Rule, { family, extensions }: Language): R
       return { kind: 'goto', chain: target.chain };
     case 'extension': {
       const meaning = extensions.findTarget(target.extension, family)?.meaning;
-      if (meaning === undefined) throw new Error(`line ${span.line}: target ${target.extension} has no meaning`);
+      if (meaning === undefined) throw new Error(`line ${line}: target ${target.extension} has no meaning`);
       return VERDICTS[meaning.verdict];
     }
   }
@@ -161,7 +162,7 @@ const NONE = { kind: 'none' } as const;
 const VERDICTS = { accept: { kind: 'accept' }, drop: { kind: 'drop' }, return: { kind: 'return' } } as const;
 
 function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
-  if (rule.fragment !== undefined) throw new Error(`line ${rule.span.line}: -f has no meaning`);
+  if (rule.fragment !== undefined) throw new Error(`line ${rule.line}: -f has no meaning`);
   const { source, destination } = rule;
   const clauses: Clause[] = [];
   if (source !== undefined) clauses.push(addressClause('src', source));
@@ -172,8 +173,7 @@ function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
   if (rule.protocol !== undefined) clauses.push(protocolClause(rule.protocol));
   for (const match of rule.matches) {
     const extension = extensions.findMatch(match.extension, family);
-    if (extension?.meaning === undefined)
-      throw new Error(`line ${rule.span.line}: match ${match.extension} has no meaning`);
+    if (extension?.meaning === undefined) throw new Error(`line ${rule.line}: match ${match.extension} has no meaning`);
     for (const clause of extension.meaning.clauses(match.data, family)) clauses.push(clause);
   }
   return clauses;
@@ -192,8 +192,8 @@ function protocolClause({ value, negated }: Negatable<number>): Clause {
   return clause;
 }
 
-function addressClause(end: 'src' | 'dst', { value, negated }: Negatable<MaskedAny>): Clause {
-  return { kind: 'require', predicate: addressPredicate(end, value), negated };
+function addressClause(end: 'src' | 'dst', address: AddressTest): Clause {
+  return { kind: 'require', predicate: addressPredicate(end, address), negated: address.negated };
 }
 
 /** A prefix is a range; only a mask with holes needs to be asked bit by bit. */

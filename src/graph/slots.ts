@@ -59,7 +59,7 @@ export function ownerFinder(table: Table, plan: SlotPlan, family: Family = 'ipv4
     if (index === POLICY) return { kind: 'policy', chain: chain.name as FilterChain, line: chain.span.line };
     const rule = chain.rules[index]!;
     const text = printRuleLine(chain.name, rule, family);
-    return { kind: 'rule', chain: chain.name, index, text, line: rule.span.line };
+    return { kind: 'rule', chain: chain.name, index, text, line: rule.line };
   };
 }
 

@@ -11,7 +11,7 @@ import type { Address, MaskedAny } from '../base/address.ts';
 import { nameInBytes } from '../base/device-name.ts';
 import { type HookPacket, type PacketView, viewOf } from '../base/packet.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
-import type { Chain, Negatable, Rule, Table } from '../ruleset/model.ts';
+import type { Chain, Rule, Table } from '../ruleset/model.ts';
 
 /** A counter that the packet bumped: of a rule, by its index from 0, or of a built-in chain's policy. */
 export interface Counted {
@@ -99,13 +99,13 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
   const { inDevice, outDevice } = view.packet;
   if (rule.fragment !== undefined) throw new Error('-f has no meaning');
   const fieldsHold =
-    fieldHolds('-s', rule.source, (a) => addressMatches(a, view.source)) &&
-    fieldHolds('-d', rule.destination, (a) => addressMatches(a, view.destination)) &&
-    fieldHolds('-i', rule.inInterface, (pattern) => deviceMatches(pattern, inDevice)) &&
-    fieldHolds('-o', rule.outInterface, (pattern) => deviceMatches(pattern, outDevice));
+    fieldHolds('-s', rule.source, (asked) => addressMatches(asked, view.source)) &&
+    fieldHolds('-d', rule.destination, (asked) => addressMatches(asked, view.destination)) &&
+    fieldHolds('-i', rule.inInterface, (asked) => deviceMatches(asked.value, inDevice)) &&
+    fieldHolds('-o', rule.outInterface, (asked) => deviceMatches(asked.value, outDevice));
   if (!fieldsHold) return false;
   if (rule.protocol !== undefined && view.malformed) return 'drop';
-  if (!fieldHolds('-p', rule.protocol, (protocol) => protocol === view.protocol)) return false;
+  if (!fieldHolds('-p', rule.protocol, (asked) => asked.value === view.protocol)) return false;
   for (const [i, use] of rule.matches.entries()) {
     const extension = findMatch(use.extension, view.family);
     if (extension?.meaning === undefined) throw new Error(`match ${use.extension} has no meaning`);
@@ -115,9 +115,13 @@ function ruleHolds(rule: Rule, view: PacketView, observe?: Observer): boolean | 
   }
   return true;
 
-  function fieldHolds<T>(field: RuleField, asked: Negatable<T> | undefined, test: (value: T) => boolean): boolean {
+  function fieldHolds<T extends { readonly negated: boolean }>(
+    field: RuleField,
+    asked: T | undefined,
+    test: (asked: T) => boolean,
+  ): boolean {
     if (asked === undefined) return true;
-    const holds = test(asked.value) !== asked.negated;
+    const holds = test(asked) !== asked.negated;
     observe?.(rule, field, holds);
     return holds;
   }

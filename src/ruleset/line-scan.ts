@@ -23,6 +23,9 @@ const LENGTH_LIMIT = 300;
 /** Names that stay are few: verdicts and built-in chains. */
 const FIXED = 4;
 
+/** Of devices, these are enough for most files. */
+const DEVICES = 8;
+
 const BUILTIN: ReadonlySet<string> = new Set(Object.values(BUILTIN_CHAINS).flat());
 
 const BLANK = 0x20;
@@ -49,6 +52,8 @@ export interface LineShape {
   /** The text in front of each word that is left out. */
   readonly literals: readonly string[];
   readonly classes: readonly WordClass[];
+  /** The hash of what stands in front of each literal, and of the rest. */
+  readonly hashes: readonly number[];
   /** The text behind the last. */
   readonly rest: string;
 }
@@ -61,16 +66,23 @@ export class LineScan {
   readonly classes: WordClass[] = [];
   readonly starts: number[] = [];
   readonly ends: number[] = [];
-  /** Of an address: its number, and the length of its prefix. */
+  /** The number that a word is; of an address its number, and the length of its prefix. */
   readonly values: number[] = [];
   readonly prefixes: number[] = [];
+  /** The hash behind each word. */
+  private readonly hashes: number[] = [];
+  /** The words that were asked for as texts. */
+  private readonly texts: (string | undefined)[] = [];
   private readonly family: Family;
   /** Names met so far that stay in the shape: they are compared sooner than looked up. */
   private readonly fixed: Readonly<Record<'name' | 'target', string[]>> = { name: [], target: [] };
+  /** Devices met so far, likewise. */
+  private readonly devices: string[] = [];
   private line = '';
   private from = 0;
   private value = 0;
   private prefix = 0;
+  private named: string | undefined;
 
   constructor(family: Family) {
     this.family = family;
@@ -82,8 +94,14 @@ export class LineScan {
     this.from = from;
     this.count = 0;
     this.hash = from > 0 ? 1 : 0;
+    this.scanFrom(from);
+  }
+
+  /** Scans what is left behind a word that was taken, or from the beginning. */
+  private scanFrom(start: number): void {
+    const { line } = this;
     const { length } = line;
-    let i = from;
+    let i = start;
     // What the next word is, by the word in front of it.
     let expects: Expected = 'any';
     while (i < length) {
@@ -92,37 +110,49 @@ export class LineScan {
         i++;
         continue;
       }
-      const end = c === QUOTE ? this.endOfQuoted(i) : endOfWord(line, i);
+      const end = this.endOfWord(i);
       const kind = this.classOf(i, end, expects);
       if (kind !== undefined) {
-        this.take(kind, i, end);
         this.hash = mixed(this.hash, -kind.length);
+        this.take(kind, i, end);
       } else if (c !== QUOTE) this.addWord(i, end);
       expects = expects === 'any' && c === DASH && end === i + 2 ? expectedBehind(line[i + 1]!) : 'any';
       i = end > 0 ? end : length;
     }
   }
 
-  /** The same for a line that is likely to have a shape; says whether it has, and has scanned nothing where not. */
-  scanAs({ isCounted, literals, classes, rest }: LineShape, line: string, from: number): boolean {
-    if (isCounted !== from > 0) return false;
+  /**
+   * The same for a line that is likely to have a shape; says whether it has. Where the line is another, it is scanned on
+   * from where the two part.
+   */
+  scanAs({ isCounted, literals, classes, hashes, rest }: LineShape, line: string, from: number): boolean {
+    if (isCounted !== from > 0) {
+      this.scan(line, from);
+      return false;
+    }
     this.line = line;
     this.from = from;
     this.count = 0;
     let at = from;
-    for (let word = 0; word < classes.length; word++) {
+    let word = 0;
+    for (; word < classes.length; word++) {
       const literal = literals[word]!;
-      if (!line.startsWith(literal, at)) return false;
+      if (!line.startsWith(literal, at)) break;
       const start = at + literal.length;
       const kind = classes[word]!;
       // What stands in front of the word is the same, so it is expected to be the same.
       const expects = kind === 'name' || kind === 'target' || kind === 'device' ? kind : 'any';
-      const end = line.charCodeAt(start) === QUOTE ? this.endOfQuoted(start) : endOfWord(line, start);
-      if (end === start || this.classOf(start, end, expects) !== kind) return false;
+      const end = this.endOfWord(start);
+      if (end === start || this.classOf(start, end, expects) !== kind) break;
+      this.hash = hashes[word + 1]!;
       this.take(kind, start, end);
       at = end;
     }
-    return line.length - at === rest.length && line.endsWith(rest);
+    if (word === classes.length && line.length - at === rest.length && line.endsWith(rest)) return true;
+    // A word that is left out is never an option, so what follows is read as if the line began there.
+    this.hash = hashes[word]!;
+    this.scanFrom(at);
+    return false;
   }
 
   /** Whether the length of an address's prefix is there. */
@@ -139,7 +169,9 @@ export class LineScan {
       literal = this.ends[word]!;
     }
     const classes = this.classes.slice(0, this.count);
-    return { isCounted: this.from > 0, literals, classes, rest: this.line.slice(literal) };
+    const isCounted = this.from > 0;
+    const hashes = [isCounted ? 1 : 0, ...this.hashes.slice(0, this.count)];
+    return { isCounted, literals, classes, hashes, rest: this.line.slice(literal) };
   }
 
   /** Whether the last line scanned has a shape. */
@@ -157,7 +189,18 @@ export class LineScan {
   }
 
   text(word: number): string {
-    return this.line.slice(this.starts[word], this.ends[word]);
+    let text = this.texts[word];
+    if (text === undefined) {
+      text = this.line.slice(this.starts[word], this.ends[word]);
+      this.texts[word] = text;
+    }
+    return text;
+  }
+
+  /** Whether a word is a text; makes nothing to find out. */
+  is(word: number, text: string): boolean {
+    const start = this.starts[word]!;
+    return this.ends[word]! - start === text.length && this.line.startsWith(text, start);
   }
 
   private take(kind: WordClass, start: number, end: number): void {
@@ -167,6 +210,9 @@ export class LineScan {
     this.ends[n] = end;
     this.values[n] = this.value;
     this.prefixes[n] = this.prefix;
+    this.hashes[n] = this.hash;
+    this.texts[n] = this.named;
+    this.named = undefined;
   }
 
   /** As what a word is left out, if it is; `end` is 0 for a quoted text that does not end. */
@@ -184,16 +230,35 @@ export class LineScan {
 
   /** Whether the word behind an option can be left out. */
   private isNamed(expects: NamedClass, start: number, end: number): boolean {
-    if (expects === 'device') return DEVICE.test(this.line.slice(start, end));
-    const fixed = this.fixed[expects];
-    for (let i = 0; i < fixed.length; i++) {
-      const name = fixed[i]!;
-      if (end - start === name.length && this.line.startsWith(name, start)) return false;
+    const known = expects === 'device' ? this.devices : this.fixed[expects];
+    for (let i = 0; i < known.length; i++) {
+      const name = known[i]!;
+      if (end - start !== name.length || !this.line.startsWith(name, start)) continue;
+      if (expects !== 'device') return false;
+      this.named = name;
+      return true;
     }
     const name = this.line.slice(start, end);
+    if (expects === 'device') {
+      const isDevice = DEVICE.test(name);
+      if (isDevice && known.length < DEVICES) known.push(name);
+      return isDevice;
+    }
     const isFixed = expects === 'name' ? BUILTIN.has(name) : findTarget(name, this.family) !== undefined;
-    if (isFixed && fixed.length < FIXED) fixed.push(name);
+    if (isFixed && known.length < FIXED) known.push(name);
     return !isFixed && !name.includes('"');
+  }
+
+  /** Behind the word; 0 for a quoted text that does not end with it. */
+  private endOfWord(start: number): number {
+    const { line } = this;
+    if (line.charCodeAt(start) === QUOTE) return this.endOfQuoted(start);
+    let i = start;
+    for (; i < line.length; i++) {
+      const c = line.charCodeAt(i);
+      if (c === BLANK || c === TAB) break;
+    }
+    return i;
   }
 
   /** Adds a word that stays to the hash. */
@@ -248,6 +313,7 @@ export class LineScan {
     }
     if (digits === 0) return false;
     if (dots === 0 && !isPrefix) {
+      this.value = number;
       this.prefix = -1;
       return true;
     }
@@ -278,15 +344,6 @@ export class LineScan {
     }
     return colons >= 2;
   }
-}
-
-function endOfWord(line: string, start: number): number {
-  let i = start;
-  for (; i < line.length; i++) {
-    const c = line.charCodeAt(i);
-    if (c === BLANK || c === TAB) break;
-  }
-  return i;
 }
 
 function expectedBehind(letter: string): Expected {

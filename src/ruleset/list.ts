@@ -132,7 +132,7 @@ function row(rule: Rule, number: number, options: ListOptions, names: Names): st
   parts.push(`${mark(rule.protocol)}${protocol(rule, options, names).padEnd(4)} ${fragment(rule)} `);
   if (verbose) parts.push(` ${device(rule.inInterface, numeric)} ${device(rule.outInterface, numeric)} `);
   for (const address of [rule.source, rule.destination]) {
-    parts.push(`${mark(address)}${addressText(address?.value, family, numeric).padEnd(19)} `);
+    parts.push(`${mark(address)}${addressText(address, family, numeric).padEnd(19)} `);
   }
   parts.push(...details(rule, options, names));
   return `${parts.join('')}\n`;
@@ -149,7 +149,7 @@ export function describeRule(rule: Rule, family: Family, names: Names): string {
   ] as const) {
     parts.push(`${side} ${mark(condition).trim()}${condition?.value ?? '*'} `);
   }
-  const [source, destination] = [rule.source, rule.destination].map((each) => addressText(each?.value, family, true));
+  const [source, destination] = [rule.source, rule.destination].map((each) => addressText(each, family, true));
   parts.push(`${mark(rule.source)}${source} ${mark(rule.destination)}-> ${destination}  `);
   parts.push(...details(rule, { family, numeric: true }, names));
   return `${parts.join('')}\n`;
@@ -178,7 +178,7 @@ function fragment({ fragment: asked }: Rule): string {
   return asked === undefined ? '--' : asked.negated ? '!f' : '-f';
 }
 
-function mark(condition: Negatable<unknown> | undefined): string {
+function mark(condition: { readonly negated: boolean } | undefined): string {
   return condition?.negated ? '!' : ' ';
 }
 

@@ -16,7 +16,7 @@ import { type Command, type CommandContext, type CommandResult, readLineCommand 
 import { EditError, TableDraft } from './draft.ts';
 import { checkTable } from './kernel-checks.ts';
 import { policyCounters, ruleCounters } from './line-counters.ts';
-import type { Rule, Ruleset, Table } from './model.ts';
+import { type Rule, type Ruleset, spanOf, type Table } from './model.ts';
 import { systemNames } from './names.ts';
 import { NAME_LIMIT } from './scope.ts';
 import { RuleShapes } from './shapes.ts';
@@ -215,7 +215,7 @@ class FileParser {
     if (this.options.printedHere) return;
     for (const { code, message, rule, reason } of checkTable(table, this.family, this.names.kernel)) {
       const { file } = this.options;
-      this.diagnostics.push({ code, message, file, span: rule.span, reason, noticedAt: this.lineNumber });
+      this.diagnostics.push({ code, message, file, span: spanOf(rule), reason, noticedAt: this.lineNumber });
     }
   }
 

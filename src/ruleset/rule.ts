@@ -17,6 +17,7 @@ import {
   ValueError,
 } from '../extensions/extension.ts';
 import { maskedAddresses } from '../extensions/values/address.ts';
+import { type AddressTest, addressTest } from './address-test.ts';
 import type { CommandContext, Finding, Jump, Manner } from './command.ts';
 import type { MatchUse, Negatable, Rule } from './model.ts';
 import type { CommandName, SettingName } from './options.ts';
@@ -223,16 +224,21 @@ export class RuleDraft {
   /** The rules, without their targets. */
   build(counters: Counters): { readonly rules: readonly Rule[]; readonly jump?: Jump } {
     const { matches, fragment, jumpWord, isGoto, scope } = this;
+    const { line, ...extent } = this.context.span;
     const rules = this.sources.flatMap((source) =>
       this.destinations.map(
         (destination): Rule => ({
-          ...condition('source', source, this.source),
-          ...condition('destination', destination, this.destination),
-          ...(isAsked(this.inInterface) && { inInterface: this.inInterface! }),
-          ...(isAsked(this.outInterface) && { outInterface: this.outInterface! }),
-          ...(this.protocol.value !== 0 && { protocol: this.protocol }),
-          ...(fragment && { fragment }),
-          ...{ matches, target: { kind: 'none' }, counters, span: this.context.span },
+          source: condition(source, this.source),
+          destination: condition(destination, this.destination),
+          inInterface: asked(this.inInterface),
+          outInterface: asked(this.outInterface),
+          protocol: this.protocol.value === 0 ? undefined : this.protocol,
+          fragment,
+          matches,
+          target: { kind: 'none' },
+          counters,
+          line,
+          extent,
         }),
       ),
     );
@@ -256,17 +262,13 @@ export class RuleDraft {
 }
 
 /** Every interface is no condition, unless negated: then no packet matches. */
-function isAsked(part: Negatable<string> | undefined): boolean {
-  return part !== undefined && (part.value !== '+' || part.negated);
+function asked(part: Negatable<string> | undefined): Negatable<string> | undefined {
+  return part?.value === '+' && !part.negated ? undefined : part;
 }
 
 /** An address with an empty mask is no condition, unless negated: then no packet matches. */
-function condition(
-  side: 'source' | 'destination',
-  value: MaskedAny | undefined,
-  word: AddressWord | undefined,
-): { source?: Negatable<MaskedAny>; destination?: Negatable<MaskedAny> } {
-  if (value === undefined || word === undefined) return {};
+function condition(value: MaskedAny | undefined, word: AddressWord | undefined): AddressTest | undefined {
+  if (value === undefined || word === undefined) return undefined;
   const isEmpty = value.mask === 0 || value.mask === 0n;
-  return isEmpty && !word.negated ? {} : { [side]: { value, negated: word.negated } };
+  return isEmpty && !word.negated ? undefined : addressTest(value, word.negated);
 }

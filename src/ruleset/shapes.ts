@@ -8,71 +8,18 @@
 // equal options in equal order, so all that was checked of the first line holds for the others. A property test compares
 // both ways.
 
-import { unquote } from '../../grammar/getopt.ts';
-import { formatMasked, type MaskedAny } from '../base/address.ts';
+import { formatMasked } from '../base/address.ts';
 import { type Counters, ZERO } from '../base/counters.ts';
 import type { Family } from '../base/family.ts';
 import { prefixMask } from '../base/ipv4.ts';
 import { parseAddress6, prefixMask6 } from '../base/ipv6.ts';
-import {
-  type BuildContext,
-  ExtensionError,
-  type MatchExtension,
-  type OptionUse,
-  type TargetExtension,
-  ValueError,
-} from '../extensions/extension.ts';
 import { bareText } from '../extensions/quote.ts';
+import { type AddressTest, addressTest4 } from './address-test.ts';
 import type { TableDraft } from './draft.ts';
 import { LineScan, type LineShape } from './line-scan.ts';
-import type { Negatable, Rule, TargetUse } from './model.ts';
-import { printRuleLine } from './print.ts';
-import type { RuleDraft, UseAt } from './rule.ts';
-
-/** A rule while it is filled in. */
-type MutableRule = { -readonly [K in keyof Rule]: Rule[K] };
-
-/** Where a word that was left out goes. */
-type Slot =
-  | { readonly kind: 'source' | 'destination' | 'inInterface' | 'outInterface' | 'chain' | 'jump' }
-  | {
-      readonly kind: 'value';
-      readonly part: Part;
-      readonly use: number;
-      readonly value: number;
-      /** The word of the pattern. */
-      readonly text: string;
-      /** The word of the line read last, and what it is: some values are the same in most lines. */
-      lastText?: string;
-      lastValue?: unknown;
-    };
-
-/** An extension of which some values differ from line to line. */
-interface Part {
-  readonly extension: MatchExtension | TargetExtension;
-  /** Among the rule's matches; −1 for its target. */
-  readonly index: number;
-  readonly uses: readonly UseAt[];
-  /** The uses whose options complain at once of something, with their places. */
-  readonly checked: readonly (readonly [index: number, use: UseAt])[];
-  readonly context: BuildContext;
-  /** Data by the texts of the values that differ: ports and the like come again and again. */
-  readonly known: Map<string, unknown>;
-}
-
-/** Whether the word may be any text. */
-function isFree({ part, use, value }: Extract<Slot, { kind: 'value' }>): boolean {
-  return value === 0 && part.uses[use]!.spec.values.length > 0;
-}
-
-interface Pattern {
-  readonly rule: Rule;
-  readonly chain: string;
-  readonly slots: readonly Slot[];
-  readonly parts: readonly Part[];
-  /** Whether its line is what is printed of it, so that the next are where their words are. */
-  readonly isPrinted: boolean;
-}
+import type { Extent, MatchUse, Negatable, Rule, TargetUse } from './model.ts';
+import { type Pattern, patternOf } from './pattern.ts';
+import type { RuleDraft } from './rule.ts';
 
 /** A rule, and the line it was read from if that is what it is printed as. */
 interface Instance {
@@ -89,9 +36,11 @@ interface KnownShape {
   next: KnownShape | undefined;
 }
 
-/** Shapes and values kept; a file in which every line has a shape of its own gains nothing from more. */
+/** Shapes kept; a file in which every line has a shape of its own gains nothing from more. */
 const SHAPE_LIMIT = 20_000;
-const KNOWN_LIMIT = 2_000;
+
+/** Lengths of lines whose extents are kept. */
+const EXTENTS = 1024;
 
 /** `[packets:bytes] ` of so few digits that a number holds them. */
 const COUNTERS = /^\[(\d{1,15}):(\d{1,15})\] /;
@@ -105,6 +54,8 @@ export class RuleShapes {
   private readonly scan: LineScan;
   private readonly family: Family;
   private readonly counted: boolean;
+  /** Of lines that begin with their first character, by length. */
+  private readonly extents: Extent[] = [];
   private counters: Counters = ZERO;
   /** Where the rule of the line at hand begins, behind its counters. */
   private from = 0;
@@ -124,51 +75,69 @@ export class RuleShapes {
   instantiate(line: string, table: TableDraft, lineNumber: number): Instance | undefined {
     const pattern = this.shapeOf(line)?.pattern;
     if (pattern === undefined) return undefined;
-    const { target } = pattern.rule;
-    if (target.kind === 'extension' && table.isChain(target.extension)) return undefined;
+    const { rule, slots, parts } = pattern;
     let { chain } = pattern;
-    const start = isInk(line.charCodeAt(0)) ? 0 : line.length - line.trimStart().length;
-    const end = isInk(line.charCodeAt(line.length - 1)) ? line.length : line.trimEnd().length;
-    const rule: MutableRule = { ...pattern.rule };
-    rule.counters = this.counters;
-    rule.span = { line: lineNumber, column: start + 1, length: end - start };
+    let { source, destination, inInterface, outInterface, matches, target } = rule;
+    if (target.kind === 'extension' && table.isChain(target.extension)) return undefined;
     this.isPrinted = pattern.isPrinted;
-    const { slots } = pattern;
     for (let word = 0; word < slots.length; word++) {
-      const slot = slots[word]!;
-      switch (slot.kind) {
-        case 'source': {
-          const value = this.address(word);
-          if (value === undefined) return undefined;
-          rule.source = { value, negated: pattern.rule.source!.negated };
+      switch (slots[word]!) {
+        case 'source':
+          source = this.addressOf(word, source!.negated);
+          if (source === undefined) return undefined;
           break;
-        }
-        case 'destination': {
-          const value = this.address(word);
-          if (value === undefined) return undefined;
-          rule.destination = { value, negated: pattern.rule.destination!.negated };
+        case 'destination':
+          destination = this.addressOf(word, destination!.negated);
+          if (destination === undefined) return undefined;
           break;
-        }
         case 'chain':
           chain = this.scan.text(word);
           if (!table.isChain(chain)) return undefined;
           this.isPrinted &&= bareText(chain) === chain;
           break;
         case 'inInterface':
+          inInterface = this.deviceOf(this.scan.text(word), inInterface!.negated);
+          break;
         case 'outInterface':
-          rule[slot.kind] = this.deviceOf(this.scan.text(word), pattern.rule[slot.kind]!.negated);
+          outInterface = this.deviceOf(this.scan.text(word), outInterface!.negated);
           break;
         case 'jump': {
           const name = this.scan.text(word);
           if (!table.isChain(name) || table.isBuiltin(name)) return undefined;
-          rule.target = this.targetOf(target.kind as 'jump' | 'goto', name);
+          target = this.targetOf(target.kind as 'jump' | 'goto', name);
           this.isPrinted &&= bareText(name) === name;
           break;
         }
+        case 'value':
+          break;
       }
     }
-    if (pattern.parts.length > 0 && !this.fillParts(pattern, rule)) return undefined;
-    return { chain, rule, line: this.isPrinted ? line.slice(this.from) : undefined };
+    for (const part of parts) {
+      this.isPrinted &&= part.arePrinted(this.scan);
+      const use = part.read(this.scan);
+      if (use === undefined) return undefined;
+      if (part.index < 0) target = { kind: 'extension', extension: use.extension, data: use.data };
+      else if (matches.length === 1) matches = [use];
+      else {
+        const others: MatchUse[] = matches === rule.matches ? matches.slice() : (matches as MatchUse[]);
+        others[part.index] = use;
+        matches = others;
+      }
+    }
+    const made: Rule = {
+      source,
+      destination,
+      inInterface,
+      outInterface,
+      protocol: rule.protocol,
+      fragment: rule.fragment,
+      matches,
+      target,
+      counters: this.counters,
+      line: lineNumber,
+      extent: this.extentOf(line),
+    };
+    return { chain, rule: made, line: this.isPrinted ? line.slice(this.from) : undefined };
   }
 
   /** Makes the rule of a line that was read by the grammar the pattern of its shape, if it can be one. */
@@ -179,7 +148,11 @@ export class RuleShapes {
     const { scan, shapes } = this;
     scan.scan(line, from);
     if (this.known() !== undefined) return;
-    const shape = { shape: scan.shape(), pattern: this.patternOf(line.slice(from), rule, draft), next: undefined };
+    const shape = {
+      shape: scan.shape(),
+      pattern: patternOf(scan, line.slice(from), rule, draft, this.family),
+      next: undefined,
+    };
     const alike = shapes.get(scan.hash);
     if (alike === undefined) shapes.set(scan.hash, [shape]);
     else alike.push(shape);
@@ -193,11 +166,11 @@ export class RuleShapes {
     this.from = from;
     const { scan, last } = this;
     const likely = last?.next ?? last;
-    if (likely !== undefined && scan.scanAs(likely.shape, line, from)) {
+    if (likely === undefined) scan.scan(line, from);
+    else if (scan.scanAs(likely.shape, line, from)) {
       this.last = likely;
       return likely;
     }
-    scan.scan(line, from);
     const found = this.known();
     if (found !== undefined) {
       if (last !== undefined) last.next = found;
@@ -225,74 +198,38 @@ export class RuleShapes {
     return found[0].length;
   }
 
-  private patternOf(line: string, rule: Rule, draft: RuleDraft): Pattern | undefined {
-    const { scan } = this;
-    // A chain that hides an extension of its name could be gone in another line's table.
-    if ('chain' in rule.target && draft.scope.target !== undefined) return undefined;
-    const parts = new Map<unknown, Part>();
-    const slots: Slot[] = [];
-    for (let word = 0; word < scan.count; word++) {
-      const slot = this.slotOf(word, draft, parts);
-      const isAddress = scan.classes[word] === 'address' || scan.classes[word] === 'address6';
-      if (slot === undefined || ((slot.kind === 'source' || slot.kind === 'destination') && !isAddress))
-        return undefined;
-      // No condition, or one that iptables reads in another way: not for a pattern.
-      if ((slot.kind === 'source' || slot.kind === 'destination') && rule[slot.kind] === undefined) return undefined;
-      // Further words of an option, and those it can do without, must not look like options.
-      if (slot.kind === 'value' && scan.classes[word] === 'quoted' && !isFree(slot)) return undefined;
-      if (slot.kind === 'jump' && !('chain' in rule.target)) return undefined;
-      slots.push(slot);
+  /** Without the blanks around the line. */
+  private extentOf(line: string): Extent {
+    const start = isInk(line.charCodeAt(0)) ? 0 : line.length - line.trimStart().length;
+    const end = isInk(line.charCodeAt(line.length - 1)) ? line.length : line.trimEnd().length;
+    if (start > 0) return { column: start + 1, length: end - start };
+    let extent = this.extents[end];
+    if (extent === undefined) {
+      extent = { column: 1, length: end };
+      if (end < EXTENTS) this.extents[end] = extent;
     }
-    const chain = draft.chain!.text;
-    const isPrinted = line === printRuleLine(chain, rule, this.family);
-    return { rule, chain, slots, parts: [...parts.values()], isPrinted };
-  }
-
-  private slotOf(word: number, draft: RuleDraft, parts: Map<unknown, Part>): Slot | undefined {
-    const offset = this.scan.starts[word]!;
-    if (draft.chain?.offset === offset) return { kind: 'chain' };
-    if (draft.jumpWord?.offset === offset) return { kind: 'jump' };
-    if (draft.source?.word.offset === offset) return { kind: 'source' };
-    if (draft.destination?.word.offset === offset) return { kind: 'destination' };
-    if (draft.inWord?.offset === offset) return { kind: 'inInterface' };
-    if (draft.outWord?.offset === offset) return { kind: 'outInterface' };
-    for (const [loaded, uses] of draft.uses) {
-      for (const [use, { valueWords }] of uses.entries()) {
-        const value = valueWords.findIndex((each) => each.offset === offset);
-        if (value < 0) continue;
-        let part = parts.get(loaded);
-        if (part === undefined) {
-          const index = draft.scope.matches.indexOf(loaded as (typeof draft.scope.matches)[number]);
-          const { extension } = loaded;
-          const checked = [...uses.entries()].filter(([, { spec }]) => spec.atOnce !== undefined);
-          part = { extension, index, uses, checked, context: draft.buildContext, known: new Map() };
-          parts.set(loaded, part);
-        }
-        return { kind: 'value', part, use, value, text: this.scan.text(word) };
-      }
-    }
-    return undefined;
+    return extent;
   }
 
   /** Undefined for an empty mask, which is no condition. */
-  private address(word: number): MaskedAny | undefined {
+  private addressOf(word: number, negated: boolean): AddressTest | undefined {
     const { scan } = this;
-    if (scan.classes[word] === 'address6') return this.address6(scan.text(word));
+    if (scan.classes[word] === 'address6') return this.addressOf6(scan.text(word), negated);
     const prefix = scan.prefixes[word]!;
     if (prefix === 0 || this.family !== 'ipv4') return undefined;
-    const mask = prefixMask(prefix);
-    const value = (scan.values[word]! & mask) >>> 0;
-    this.isPrinted &&= value === scan.values[word] && scan.hasPrefix(word);
-    return { value, mask };
+    const mask = prefixMask(prefix) | 0;
+    const number = scan.values[word]! | 0;
+    this.isPrinted &&= (number & ~mask) === 0 && scan.hasPrefix(word);
+    return addressTest4(number & mask, mask, negated);
   }
 
-  private address6(text: string): MaskedAny | undefined {
+  private addressOf6(text: string, negated: boolean): AddressTest | undefined {
     const slash = text.indexOf('/');
     const length = slash < 0 ? '128' : text.slice(slash + 1);
     const value = parseAddress6(slash < 0 ? text : text.slice(0, slash));
     if (value === undefined || !/^[1-9]\d{0,2}$/.test(length) || Number(length) > 128) return undefined;
     const mask = prefixMask6(Number(length));
-    const address = { value: value & mask, mask };
+    const address = { value: value & mask, mask, negated };
     this.isPrinted &&= formatMasked(address) === text;
     return address;
   }
@@ -315,85 +252,6 @@ export class RuleShapes {
       this.devices.set(key, device);
     }
     return device;
-  }
-
-  private fillParts(pattern: Pattern, rule: MutableRule): boolean {
-    const matches = rule.matches.slice();
-    this.isPrinted &&= this.areValuesPrinted(pattern);
-    for (const part of pattern.parts) {
-      const data = this.dataOf(pattern, part);
-      if (data === undefined) return false;
-      const use = { extension: part.extension.name, data: data.data };
-      if (part.index < 0) rule.target = { kind: 'extension', ...use };
-      else matches[part.index] = use;
-    }
-    rule.matches = matches;
-    return true;
-  }
-
-  /** Whether the values of options are as they are printed: those of the pattern itself are. */
-  private areValuesPrinted({ slots }: Pattern): boolean {
-    for (let word = 0; word < slots.length; word++) {
-      const slot = slots[word]!;
-      if (slot.kind !== 'value') continue;
-      const text = this.scan.text(word);
-      if (text === slot.text) continue;
-      const { spec } = slot.part.uses[slot.use]!;
-      const type = spec.values[slot.value] ?? spec.optional!;
-      if (type.isPrinted?.(text) !== true) return false;
-    }
-    return true;
-  }
-
-  private dataOf(pattern: Pattern, part: Part): { readonly data: unknown } | undefined {
-    // Once so many texts are known, a further one is most likely new as well.
-    const key = part.known.size < KNOWN_LIMIT ? this.textsOf(pattern, part) : undefined;
-    if (key !== undefined && part.known.has(key)) return { data: part.known.get(key) };
-    try {
-      const uses = this.usesOf(pattern, part);
-      for (const [i, { spec }] of part.checked) spec.atOnce!(uses[i]!, uses.slice(0, i));
-      part.extension.precheck?.(uses, part.context);
-      const data = part.extension.build(uses, part.context);
-      if (key !== undefined) part.known.set(key, data);
-      return { data };
-    } catch (error) {
-      if (error instanceof ValueError || error instanceof ExtensionError) return undefined;
-      throw error;
-    }
-  }
-
-  private textsOf({ slots }: Pattern, part: Part): string {
-    let texts = '';
-    for (let word = 0; word < slots.length; word++) {
-      const slot = slots[word]!;
-      if (slot.kind === 'value' && slot.part === part) texts += `${this.scan.text(word)}\0`;
-    }
-    return texts;
-  }
-
-  /** The options of the pattern with this line's values; those without any of these are the pattern's own. */
-  private usesOf({ slots }: Pattern, part: Part): readonly OptionUse[] {
-    const uses = part.uses.map(({ use }) => use);
-    const own: unknown[][] = [];
-    for (let word = 0; word < slots.length; word++) {
-      const slot = slots[word]!;
-      if (slot.kind !== 'value' || slot.part !== part) continue;
-      const { use, spec, context } = part.uses[slot.use]!;
-      let values = own[slot.use];
-      if (values === undefined) {
-        values = use.values.slice();
-        own[slot.use] = values;
-        uses[slot.use] = { name: use.name, negated: use.negated, values };
-      }
-      const type = spec.values[slot.value] ?? spec.optional!;
-      const text = this.scan.text(word);
-      if (text !== slot.lastText) {
-        slot.lastValue = type.parse(unquote(text), context);
-        slot.lastText = text;
-      }
-      values[slot.value] = slot.lastValue;
-    }
-    return uses;
   }
 }
 

@@ -1,10 +1,9 @@
 // Ports as getaddrinfo(3) reads them: decimal, wrapped to 16 bits without a word, else the name of a service of any
 // protocol.
 
-import type { Interval } from '../../base/intervals.ts';
 import type { Names } from '../../base/names.ts';
 import { ValueError, type ValueType } from '../extension.ts';
-import { isPortNumber, PORT_MAXIMUM } from './port.ts';
+import { isPortNumber, PORT_MAXIMUM, type PortRange, singlePort } from './port.ts';
 
 /** The order in which glibc asks for the protocols of a service. */
 const PROTOCOLS = ['tcp', 'udp', 'dccp', 'udplite', 'sctp'];
@@ -17,14 +16,16 @@ export const resolvedPort: ValueType<number> = {
 };
 
 /** `80`, `80:90`, `:90`, `80:`; the ends may be in either order. */
-export const resolvedPorts: ValueType<Interval> = {
+export const resolvedPorts: ValueType<PortRange> = {
   placeholder: 'port[:port]',
   isPrinted: isPortNumber,
-  parse(text, { names, extension, option }) {
+  ofNumber: singlePort,
+  parse(text, { names, extension, option, negated }) {
     const parts = text.split(':');
     const ends = parts.slice(0, 2).map((part, i) => (part === '' ? [0, PORT_MAXIMUM][i]! : resolve(part, names)));
     if (parts.length > 2) throw new ValueError(`${extension}: Too many components for option "${option}" (max: 2)`);
-    return { low: ends[0]!, high: ends[1] ?? ends[0]! };
+    if (parts.length === 1) return singlePort(ends[0]!, negated)!;
+    return { low: ends[0]!, high: ends[1]!, negated };
   },
 };
 

@@ -123,7 +123,7 @@ describe('early lists', () => {
             if (isDropped) {
               for (const { verdict, counted } of possible) {
                 const lines = counted.map(({ chain: name, rule }) => {
-                  const line = table.chains.find((each) => each.name === name)!.rules[rule as number]?.span.line;
+                  const line = table.chains.find((each) => each.name === name)!.rules[rule as number]?.line;
                   return `${name}:${line ?? 'policy'}`;
                 });
                 expect([verdict, lines]).toEqual(['drop', found.counted.map((slot) => places[slot])]);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Diagnostic } from '../../../src/base/diagnostic.ts';
+import { spanOf } from '../../../src/ruleset/model.ts';
 import { namesFrom } from '../../../src/ruleset/names.ts';
 import { type ParseOptions, parseRuleset } from '../../../src/ruleset/parse.ts';
 import { printRuleset } from '../../../src/ruleset/print.ts';
@@ -202,7 +203,7 @@ describe('what is read', () => {
 
   test('spans point to the rule without the blanks around it', () => {
     const { ruleset } = parse(table(' \t-A INPUT -j DROP '));
-    expect(ruleset.tables[0]!.chains[0]!.rules[0]!.span).toEqual({ line: 3, column: 3, length: 16 });
+    expect(spanOf(ruleset.tables[0]!.chains[0]!.rules[0]!)).toEqual({ line: 3, column: 3, length: 16 });
   });
 });
 

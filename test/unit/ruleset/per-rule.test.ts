@@ -9,7 +9,7 @@ const SPAN = { line: 1, column: 1, length: 1 };
 /** Rules that are told from each other by the line they stand in. */
 const RULES: readonly Rule[] = Array.from({ length: 12 }, (_, line) => ({
   ...{ matches: [], target: { kind: 'none' }, counters: ZERO },
-  span: { ...SPAN, line },
+  ...{ line, extent: { column: 1, length: 1 } },
 }));
 
 function table(chains: Readonly<Record<string, readonly Rule[]>>): Table {
@@ -18,13 +18,13 @@ function table(chains: Readonly<Record<string, readonly Rule[]>>): Table {
 }
 
 test('what is made of a rule is made once while it stays in its chain, and is always that of the rule', () => {
-  const rules = fc.uniqueArray(fc.constantFrom(...RULES), { selector: (rule) => rule.span.line });
+  const rules = fc.uniqueArray(fc.constantFrom(...RULES), { selector: (rule) => rule.line });
   const tables = fc.array(fc.record({ a: rules, b: rules }, { requiredKeys: ['a'] }), { maxLength: 6 });
   fc.assert(
     fc.property(tables, (sequence) => {
       const made: string[] = [];
       const perRule = new PerRule((rule, chain) => {
-        const text = `${chain} ${rule.span.line}`;
+        const text = `${chain} ${rule.line}`;
         made.push(text);
         return { text };
       });
@@ -34,7 +34,7 @@ test('what is made of a rule is made once while it stays in its chain, and is al
         const now = new Map<string, object>();
         const found = perRule.of(table(chains));
         for (const [chain, own] of Object.entries(chains)) {
-          const texts = own.map((rule) => `${chain} ${rule.span.line}`);
+          const texts = own.map((rule) => `${chain} ${rule.line}`);
           expect(found.get(chain)!.map(({ text }) => text)).toEqual(texts);
           for (const value of found.get(chain)!) now.set(value.text, value);
         }
