@@ -117,17 +117,24 @@ function isFor(entry: Entry, kind: string, objects: readonly object[], numbers: 
 
 function areEqual(a: Int32Array | Uint32Array, b: Int32Array | Uint32Array): boolean {
   if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+  if (a.length !== b.length || a[0] !== b[0]) return false;
+  return Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
 }
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Numbers of an array that its hash looks at, at most: those of one kind are few, and compared. */
+const HASHED = 512;
 
 function hashOf(kind: string, numbers: Entry['numbers']): number {
   let hash = kind.length;
   for (let i = 0; i < kind.length; i++) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x9e3779b1);
   for (const array of numbers) {
     hash ^= array.length;
-    for (let i = 0; i < array.length; i++) hash = Math.imul(hash ^ array[i]!, 0x9e3779b1) ^ (hash >>> 15);
+    const step = Math.floor(array.length / HASHED) + 1;
+    for (let i = 0; i < array.length; i += step) hash = Math.imul(hash ^ array[i]!, 0x9e3779b1) ^ (hash >>> 15);
   }
   return hash;
 }

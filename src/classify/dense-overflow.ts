@@ -45,15 +45,29 @@ function singleValues(reach: Reach, asked: ListField, all: boolean): number {
   const hiding = all ? [] : hidingPredicates(reach, asked);
   if (bounds === undefined || hiding === undefined) return 0;
   const { lows, highs } = bounds;
+  const starts = new Float64Array(hiding.length);
+  const ends = new Float64Array(hiding.length);
+  let hidden = 0;
+  // Each once, and those within others not at all: the least first, and of those the longest.
+  hiding.sort((a, b) => lows[a - 1]! - lows[b - 1]! || highs[b - 1]! - highs[a - 1]!);
+  for (const predicate of hiding) {
+    const [low, high] = [lows[predicate - 1]!, highs[predicate - 1]!];
+    if (hidden > 0 && high <= ends[hidden - 1]!) continue;
+    starts[hidden] = low;
+    ends[hidden++] = high;
+  }
   let count = 0;
   for (let i = 0; i < lows.length; i++) {
-    if (lows[i] !== highs[i]) continue;
-    let isTaken = false;
-    for (let j = 0; j < hiding.length && !isTaken; j++) {
-      const predicate = hiding[j]!;
-      isTaken = lows[predicate - 1]! <= lows[i]! && lows[i]! <= highs[predicate - 1]!;
+    const value = lows[i]!;
+    if (value !== highs[i]) continue;
+    // The first that does not end before the value is the one that would have it.
+    let first = 0;
+    for (let end = hidden; first < end; ) {
+      const middle = (first + end) >>> 1;
+      if (ends[middle]! < value) first = middle + 1;
+      else end = middle;
     }
-    if (!isTaken) count++;
+    if (first === hidden || starts[first]! > value) count++;
   }
   return count;
 }

@@ -54,7 +54,11 @@ export function makeHash(
 function decisionsOf({ bitOf, length }: TuplePlan, range: BitRange): Int32Array {
   const found = new Int32Array(length);
   let count = 0;
-  for (let decision = 0; decision < length; decision++) if (isIn(range, bitOf[decision]!)) found[count++] = decision;
+  const { from, to } = range;
+  for (let decision = 0; decision < length; decision++) {
+    const bit = bitOf[decision]!;
+    if (from <= bit && bit < to) found[count++] = decision;
+  }
   return found.subarray(0, count);
 }
 
@@ -66,17 +70,16 @@ function plainEntries(
   const { list, components, shifts, plan } = input;
   const entries = new HashEntries(1, 16, decisions.length);
   const { words, size } = entries;
-  for (let i = 0; i < decisions.length; i++) {
+  const tags = Uint32Array.from(plan.first, (_, bit) => tagOf(plan, bit));
+  for (let i = 0, at = 0; i < decisions.length; i++, at += size) {
     const decision = decisions[i]!;
-    const at = i * size;
-    words[at] = tagOf(plan, plan.bitOf[decision]!);
+    words[at] = tags[plan.bitOf[decision]!]!;
     words[at + 2] = low(list, decision);
     words[at + 3] = decision;
   }
   for (const [c, { ofDecision }] of components.entries()) {
     const shift = shifts[c];
-    if (shift === undefined) continue;
-    for (let i = 0; i < decisions.length; i++) addToKey(words, i * size, ofDecision[decisions[i]!]!, shift);
+    if (shift !== undefined) addToKeys(words, size, decisions, ofDecision, shift);
   }
   entries.take(decisions.length);
   return { hash: entries.place() };
@@ -125,6 +128,22 @@ function chainedEntries(
     to[at + 6] = records[checked]!.idOffset[layers[checked]!.of[predicate]!]!;
   }
   return { hash: entries.place(), chains: { content: chains.slice(0, 8 * (chained + 1)), longest } };
+}
+
+/** The same for all decisions, whose keys are `size` words from each other. */
+function addToKeys(
+  words: Uint32Array,
+  size: number,
+  decisions: Int32Array,
+  ofDecision: Int32Array,
+  shift: number,
+): void {
+  const isUpper = shift >= 32;
+  const half = isUpper ? 1 : 0;
+  for (let i = 0, at = half; i < decisions.length; i++, at += size) words[at]! |= ofDecision[decisions[i]!]! << shift;
+  if (isUpper || shift === 0) return;
+  for (let i = 0, at = 1; i < decisions.length; i++, at += size)
+    words[at]! |= ofDecision[decisions[i]!]! >>> (32 - shift);
 }
 
 /** Puts a predicate into the key at `at`, `shift` bits from its lowest. */

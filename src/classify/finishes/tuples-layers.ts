@@ -40,8 +40,11 @@ function makeLayers({ classes, classCount, predicateCount }: Component): Layers 
   const low = new Int32Array(classCount);
   const high = new Int32Array(classCount);
   let count = 0;
-  for (const predicate of byClassCount(classesOf, predicateCount)) {
-    const [from, to] = [classesOf.offsets[predicate]!, classesOf.offsets[predicate + 1]!];
+  const order = byClassCount(classesOf, predicateCount);
+  for (let n = 0; n < order.length; n++) {
+    const predicate = order[n]!;
+    const from = classesOf.offsets[predicate]!;
+    const to = classesOf.offsets[predicate + 1]!;
     let usedLow = 0;
     let usedHigh = 0;
     for (let i = from; i < to; i++) {
@@ -76,7 +79,7 @@ function freeLayer(low: number, high: number): number {
 /** Per item the lists that it is in, ascending. */
 export function invert({ offsets, items }: NumberLists, lists: number, itemCount: number): NumberLists {
   const starts = new Int32Array(itemCount + 1);
-  for (const item of items) starts[item + 1]!++;
+  for (let i = 0; i < items.length; i++) starts[items[i]! + 1]!++;
   for (let item = 0; item < itemCount; item++) starts[item + 1]! += starts[item]!;
   const next = starts.slice();
   const inverted = new Int32Array(items.length);

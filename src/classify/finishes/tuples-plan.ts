@@ -15,7 +15,6 @@
 
 import type { DecisionList } from '../decision-list.ts';
 import { IntPairs } from '../int-pairs.ts';
-import { goesOn } from './ends.ts';
 import type { Overflow } from './finish.ts';
 import { type Layers, NO_LAYER } from './tuples-layers.ts';
 
@@ -75,28 +74,42 @@ interface Group {
   alone?: boolean;
 }
 
+/** Kinds of decisions; 0 for one that ends. */
+const GOES_ON = 1;
+/** It neither ends nor counts. */
+const DOES_NOTHING = 2;
+
 /** Numbers the bits, or says why they are too many. Lists must not skip. */
 export function planTuples(input: PlanInput): TuplePlan | Overflow {
-  const { list, predicates, layers, checked, bits } = input;
-  const length = reachable(list, predicates);
+  const { list, layers, checked, bits } = input;
+  const kinds = kindsOf(list);
+  const length = reachable(kinds, input.predicates);
   const signatures = (length + 1) * signaturesOf(layers);
   if (signatures > Number.MAX_SAFE_INTEGER) return { overflow: 'tuples: too many layers' };
-  const { groups, groupOf } = groupDecisions(input, length);
+  const { groups, groupOf } = groupDecisions(input, kinds, length);
   if (checked !== undefined) merge(groups, layers, checked, bits);
   const live = groups.filter((group) => group.into === undefined);
   if (!chooseAlone(live, bits)) return { overflow: `tuples: ${live.length} of them, ${bits} at most` };
   return numberBits(length, live, groups, groupOf, checked);
 }
 
-/** The first decision that ends and asks nothing, or the list's length. */
-function reachable(list: DecisionList, predicates: readonly Int32Array[]): number {
-  for (let decision = 0; decision < list.length; decision++) {
-    if (goesOn(list, decision)) continue;
-    let asks = false;
-    for (let c = 0; c < predicates.length; c++) if (predicates[c]![decision] !== 0) asks = true;
-    if (!asks) return decision;
+function kindsOf({ length, slots, then }: DecisionList): Uint8Array {
+  const kinds = new Uint8Array(length);
+  for (let decision = 0; decision + 1 < length; decision++) {
+    if (then[decision] === decision + 1) kinds[decision] = slots[decision]! < 0 ? DOES_NOTHING : GOES_ON;
   }
-  return list.length;
+  return kinds;
+}
+
+/** The first decision that ends and asks nothing, or the list's length. */
+function reachable(kinds: Uint8Array, predicates: readonly Int32Array[]): number {
+  // Column by column, as everything here: each is one run of numbers.
+  const asks = kinds.slice();
+  for (const ofDecision of predicates) {
+    for (let decision = 0; decision < asks.length; decision++) if (ofDecision[decision] !== 0) asks[decision] = 1;
+  }
+  const found = asks.indexOf(0);
+  return found < 0 ? kinds.length : found;
 }
 
 interface Grouped {
@@ -105,37 +118,58 @@ interface Grouped {
   readonly groupOf: Int32Array;
 }
 
-function groupDecisions({ list, predicates, layers }: PlanInput, length: number): Grouped {
+/** Signatures below are looked up in an array. */
+const FEW_SIGNATURES = 1 << 16;
+
+function groupDecisions({ predicates, layers }: PlanInput, kinds: Uint8Array, length: number): Grouped {
   const groups: Group[] = [];
   const groupOf = new Int32Array(length).fill(-1);
-  const bySignature = new Map<number, number>();
   const product = signaturesOf(layers);
+  const { signatures, isLayered } = signDecisions(predicates, layers, length);
+  const few = new Int32Array(Math.min(product, FEW_SIGNATURES)).fill(-1);
+  const others = new Map<number, number>();
   const occurrenceOf = occurrences();
   for (let decision = 0; decision < length; decision++) {
-    const isOn = goesOn(list, decision);
-    if (isOn && list.slots[decision]! < 0) continue;
-    let signature = 0;
-    let isLayered = true;
-    for (let c = predicates.length - 1; c >= 0; c--) {
-      const { of, count } = layers[c]!;
-      const layer = of[predicates[c]![decision]!]!;
-      if (layer === NO_LAYER) isLayered = false;
-      signature = signature * (count + 1) + layer;
-    }
-    if (!isLayered) {
+    const kind = kinds[decision]!;
+    if (kind === DOES_NOTHING) continue;
+    const isOn = kind === GOES_ON;
+    if (isLayered[decision] === 0) {
       groupOf[decision] = groups.push({ goesOn: isOn, first: decision, size: 1 }) - 1;
       continue;
     }
-    if (isOn) signature += product * (1 + occurrenceOf(predicates, decision));
-    let group = bySignature.get(signature);
-    if (group === undefined) {
+    const signature = signatures[decision]! + (isOn ? product * (1 + occurrenceOf(predicates, decision)) : 0);
+    const isFew = signature < few.length;
+    let group = isFew ? few[signature]! : (others.get(signature) ?? -1);
+    if (group < 0) {
       group = groups.push({ goesOn: isOn, first: decision, signature, size: 0 }) - 1;
-      bySignature.set(signature, group);
+      if (isFew) few[signature] = group;
+      else others.set(signature, group);
     }
     groups[group]!.size++;
     groupOf[decision] = group;
   }
   return { groups, groupOf };
+}
+
+/** Per decision its layers as digits, and whether it has all of them. */
+function signDecisions(
+  predicates: readonly Int32Array[],
+  layers: readonly Layers[],
+  length: number,
+): { readonly signatures: Float64Array; readonly isLayered: Uint8Array } {
+  const signatures = new Float64Array(length);
+  const isLayered = new Uint8Array(length).fill(1);
+  let place = 1;
+  for (const [c, ofDecision] of predicates.entries()) {
+    const { of, count } = layers[c]!;
+    for (let decision = 0; decision < length; decision++) {
+      const layer = of[ofDecision[decision]!]!;
+      if (layer === NO_LAYER) isLayered[decision] = 0;
+      else signatures[decision]! += place * layer;
+    }
+    place *= count + 1;
+  }
+  return { signatures, isLayered };
 }
 
 /** How many combinations of layers there are. */
@@ -214,14 +248,18 @@ function numberBits(
 ): TuplePlan {
   const bitOf = new Int32Array(length).fill(-1);
   const first: number[] = [];
-  const bitOfGroup = new Map<Group, number>();
-  const homes = groups.map((group) => group.into ?? group);
+  /** Of each group whose decisions share a bit, the bit. */
+  const bitOfGroup = new Int32Array(groups.length).fill(-1);
+  const numberOf = new Map(groups.map((group, number) => [group, number]));
+  const homes = Int32Array.from(groups, (group, number) => (group.into ? numberOf.get(group.into)! : number));
   const alone = (isOn: boolean): BitRange => {
     const from = first.length;
-    for (let decision = 0; decision < length; decision++) {
-      const group = groupOf[decision]!;
-      if (group < 0 || homes[group]!.goesOn !== isOn || homes[group]!.alone !== true) continue;
-      bitOf[decision] = first.push(decision) - 1;
+    const isAlone = Uint8Array.from(homes, (home) => Number(groups[home]!.goesOn === isOn && groups[home]!.alone));
+    if (isAlone.includes(1)) {
+      for (let decision = 0; decision < length; decision++) {
+        const group = groupOf[decision]!;
+        if (group >= 0 && isAlone[group] === 1) bitOf[decision] = first.push(decision) - 1;
+      }
     }
     return { from, to: first.length };
   };
@@ -229,7 +267,7 @@ function numberBits(
     const from = first.length;
     for (const group of live) {
       if (group.goesOn !== isOn || group.alone === true) continue;
-      bitOfGroup.set(group, first.push(group.first) - 1);
+      bitOfGroup[numberOf.get(group)!] = first.push(group.first) - 1;
     }
     return { from, to: first.length };
   };
@@ -242,9 +280,10 @@ function numberBits(
   };
   const ending = { alone: padded(alone(false)), tuples: tuples(false) };
   const goingOn = { alone: alone(true), tuples: tuples(true) };
+  for (let group = 0; group < homes.length; group++) bitOfGroup[group] = bitOfGroup[homes[group]!]!;
   for (let decision = 0; decision < length; decision++) {
     const group = groupOf[decision]!;
-    if (group >= 0 && bitOf[decision] === -1) bitOf[decision] = bitOfGroup.get(homes[group]!)!;
+    if (group >= 0 && bitOf[decision] === -1) bitOf[decision] = bitOfGroup[group]!;
   }
   return {
     length,

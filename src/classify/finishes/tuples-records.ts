@@ -48,17 +48,25 @@ export function makeRecords(
   const bitmaps = predicateBitmaps(ofDecision, predicateCount, halves, plan);
   const content = new Uint32Array((classCount * stride + SLACK) / 4);
   const narrow = new Uint16Array(content.buffer);
+  const { offsets, items } = classes;
+  // Half by half, so that one number is put together at a time.
+  for (let half = 0; half < halves; half++) {
+    const always = bitmaps[half]!;
+    for (let each = 0, at = half; each < classCount; each++, at += stride / 4) {
+      let bits = always;
+      for (let i = offsets[each]!; i < offsets[each + 1]!; i++) bits |= bitmaps[items[i]! * halves + half]!;
+      content[at] = bits;
+    }
+  }
   for (let each = 0; each < classCount; each++) {
-    const at = (each * stride) / 4;
-    for (let half = 0; half < halves; half++) content[at + half] = bitmaps[half]!;
-    for (let i = classes.offsets[each]!; i < classes.offsets[each + 1]!; i++) {
-      const predicate = classes.items[i]!;
-      for (let half = 0; half < halves; half++) content[at + half]! |= bitmaps[predicate * halves + half]!;
+    const at = each * stride + 4 * halves;
+    for (let i = offsets[each]!; i < offsets[each + 1]!; i++) {
+      const predicate = items[i]!;
       const layer = of[predicate]!;
       if (layer === NO_LAYER || needed[layer] === 0) continue;
-      const place = at * 4 + 4 * halves + idOffset[layer]!;
-      if (idSize === 2) narrow[place / 2] = predicate;
-      else content[place / 4] = predicate;
+      const place = at + idOffset[layer]!;
+      if (idSize === 2) narrow[place >>> 1] = predicate;
+      else content[place >>> 2] = predicate;
     }
   }
   return { content, stride, idSize, idOffset };
@@ -67,12 +75,19 @@ export function makeRecords(
 /** Per layer 1 where some tuple's key, or the check behind it, needs the id. */
 function neededLayers(ofDecision: Int32Array, of: Uint8Array, count: number, c: number, plan: TuplePlan): Uint8Array {
   const needed = new Uint8Array(count + 1);
-  const { bitOf, ending, goingOn } = plan;
-  for (let decision = 0; decision < plan.length; decision++) {
-    const bit = bitOf[decision]!;
-    if (isIn(ending.tuples, bit) || isIn(goingOn.tuples, bit)) needed[of[ofDecision[decision]!]!] = 1;
+  const { bitOf, first, length, ending, goingOn } = plan;
+  if (c === plan.checked) {
+    needed[0] = 1;
+    for (let decision = 0; decision < length; decision++) {
+      const bit = bitOf[decision]!;
+      if (isIn(ending.tuples, bit) || isIn(goingOn.tuples, bit)) needed[of[ofDecision[decision]!]!] = 1;
+    }
+    return needed;
   }
-  if (c === plan.checked) needed[0] = 1;
+  // All decisions of a tuple ask the same layers.
+  for (const { from, to } of [ending.tuples, goingOn.tuples]) {
+    for (let bit = from; bit < to; bit++) needed[of[ofDecision[first[bit]!]!]!] = 1;
+  }
   return needed;
 }
 
