@@ -42,11 +42,11 @@ function linesOf(name: string, family: FamilyStatus, emphasize: (text: string) =
   return [...lines, `  dropped   ${undecided} packets that no rule could decide, ${emptySlot} for lack of rules`];
 }
 
-function describeEarly({ choice, dropped, waiting, none, left }: EarlyStatus): string {
+function describeEarly({ choice, dropped, waiting, outdated, none, left }: EarlyStatus): string {
   if (choice === 'off') return 'off: no packet is dropped before netfilter';
   if (none !== undefined) return `${choice}: no packet is dropped before netfilter, because ${none}`;
-  const more = waiting === undefined ? left : `none now, because ${waiting}`;
-  return `${choice}: ${dropped} packets dropped before netfilter${more === undefined ? '' : `; ${more}`}`;
+  const more = [waiting === undefined ? [] : `none now, because ${waiting}`, outdated ?? [], left ?? []].flat();
+  return [`${choice}: ${dropped} packets dropped before netfilter`, ...more].join('; ');
 }
 
 function describeFamily({ generation, placement, rules }: FamilyStatus): string {

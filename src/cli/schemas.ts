@@ -160,12 +160,13 @@ const familyStatus = z.strictObject({
     }),
   ),
   dropped: z.strictObject({ emptySlot: decimal, undecided: decimal }),
-  /** `choice` is what was asked for, `waiting` why there are no early drops now, `none` why the rules make none, `left` what they leave. */
+  /** `choice` is what was asked for, `waiting` why there are no early drops now, `outdated` what programs are not told of, `none` why the rules make none, `left` what they leave. */
   early: z
     .strictObject({
       choice: z.enum(EARLY),
       dropped: decimal,
       waiting: z.string().optional(),
+      outdated: z.string().optional(),
       none: z.string().optional(),
       left: z.string().optional(),
     })

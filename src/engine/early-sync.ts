@@ -4,6 +4,7 @@
 // The words are read before the facts and after them. What changes in between shows in the words, and they are read anew;
 // what changes later shows to the programs, which leave everything to netfilter until the next time.
 
+import type { ForeignFacts } from '../base/early.ts';
 import type { Family } from '../base/family.ts';
 import type { EarlyChoice } from '../base/hooks.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
@@ -35,22 +36,33 @@ function isSame(a: Surroundings, b: Surroundings): boolean {
   return Buffer.compare(a.words, b.words) === 0;
 }
 
-/** Why early verdicts of rules with this digest are not given at this moment; `undefined` while they are. */
-export function whyWaiting(
-  kernel: Kernel,
-  installation: Installation,
-  family: Family,
-  digest: string,
-): string | undefined {
-  const kept = installation.guards(family);
-  if (kept === undefined) return OTHER_VERSION;
-  if (Buffer.compare(kernel.surroundings(family).words, kept) === 0) return undefined;
-  const found = lookAround(kernel, family);
-  if ('why' in found) return found.why;
-  return groundDigest(found.ground) === digest
-    ? 'something changed that they might rest on: `bpfilter sync` lets them go on'
-    : 'addresses, routes or hooks have changed: `bpfilter sync` looks at them anew';
+/** What becomes of early verdicts of rules that make some. */
+export interface EarlyState {
+  /** Why none are given at this moment; absent while they are. */
+  readonly waiting?: string;
+  /** What they rest on and is no more, though no word has changed; absent where there is nothing. */
+  readonly outdated?: string;
+  /** Rules of others that leave packets to netfilter. */
+  readonly foreign?: ForeignFacts | undefined;
 }
+
+/** The same of this moment, for rules with this digest. */
+export function earlyState(kernel: Kernel, installation: Installation, family: Family, digest: string): EarlyState {
+  const kept = installation.guards(family);
+  if (kept === undefined) return { waiting: OTHER_VERSION };
+  const areGiven = Buffer.compare(kernel.surroundings(family).words, kept) === 0;
+  const found = lookAround(kernel, family);
+  const isOther = 'why' in found || groundDigest(found.ground) !== digest;
+  if (areGiven) return isOther ? { outdated: OUTDATED } : { foreign: found.ground.facts.foreign };
+  if ('why' in found) return { waiting: found.why };
+  const changed = isOther
+    ? 'addresses, routes or hooks have changed: `bpfilter sync` looks at them anew'
+    : 'something changed that they might rest on: `bpfilter sync` lets them go on';
+  return { waiting: changed };
+}
+
+/** No word changes with names of devices, nor with what IPv6 makes of routes by devices without a link. */
+const OUTDATED = 'devices or settings have changed of which programs are not told: `bpfilter sync` looks at them anew';
 
 /** Why rules that were compiled without early verdicts make none. */
 export function whyNone(kernel: Kernel, family: Family, choice: EarlyChoice | undefined): string {

@@ -10,8 +10,8 @@ import { conntrackWarnings } from './conntrack.ts';
 import { readEarlyDrops } from './counters.ts';
 import { areFit, keptMode, type LeftDevice, leftOut, NOTHING_EARLY } from './devices.ts';
 import { foreignNotes } from './early-foreign.ts';
-import { whyNone, whyWaiting } from './early-sync.ts';
-import { mapReader, type StoredRequest } from './flip.ts';
+import { earlyState, whyNone } from './early-sync.ts';
+import { mapReader } from './flip.ts';
 import type { InForce } from './in-force.ts';
 import { Installation } from './installation.ts';
 import { keptWarning } from './kept.ts';
@@ -41,6 +41,7 @@ export interface FamilyFacts {
   readonly kept: Ruleset | undefined;
 }
 
+const renamed = (before: string) => `it was ${before} when the rules were compiled; \`bpfilter sync\` looks at it anew`;
 const RETRY = '`bpfilter sync` attaches to it once it can';
 
 export function describeStatus(facts: StatusFacts): Status {
@@ -66,9 +67,7 @@ function familyStatus({ kernel, installation, families }: StatusFacts, family: F
   const generation = installation?.generation(family) ?? 0;
   const request = found?.request;
   const devices =
-    request !== undefined && request.placement !== 'netfilter'
-      ? deviceStatus(kernel, installation!, family, request)
-      : [];
+    request !== undefined && request.placement !== 'netfilter' ? deviceStatus(kernel, installation!, found!) : [];
   // At placement exact netfilter enforces the rules for devices without a program.
   const isServed = ({ note }: DeviceStatus) => note === undefined || request?.placement !== 'exact';
   const idle = devices.filter((each) => !isServed(each)).map(({ name, note }) => ({ name, why: note! }));
@@ -141,11 +140,10 @@ function earlyStatus(
     return { choice, dropped: '0', none: mayServe ? whyNone(kernel, family, choice) : 'no device can be served' };
   }
   const dropped = readEarlyDrops(counterMap, layout, mapReader(installation, family)).packets;
-  if (!canDrop) return { choice, dropped: String(dropped), none: `no device has its program: ${RETRY}` };
-  const waiting = whyWaiting(kernel, installation, family, manifest.early);
-  if (waiting !== undefined) return { choice, dropped: String(dropped), waiting };
-  const left = foreignNotes(kernel.earlyFacts(family)?.foreign).join('; ');
-  return { choice, dropped: String(dropped), ...(left !== '' && { left }) };
+  if (!canDrop) return { choice, dropped: String(dropped), none: 'all its devices are left out' };
+  const { foreign, ...state } = earlyState(kernel, installation, family, manifest.early);
+  const left = foreignNotes(foreign).join('; ');
+  return { choice, dropped: String(dropped), ...state, ...(left !== '' && { left }) };
 }
 
 function leftOutStatus(kernel: Kernel, { request: { leftOut: names = [], mode }, manifest }: InForce): LeftDevice[] {
@@ -165,8 +163,7 @@ function hookStatus(installation: Installation, family: Family): HookStatus[] {
 function deviceStatus(
   kernel: Kernel,
   installation: Installation,
-  family: Family,
-  request: StoredRequest,
+  { family, request, manifest }: InForce,
 ): DeviceStatus[] {
   const present = new Map(kernel.devices().map((device) => [device.ifindex, device]));
   const links = installation.links.attachedDevices().filter(({ families, gone }) => !gone && families.includes(family));
@@ -183,6 +180,8 @@ function deviceStatus(
         mode !== undefined ? 'another XDP program is attached to it' : 'no rules are attached to this device';
       return { name, ifindex, note: request.placement === 'exact' ? `${note}; ${RETRY}` : note };
     }
+    // Early verdicts are certain of devices by name, and programs look.
+    if (manifest.early !== undefined && name !== appliedName) return { name, ifindex, note: renamed(appliedName) };
     return { name, ifindex, ...keptMode(device, request.mode, mode) };
   });
 }

@@ -90,6 +90,8 @@ export interface EarlyStatus {
   readonly dropped: string;
   /** Why rules that make some do not now, in words that follow "because"; absent while they do. */
   readonly waiting?: string;
+  /** What has changed without programs being told, and what to do, in a sentence; absent where there is nothing. */
+  readonly outdated?: string;
   /** Why the rules make none, in such words; absent where they do. */
   readonly none?: string;
   /** What is left to netfilter whatever rules say, in a sentence. */

@@ -289,6 +289,9 @@ test('status says which mode each device has and why, and what becomes of early 
   expect(out).toContain('  left out  eth1: eth1 belongs to br0\n');
   expect(out).toContain('  early     fast: 12 packets dropped before netfilter; none now, because somebody hooks in\n');
   expect(statusOutput.parse(JSON.parse(run('status --json')[1])).families.ipv4).toMatchObject(firewall.more);
+  firewall.more = { early: { choice: 'fast', dropped: '3', outdated: 'sync', left: 'NAT' } };
+  expect(run('status')[1]).toContain('  early     fast: 3 packets dropped before netfilter; sync; NAT\n');
+  expect(statusOutput.parse(JSON.parse(run('status --json')[1])).families.ipv4).toMatchObject(firewall.more);
   firewall.more = { early: { choice: 'strict', dropped: '0', none: 'nothing is certain' } };
   expect(run('status')[1]).toContain(
     '  early     strict: no packet is dropped before netfilter, because nothing is certain\n',

@@ -142,7 +142,7 @@ it('says which device has no program, because the kernel refuses it or somebody 
   kernel.attachDevice = attach;
   const isAttached = (generation: number) => {
     expect(ipv4().leftOut).toEqual([{ name: 'eth0', why: expect.stringMatching(/; `bpfilter sync` attaches to it/) }]);
-    expect(ipv4().early!.none).toMatch(/no device has its program: `bpfilter sync`/);
+    expect(ipv4().early!.none).toBe('all its devices are left out');
     expect(sync()).toEqual(['eth0: native XDP, a physical device']);
     expect(ipv4()).toMatchObject({ generation, devices: [{ name: 'eth0' }], early: { choice: 'fast', dropped: '0' } });
     expect(status().warnings).toEqual([]);
@@ -164,6 +164,30 @@ it('warns where early verdicts wait, until sync lets them go on', () => {
   expect(sync()).toEqual([]);
   expect(ipv4()).toMatchObject({ generation, early: { dropped: '0' } });
   expect(status().warnings).toEqual([]);
+});
+
+it('says which device has been renamed, as the program leaves its packets to netfilter, until sync', () => {
+  kernel.presentDevices = [device(2, 'eth0'), device(3, 'eth1')];
+  apply(['eth0', 'eth1']);
+  kernel.presentDevices = [device(2, 'eth0'), device(3, 'lan0')];
+  kernel.facts = { ...FACTS, devices: [...FACTS.devices, { name: 'lan0', sources: [], forwards: false }] };
+  const renamed = { name: 'lan0', why: 'it was eth1 when the rules were compiled; `bpfilter sync` looks at it anew' };
+  expect(ipv4()).toMatchObject({ devices: [{ name: 'eth0' }], leftOut: [renamed] });
+  expect(ipv4().early!.outdated).toMatch(/`bpfilter sync`/);
+  kernel.presentDevices = [device(2, 'wan0'), device(3, 'lan0')];
+  expect(ipv4()).toMatchObject({ devices: [], early: { none: 'all its devices are left out' } });
+  kernel.presentDevices = [device(2, 'eth0'), device(3, 'lan0')];
+  sync();
+  expect(ipv4().devices.map(({ name }) => name)).toEqual(['eth0', 'lan0']);
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0' });
+});
+
+it('says that early verdicts rest on what has changed, though no word says so', () => {
+  apply();
+  kernel.facts = { ...FACTS, local: [] };
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0', outdated: expect.stringMatching(/`bpfilter sync`/) });
+  sync();
+  expect(ipv4().early).toEqual({ choice: 'fast', dropped: '0', none: expect.any(String) });
 });
 
 it('sync that cannot compile the rules anew says so, and leaves them as they are', () => {
