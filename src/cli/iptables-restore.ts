@@ -15,6 +15,7 @@ import { loadConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { hintAtFamily } from './family-hint.ts';
 import { describeProblem, type OptionDefinition, OptionReader } from './getopt.ts';
+import { expectWork } from './large-input.ts';
 import { commandNames } from './names.ts';
 import { helpOfDefinitions, optionLines } from './options-help.ts';
 import { commandName, PROGRAMS, type Program } from './program.ts';
@@ -67,6 +68,7 @@ export function restore(words: readonly string[], context: Context, program: Pro
   const options = readOptions(words, context, program);
   if (options === undefined) return EXIT.ok;
   const whole = readText(options.file, context);
+  expectWork(whole);
   if (options.test === 'syntax') {
     read(whole, undefined, options, context, program);
     return EXIT.ok;
