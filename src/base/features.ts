@@ -13,6 +13,7 @@ export interface KernelLayout {
   readonly hookStateOut: number;
   /** `struct net_device` */
   readonly deviceName: number;
+  /** Its bytes, MAX_ADDR_LEN of them. */
   readonly deviceAddress: number;
   readonly deviceNet: number;
   /** `net.ipv4.dev_addr_genid`: bumped whenever an IPv4 address of the namespace comes or goes (net/ipv4/fib_frontend.c). */

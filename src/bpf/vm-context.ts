@@ -43,7 +43,7 @@ const XDP_MD = { data: 0, dataEnd: 4, ingressIfindex: 12 } as const;
 const BEHIND_DATA = 64;
 /** IFNAMSIZ */
 const NAME_SIZE = 16;
-/** MAX_ADDR_LEN: what `net_device.dev_addr` points to. */
+/** MAX_ADDR_LEN */
 const ADDRESS_SIZE = 32;
 
 /** Runs an XDP program on a frame and returns its action (`enum xdp_action`). */
@@ -106,9 +106,7 @@ function addDevice(
 ): number {
   const structure = new Structure('net_device').text(layout.deviceName, device.name);
   if (device.mac !== undefined) {
-    const address = new Uint8Array(ADDRESS_SIZE);
-    address.set(device.mac);
-    structure.pointer(layout.deviceAddress, memory.add('the device address', address));
+    structure.bytes(layout.deviceAddress, device.mac, ADDRESS_SIZE);
     const generation = device.addressGeneration ?? 0;
     const net = new Structure('net').word(layout.netAddressGeneration, generation);
     if (layout.netAddressGeneration6 !== undefined) net.word(layout.netAddressGeneration6, generation);
@@ -143,9 +141,14 @@ class Structure {
 
   /** A device's name, padded with zeros. */
   text(offset: number, text: string): this {
-    const bytes = Buffer.alloc(NAME_SIZE);
-    bytes.write(text.slice(0, NAME_SIZE - 1), 'latin1');
-    for (let at = 0; at < NAME_SIZE; at += 4) this.word(offset + at, bytes.readUInt32LE(at));
+    return this.bytes(offset, Buffer.from(text.slice(0, NAME_SIZE - 1), 'latin1'), NAME_SIZE);
+  }
+
+  /** An array of `size` bytes, padded with zeros. */
+  bytes(offset: number, bytes: Uint8Array, size: number): this {
+    const padded = Buffer.alloc(size);
+    padded.set(bytes);
+    for (let at = 0; at < size; at += 4) this.word(offset + at, padded.readUInt32LE(at));
     return this;
   }
 

@@ -20,7 +20,7 @@ import { FAMILIES, type Family } from '../base/family.ts';
 import type { FilterChain } from '../base/hooks.ts';
 import { Assembler, type Label } from '../bpf/assembler.ts';
 import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
-import { R0, R1, R2, R3, R6, R7 } from '../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R6 } from '../bpf/instruction.ts';
 import { emitVerdict, type HookAbi } from './actions.ts';
 import { guardMap } from './guards.ts';
 import { NETFILTER_ABI } from './netfilter.ts';
@@ -111,12 +111,11 @@ function xdpDispatcherName(families: readonly Family[]): string {
 
 const SUFFIX: Readonly<Record<Family, string>> = { ipv4: '', ipv6: '6' };
 
-/** A dispatcher whose `body` goes to `off` where nothing is enforced. Registers: R6 context, R7 state. */
+/** A dispatcher whose `body` goes to `off` where nothing is enforced. The context stays in R1. */
 function dispatcher(name: string, type: ProgramType, body: (a: Assembler, off: Label) => void): Program {
   const a = new Assembler();
   const off = a.label('nothing is enforced');
   a.from({ file: 'bpfilter', line: 1, column: 1, text: `dispatcher ${name}` });
-  a.mov(R6, R1);
   body(a, off);
   a.bind(off).mov(R0, abiOf(type).accept).exit();
   return { name, type, ...a.finish() };
@@ -131,31 +130,33 @@ const TAGS_TO_SKIP = 8;
 /**
  * Dispatches a frame to its family by the ethertype, the one behind tags of VLAN 0 if there are some; what is neither
  * passes. A frame with too many tags, or with them behind its first buffer, may be of either: it is dropped, as if there were
- * nothing in its slot. Clobbers R0–R3, R7 and R8.
+ * nothing in its slot. The context is in R1. Clobbers R0–R6 and R8.
  */
 function emitChoice(a: Assembler, off: Label): void {
   const [other, ipv4, ipv6] = [a.label('not plain IPv4'), a.label('tagged IPv4'), a.label('IPv6')];
   const [cutOff, either] = [a.label('cut off'), a.label('of either family')];
-  a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
+  // The context, for `emitCutOff`.
+  a.mov(R6, R1);
+  a.load(4, R2, R1, DATA).load(4, R3, R1, DATA_END);
   a.alu('add', R2, ETHERNET).jump('gt', R2, R3, cutOff);
-  a.load(2, R1, R2, -2).jump('ne', R1, ETHERTYPE_IPV4, other);
+  a.load(2, R4, R2, -2).jump('ne', R4, ETHERTYPE_IPV4, other);
   emitDispatch(a, 'ipv4', 'xdp', 0, off);
   a.bind(other);
   for (let tags = 0; ; tags++) {
     const tag = a.label('VLAN tag');
-    if (tags > 0) a.jump('eq', R1, ETHERTYPE_IPV4, ipv4);
-    a.jump('eq', R1, ETHERTYPE_IPV6, ipv6);
-    for (const etherType of ETHERTYPES_VLAN) a.jump('eq', R1, etherType, tag);
+    if (tags > 0) a.jump('eq', R4, ETHERTYPE_IPV4, ipv4);
+    a.jump('eq', R4, ETHERTYPE_IPV6, ipv6);
+    for (const etherType of ETHERTYPES_VLAN) a.jump('eq', R4, etherType, tag);
     a.goto(off).bind(tag);
     a.alu('add', R2, VLAN_TAG).jump('gt', R2, R3, cutOff);
-    a.load(2, R1, R2, -4).bigEndian(R1, 16).alu('and', R1, VLAN_ID).jump('ne', R1, 0, off);
+    a.load(2, R4, R2, -4).bigEndian(R4, 16).alu('and', R4, VLAN_ID).jump('ne', R4, 0, off);
     if (tags === TAGS_TO_SKIP) break;
-    a.load(2, R1, R2, -2);
+    a.load(2, R4, R2, -2);
   }
-  a.bind(either).loadMapValue(R7, STATE_MAP);
+  a.bind(either).loadMapValue(R3, STATE_MAP);
   for (const family of FAMILIES) {
     const unused = a.label('no rules');
-    a.load(4, R1, R7, STATE.generation[family]).jump('eq', R1, 0, unused);
+    a.load(4, R4, R3, STATE.generation[family]).jump('eq', R4, 0, unused);
     emitEmpty(a, family, 'xdp');
     a.bind(unused);
   }
@@ -167,24 +168,27 @@ function emitChoice(a: Assembler, off: Label): void {
   emitDispatch(a, 'ipv6', 'xdp', 0, off);
 }
 
-/** Tail-calls the slot of a family's generation; where it is empty, drops. Clobbers R0–R3 and R7. */
+/**
+ * Tail-calls the slot of a family's generation; where it is empty, drops. The context is in R1, which a tail call asks for: a
+ * program that keeps nothing in R6–R9 saves no registers. Clobbers R0–R5.
+ */
 function emitDispatch(a: Assembler, family: Family, type: ProgramType, pair: number, off: Label): void {
   const odd = a.label('odd generation');
   const empty = a.label('empty slot');
-  a.loadMapValue(R7, STATE_MAP).load(4, R1, R7, STATE.generation[family]);
-  a.jump('eq', R1, 0, off).jump('set', R1, 1, odd);
+  a.loadMapValue(R2, STATE_MAP).load(4, R3, R2, STATE.generation[family]);
+  a.jump('eq', R3, 0, off).jump('set', R3, 1, odd);
   for (const parity of [0, 1]) {
     if (parity === 1) a.bind(odd);
-    a.mov(R1, R6).loadMap(R2, SLOT_MAPS[family][type]).mov(R3, slotIndex(pair, parity)).call(12 /* bpf_tail_call */);
+    a.loadMap(R2, SLOT_MAPS[family][type]).mov(R3, slotIndex(pair, parity)).call(12 /* bpf_tail_call */);
     if (parity === 0) a.goto(empty);
   }
   a.bind(empty);
   emitEmpty(a, family, type);
 }
 
-/** Drops and counts a packet that has no rules to meet. The state is in R7. */
+/** Drops and counts a packet that has no rules to meet. Clobbers R0–R2. */
 function emitEmpty(a: Assembler, family: Family, type: ProgramType): void {
-  a.mov(R1, 1).atomicAdd(8, R7, STATE.emptySlotDrops[family], R1);
+  a.loadMapValue(R2, STATE_MAP).mov(R1, 1).atomicAdd(8, R2, STATE.emptySlotDrops[family], R1);
   emitVerdict(a, abiOf(type), 'drop');
 }
 

@@ -73,8 +73,8 @@ function emitCopy(a: Assembler, size: number, from: Register, offset: number): v
   a.mov(R3, from).alu('add', R3, offset).mov(R1, R10).alu('add', R1, COPY).mov(R2, size).call(BPF_PROBE_READ_KERNEL);
 }
 
-/** `dst` = the pointer at an offset of a structure of the kernel. Clobbers R0–R5 where structures are copied. */
-function emitPointer(a: Assembler, features: Features, dst: Register, from: Register, offset: number): void {
+/** `dst` = the 8 bytes at an offset of a structure of the kernel. Clobbers R0–R5 where structures are copied. */
+function emitWord(a: Assembler, features: Features, dst: Register, from: Register, offset: number): void {
   if (canCast(features)) a.load(8, dst, from, offset);
   else {
     emitCopy(a, 8, from, offset);
@@ -87,8 +87,8 @@ export function emitDevicePointer(a: Assembler, features: Features, device: Regi
   const { layout } = features;
   if (!canCast(features)) {
     // What programs are given as `xdp_md` is an `xdp_buff`.
-    emitPointer(a, features, device, R6, layout.xdpRxq);
-    emitPointer(a, features, device, device, layout.rxqDevice);
+    emitWord(a, features, device, R6, layout.xdpRxq);
+    emitWord(a, features, device, device, layout.rxqDevice);
     return;
   }
   a.mov(R1, R6).callKernel('bpf_cast_to_kern_ctx', requireFunction(features, 'bpf_cast_to_kern_ctx'));
@@ -119,7 +119,7 @@ export function emitDeviceName(a: Assembler, features: Features, device: Registe
 
 /** R1 = a word of 32 bits of the namespace of a `net_device`. Keeps R6–R9 alone. */
 export function emitNetWord(a: Assembler, features: Features, device: Register, offset: number): void {
-  emitPointer(a, features, R4, device, features.layout.deviceNet);
+  emitWord(a, features, R4, device, features.layout.deviceNet);
   if (canCast(features)) a.load(4, R1, R4, offset);
   else {
     emitCopy(a, 4, R4, offset);
@@ -132,23 +132,11 @@ export function emitNetWord(a: Assembler, features: Features, device: Register, 
  * address of a `net_device` is; others go to `short`. Clobbers R0–R5.
  */
 function emitAddressed(a: Assembler, features: Features, device: Register, size: number, short: Label): void {
-  emitMacAddress(a, features, device);
+  emitWord(a, features, R4, device, features.layout.deviceAddress);
   a.load(4, R2, R6, DATA).load(4, R3, R6, DATA_END);
   a.mov(R1, R2)
     .alu('add', R1, ETHERNET + size)
     .jump('gt', R1, R3, short);
-}
-
-/** R4 = the bytes where the MAC address of a `net_device` is. Clobbers R0–R5. */
-function emitMacAddress(a: Assembler, features: Features, device: Register): void {
-  if (!canCast(features)) {
-    emitPointer(a, features, R4, device, features.layout.deviceAddress);
-    emitPointer(a, features, R4, R4, 0);
-    return;
-  }
-  a.load(8, R1, device, features.layout.deviceAddress).mov(R2, features.wordsType);
-  a.callKernel('bpf_rdonly_cast', requireFunction(features, 'bpf_rdonly_cast'));
-  a.load(8, R4, R0, 0);
 }
 
 /**

@@ -23,7 +23,8 @@ const MEMBERS: Readonly<Record<Exclude<keyof KernelLayout, 'netAddressGeneration
   hookStateIn: [['nf_hook_state', 'in']],
   hookStateOut: [['nf_hook_state', 'out']],
   deviceName: [['net_device', 'name']],
-  deviceAddress: [['net_device', 'dev_addr']],
+  // The same bytes as where `dev_addr` points to, and no pointer to follow: `dev_addr_mod` writes both (net/core/dev_addr_lists.c).
+  deviceAddress: [['net_device', 'dev_addr_shadow']],
   // A `possible_net_t`, whose only member is the pointer.
   deviceNet: [['net_device', 'nd_net']],
   netAddressGeneration: [

@@ -71,7 +71,7 @@ it('6.1: has no netfilter programs and no casts, and all that placement xdp asks
   );
   expect(() => requireFunction(features, 'bpf_cast_to_kern_ctx')).toThrow('needs kernel 6.2');
   expect(Object.values(features.layout).every(Number.isInteger)).toBe(true);
-  expect(features.layout).toMatchObject({ deviceName: 0, deviceAddress: 816, deviceNet: 1280 });
+  expect(features.layout).toMatchObject({ deviceName: 0, deviceAddress: 2376, deviceNet: 1280 });
 });
 
 it('types of connection tracking are the module’s where the kernel has none', async () => {
