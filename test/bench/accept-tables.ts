@@ -2,6 +2,7 @@
 
 import { spreadOf } from './measure.ts';
 import { count, number, ratio, type Table } from './table.ts';
+import { BY_DEFAULT } from './veth-tables.ts';
 
 export type AcceptRow = { readonly rules: number; readonly subject: string } & (
   | {
@@ -41,7 +42,11 @@ export function acceptTables(rows: readonly AcceptRow[]): Table[] {
           ...[number(rounds.median), ratio(rounds, noneRounds)],
         ];
       }),
-      notes: rows.flatMap((row) => ('refused' in row ? [`${count(row.rules)}: ${row.subject}: ${row.refused}`] : [])),
+      notes: [
+        `xdp: all rules at XDP. exact: at XDP what is sure to be dropped, the rest by netfilter. \`${BY_DEFAULT}\`: exact, mode auto, which leaves a veth to netfilter.`,
+        'Generic XDP is for buffers in one piece that nobody else holds, with 256 bytes in front. TCP over a veth comes in pieces, which its sender keeps until they are acknowledged, so the kernel copies each packet before it runs any program, and does not merge packets of such a device. Native XDP makes the peer of a veth cut TCP into packets of the wire. Both are the kernel’s, with an empty program as well.',
+        ...rows.flatMap((row) => ('refused' in row ? [`${count(row.rules)}: ${row.subject}: ${row.refused}`] : [])),
+      ],
     },
   ];
 }

@@ -13,6 +13,7 @@ import { type AcceptRow, acceptTables, NO_FIREWALL } from './accept-tables.ts';
 import type { Bench, BenchOptions } from './bench.ts';
 import { bundle } from './bundle.ts';
 import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
+import { emptyPass } from './hand-droppers.ts';
 import { takeTurns } from './measure.ts';
 import { peerDropper } from './peer.ts';
 import { type Dropper, type Enforced, TRAFFIC_FILTERS } from './veth-subjects.ts';
@@ -24,6 +25,8 @@ const [CLIENT, SERVER] = ['198.18.0.1', '198.18.0.2'];
 
 const SUBJECTS: readonly Dropper[] = [
   { name: NO_FIREWALL, enforce: () => ({ dropped: () => undefined, remove: () => {} }) },
+  emptyPass('native'),
+  emptyPass('generic'),
   ...TRAFFIC_FILTERS,
 ];
 

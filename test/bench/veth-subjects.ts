@@ -2,17 +2,12 @@
 
 import { spawnSync } from 'node:child_process';
 import { formatAddress } from '../../src/base/ipv4.ts';
-import { Assembler } from '../../src/bpf/assembler.ts';
-import type { Program } from '../../src/bpf/image.ts';
-import { R1, R2, R3, R4 } from '../../src/bpf/instruction.ts';
-import { emitVerdict } from '../../src/codegen/actions.ts';
-import { XDP_ABI } from '../../src/codegen/xdp.ts';
-import { attachXdp, closeDescriptor, loadProgram } from '../../src/kernel/bpf.ts';
 import { Commands } from '../harness/commands.ts';
 import { readSavedCounters } from '../harness/iptables.ts';
 import type { Namespace } from '../harness/namespace.ts';
 import { formatRuleset, type RulesetShape } from './classify-rulesets.ts';
-import { EMPTY_DROP, NATIVE, ONE_PACKET, READING_DROP } from './veth-tables.ts';
+import { handDropper } from './hand-droppers.ts';
+import { BY_DEFAULT, COUNTING_DROP, EMPTY_DROP, NATIVE, ONE_PACKET, READING_DROP } from './veth-tables.ts';
 
 const DIST = new URL('../../dist/', import.meta.url).pathname;
 
@@ -25,20 +20,36 @@ export interface Enforced {
 
 export interface Dropper {
   readonly name: string;
+  /** It drops in the driver, where tenths of a frame's cost are told apart. */
+  readonly isNative?: true;
   /** It is sent one frame again and again, which finds all it needs in the nearest caches. */
   readonly isSentOne?: true;
+  /** There is no sense in sending it what is to be accepted. */
+  readonly isForDropsOnly?: true;
   /** Returns why where it does not take the rules. */
   enforce(shape: RulesetShape, namespace: Namespace, device: string): Enforced | { readonly refused: string };
 }
 
+/** Options of `apply` for all of the rules at XDP, or for what is sure to be dropped. */
+const xdp = (mode: 'native' | 'generic') => (device: string) => [
+  ...['--placement', 'xdp', '--mode', mode, '--device', device],
+  ...['--allow-inexact', 'loopback,output'],
+];
+const exact = (mode: 'native' | 'generic' | 'auto') => (device: string) => [
+  ...['--placement', 'exact', '--mode', mode, '--device', device],
+];
+
 export const DROPPERS: readonly Dropper[] = [
-  everything(EMPTY_DROP, dropProgram()),
-  // The frame was written by another CPU: the first who reads it pays for its way between the caches.
-  everything(READING_DROP, dropProgram(true)),
-  { ...xdp('native'), name: ONE_PACKET, isSentOne: true },
-  xdp('native'),
-  ours('bpfilter, exact', (device) => ['--placement', 'exact', '--mode', 'generic', '--device', device]),
+  handDropper(EMPTY_DROP, 'nothing'),
+  handDropper(READING_DROP, 'reads'),
+  handDropper(COUNTING_DROP, 'counts'),
+  { ...ours(ONE_PACKET, xdp('native')), isNative: true, isSentOne: true, isForDropsOnly: true },
+  { ...ours(NATIVE, xdp('native')), isNative: true },
+  { ...ours('bpfilter, exact, native XDP', exact('native')), isNative: true },
+  ours('bpfilter, xdp, generic XDP', xdp('generic')),
+  ours('bpfilter, exact, generic XDP', exact('generic')),
   ours('bpfilter, netfilter', () => ['--placement', 'netfilter']),
+  ours(BY_DEFAULT, exact('auto')),
   iptables('iptables-legacy'),
   iptables('iptables-nft'),
   {
@@ -66,33 +77,10 @@ export const DROPPERS: readonly Dropper[] = [
   },
 ];
 
-/** Those that let everything through that the list does not name, generic XDP with them. */
-export const TRAFFIC_FILTERS: readonly Dropper[] = [
-  xdp('generic'),
-  ...DROPPERS.filter(({ name, isSentOne }) => !name.includes('XDP_DROP') && isSentOne === undefined),
-];
-
-function xdp(mode: 'native' | 'generic'): Dropper {
-  return ours(mode === 'native' ? NATIVE : 'bpfilter, XDP generic', (device) => [
-    ...['--placement', 'xdp', '--mode', mode, '--device', device],
-    ...['--allow-inexact', 'loopback,output'],
-  ]);
-}
-
-/** Drops every frame, uncounted. */
-function everything(name: string, dropping: Program): Dropper {
-  return {
-    name,
-    enforce: (_, namespace, device) => {
-      const program = loadProgram(dropping, new Map());
-      const link = namespace.enter(() =>
-        attachXdp(program, { ifindex: namespace.device(device).index, name: device }, 'native'),
-      );
-      closeDescriptor(program);
-      return { dropped: () => undefined, remove: () => closeDescriptor(link) };
-    },
-  };
-}
+/** Those that let everything through that the list does not name. */
+export const TRAFFIC_FILTERS: readonly Dropper[] = DROPPERS.filter(
+  ({ isForDropsOnly }) => isForDropsOnly === undefined,
+);
 
 function ours(name: string, words: (device: string) => readonly string[]): Dropper {
   return {
@@ -134,18 +122,4 @@ function runInside(namespace: Namespace, command: string, words: readonly string
   const { status, stdout, stderr, error } = namespace.enter(() => spawnSync(command, words, options));
   if (error !== undefined) throw error;
   return { output: stdout, refused: status === 0 ? undefined : stderr.trim().split('\n')[0] || `exit code ${status}` };
-}
-
-/** `reads`: those with a source address, which is what all frames have. */
-function dropProgram(reads = false): Program {
-  const a = new Assembler();
-  const pass = a.label('no IPv4 header');
-  a.from({ file: 'bench', line: 1, column: 1, text: 'drop' });
-  if (reads) {
-    a.load(4, R2, R1, 0).load(4, R3, R1, 4).mov(R4, R2).alu('add', R4, 34).jump('gt', R4, R3, pass);
-    a.load(4, R2, R2, 26).jump('eq', R2, 0, pass);
-  }
-  emitVerdict(a, XDP_ABI, 'drop');
-  if (reads) emitVerdict(a.bind(pass), XDP_ABI, 'accept');
-  return { name: 'drop', type: 'xdp', ...a.finish() };
 }

@@ -83,8 +83,13 @@ function measure(
     const kept = new Map<string, number>();
     onSenderCpu(() => {
       const again = { ...options, warmUps: 0, repetitions: NATIVE_ROUNDS * options.repetitions };
-      const isNative = ({ dropper: { name } }: Running) => name.includes('XDP');
-      for (const taken of [turns(running, options), turns(running.filter(isNative), again)]) {
+      for (const taken of [
+        turns(running, options),
+        turns(
+          running.filter(({ dropper }) => dropper.isNative),
+          again,
+        ),
+      ]) {
         for (const [name, samples] of taken) kept.set(name, (kept.get(name) ?? 0) + samples.length);
       }
     });

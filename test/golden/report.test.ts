@@ -35,7 +35,7 @@ const programs: ProgramRow[] = [
 ];
 const drops: DropRow[] = [
   { rules: 1_000, subject: EMPTY_DROP, cpu: [50, 52, 54], rate: [4e6, 4e6, 4e6] },
-  { rules: 1_000, subject: 'bpfilter, XDP native', cpu: [57, 58, 59], rate: [3e6, 3e6, 3e6] },
+  { rules: 1_000, subject: 'bpfilter, xdp, native XDP', cpu: [57, 58, 59], rate: [3e6, 3e6, 3e6] },
 ];
 const updates: UpdateRow[] = [
   { ruleset: 'acl', rules: 10_000, change: 'append', subject: RESIDENT, samples: [24, 25, 26] },

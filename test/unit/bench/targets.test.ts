@@ -65,8 +65,8 @@ test('frames, commands, changes and builds', () => {
     run({
       veth: [
         { rules: 1_000, subject: EMPTY_DROP, cpu: [50], rate: [1] },
-        { rules: 1_000, subject: 'bpfilter, XDP native', cpu: [60], rate: [1] },
-        { rules: 50_000, subject: 'bpfilter, XDP native', refused: 'no' },
+        { rules: 1_000, subject: 'bpfilter, xdp, native XDP', cpu: [60], rate: [1] },
+        { rules: 50_000, subject: 'bpfilter, xdp, native XDP', refused: 'no' },
       ],
       commands: [
         { ruleset: 'flows', rules: 60_000, command: 'restore', subject: 'iptables-bpf', samples: [600] },
