@@ -171,6 +171,14 @@ interface ReadTable {
 
 /** A table as it is, which makes it where it was not; or the errno. */
 function readTable(family: Family, socket: number, name: string): ReadTable | number {
+  for (let attempt = 1; ; attempt++) {
+    const read = tryReadTable(family, socket, name);
+    // Somebody has changed it between the two calls, and its size is another.
+    if (read !== EAGAIN || attempt === ATTEMPTS) return read;
+  }
+}
+
+function tryReadTable(family: Family, socket: number, name: string): ReadTable | number {
   const info = Buffer.alloc(INFO.length);
   let errno = ask(family, socket, GET.info, name, info);
   if (errno !== 0) return errno;

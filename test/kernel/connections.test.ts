@@ -1,7 +1,7 @@
 // Connection tracking in a namespace where nothing but our rules asks for it: on before they come into force, off behind
 // them, and there whatever is done to other packet filters, unless our own rule is taken away.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import type { Family } from '../../src/base/family.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { systemKernel } from '../../src/engine/system-kernel.ts';
 import type { Engine } from '../../src/engine/types.ts';
-import { holdConntrack, isConntrackHeld, releaseConntrack } from '../../src/kernel/conntrack.ts';
+import { holdConntrack, isConntrackHeld, readXtable, releaseConntrack } from '../../src/kernel/conntrack.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { type Namespace, withNamespaces } from '../harness/namespace.ts';
 
@@ -147,6 +147,28 @@ it.each(FAMILIES)('%s: what others have in the table stays, with its counters', 
     expect(rules().join()).toContain('-A all -j zoo');
     exchange();
     expect(rules().join()).toMatch(/\[2:\d+\] -A all -j zoo/);
+  }),
+);
+
+const LOOKS = 20_000;
+
+it.each(FAMILIES)('%s: our rule is seen while others change its table', (family, iptables) =>
+  withHost(family, ({ apply }) => {
+    apply(STATES);
+    const change = (how: string) => `${iptables}-legacy -w -t security ${how} INPUT -p udp;`;
+    const others = spawn('sh', ['-c', `while :; do ${change('-A')} ${change('-D')} done`]);
+    try {
+      const sizes = new Set<number>();
+      let missed = 0;
+      for (let look = 0; look < LOOKS || sizes.size < 2; look++) {
+        if (!isConntrackHeld(family)) missed++;
+        sizes.add(readXtable(family, 'security')!.table.length);
+      }
+      expect(missed).toBe(0);
+    } finally {
+      others.kill('SIGKILL');
+    }
+    apply(NO_STATE);
   }),
 );
 
