@@ -25,17 +25,28 @@ interface ValueSlot {
   readonly context: ValueContext;
   /** The word of the pattern. */
   readonly text: string;
-  /** The word of the line read last, and what it is: some values are the same in most lines. */
+  /** The word of the line read last, what it is, and whether it is printed so: some values are the same in most lines. */
   lastText: string | undefined;
   lastValue: unknown;
+  lastPrinted: boolean;
+}
+
+/** An extension as it was read from a line. */
+interface Read {
+  readonly use: MatchUse;
+  readonly isPrinted: boolean;
 }
 
 /** Values kept; a part of which every line has others gains nothing from more. */
 const KNOWN_LIMIT = 2_000;
 
+const NOTHING_READ = { lastText: undefined, lastValue: undefined, lastPrinted: false };
+
 export class PatternPart {
   /** Among the rule's matches; −1 for its target. */
   readonly index: number;
+  /** Whether the values of the line read last are as they are printed: those of the pattern itself are. */
+  isPrinted = false;
   private readonly extension: MatchExtension | TargetExtension;
   /** The options of the pattern. */
   private readonly uses: readonly UseAt[];
@@ -45,7 +56,7 @@ export class PatternPart {
   private readonly context: BuildContext;
   private readonly slots: ValueSlot[] = [];
   /** By the texts of the values that differ: ports and the like come again and again. */
-  private readonly known = new Map<string, MatchUse>();
+  private readonly known = new Map<string, Read>();
 
   constructor(
     extension: MatchExtension | TargetExtension,
@@ -65,17 +76,7 @@ export class PatternPart {
   add(word: number, use: number, value: number, text: string): void {
     const { spec, context } = this.uses[use]!;
     const type = spec.values[value] ?? spec.optional!;
-    this.slots.push({ ...{ word, use, value, type, context, text }, lastText: undefined, lastValue: undefined });
-  }
-
-  /** Whether the values of the line scanned are as they are printed: those of the pattern itself are. */
-  arePrinted(scan: LineScan): boolean {
-    for (const slot of this.slots) {
-      const { word, type, text } = slot;
-      if (scan.is(word, text) || numberOf(scan, slot) !== undefined) continue;
-      if (type.isPrinted?.(scan.text(word)) !== true) return false;
-    }
-    return true;
+    this.slots.push({ ...{ word, use, value, type, context, text }, ...NOTHING_READ });
   }
 
   /** The extension with the values of the line scanned; undefined where it does not take them. */
@@ -83,14 +84,17 @@ export class PatternPart {
     // Once so many texts are known, a further one is most likely new as well.
     const key = this.known.size < KNOWN_LIMIT ? this.textsOf(scan) : undefined;
     const known = key === undefined ? undefined : this.known.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.isPrinted = known.isPrinted;
+      return known.use;
+    }
     try {
       const uses = this.usesOf(scan);
       for (const [i, { spec }] of this.checked) spec.atOnce!(uses[i]!, uses.slice(0, i));
       this.extension.precheck?.(uses, this.context);
-      const made = { extension: this.extension.name, data: this.extension.build(uses, this.context) };
-      if (key !== undefined) this.known.set(key, made);
-      return made;
+      const use = { extension: this.extension.name, data: this.extension.build(uses, this.context) };
+      if (key !== undefined) this.known.set(key, { use, isPrinted: this.isPrinted });
+      return use;
     } catch (error) {
       if (error instanceof ValueError || error instanceof ExtensionError) return undefined;
       throw error;
@@ -104,12 +108,15 @@ export class PatternPart {
     return texts;
   }
 
-  /** The options of the pattern with this line's values; those without any of these are the pattern's own. */
+  /** The options of the pattern with this line's values; those without any that differ are the pattern's own. */
   private usesOf(scan: LineScan): readonly OptionUse[] {
     const uses = this.own.slice();
+    this.isPrinted = true;
     let filled = -1;
     let values: unknown[] = [];
-    for (const slot of this.slots) {
+    for (let i = 0; i < this.slots.length; i++) {
+      const slot = this.slots[i]!;
+      if (scan.is(slot.word, slot.text)) continue;
       // The words of an option stand behind each other.
       if (slot.use !== filled) {
         const use = this.own[slot.use]!;
@@ -117,25 +124,24 @@ export class PatternPart {
         uses[slot.use] = { name: use.name, negated: use.negated, values };
         filled = slot.use;
       }
-      values[slot.value] = readValue(scan, slot);
+      values[slot.value] = this.readValue(scan, slot);
     }
     return uses;
   }
-}
 
-function readValue(scan: LineScan, slot: ValueSlot): unknown {
-  const { word, type } = slot;
-  const number = numberOf(scan, slot);
-  if (number !== undefined) return number;
-  if (slot.lastText === undefined || !scan.is(word, slot.lastText)) {
-    const text = scan.text(word);
-    slot.lastValue = type.parse(unquote(text), slot.context);
-    slot.lastText = text;
+  private readValue(scan: LineScan, slot: ValueSlot): unknown {
+    const { word, type, context } = slot;
+    if (scan.classes[word] === 'number') {
+      const number = type.ofNumber?.(scan.values[word]!, context.negated);
+      if (number !== undefined) return number;
+    }
+    if (slot.lastText === undefined || !scan.is(word, slot.lastText)) {
+      const text = scan.text(word);
+      slot.lastValue = type.parse(unquote(text), context);
+      slot.lastPrinted = type.isPrinted?.(text) === true;
+      slot.lastText = text;
+    }
+    this.isPrinted &&= slot.lastPrinted;
+    return slot.lastValue;
   }
-  return slot.lastValue;
-}
-
-/** What a word that is a number means by itself, if the kind of value has it. */
-function numberOf(scan: LineScan, { word, type, context }: ValueSlot): unknown {
-  return scan.classes[word] === 'number' ? type.ofNumber?.(scan.values[word]!, context.negated) : undefined;
 }

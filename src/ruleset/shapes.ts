@@ -113,9 +113,9 @@ export class RuleShapes {
       }
     }
     for (const part of parts) {
-      this.isPrinted &&= part.arePrinted(this.scan);
       const use = part.read(this.scan);
       if (use === undefined) return undefined;
+      this.isPrinted &&= part.isPrinted;
       if (part.index < 0) target = { kind: 'extension', extension: use.extension, data: use.data };
       else if (matches.length === 1) matches = [use];
       else {
