@@ -4,8 +4,9 @@
 // /proc/PID/root lead into the mount namespace of that process, so pins are made through the outermost ancestor that
 // has another one.
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../base/directory.ts';
 import { KernelError } from './errors.ts';
 import { cString, systemCall } from './syscall.ts';
 import { lockFile } from './wait.ts';
@@ -29,7 +30,7 @@ export function openPinDirectory(runDirectory: string): string {
   const outer = outerMountNamespace();
   const directory = join(runDirectory, 'bpf');
   const path = pathFromHere(outer, directory);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirectory(path, 0o700);
   if (isBpffs(path)) return path;
   // Of two first commands one waits: a second mount would hide the pins of the first.
   const release = lockFile(join(dirname(path), 'mount.lock'), Number.POSITIVE_INFINITY);

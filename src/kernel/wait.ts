@@ -1,7 +1,8 @@
 // Waiting: for RCU, for a lock, for time.
 
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../base/directory.ts';
 import { waitByMapUpdate } from './bpf.ts';
 import { KernelError, type Lock, LockError } from './errors.ts';
 import { trySystemCall } from './syscall.ts';
@@ -28,7 +29,7 @@ const EINTR = 4;
  * then throws `LockError`.
  */
 export function lockFile(path: string, seconds: number, lock: Lock = 'bpfilter'): () => void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeDirectory(dirname(path), 0o755);
   const descriptor = openSync(path, 'a', 0o600);
   // Whatever becomes of the time of day.
   const end = process.uptime() + seconds;

@@ -12,9 +12,10 @@
 // before `sync`, or the next transaction, has returned. It needs a local file system, which the state directory is. Several
 // processes may have the file open; a second writer waits for the busy timeout.
 
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
+import { makeDirectory } from '../base/directory.ts';
 import type { Family } from '../base/family.ts';
 import { encodeBase, encodeSlots } from './blobs.ts';
 import { isSqliteError, openCopy, openDatabase } from './driver.ts';
@@ -134,7 +135,7 @@ export class Store {
 
   private static openFile(path: string, options: { busySeconds?: number; maxPages?: number }): Store {
     return attempt('open the store', path, () => {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(path), 0o700);
       // SQLite gives its log files the mode of the file they belong to.
       closeSync(openSync(path, 'a', 0o600));
       const db = openDatabase(path, { timeout: (options.busySeconds ?? 5) * 1000 });
