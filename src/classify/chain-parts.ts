@@ -96,7 +96,7 @@ class ChainWalk {
     this.list = new ListBuilder(expected);
     this.ended = new EndedVectors(expected);
     this.firstOf = new Int32Array(expected + 1);
-    this.uses = new Int32Array(chain.hook === undefined ? 0 : options.compiler.table.vectorCount);
+    this.uses = new Int32Array(chain.hook === undefined || expected === 0 ? 0 : options.compiler.table.vectorCount);
   }
 
   walk(): WalkedChain {

@@ -129,6 +129,11 @@ export class ConditionTable {
   private readonly bothPairs = new IntPairs();
   private readonly bothResults: (Vector | undefined)[] = [];
 
+  /** Ids of conditions are this at most. */
+  get lastId(): number {
+    return this.conditionCount;
+  }
+
   /** How many vectors there are; their numbers are smaller. */
   get vectorCount(): number {
     return this.vectors.count;
@@ -153,12 +158,24 @@ export class ConditionTable {
     }
     if (predicate.kind === 'maskedWide') return this.unlisted(predicate.field, [literal]);
     const { field } = predicate;
-    if (predicate.kind === 'in' && !negated && predicate.set.length === 1)
-      return this.ofInterval(field, predicate.set[0]!);
+    if (predicate.kind === 'in' && !negated && predicate.set.length === 1) {
+      const { low, high } = predicate.set[0]!;
+      return this.interval(field, low, high);
+    }
     const maximum = FIELD_MAXIMUM[field];
     const positive = predicate.kind === 'in' ? predicate.set : maskedSet(predicate.mask, predicate.value, maximum);
     if (positive === undefined) return this.unlisted(field, [literal]);
     return this.ofSet(field, negated ? complement(positive, maximum) : positive, [literal]);
+  }
+
+  /** What it asks of a field to be from `low` to `high`. */
+  interval(field: NumericField, low: number, high: number): Answer {
+    if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
+    const place = FIELD_NUMBERS[field];
+    const { bounds, conditions } = this.intervals[place]!;
+    const number = bounds.number(low | 0, high | 0);
+    if (number === conditions.length) conditions.push(new IntervalCondition(++this.conditionCount, place, low, high));
+    return conditions[number]!;
   }
 
   /** Both conditions of one field. */
@@ -256,18 +273,9 @@ export class ConditionTable {
 
   private ofSet(field: NumericField, set: IntervalSet, literals: readonly Literal[]): Answer {
     if (set.length === 0) return false;
-    if (set.length === 1) return this.ofInterval(field, set[0]!);
+    if (set.length === 1) return this.interval(field, set[0]!.low, set[0]!.high);
     const key = `${field} ${set.map((each) => `${each.low}-${each.high}`).join()}`;
     return this.other(key, field, literals, set);
-  }
-
-  private ofInterval(field: NumericField, { low, high }: Interval): Answer {
-    if (low === 0 && high === FIELD_MAXIMUM[field]) return true;
-    const place = FIELD_NUMBERS[field];
-    const { bounds, conditions } = this.intervals[place]!;
-    const number = bounds.number(low | 0, high | 0);
-    if (number === conditions.length) conditions.push(new IntervalCondition(++this.conditionCount, place, low, high));
-    return conditions[number]!;
   }
 
   /** A condition whose values are too many intervals to list. */

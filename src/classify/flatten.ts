@@ -84,6 +84,7 @@ export class Flattener {
         result[hook] = this.longOrWalked(chains, hook, options, make);
       }
     }
+    this.known.conditions.expect(this.compiler.table.lastId);
     this.isFull = this.compiler.table.vectorCount > MOST_UNUSED + 4 * inUse(chains, result);
     return result;
   }

@@ -21,18 +21,25 @@ export interface Recipe {
 export class Alike<T> {
   /** What is known of the rules whose clauses end here. */
   known: T | undefined = undefined;
-  /** The last clause that followed, its answer and where it led: many are the same object in all rules. */
+  /** The last clause that followed as an object, its answer and where it led: many are the same in all rules. */
   clause: Clause | undefined = undefined;
   answer: Answer = false;
-  last: Alike<T> = this;
+  behindSame: Alike<T> = this;
   private lastKey = -1;
+  private last: Alike<T> = this;
   private readonly next = new Map<number, Alike<T>>();
 
-  /** Where rules are whose next clause has this answer. */
-  behind(clause: Clause, answer: Answer): Alike<T> {
-    const key = 2 * keyOf(answer) + (clause.kind === 'dropIf' ? 1 : 0);
+  /** Where rules are whose next clause is a certain object. */
+  behindClause(clause: Clause, answer: Answer): Alike<T> {
     this.clause = clause;
     this.answer = answer;
+    this.behindSame = this.behind(answer, clause.kind === 'dropIf');
+    return this.behindSame;
+  }
+
+  /** Where rules are whose next clause has this answer, and drops or not. */
+  behind(answer: Answer, drops: boolean): Alike<T> {
+    const key = 2 * keyOf(answer) + (drops ? 1 : 0);
     if (this.lastKey === key) return this.last;
     let found = this.next.get(key);
     if (found === undefined) {

@@ -34,6 +34,12 @@ export class KnownConditions {
   private lows = new Uint32Array(1024);
   private highs = new Uint32Array(1024);
 
+  /** Makes room for ids up to a last one, and for some more that come with edits. */
+  expect(last: number): void {
+    const least = last + 1 + (last >> 4);
+    if (least > this.fieldsOf.length) this.grow(least);
+  }
+
   /** Ids are smaller. */
   get end(): number {
     return this.fieldsOf.length;

@@ -5,8 +5,9 @@
 // this is worked out once (`likeness.ts`).
 
 import { commonEnds } from '../base/common-ends.ts';
+import { interval } from '../base/intervals.ts';
 import type { Clause } from '../base/predicate.ts';
-import type { RuleMeaning } from '../graph/chains.ts';
+import type { ClauseReader, RuleMeaning } from '../graph/chains.ts';
 import { type Answer, type ConditionTable, fieldBit } from './conditions.ts';
 import type { Condition } from './decision-list.ts';
 import { Alike, asksOnce, follow, type Recipe, recipeOf } from './likeness.ts';
@@ -93,6 +94,55 @@ interface Known {
   readonly odd: ViewRecipe;
 }
 
+/** Answers the clauses of rules, one rule after the other. */
+class AnswerReader implements ClauseReader {
+  /** Of the clauses of the rule that was read last. */
+  readonly answers: Answer[] = [];
+  /** Whether what they ask drops a packet. */
+  readonly drops: boolean[] = [];
+  private readonly table: ConditionTable;
+  private readonly root = new Alike<Known>();
+  private alike = this.root;
+  private count = 0;
+
+  constructor(table: ConditionTable) {
+    this.table = table;
+  }
+
+  /** Answers all clauses of a rule; returns where the rules are that are alike. */
+  read(rule: RuleMeaning): Alike<Known> {
+    this.count = 0;
+    this.alike = this.root;
+    rule.tellClauses(this);
+    // Not emptied before: the array would lose its room.
+    this.answers.length = this.count;
+    this.drops.length = this.count;
+    return this.alike;
+  }
+
+  addresses(field: 'src' | 'dst', low: number, high: number, negated: boolean): void {
+    const { table } = this;
+    const answer = negated
+      ? table.condition({ predicate: { kind: 'in', field, set: interval(low, high) }, negated })
+      : table.interval(field, low, high);
+    this.alike = this.alike.behind(answer, false);
+    this.take(answer, false);
+  }
+
+  clause(clause: Clause): void {
+    const { alike } = this;
+    const isSame = alike.clause === clause;
+    const answer = isSame ? alike.answer : this.table.condition(clause);
+    this.alike = isSame ? alike.behindSame : alike.behindClause(clause, answer);
+    this.take(answer, clause.kind === 'dropIf');
+  }
+
+  private take(answer: Answer, drops: boolean): void {
+    this.answers[this.count] = answer;
+    this.drops[this.count++] = drops;
+  }
+}
+
 /** How many of a chain's rules have each signature but 0. */
 interface Signed {
   readonly rules: readonly RuleMeaning[];
@@ -103,10 +153,8 @@ interface Signed {
 export class RuleCompiler {
   readonly table: ConditionTable;
   readonly shapes = new ShapeTable();
-  /** The rules so far, by what they are alike in. */
-  private readonly alike = new Alike<Known>();
-  /** The answers to the clauses of the rule at hand. */
-  private readonly answers: Answer[] = [];
+  /** Tells what the rules so far are alike in, and has the answers to the clauses of the rule at hand. */
+  private readonly reader: AnswerReader;
   /** The signatures that the rules of the next table are expected to have: those of the last, and of new rules. */
   private expectedSignatures = new Set<number>();
   /** The chains of the last table. */
@@ -118,6 +166,7 @@ export class RuleCompiler {
 
   constructor(table: ConditionTable) {
     this.table = table;
+    this.reader = new AnswerReader(table);
     this.expected = this.shapes.shape([]);
   }
 
@@ -159,9 +208,8 @@ export class RuleCompiler {
     if ((place === undefined || decisions.kind.isWhole) && decisions.whole !== undefined) {
       return unpacked(decisions.whole);
     }
-    const clauses = rule.clauses();
-    this.answer(clauses);
-    const conjunctions = this.compile(clauses, this.answers);
+    this.reader.read(rule);
+    const conjunctions = this.compile();
     if (place === undefined) {
       decisions.whole = this.viewOf(conjunctions.drops, conjunctions.match);
       return unpacked(decisions.whole);
@@ -175,31 +223,11 @@ export class RuleCompiler {
   private decisions(rule: RuleMeaning): RuleDecisions {
     const known = rule.decisions;
     if (known instanceof RuleDecisions && known.kind.owner === this) return known;
-    const clauses = rule.clauses();
-    const alike = this.answer(clauses);
+    const alike = this.reader.read(rule);
     const like = alike.known;
-    const made = like?.shape === this.expected ? this.alikeTo(like) : this.anew(clauses, alike);
+    const made = like?.shape === this.expected ? this.alikeTo(like) : this.anew(alike);
     rule.decisions = made;
     return made;
-  }
-
-  /** Answers all clauses; returns where the rules are that are alike. */
-  private answer(clauses: readonly Clause[]): Alike<Known> {
-    const { answers, table } = this;
-    let alike = this.alike;
-    answers.length = clauses.length;
-    for (let i = 0; i < clauses.length; i++) {
-      const clause = clauses[i]!;
-      if (clause === alike.clause) {
-        answers[i] = alike.answer;
-        alike = alike.last;
-        continue;
-      }
-      const answer = table.condition(clause);
-      answers[i] = answer;
-      alike = alike.behind(clause, answer);
-    }
-    return alike;
   }
 
   /** The decisions of the rule at hand, which is like one of before. */
@@ -210,15 +238,17 @@ export class RuleCompiler {
   }
 
   private followed({ drops, match }: ViewRecipe): PackedView {
-    const { answers, table } = this;
+    const { table } = this;
+    const { answers } = this.reader;
     const own = drops.length === 0 ? NO_DROPS : drops.map((drop) => follow(drop, answers, table));
     return packed(own, match && follow(match, answers, table));
   }
 
   /** The decisions of the rule at hand, worked out; rules alike will have theirs of them. */
-  private anew(clauses: readonly Clause[], alike: Alike<Known>): RuleDecisions {
-    const { answers, table } = this;
-    const conjunctions = this.compile(clauses, answers);
+  private anew(alike: Alike<Known>): RuleDecisions {
+    const { table } = this;
+    const { answers } = this.reader;
+    const conjunctions = this.compile();
     const { drops, match, signature } = conjunctions;
     if (signature !== 0 && !this.expectedSignatures.has(signature)) {
       this.expectedSignatures.add(signature);
@@ -240,13 +270,14 @@ export class RuleCompiler {
     return new RuleDecisions(kind, whole, shape, main, odd);
   }
 
-  private compile(clauses: readonly Clause[], answers: readonly Answer[]): Conjunctions {
+  /** What the clauses of the rule at hand say. */
+  private compile(): Conjunctions {
+    const { answers, drops: isDrop } = this.reader;
     const asked: Condition[] = [];
     const drops: Condition[][] = [];
     let signature = 0;
-    for (const [number, clause] of clauses.entries()) {
-      const answer = answers[number]!;
-      if (clause.kind === 'require') {
+    for (const [number, answer] of answers.entries()) {
+      if (!isDrop[number]!) {
         if (answer === true) continue;
         if (answer === false || !this.add(asked, answer)) return { drops, match: undefined, signature };
         continue;

@@ -42,6 +42,14 @@ export type RuleTarget =
   | { readonly kind: 'none' | 'accept' | 'drop' | 'return' }
   | { readonly kind: 'call' | 'goto'; readonly chain: string };
 
+/** Is told the clauses of a rule, in the order in which they are asked. */
+export interface ClauseReader {
+  /** A `require` clause whose literal is that an address is in an interval, or with `negated` that it is not. */
+  addresses(field: 'src' | 'dst', low: number, high: number, negated: boolean): void;
+  /** Any other clause. What rules share is mostly the same object. */
+  clause(clause: Clause): void;
+}
+
 /** The meaning of one rule, the same object for as long as the rule stays in its chain. */
 export class RuleMeaning {
   readonly target: RuleTarget;
@@ -59,7 +67,21 @@ export class RuleMeaning {
 
   /** In the order in which they are asked. Made anew by each call: they take much room and are seldom needed twice. */
   clauses(): Clause[] {
-    return ruleClauses(this.rule, this.language);
+    const clauses: Clause[] = [];
+    tellClauses(this.rule, this.language, {
+      addresses(field, low, high, negated) {
+        clauses.push({ kind: 'require', predicate: { kind: 'in', field, set: interval(low, high) }, negated });
+      },
+      clause(clause) {
+        clauses.push(clause);
+      },
+    });
+    return clauses;
+  }
+
+  /** The same without objects for what differs from rule to rule. */
+  tellClauses(reader: ClauseReader): void {
+    tellClauses(this.rule, this.language, reader);
   }
 }
 
@@ -161,22 +183,20 @@ const DROP_MALFORMED: Clause = {
 const NONE = { kind: 'none' } as const;
 const VERDICTS = { accept: { kind: 'accept' }, drop: { kind: 'drop' }, return: { kind: 'return' } } as const;
 
-function ruleClauses(rule: Rule, { family, extensions }: Language): Clause[] {
+function tellClauses(rule: Rule, { family, extensions }: Language, reader: ClauseReader): void {
   if (rule.fragment !== undefined) throw new Error(`line ${rule.line}: -f has no meaning`);
-  const { source, destination } = rule;
-  const clauses: Clause[] = [];
-  if (source !== undefined) clauses.push(addressClause('src', source));
-  if (destination !== undefined) clauses.push(addressClause('dst', destination));
-  if (rule.inInterface !== undefined) clauses.push(deviceClause('inDevice', rule.inInterface));
-  if (rule.outInterface !== undefined) clauses.push(deviceClause('outDevice', rule.outInterface));
-  if (family === 'ipv6' && rule.protocol !== undefined) clauses.push(DROP_MALFORMED);
-  if (rule.protocol !== undefined) clauses.push(protocolClause(rule.protocol));
+  const { source, destination, inInterface, outInterface, protocol } = rule;
+  if (source !== undefined) tellAddress('src', source, reader);
+  if (destination !== undefined) tellAddress('dst', destination, reader);
+  if (inInterface !== undefined) reader.clause(deviceClause('inDevice', inInterface));
+  if (outInterface !== undefined) reader.clause(deviceClause('outDevice', outInterface));
+  if (family === 'ipv6' && protocol !== undefined) reader.clause(DROP_MALFORMED);
+  if (protocol !== undefined) reader.clause(protocolClause(protocol));
   for (const match of rule.matches) {
     const extension = extensions.findMatch(match.extension, family);
     if (extension?.meaning === undefined) throw new Error(`line ${rule.line}: match ${match.extension} has no meaning`);
-    for (const clause of extension.meaning.clauses(match.data, family)) clauses.push(clause);
+    for (const clause of extension.meaning.clauses(match.data, family)) reader.clause(clause);
   }
-  return clauses;
 }
 
 /** Clauses of protocols that were made already. */
@@ -192,21 +212,21 @@ function protocolClause({ value, negated }: Negatable<number>): Clause {
   return clause;
 }
 
-function addressClause(end: 'src' | 'dst', address: AddressTest): Clause {
-  return { kind: 'require', predicate: addressPredicate(end, address), negated: address.negated };
-}
-
 /** A prefix is a range; only a mask with holes needs to be asked bit by bit. */
-function addressPredicate(end: 'src' | 'dst', address: MaskedAny): Predicate {
+function tellAddress(end: 'src' | 'dst', address: AddressTest, reader: ClauseReader): void {
+  const { negated } = address;
   if (isWide(address)) {
-    const { value, mask } = address;
-    const field = end === 'src' ? 'src6' : 'dst6';
-    if (maskPrefix6(mask) === undefined) return { kind: 'maskedWide', field, mask, value };
-    return { kind: 'wide', field, set: [{ low: value, high: value | (WIDE_MAXIMUM ^ mask) }] };
+    reader.clause({ kind: 'require', predicate: widePredicate(end === 'src' ? 'src6' : 'dst6', address), negated });
+    return;
   }
   const { value, mask } = address;
-  if (maskPrefix(mask) === undefined) return { kind: 'masked', field: end, mask, value };
-  return { kind: 'in', field: end, set: interval(value, (value | ~mask) >>> 0) };
+  if (maskPrefix(mask) !== undefined) reader.addresses(end, value, (value | ~mask) >>> 0, negated);
+  else reader.clause({ kind: 'require', predicate: { kind: 'masked', field: end, mask, value }, negated });
+}
+
+function widePredicate(field: 'src6' | 'dst6', { value, mask }: MaskedAddress6): Predicate {
+  if (maskPrefix6(mask) === undefined) return { kind: 'maskedWide', field, mask, value };
+  return { kind: 'wide', field, set: [{ low: value, high: value | (WIDE_MAXIMUM ^ mask) }] };
 }
 
 function isWide(address: MaskedAny): address is MaskedAddress6 {
@@ -214,16 +234,19 @@ function isWide(address: MaskedAny): address is MaskedAddress6 {
 }
 
 /** Clauses of devices that were made already: few names come again and again. */
-const deviceClauses = new Map<string, Clause>();
+const deviceClauses = { inDevice: [new Map(), new Map()], outDevice: [new Map(), new Map()] } as const satisfies Record<
+  DeviceField,
+  readonly Map<string, Clause>[]
+>;
 const KNOWN_DEVICES = 1024;
 
 function deviceClause(field: DeviceField, { value, negated }: Negatable<string>): Clause {
-  const key = `${field}${negated ? '!' : ' '}${value}`;
-  let clause = deviceClauses.get(key);
+  const known: Map<string, Clause> = deviceClauses[field][negated ? 1 : 0];
+  let clause = known.get(value);
   if (clause === undefined) {
-    if (deviceClauses.size >= KNOWN_DEVICES) deviceClauses.clear();
+    if (known.size >= KNOWN_DEVICES) known.clear();
     clause = { kind: 'require', predicate: devicePredicate(field, value), negated };
-    deviceClauses.set(key, clause);
+    known.set(value, clause);
   }
   return clause;
 }

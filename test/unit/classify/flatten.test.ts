@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
 import type { FilterChain } from '../../../src/base/hooks.ts';
-import { interval } from '../../../src/base/intervals.ts';
-import type { Clause, Field } from '../../../src/base/predicate.ts';
+import type { Field } from '../../../src/base/predicate.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { classifyLists } from '../../../src/classify/classify-lists.ts';
 import type { HookLists, ListSegment, ShapeSegment } from '../../../src/classify/decision-list.ts';
@@ -11,7 +10,7 @@ import { evaluateClassification } from '../../../src/classify/evaluate.ts';
 import { Flattener, type FlattenOptions } from '../../../src/classify/flatten.ts';
 import { cutSkips, halveSegment } from '../../../src/classify/split-list.ts';
 import { buildGraph } from '../../../src/graph/build.ts';
-import { type ChainMeaning, Meanings, type RuleMeaning } from '../../../src/graph/chains.ts';
+import { type ChainMeaning, type ClauseReader, Meanings, type RuleMeaning } from '../../../src/graph/chains.ts';
 import { evaluateGraph } from '../../../src/graph/evaluate.ts';
 import { runPasses } from '../../../src/passes/pipeline.ts';
 import type { Table } from '../../../src/ruleset/model.ts';
@@ -158,9 +157,11 @@ describe('Flattener', () => {
     let asked = 0;
     const chain = (count: number, from: number): ChainMeaning => {
       const rules = Array.from({ length: count }, (_, i): RuleMeaning => {
-        const predicate = { kind: 'in', field: 'src', set: interval(from + i) } as const;
-        const clauses = (): Clause[] => [{ kind: 'require', predicate, negated: asked++ < 0 }];
-        return { target: { kind: 'accept' }, decisions: undefined, clauses } as unknown as RuleMeaning;
+        const tellClauses = (reader: ClauseReader): void => {
+          asked++;
+          reader.addresses('src', from + i, from + i, false);
+        };
+        return { target: { kind: 'accept' }, decisions: undefined, tellClauses } as unknown as RuleMeaning;
       });
       const slots = Int32Array.from(rules, (_, i) => i);
       return { name: 'INPUT', hook: 'INPUT', policy: 'drop', rules, slots, policySlot: count };
