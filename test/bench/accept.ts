@@ -35,8 +35,8 @@ export const accept: Bench = {
   summary: 'TCP over a veth pair through a blacklist that does not name it, beside no firewall and the peers',
   sizes: [1_000],
   quickSizes: [10],
-  minutes: 1,
-  seconds: 60,
+  minutes: 2,
+  seconds: 90,
   run: async (options) => {
     const directory = mkdtempSync(join(tmpdir(), 'ipb-bench-'));
     try {

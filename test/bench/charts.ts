@@ -5,7 +5,7 @@ import { aboveEmpty, type PacketRow } from './classify-tables.ts';
 import { spreadOf } from './measure.ts';
 import { dataOf, type RunDocument } from './run-document.ts';
 import type { UpdateRow } from './update-tables.ts';
-import type { DropRow } from './veth-tables.ts';
+import { BY_DEFAULT, COUNTING_DROP, type DropRow, GENERIC, ONE_PACKET, READING_DROP } from './veth-tables.ts';
 
 export const CHART_FILE = 'BENCHMARKS.svg';
 
@@ -39,12 +39,15 @@ function packetChart(placement: PacketRow['placement'], rows: readonly PacketRow
   };
 }
 
+/** Lines that would lie upon another. */
+const ALIKE: readonly string[] = [READING_DROP, COUNTING_DROP, ONE_PACKET, GENERIC, BY_DEFAULT];
+
 function dropChart(rows: readonly DropRow[]): Chart {
   return {
     title: 'A frame dropped by a blacklist, over a veth pair',
     xTitle: 'rules',
     yTitle: 'ns of CPU',
-    series: [...new Set(rows.map(({ subject }) => subject))].map((name) => ({
+    series: [...new Set(rows.map(({ subject }) => subject).filter((name) => !ALIKE.includes(name)))].map((name) => ({
       name,
       points: rows.flatMap((row): [number, number][] =>
         row.subject === name && 'cpu' in row ? [[row.rules, spreadOf(row.cpu).median]] : [],

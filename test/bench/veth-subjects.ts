@@ -7,7 +7,7 @@ import { readSavedCounters } from '../harness/iptables.ts';
 import type { Namespace } from '../harness/namespace.ts';
 import { formatRuleset, type RulesetShape } from './classify-rulesets.ts';
 import { handDropper } from './hand-droppers.ts';
-import { BY_DEFAULT, COUNTING_DROP, EMPTY_DROP, NATIVE, ONE_PACKET, READING_DROP } from './veth-tables.ts';
+import { BY_DEFAULT, COUNTING_DROP, EMPTY_DROP, GENERIC, NATIVE, ONE_PACKET, READING_DROP } from './veth-tables.ts';
 
 const DIST = new URL('../../dist/', import.meta.url).pathname;
 
@@ -46,7 +46,7 @@ export const DROPPERS: readonly Dropper[] = [
   { ...ours(ONE_PACKET, xdp('native')), isNative: true, isSentOne: true, isForDropsOnly: true },
   { ...ours(NATIVE, xdp('native')), isNative: true },
   { ...ours('bpfilter, exact, native XDP', exact('native')), isNative: true },
-  ours('bpfilter, xdp, generic XDP', xdp('generic')),
+  ours(GENERIC, xdp('generic')),
   ours('bpfilter, exact, generic XDP', exact('generic')),
   ours('bpfilter, netfilter', () => ['--placement', 'netfilter']),
   ours(BY_DEFAULT, exact('auto')),

@@ -9,6 +9,7 @@ export const READING_DROP = 'XDP_DROP that reads';
 export const COUNTING_DROP = 'XDP_DROP that reads and counts';
 export const NATIVE = 'bpfilter, xdp, native XDP';
 export const ONE_PACKET = `${NATIVE}, one packet`;
+export const GENERIC = 'bpfilter, xdp, generic XDP';
 /** Placement `exact`, mode `auto`. */
 export const BY_DEFAULT = 'bpfilter, by default';
 

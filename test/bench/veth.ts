@@ -27,8 +27,8 @@ export const veth: Bench = {
   summary: 'frames over a veth pair that a blacklist drops, beside iptables-legacy, iptables-nft and an nft set',
   sizes: [100, 1_000, 10_000, 50_000],
   quickSizes: [100],
-  minutes: 4,
-  seconds: 60,
+  minutes: 6,
+  seconds: 75,
   run: async (options) => {
     const rows: DropRow[] = [];
     const droppers = [...DROPPERS, ...options.peers.map(peerDropper)];
