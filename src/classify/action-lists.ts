@@ -52,8 +52,8 @@ const NO_NUMBERS = new Int32Array(0);
 /** Numbers pairs of a chain and an end of a decision list from 0 on, in the order in which they come. */
 export class EndedChains {
   private readonly expected: number;
-  /** By chain and end the number, and 1. */
-  private numbers: Int32Array = NO_NUMBERS;
+  /** By place of an end, where there is one, and by chain the number, and 1. Most lists have one end, or two. */
+  private numbers: Int32Array[] = [];
   private chains: Int32Array = NO_NUMBERS;
   private ends: Int32Array = NO_NUMBERS;
   private used = 0;
@@ -68,10 +68,14 @@ export class EndedChains {
   }
 
   number(chain: number, end: number): number {
-    const place = chain * ENDS.length + placeOf(end);
+    const place = placeOf(end);
     if (this.used === 0) this.makeRoom();
-    if (place >= this.numbers.length) this.numbers = grown(this.numbers, place + 1);
-    const known = this.numbers[place]!;
+    let numbers = this.numbers[place]!;
+    if (chain >= numbers.length) {
+      numbers = numbers.length === 0 ? new Int32Array(Math.max(this.expected, chain + 1)) : grown(numbers, chain + 1);
+      this.numbers[place] = numbers;
+    }
+    const known = numbers[chain]!;
     if (known !== 0) return known - 1;
     if (this.used === this.chains.length) {
       this.chains = grown(this.chains, this.used);
@@ -79,20 +83,20 @@ export class EndedChains {
     }
     this.chains[this.used] = chain;
     this.ends[this.used] = end;
-    this.numbers[place] = ++this.used;
+    numbers[chain] = ++this.used;
     return this.used - 1;
   }
 
   /** Many are made for what turns out to be too large, and number nothing. */
   private makeRoom(): void {
-    this.numbers = new Int32Array(this.expected * ENDS.length);
+    this.numbers = ENDS.map(() => NO_NUMBERS);
     this.chains = new Int32Array(this.expected);
     this.ends = new Int32Array(this.expected);
   }
 
   /** Nothing is numbered any more: what told known pairs takes most of the room. */
   close(): void {
-    this.numbers = NO_NUMBERS;
+    this.numbers = [];
   }
 
   chain(number: number): number {

@@ -59,8 +59,12 @@ export class FinishMaker {
 
   private dense(outcomes: Outcomes): MadeFinish | Overflow {
     const { reach, making } = this;
-    const tooLarge = denseOverflow(reach, this.listFields(), making.budget);
-    if (tooLarge !== undefined) return tooLarge;
+    // Where masks will not do either, the classes are made in any case, and say the same.
+    const { masks } = making.budget;
+    if (fewestMasks(reach.columns, this.listFields(), masks) <= masks) {
+      const tooLarge = denseOverflow(reach, this.listFields(), making.budget);
+      if (tooLarge !== undefined) return tooLarge;
+    }
     const parts = this.listParts();
     if (isOverflow(parts)) return parts;
     const chosen = parts.forDense();

@@ -23,6 +23,7 @@ export interface PagesShape {
 /** The index's tables, or `undefined` where they have more than `bytes` bytes. */
 export function pagesShape({ starts, classes, classCount }: Partition, bytes: number): PagesShape | undefined {
   if (bytesOfDistinct(starts, widthOf(classCount)) > MOST_EQUAL * bytes) return undefined;
+  if (bytesAtLeast({ starts, classes, classCount }) > bytes) return undefined;
   const high = new Uint32Array(BLOCKS);
   const middle = new Pages();
   const low = new Pages();
@@ -85,6 +86,23 @@ function bytesOfDistinct(starts: Uint32Array, width: number): number {
   return PAGE * (2 * blocks + width * parts);
 }
 
+/** What the tables take at least: no two pages are equal in which a class begins that has but one run. */
+function bytesAtLeast({ starts, classes, classCount }: Partition): number {
+  const runsOf = new Uint8Array(classCount);
+  for (let run = 0; run < classes.length; run++) if (runsOf[classes[run]!]! < 2) runsOf[classes[run]!]!++;
+  let blocks = 0;
+  let parts = 0;
+  let last = -1;
+  for (let run = 0; run < classes.length; run++) {
+    const part = starts[run]! >>> 8;
+    if (runsOf[classes[run]!] !== 1 || part === last) continue;
+    if (part >>> 8 !== last >>> 8) blocks++;
+    parts++;
+    last = part;
+  }
+  return BLOCKS + PAGE * (blocks + widthOf(classCount) * parts);
+}
+
 export function pagesBytes({ high, middle, low }: PagesShape, classCount: number): number {
   const middlePages = middle.length / PAGE;
   const lowPages = low.length / PAGE;
@@ -122,11 +140,14 @@ class Pages {
   private values = new Uint32Array(16 * PAGE);
   /** Number of a page plus one by its hash, 0 where free; at most half full. */
   private places = new Uint32Array(64);
+  /** By number. */
+  private readonly hashes: number[] = [];
 
   put(page: Uint32Array): number {
     if (2 * (this.count + 1) > this.places.length) this.grow();
     const mask = this.places.length - 1;
-    let place = hashOf(page) & mask;
+    const hash = hashOf(page);
+    let place = hash & mask;
     for (let number = this.places[place]!; number !== 0; number = this.places[place]!) {
       if (this.holds(number - 1, page)) return number - 1;
       place = (place + 1) & mask;
@@ -134,6 +155,7 @@ class Pages {
     this.values = withRoom(this.values, (this.count + 1) * PAGE);
     this.values.set(page, this.count * PAGE);
     this.places[place] = this.count + 1;
+    this.hashes.push(hash);
     return this.count++;
   }
 
@@ -151,7 +173,7 @@ class Pages {
     this.places = new Uint32Array(2 * this.places.length);
     const mask = this.places.length - 1;
     for (let number = 0; number < this.count; number++) {
-      let place = hashOf(this.values.subarray(number * PAGE, (number + 1) * PAGE)) & mask;
+      let place = this.hashes[number]! & mask;
       while (this.places[place] !== 0) place = (place + 1) & mask;
       this.places[place] = number + 1;
     }
