@@ -48,7 +48,7 @@ export const DIAGNOSTICS = {
   'chain-loop': error('failed', 'A chain that is in use reaches itself.'),
   'too-large': error(
     'other',
-    "User chains are nested deeper than the compiler follows (more than 160 that each have several callers; before Linux 6.4 fewer, where chains are entered in very many ways), the file has too many rules, or the kernel's verifier refuses the program; the message says which.",
+    "User chains are nested deeper than the compiler follows (more than 160 that each have several callers; before Linux 6.4 fewer, where chains are entered in very many ways), what no table holds of one hook's rules comes to more than 16 777 215 steps (a test, a counter or a jump each), the file has more than 1 000 000 rules, or the kernel's verifier refuses the program; the message says which.",
   ),
   'no-connections': error('version', 'The kernel cannot be made to track connections, which the rules ask about.'),
   'not-at-placement': error('other', 'The placement asked for cannot enforce this exactly.'),

@@ -32,7 +32,14 @@ export interface Budget {
   readonly outcomeWords: number;
   /** Tests that a hook's lists may have as code; beyond, they are steps in a table. Infinite where code cannot loop. */
   readonly codeTests: number;
+  /** Bytes of the tables of all lists together; what finds no room any more is asked test by test, or walked. */
+  readonly tableBytes: number;
+  /** Steps of one walk: `MOST_STEPS` at most. Of more there is nothing else to try. */
+  readonly walkSteps: number;
 }
+
+/** Steps that a walk can number. */
+export const MOST_STEPS = (1 << 24) - 1;
 
 export const DEFAULT_BUDGET: Budget = {
   linearRules: 6,
@@ -50,4 +57,19 @@ export const DEFAULT_BUDGET: Budget = {
   listCounters: 128,
   outcomeWords: 1024,
   codeTests: 7000,
+  // The kernel's verifier follows places of 512 MiB, and a walk has as much again at most.
+  tableBytes: 1 << 28,
+  walkSteps: MOST_STEPS,
 };
+
+/** The rules are more than the compiler takes: what the diagnostic `too-large` reports. */
+export class OverBudgetError extends Error {
+  override readonly name: string = 'OverBudgetError';
+  /** The chain whose rules these are, or that makes them so many. */
+  readonly chain: string;
+
+  constructor(chain: string, message: string) {
+    super(message);
+    this.chain = chain;
+  }
+}

@@ -3,11 +3,11 @@
 // Finishes are tried in the order of what a packet costs. One that needs more than the budget has says so, and the next
 // is tried; where all do, the list is cut where skips lead to, or in two, and the parts are tried; where that would make
 // too many segments, the list is asked test by test, and of more tests than the verifier follows, step by step in a table.
-// So there is always a result.
+// So there is a result of all but more steps than can be numbered: an `OverBudgetError` says so.
 
 import { FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { ActionLists } from './action-lists.ts';
-import { type Budget, DEFAULT_BUDGET } from './budget.ts';
+import { type Budget, DEFAULT_BUDGET, OverBudgetError } from './budget.ts';
 import { areAlike, ClassifyCache } from './cache.ts';
 import type { Classification, Segment, TableSegment } from './classification.ts';
 import {
@@ -19,8 +19,8 @@ import {
   type ShapeSegment,
 } from './decision-list.ts';
 import { partExceptions } from './exceptions.ts';
-import { isOverflow, Outcomes } from './finishes/finish.ts';
-import { type WalkFinish, walkChains, walkList } from './finishes/walk.ts';
+import { isOverflow, Outcomes, type Overflow } from './finishes/finish.ts';
+import { type WalkFinish, type WalkMaking, walkChains, walkList } from './finishes/walk.ts';
 import { type FinishChoice, FinishMaker, type FinishName, type MadeFinish } from './make-finish.ts';
 import { OutcomeWords } from './outcomes.ts';
 import type { Part } from './parts.ts';
@@ -179,12 +179,13 @@ class Work {
       }
       const refused: Refusal[] = [];
       const made = this.makeTables(`${hook} ${place}`, segment, refused);
-      if (made === undefined && refused.length > 0 && lists.cut(place)) continue;
+      const isFull = this.pool.bytes >= this.budget.tableBytes;
+      if (made === undefined && refused.length > 0 && !isFull && lists.cut(place)) continue;
       const { length } = segment.list;
       if (made !== undefined) this.put(hook, made.finish, length, refused, made.segment, made.parts);
       else if (this.force === 'linear' || (this.force !== 'walk' && lists.takeTests(testsOf(segment.list))))
         this.put(hook, 'linear', length, refused, segmentTests(segment, this.segments.length, this.lists), []);
-      else this.walk(hook, length, refused, segment.exits, (making) => walkList({ ...making, list: segment.list }));
+      else this.walk(hook, length, refused, segment.exits, (making) => walkList(segment.list, making));
       return;
     }
   }
@@ -194,11 +195,14 @@ class Work {
     decisions: number,
     refused: readonly Refusal[],
     exits: ListSegment['exits'],
-    make: (making: { readonly outcomes: Outcomes; readonly pool: TablePool }) => WalkFinish,
+    make: (making: WalkMaking) => WalkFinish | Overflow,
   ): void {
-    const { lists, pool } = this;
+    const { lists, pool, budget } = this;
     const outcomes = new Outcomes(lists, decisions);
-    const made = { finish: 'walk' as const, lookups: [], result: make({ outcomes, pool }), parts: [] };
+    const result = make({ outcomes, pool, budget });
+    if (isOverflow(result))
+      throw new OverBudgetError(hook, `the rules that packets of ${hook} may meet: ${result.overflow}`);
+    const made = { finish: 'walk' as const, lookups: [], result, parts: [] };
     this.put(hook, 'walk', decisions, refused, this.tableSegment(made, outcomes, exits), []);
   }
 
@@ -228,6 +232,10 @@ class Work {
     refused.push(...tried.refused);
     if (tried.made === undefined) return undefined;
     const { made, outcomes, pool } = tried;
+    if (this.pool.bytes + pool.bytes > budget.tableBytes) {
+      refused.push({ finish: made.finish, reason: `the tables of all lists: more than ${budget.tableBytes} bytes` });
+      return undefined;
+    }
     const { lookups, result } = this.pool.adopt({ lookups: made.lookups, result: made.result }, pool);
     const adopted = { ...made, lookups, result };
     return { ...adopted, segment: this.tableSegment(adopted, outcomes, exits) };

@@ -5,19 +5,17 @@
 
 import type { FilterChain } from '../base/hooks.ts';
 import { type ChainMeaning, type Chains, entered, hasUserChains } from '../graph/chains.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, OverBudgetError } from './budget.ts';
 
-/** The ruleset is larger than the compiler takes. */
-export class TooManySegmentsError extends Error {
+/** Told of the chain that is entered from the most places. */
+export class TooManySegmentsError extends OverBudgetError {
   override readonly name = 'TooManySegmentsError';
-  /** The chain that is entered from the most places. */
-  readonly chain: string;
 
   constructor(hook: FilterChain, chain: string, budget: number) {
     super(
+      chain,
       `the user chains of ${hook} are entered in too many ways: more than ${budget} segments; chain ${chain} takes most`,
     );
-    this.chain = chain;
   }
 }
 

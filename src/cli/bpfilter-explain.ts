@@ -96,7 +96,7 @@ const LATE: Readonly<Record<LateReason, string>> = {
   output: 'packets that this host sends, which XDP does not see',
   unmet: 'met by no packet',
   ground: 'in chains without early verdicts',
-  size: 'user chains are too large',
+  size: 'the rules are too large',
   accept: 'accept: what is accepted is judged by netfilter',
   'out-device': 'ask for the device by which packets leave, which is known later',
   connection: 'ask of connections what XDP cannot know',

@@ -5,12 +5,11 @@ import type { Family } from '../base/family.ts';
 import type { Features, HostFacts } from '../base/features.ts';
 import { type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { type Clause, CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
-import { type Budget, DEFAULT_BUDGET } from '../classify/budget.ts';
+import { type Budget, DEFAULT_BUDGET, OverBudgetError } from '../classify/budget.ts';
 import type { Classification } from '../classify/classification.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
 import type { HookLists } from '../classify/decision-list.ts';
 import { Flattener } from '../classify/flatten.ts';
-import { TooManySegmentsError } from '../classify/flatten-plan.ts';
 import { joinClassifications } from '../classify/join.ts';
 import { classify } from '../classify/linear.ts';
 import type { FinishName } from '../classify/make-finish.ts';
@@ -123,7 +122,7 @@ export class Compiler {
       });
       return { ok: true, classification, image, ...(early && { ground: early.ground }) };
     } catch (error) {
-      if (!(error instanceof TooLargeError || error instanceof TooManySegmentsError)) throw error;
+      if (!(error instanceof TooLargeError || error instanceof OverBudgetError)) throw error;
       const span = table.chains.find((chain) => chain.name === error.chain)?.span ?? table.span;
       return { ok: false, diagnostics: [{ code: 'too-large', message: error.message, file, span }] };
     }

@@ -3,12 +3,11 @@
 import type { EarlyDevice } from '../base/early.ts';
 import type { Features } from '../base/features.ts';
 import { CONNECTION_FIELDS, type Field } from '../base/predicate.ts';
-import type { Budget } from '../classify/budget.ts';
+import { type Budget, OverBudgetError } from '../classify/budget.ts';
 import { classifyLists, type ListClassification } from '../classify/classify-lists.ts';
 import type { HookLists } from '../classify/decision-list.ts';
 import type { EarlyChain } from '../classify/early.ts';
 import type { Flattener } from '../classify/flatten.ts';
-import { TooManySegmentsError } from '../classify/flatten-plan.ts';
 import type { NamedDevice } from '../codegen/device-names.ts';
 import { canLookUpConnections } from '../codegen/early-connection.ts';
 import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
@@ -42,21 +41,24 @@ export class EarlyCompiler {
   ): EarlyVerdicts | undefined {
     if (whyUntold(ground, features) !== undefined) return undefined;
     const lists = this.lists(chains, ground, features, budget, strict)?.early;
-    if (lists === undefined) return undefined;
+    const classification = lists && this.classify(lists, budget);
+    if (classification === undefined) return undefined;
     return {
-      classification: this.classify(lists, budget),
+      classification,
       tracked: ground.tracked,
       strict,
       devices: entrancesOf(ground),
     };
   }
 
-  classify(lists: HookLists, budget: Budget): ListClassification {
+  /** `undefined` where the lists are too large. */
+  classify(lists: HookLists, budget: Budget): ListClassification | undefined {
+    const { earlyCache: cache } = this.flattener;
     // In tables a list's counters are known together with its verdict.
-    return classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache: this.flattener.earlyCache });
+    return orNothing(() => classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache }));
   }
 
-  /** What verdicts are made of; `undefined` where user chains are too large. */
+  /** What verdicts are made of; `undefined` where the rules are too large. */
   lists(
     chains: Chains,
     { facts, tracked, unexpected }: EarlyGround,
@@ -68,16 +70,22 @@ export class EarlyCompiler {
     const canAsk: readonly Field[] = tracked && unexpected && canLookUpConnections(features) ? ['state'] : [];
     const unknown = CONNECTION_FIELDS.filter((field) => !canAsk.includes(field));
     const hidden = { INPUT: unknown, FORWARD: ['outDevice' as const, ...unknown] };
-    try {
+    return orNothing(() => {
       // Of chains that are walked through, nothing is known before the last rule.
       const whole = { ...budget, codeTests: Number.POSITIVE_INFINITY };
       const known = this.flattener.flatten(chains, { budget: whole, hidden });
       return { hidden, known, early: this.flattener.early(known, facts, strict) };
-    } catch (error) {
-      // Netfilter can have them all the same: fewer fields are hidden there.
-      if (error instanceof TooManySegmentsError) return undefined;
-      throw error;
-    }
+    });
+  }
+}
+
+/** What `make` gives, or nothing where the rules are too large: netfilter can have them all the same, as it sees more fields. */
+function orNothing<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof OverBudgetError) return undefined;
+    throw error;
   }
 }
 

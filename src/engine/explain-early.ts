@@ -26,7 +26,7 @@ export const LATE_REASONS = [
   'output', // only what this host sends meets it
   'unmet', // no packet meets it
   'ground', // there are no early verdicts, or none in its chain
-  'size', // user chains are too large to be made out early
+  'size', // the rules are too large to be made out early
   'accept', // it accepts
   'out-device', // it asks for the device by which packets leave
   'connection', // it asks of connections what XDP cannot know
@@ -96,19 +96,20 @@ export function explainEarly(
   const compiler = new EarlyCompiler(flattener);
   const made = compiler.lists(chains, ground, features, budget, strict);
   const places = new Places(chains, lists, made, ground, strict);
-  if (made?.early === undefined) {
-    const none = made === undefined ? 'user chains are too large' : 'before netfilter, no drop is certain';
+  const classified = made?.early && compiler.classify(made.early, budget);
+  if (made?.early === undefined || classified === undefined) {
+    const isTooLarge = made === undefined || made.early !== undefined;
     return {
-      none,
+      none: isTooLarge ? 'the rules are too large' : 'before netfilter, no drop is certain',
       tracked,
       notes: [],
       hooks: [],
       plans: [],
       tableBytes: 0,
-      places: places.all(made === undefined ? 'size' : undefined),
+      places: places.all(isTooLarge ? 'size' : undefined),
     };
   }
-  const { plans, tables } = compiler.classify(made.early, budget);
+  const { plans, tables } = classified;
   return {
     tracked,
     notes: foreignNotes(ground.facts.foreign),

@@ -5,12 +5,11 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Features } from '../base/features.ts';
 import { type EarlyChoice, type EnforcingPlacement, FILTER_CHAINS, type FilterChain } from '../base/hooks.ts';
 import { UnsupportedError } from '../base/unsupported.ts';
-import { DEFAULT_BUDGET } from '../classify/budget.ts';
+import { DEFAULT_BUDGET, OverBudgetError } from '../classify/budget.ts';
 import { classifyLists } from '../classify/classify-lists.ts';
 import { END, type HookLists } from '../classify/decision-list.ts';
 import type { Finding } from '../classify/findings.ts';
 import { Flattener } from '../classify/flatten.ts';
-import { TooManySegmentsError } from '../classify/flatten-plan.ts';
 import type { FinishName } from '../classify/make-finish.ts';
 import type { SegmentPlan } from '../classify/plan.ts';
 import { type Chains, chainsFrom, Meanings } from '../graph/chains.ts';
@@ -127,7 +126,7 @@ export function explainRuleset(ruleset: Ruleset, options: ExplainOptions): Expla
   try {
     return explain(ruleset, options);
   } catch (error) {
-    if (!(error instanceof TooLargeError || error instanceof TooManySegmentsError)) throw error;
+    if (!(error instanceof TooLargeError || error instanceof OverBudgetError)) throw error;
     return [{ code: 'too-large', message: error.message, file, span: filterTable(ruleset).span }];
   }
 }

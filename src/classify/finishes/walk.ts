@@ -1,7 +1,7 @@
 // The walk finish: rules as steps in a table, gone through one by one by code that is the same for any rules.
 //
 // The last resort, for what neither tables nor tests in code have room for. A packet takes as long as the rules that it
-// meets, but nothing is too large: chains that are entered from many places have their steps once. A chain with one caller
+// meets, but hardly anything is too large: chains that are entered from many places have their steps once. A chain with one caller
 // leads back to it by itself; of others, the packet keeps a number for the place that it came from. No chain can be entered
 // again before it was left, so each of those has one place for that number, and chains that never wait for each other at
 // once may have the same.
@@ -24,10 +24,11 @@ import type { DeviceField, Literal, NumericField, Predicate, WideField } from '.
 import { addressBytes, deviceBytes } from '../../base/wide-bytes.ts';
 import { WIDE_MAXIMUM, type WideInterval } from '../../base/wide-intervals.ts';
 import { EMPTY } from '../action-lists.ts';
+import type { Budget } from '../budget.ts';
 import { type DecisionList, END, type HookChains } from '../decision-list.ts';
 import { outcomeWord } from '../outcomes.ts';
 import type { TableRef } from '../tables.ts';
-import type { FinishInput } from './finish.ts';
+import type { FinishInput, Overflow } from './finish.ts';
 
 export const OPERATION = { end: 0, count: 1, enter: 2, leave: 3, go: 4, bytes: 5, atLeast: 6, number: 8 } as const;
 /** Words of a step. */
@@ -36,7 +37,6 @@ export const STEP = 4;
 export const MOST_OPERANDS = 2;
 /** Bytes for all that packets keep on their way. */
 export const MOST_KEPT = 320;
-const MOST_STEPS = (1 << 24) - 1;
 
 export interface WalkFinish {
   readonly kind: 'walk';
@@ -51,9 +51,14 @@ export interface WalkFinish {
   readonly kept: { readonly places: number; readonly width: 2 | 4 };
 }
 
+/** What walks are made with. */
+export interface WalkMaking extends Pick<FinishInput, 'outcomes' | 'pool'> {
+  readonly budget: Pick<Budget, 'walkSteps'>;
+}
+
 /** Steps of a list: ends that lead to other segments are outcomes. */
-export function walkList({ list, outcomes, pool }: Pick<FinishInput, 'list' | 'outcomes' | 'pool'>): WalkFinish {
-  const steps = new Steps(outcomes);
+export function walkList(list: DecisionList, { outcomes, pool, budget }: WalkMaking): WalkFinish | Overflow {
+  const steps = new Steps(outcomes, budget.walkSteps);
   const exits = { call: () => {}, return: undefined, next: steps.label() };
   steps.list(list, exits);
   steps.bind(exits.next);
@@ -68,9 +73,9 @@ function mayFallOff({ length, conditions, then }: DecisionList): boolean {
 /** Steps of the chains of a hook, each chain's once. */
 export function walkChains(
   { chains, policy }: HookChains,
-  { outcomes, pool }: Pick<FinishInput, 'outcomes' | 'pool'>,
-): WalkFinish {
-  const steps = new Steps(outcomes);
+  { outcomes, pool, budget }: WalkMaking,
+): WalkFinish | Overflow {
+  const steps = new Steps(outcomes, budget.walkSteps);
   const ways = returnsOf(chains);
   const kept = keptBy(ways);
   const entries = chains.map(() => steps.label());
@@ -179,6 +184,7 @@ interface ListExits {
 /** Steps while they are made. A label is a number; goals are labels until the end. */
 class Steps {
   private readonly outcomes: FinishInput['outcomes'];
+  private readonly most: number;
   private words = new Uint32Array(1 << 10);
   private count = 0;
   /** The steps that labels are bound to, by label. */
@@ -187,9 +193,11 @@ class Steps {
   private readonly fields: NumericField[] = [];
   private readonly wideFields: (WideField | DeviceField)[] = [];
   private counts = false;
+  private isFull = false;
 
-  constructor(outcomes: FinishInput['outcomes']) {
+  constructor(outcomes: FinishInput['outcomes'], most: number) {
     this.outcomes = outcomes;
+    this.most = most;
   }
 
   label(): number {
@@ -240,9 +248,9 @@ class Steps {
     this.step(OPERATION.leave, landing, place);
   }
 
-  finish(pool: FinishInput['pool'], kept: WalkFinish['kept']): WalkFinish {
+  finish(pool: FinishInput['pool'], kept: WalkFinish['kept']): WalkFinish | Overflow {
+    if (this.isFull) return { overflow: `a walk of more than ${this.most} steps` };
     const { count, words, labels, goals, fields, wideFields, counts } = this;
-    if (count > MOST_STEPS) throw new Error(`walk: ${count} steps`);
     for (let step = 0; step < count; step++) {
       const label = goals[step]!;
       if (label >= 0) words[STEP * step]! |= (labels[label]! << 8) >>> 0;
@@ -306,13 +314,13 @@ class Steps {
 
   private operand(bytes: Uint8Array): void {
     const [a, b, c, d] = new Uint32Array(bytes.buffer, bytes.byteOffset, STEP);
-    this.grow();
+    if (!this.grow()) return;
     this.words.set([a!, b!, c!, d!], STEP * this.count);
     this.goals[this.count++] = -1;
   }
 
   private step(operation: number, goal: number | undefined, a = 0, b = 0, c = 0): void {
-    this.grow();
+    if (!this.grow()) return;
     const at = STEP * this.count;
     this.words[at] = operation;
     this.words[at + 1] = a;
@@ -321,11 +329,15 @@ class Steps {
     this.goals[this.count++] = goal ?? -1;
   }
 
-  private grow(): void {
-    if (STEP * (this.count + 1) <= this.words.length) return;
+  /** Makes room for a step; says whether there may be one more. */
+  private grow(): boolean {
+    if (this.count >= this.most) this.isFull = true;
+    if (this.isFull) return false;
+    if (STEP * (this.count + 1) <= this.words.length) return true;
     const larger = new Uint32Array(2 * this.words.length);
     larger.set(this.words);
     this.words = larger;
+    return true;
   }
 }
 

@@ -3,8 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { interval } from '../../../src/base/intervals.ts';
 import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
+import type { TableSegment } from '../../../src/classify/classification.ts';
 import { classifyLists, type ListClassification } from '../../../src/classify/classify-lists.ts';
 import { END, type ListSegment } from '../../../src/classify/decision-list.ts';
+import { MOST_OPERANDS, STEP } from '../../../src/classify/finishes/walk.ts';
 import { fieldsFor, LARGE_KINDS, largeList } from '../../harness/large-lists.ts';
 import { setCondition } from '../../harness/list-conditions.ts';
 import { classificationDisagreements } from '../../harness/list-oracle.ts';
@@ -21,6 +23,10 @@ function large(name: string, count: number): ListSegment {
 const finishes = ({ plans }: ListClassification): string[] => plans.map(({ finish }) => finish);
 const from = (address: number) => setCondition('src', interval(address));
 const to = (port: number) => setCondition('dport', interval(port));
+
+function stepsOf({ result }: TableSegment): number {
+  return result.kind === 'walk' ? result.steps.length / STEP - MOST_OPERANDS : 0;
+}
 
 describe('classifyLists', () => {
   it('asks a short list test by test, and makes no tables', () => {
@@ -85,6 +91,42 @@ describe('classifyLists', () => {
     expect(finishes(made).every((finish) => finish === 'linear')).toBe(true);
     expect(made.segments.length).toBeLessThanOrEqual(3);
     expect(classificationDisagreements([segment], made, fieldsFor([segment], 100))).toEqual([]);
+  });
+
+  it('walks lists, or asks them test by test, that all tables together have no room for', () => {
+    const [input, forward] = ['acl', 'fw'].map((name) => large(name, 200)) as [ListSegment, ListSegment];
+    const lists = { INPUT: { segments: [input], entry: 0 }, FORWARD: { segments: [forward], entry: 0 } };
+    const room = Math.floor(1.2 * classified(input).tables.length);
+    const made = classifyLists(lists, { budget: { ...DEFAULT_BUDGET, tableBytes: room, codeTests: 40 } });
+    const ofHook = (hook: string) => made.plans.filter((plan) => plan.hook === hook).map(({ finish }) => finish);
+    expect(ofHook('INPUT')).toEqual(['dense']);
+    expect(ofHook('FORWARD')).toContain('walk');
+    expect(ofHook('FORWARD').length).toBeGreaterThan(1);
+
+    for (const [codeTests, finish] of [
+      [0, 'walk'],
+      [10_000, 'linear'],
+    ] as const) {
+      const none = classified(forward, { budget: { ...DEFAULT_BUDGET, tableBytes: 0, codeTests } });
+      expect(finishes(none)).toEqual([finish]);
+      expect(none.plans[0]!.refused.at(-1)!.reason).toBe('the tables of all lists: more than 0 bytes');
+      expect(classificationDisagreements([forward], none, fieldsFor([forward], 200))).toEqual([]);
+    }
+  });
+
+  it('says so where rules come to more steps than a walk may have', () => {
+    const segment = large('fw', 200);
+    const walked = { ...DEFAULT_BUDGET, tableBytes: 0, codeTests: 0 };
+    const made = classified(segment, { budget: walked });
+    expect(finishes(made)).toContain('walk');
+    const steps = Math.max(...made.segments.map((each) => (each.finish === 'tables' ? stepsOf(each) : 0)));
+    expect(finishes(classified(segment, { budget: { ...walked, walkSteps: steps } }))).toEqual(finishes(made));
+    expect(() => classified(segment, { budget: { ...walked, walkSteps: steps - 1 } })).toThrow(
+      expect.objectContaining({
+        chain: 'INPUT',
+        message: `the rules that packets of INPUT may meet: a walk of more than ${steps - 1} steps`,
+      }),
+    );
   });
 
   it('numbers the segments of hooks one after the other, and shares lists and tables', () => {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FAMILIES } from '../../../src/base/family.ts';
 import type { HookPacket } from '../../../src/base/packet.ts';
+import { DEFAULT_BUDGET } from '../../../src/classify/budget.ts';
 import { evaluateClassification } from '../../../src/classify/evaluate.ts';
 import {
   type CompileOptions,
@@ -63,6 +64,24 @@ it.each<[string, CompileOptions]>([
   const reversed = rules(numbers(50).reverse(), []);
   compile(reversed);
   expect(compile(reversed)).toEqual(compileRuleset(reversed, options));
+});
+
+it('refuses rules that come to more steps than packets can be walked through, and names their chain', () => {
+  const many = rules(
+    Array.from({ length: 50 }, (_, n) => n),
+    Array.from({ length: 80 }, (_, n) => n),
+  );
+  const walked = { ...DEFAULT_BUDGET, tableBytes: 0, codeTests: 0 };
+  expect(compileRuleset(many, { ...OPTIONS, budget: { ...walked, walkSteps: 200 } }).ok).toBe(true);
+  expect(compileRuleset(many, { ...OPTIONS, budget: { ...walked, walkSteps: 120 } })).toEqual({
+    ok: false,
+    diagnostics: [
+      {
+        ...{ code: 'too-large', file: 'rules', span: { line: 1, column: 1, length: 7 } },
+        message: 'the rules that packets of FORWARD may meet: a walk of more than 120 steps',
+      },
+    ],
+  });
 });
 
 it('gives no early verdicts where connections are tracked and cannot be looked up', () => {
