@@ -174,5 +174,8 @@ export const ORACLE_SETTINGS: readonly OracleSetting[] = [
   short('overlaps', { overlap: 0 }),
   short('decisions and outcome words', { flatten: 0, outcomeWords: 2 }),
   short('segments, and no copies of chains', { flatten: 0, decisions: 0, segments: 1 }),
+  short('bytes of all tables', { tableBytes: 2000 }),
+  short('bytes of all tables, and tests as code', { tableBytes: 0, codeTests: 0, segments: 8 }),
+  short('bytes of indexes, which are of elements', { indexBytes: 600, indexNodes: false }),
   short('segments, bytes and tuples', { segments: 24, denseBytes: 200, tuples: 4, masks: 0 }),
 ];

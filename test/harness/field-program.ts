@@ -57,6 +57,7 @@ export function fieldImage(classification: Classification, options: FieldProgram
       classification,
       abi: XDP_ABI,
       undecidedSlot: slots,
+      features,
       access: directAccess(classification.tables.length),
       flowCaches,
       mark: () => {},

@@ -67,6 +67,7 @@ export function hookImage(classification: Classification, hook: TestHook): Image
     classification,
     abi: { ...XDP_ABI, undecided: meaning },
     undecidedSlot: slots,
+    features,
     access: directAccess(classification.tables.length),
     mark: () => {},
     ...(blind ? {} : { fetchLate }),

@@ -22,7 +22,7 @@ import { listScenarios, oneSegment } from '../../harness/random-lists.ts';
 const RUNS = Number(process.env.BPFILTER_RUNS ?? 25);
 const seed = process.env.BPFILTER_SEED === 'random' ? Date.now() : Number(process.env.BPFILTER_SEED ?? 20);
 
-const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear'];
+const FINISHES: readonly FinishName[] = ['dense', 'tuples', 'masks', 'linear', 'walk'];
 
 function classified(segments: readonly ListSegment[], options: ClassifyListsOptions): ListClassification {
   return classifyLists({ INPUT: { segments, entry: 0 } }, options);
@@ -67,6 +67,8 @@ const SHORTAGES: readonly (readonly [Partial<Budget>, RegExp | 'cut'])[] = [
   [{ denseCells: 1, masks: 1 }, /masks: more than 1/],
   [{ denseCells: 1, tuples: 3 }, 'cut'],
   [{ denseCells: 1, tuples: 1, masks: 0, segments: 3 }, /tuples: \d+ of them, 1 at most/],
+  [{ tableBytes: 200 }, 'cut'],
+  [{ tableBytes: 0, codeTests: 4 }, /the tables of all lists: more than 0 bytes/],
 ];
 
 describe('a budget too small', () => {
