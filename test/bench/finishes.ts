@@ -18,6 +18,7 @@ export const FINISHES: ReadonlyMap<string, Partial<CompileOptions>> = new Map<st
   ['tuples', { finish: 'tuples', flowCache: 'off' }],
   ['tuples+cache', { finish: 'tuples', flowCache: 'on' }],
   ['linear', { finish: 'linear' }],
+  ['walk', { finish: 'walk' }],
 ]);
 
 /**
