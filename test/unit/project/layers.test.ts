@@ -67,10 +67,18 @@ describe('layers', () => {
 
   it('touch the machine only from the kernel edge on', () => {
     const users = imports.filter(({ file, name }) => PURE.includes(layerOf(file)) && name.startsWith('node:'));
-    // The machine's names of services, protocols and the like, which are handed to the parser as data.
+    // The machine's names of services, protocols and the like, which are handed to the parser as data; and how kernel,
+    // store and engine, which may not import each other, make directories.
     expect(users.map(({ file, name }) => `${file} ${name}`).sort()).toEqual([
+      'src/base/directory.ts node:fs',
+      'src/base/directory.ts node:path',
       'src/ruleset/name-tables.ts node:fs',
       'src/ruleset/names.ts node:fs',
     ]);
+  });
+
+  it('make directories only from the kernel edge on', () => {
+    const users = imports.filter(({ name }) => name.endsWith('/base/directory.ts'));
+    expect(new Set(users.map(({ file }) => layerOf(file)))).toEqual(new Set(['kernel', 'store', 'engine']));
   });
 });
