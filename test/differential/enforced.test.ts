@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HookPacket } from '../../src/base/packet.ts';
 import type { FamilyStatus } from '../../src/engine/types.ts';
+import { seededChoice } from '../fuzz/seeded.ts';
 import { BpfilterSubject } from '../harness/bpfilter-subject.ts';
 import { ORACLE_SETTINGS } from '../harness/compiler-scenarios.ts';
 import { rulesetText, type ScenarioOptions, scenarios } from '../harness/generate.ts';
@@ -21,9 +22,11 @@ import { fixHeaderChecksum } from '../harness/packet-builder.ts';
 import { parsePacket } from '../harness/packet-notation.ts';
 import { MANNERED, type Vocabulary } from '../harness/random-rules.ts';
 import { runsOf, seedOf } from '../harness/scale.ts';
+import { servicePacket, serviceRules } from '../harness/service-rules.ts';
 import { differences, flatten } from '../harness/table-counters.ts';
 
 const PACKETS = 200;
+const SERVICES = 60;
 const seed = seedOf(20);
 
 /** What XDP sees as netfilter does: no loopback, no `-o`, and whole packets, for XDP cannot put fragments together. */
@@ -95,6 +98,49 @@ it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>
     vocabulary: { ...LAB, ...MANNERED },
     settle,
   }),
+);
+
+// Budgets too small come to nothing else elsewhere: `compiler.test.ts` has them at every placement.
+it.each(ORACLE_SETTINGS.filter(({ finish }) => finish !== undefined))(
+  'at netfilter, IPv6, $name',
+  ({ name: _, ...tuning }) =>
+    compare(
+      new BpfilterSubject('netfilter', 'auto', tuning, 'ipv6'),
+      runsOf(4),
+      { vocabulary: { ...vocabulary6, ...MANNERED }, settle: settle6 },
+      WORLD6,
+    ),
+);
+
+it.each(ORACLE_SETTINGS.filter(({ finish }) => finish !== undefined))('at XDP, $name', ({ name: _, ...tuning }) =>
+  compare(new BpfilterSubject('xdp', 'native', tuning), runsOf(4), {
+    vocabulary: { ...LAB_XDP, ...MANNERED },
+    settle: settleWhole,
+  }),
+);
+
+it.each([{ name: 'chosen' }, { name: 'forced: walk', finish: 'walk' as const }])(
+  'services, each with chains of its own: $name',
+  ({ name: _, ...tuning }) =>
+    withLab((oracle) =>
+      withLab((ours) => {
+        const subject = new BpfilterSubject('netfilter', 'auto', tuning);
+        try {
+          const choice = seededChoice(seed, SERVICES);
+          const packets = Array.from({ length: PACKETS }, () =>
+            settle({ ...servicePacket(choice, SERVICES), inDevice: 'eth0' }),
+          );
+          const expected = oracle.runScenario(legacyIptables, serviceRules(SERVICES), packets);
+          const found = ours.runScenario(subject, serviceRules(SERVICES), packets);
+          expect(differences(expected.counters, found.counters)).toEqual([]);
+          expect(found.left).toBe(expected.left);
+          expect(found.left).toBeGreaterThan(PACKETS / 4);
+          subject.unload(ours.router);
+        } finally {
+          subject.close();
+        }
+      }),
+    ),
 );
 
 it.each(['native', 'generic'] as const)('at XDP, %s', (mode) =>

@@ -91,6 +91,8 @@ export class FakeKernel implements Kernel {
   readonly objects: KernelObject[] = [];
   /** Families whose connections are tracked for us. */
   readonly held = new Set<Family>();
+  /** How many descriptors are open, of all kinds. */
+  open = 0;
   /** Names of all calls that change something, in order. */
   readonly calls: string[] = [];
   presentDevices: Device[] = [{ ifindex: 2, name: 'eth0', loopback: false, ethernet: true }];
@@ -188,10 +190,12 @@ export class FakeKernel implements Kernel {
   }
 
   openPin(path: string): Descriptor | undefined {
-    return existsSync(path) ? Number(readFileSync(path, 'utf8')) : undefined;
+    return existsSync(path) ? this.opened(Number(readFileSync(path, 'utf8'))) : undefined;
   }
 
-  close(): void {}
+  close(): void {
+    this.open--;
+  }
 
   createMap(definition: MapDefinition): Descriptor {
     this.step(`create ${definition.name}`);
@@ -226,7 +230,7 @@ export class FakeKernel implements Kernel {
   }
 
   openSlot(array: Descriptor, index: number): Descriptor | undefined {
-    return this.map(array).slots.get(index);
+    return this.opened(this.map(array).slots.get(index));
   }
 
   attachHook(_program: Descriptor, family: Family, hook: FilterChain, priority: number): Descriptor | undefined {
@@ -317,7 +321,12 @@ export class FakeKernel implements Kernel {
 
   private add(object: KernelObject): Descriptor {
     this.objects.push(object);
-    return this.objects.length - 1;
+    return this.opened(this.objects.length - 1);
+  }
+
+  private opened<T extends Descriptor | undefined>(descriptor: T): T {
+    if (descriptor !== undefined) this.open++;
+    return descriptor;
   }
 
   private step(name: string): void {

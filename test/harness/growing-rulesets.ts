@@ -1,25 +1,16 @@
 // Rulesets of any size, each of which grows by something that a ruleset may have very many of. Of none does a table grow
 // with the square of the size and yet stay within the budget.
 
-import { formatAddress } from '../../src/base/ipv4.ts';
+import { address, filter, spread, times } from './ruleset-parts.ts';
+import { serviceRules } from './service-rules.ts';
 
 export interface GrowingRuleset {
   readonly name: string;
   text(size: number): string;
 }
 
-/** The filter table with these user chains, and the rules as they are appended. */
-export function filterText(chains: readonly string[], rules: readonly string[]): string {
-  const builtIn = ['INPUT', 'FORWARD', 'OUTPUT'].map((name) => `:${name} ACCEPT [0:0]`);
-  return ['*filter', ...builtIn, ...chains.map((name) => `:${name} - [0:0]`), ...rules, 'COMMIT', ''].join('\n');
-}
-
-export function times<T>(count: number, make: (index: number) => T): T[] {
-  return Array.from({ length: count }, (_, index) => make(index));
-}
-
-/** Spreads numbers over all addresses, each to another one. */
-export const spreadAddress = (number: number): string => formatAddress(Math.imul(number + 1, 0x9e3779b1) >>> 0);
+/** Addresses that are spread over all there are. */
+export const spreadAddress = (number: number): string => address(spread(number));
 
 const chainNames = (size: number): string[] => times(size, (i) => `c${i}`);
 const port = (i: number): number => 1 + (i % 60_000);
@@ -28,7 +19,7 @@ const verdict = (i: number): string => (i % 2 === 0 ? 'DROP' : 'ACCEPT');
 const rulesOnly = (name: string, rule: (i: number, size: number) => string): GrowingRuleset => ({
   name,
   text: (size) =>
-    filterText(
+    filter(
       [],
       times(size, (i) => rule(i, size)),
     ),
@@ -40,7 +31,7 @@ const withChains = (
   ofChain: (i: number, size: number) => readonly string[],
 ): GrowingRuleset => ({
   name,
-  text: (size) => filterText(chainNames(size), [...first, ...times(size, (i) => ofChain(i, size)).flat()]),
+  text: (size) => filter(chainNames(size), [...first, ...times(size, (i) => ofChain(i, size)).flat()]),
 });
 
 /** A rule of each chain but the last that leads to the next. */
@@ -100,7 +91,7 @@ export const GROWING_RULESETS: readonly GrowingRuleset[] = [
   {
     name: 'chains that enter the same one',
     text: (size) =>
-      filterText(
+      filter(
         ['shared', ...chainNames(size)],
         [
           ...times(size, (i) => [`-A FORWARD -s ${spreadAddress(i)}/32 -j c${i}`, `-A c${i} -p tcp -j shared`]).flat(),
@@ -108,4 +99,5 @@ export const GROWING_RULESETS: readonly GrowingRuleset[] = [
         ],
       ),
   },
+  { name: 'services, each with chains of its own', text: (size) => serviceRules(size >> 3) },
 ];

@@ -2,8 +2,9 @@
 
 import type { HookPacket } from '../../src/base/packet.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
-import { buildPacket } from './packet-builder.ts';
 import type { Choice } from './random.ts';
+import { address, filter, forwarded, spread, times } from './ruleset-parts.ts';
+import { servicePacket, serviceRules } from './service-rules.ts';
 
 export interface OverflowRuleset {
   readonly name: string;
@@ -12,34 +13,6 @@ export interface OverflowRuleset {
   text(rules: number): string;
   packet(choice: Choice, rules: number): HookPacket;
 }
-
-interface PacketShape {
-  readonly source?: number;
-  readonly destination?: number;
-  readonly protocol?: 'tcp' | 'udp';
-  readonly sport?: number;
-  readonly dport?: number;
-}
-
-// The kernel's test runs show packets of FORWARD to no device, from none, out by the loopback device.
-function forwarded({ source = 1, destination = 2, protocol = 'tcp', sport = 9, dport = 9 }: PacketShape): HookPacket {
-  const transport = protocol === 'tcp' ? { kind: protocol, sport, dport, flags: 2 } : { kind: protocol, sport, dport };
-  return { hook: 'FORWARD', inDevice: '', outDevice: 'lo', bytes: buildPacket({ source, destination, transport }) };
-}
-
-function filter(chains: readonly string[], rules: readonly string[]): string {
-  const builtIn = ['INPUT', 'FORWARD', 'OUTPUT'].map((name) => `:${name} ACCEPT [0:0]`);
-  return ['*filter', ...builtIn, ...chains.map((name) => `:${name} - [0:0]`), ...rules, 'COMMIT', ''].join('\n');
-}
-
-function times<T>(count: number, make: (index: number) => T): T[] {
-  return Array.from({ length: count }, (_, index) => make(index));
-}
-
-const address = (number: number): string => [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');
-
-/** Spreads numbers over 32 bits, each to another one. */
-const spread = (number: number): number => Math.imul(number + 1, 0x9e3779b1) >>> 0;
 
 const nested: OverflowRuleset = {
   name: 'ranges inside ranges',
@@ -281,6 +254,13 @@ const policies: OverflowRuleset = {
     }),
 };
 
+const services: OverflowRuleset = {
+  name: 'services, each with chains of its own',
+  rules: 1000,
+  text: serviceRules,
+  packet: servicePacket,
+};
+
 export const OVERFLOW_RULESETS: readonly OverflowRuleset[] = [
   nested,
   wildcards,
@@ -290,6 +270,7 @@ export const OVERFLOW_RULESETS: readonly OverflowRuleset[] = [
   doubling,
   deep,
   policies,
+  services,
   holesCounting,
   counting,
   allCounting,

@@ -22,7 +22,8 @@ const { parseRuleset } = await import('../../../src/ruleset/parse.ts');
 const { printRuleset } = await import('../../../src/ruleset/print.ts');
 const { FakeHost: Host } = await import('../../harness/fake-host.ts');
 const { EARLY_FEATURES, FEATURES } = await import('../../harness/fake-kernel.ts');
-const { filterText, GROWING_RULESETS, spreadAddress, times } = await import('../../harness/growing-rulesets.ts');
+const { GROWING_RULESETS, spreadAddress } = await import('../../harness/growing-rulesets.ts');
+const { filter, times } = await import('../../harness/ruleset-parts.ts');
 
 const names = systemNames();
 
@@ -35,7 +36,7 @@ function read(text: string): Ruleset {
 /** The ruleset with a rule behind those of FORWARD; all others are the same objects. */
 function appended(ruleset: Ruleset): Ruleset {
   const line = '-A FORWARD -s 192.0.2.1/32 -p tcp -m tcp --dport 7777 -j DROP';
-  const rules = read(filterText([], [line])).tables[0]!.chains.flatMap((chain) => chain.rules);
+  const rules = read(filter([], [line])).tables[0]!.chains.flatMap((chain) => chain.rules);
   const tables = ruleset.tables.map((table) => ({
     ...table,
     chains: table.chains.map((chain) =>
@@ -130,7 +131,7 @@ function stepsOfDevices(size: number, placement: 'xdp' | 'exact', host: FakeHost
     }),
   };
   const rules = devices.map((name, i) => `-A FORWARD -i ${name} -s ${spreadAddress(i)}/32 -j DROP`);
-  const ruleset = read(filterText([], rules));
+  const ruleset = read(filter([], rules));
   const engine = host.open();
   return {
     apply: count.of(() => apply(engine, ruleset, placement, devices)),
