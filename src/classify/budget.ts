@@ -39,7 +39,7 @@ export interface Budget {
 }
 
 /** Steps that a walk can number. */
-export const MOST_STEPS = (1 << 24) - 1;
+const MOST_STEPS = (1 << 24) - 1;
 
 export const DEFAULT_BUDGET: Budget = {
   linearRules: 6,

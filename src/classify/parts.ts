@@ -93,6 +93,8 @@ export function makeLookups(parts: readonly Part[], making: Making, fresh?: Part
       const cells = cellsOfPairs(source, rows, columns, width);
       return { ...lookup, table: making.pool.putNumbers(`cross ${name}`, cells, sets.classCount - 1) };
     }
+    // What is looked up by pairs need not be compared: cells are one object only where the classes of both parts are, and so is
+    // all that these were combined of, which alone decides it.
     const counts = Uint32Array.of(rows.count, columns.count);
     const made = making.cache.remember('cells', [source.cells], [counts], () => {
       const pool = new TablePool();
