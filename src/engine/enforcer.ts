@@ -94,7 +94,6 @@ export class Enforcer {
       const isIdle = request.placement === 'exact' && ground === undefined;
       const devices = isIdle ? withoutEarly(wanted, family, this.attachedDevices()) : wanted;
       const spare = this.loaded[family].usable(image, counting, this.namedByWord(family));
-      // Last of all: whoever else asks for the installation while nothing is in force, opens it anew.
       const guards = ground && this.state.ensureInstallation().guardMap;
       return this.withImage(request, image, counting.shared, guards, spare, (loaded, counterMaps) =>
         this.bringIntoForce(request, compiled, {

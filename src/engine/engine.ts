@@ -137,14 +137,10 @@ class NamespaceEngine implements Engine {
 
   status(): Status {
     const { directories, identity, pins } = this.state;
-    return describeStatus({
-      kernel: this.kernel,
-      directories,
-      identity,
-      pins,
-      installation: this.state.installation(),
-      families: { ipv4: this.factsOf('ipv4'), ipv6: this.factsOf('ipv6') },
-    });
+    const families = { ipv4: this.factsOf('ipv4'), ipv6: this.factsOf('ipv6') };
+    // Last: others may begin anew while the facts are asked for.
+    const installation = this.state.installation();
+    return describeStatus({ kernel: this.kernel, directories, identity, pins, installation, families });
   }
 
   warnings(family: Family): readonly string[] {

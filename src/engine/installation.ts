@@ -13,10 +13,11 @@
 // device, nothing can be replaced; where none is, the slots are made anew. The words that their early verdicts compare were
 // others: their programs keep that map, which nobody writes any more, and the next change pins a new one.
 
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from '../base/directory.ts';
 import { FAMILIES, type Family } from '../base/family.ts';
-import type { Program, ProgramType } from '../bpf/image.ts';
+import type { MapDefinition, Program, ProgramType } from '../bpf/image.ts';
 import {
   DISPATCH_POINTS,
   type DispatchPoint,
@@ -45,14 +46,18 @@ export class Installation {
   private readonly directory: string;
   /** Those of all dispatchers that were opened so far. */
   private readonly maps: Map<string, Descriptor>;
-  private readonly state: Uint8Array;
+  private state: Uint8Array;
+  /** The pin of the state map, by which another is told from it. */
+  private readonly pin: string | undefined;
+  private isClosed = false;
   private openGuards: Uint8Array | undefined;
   /** The programs of points that a generation does not use, once they were needed. */
   private readonly passing = new Map<ProgramType, Descriptor>();
 
-  private constructor(kernel: Kernel, directory: string, state: Descriptor) {
+  private constructor(kernel: Kernel, directory: string, state: Descriptor, pin: string | undefined) {
     this.kernel = kernel;
     this.directory = directory;
+    this.pin = pin;
     this.maps = new Map([[STATE_MAP, state]]);
     this.state = kernel.mapBytes(state, STATE.size);
     this.links = new Links(kernel, directory, (program, families) => this.loadDispatcher(program, families));
@@ -60,13 +65,14 @@ export class Installation {
 
   /** Opens what is pinned in the directory, or `undefined` where nothing is. */
   static open(kernel: Kernel, directory: string): Installation | undefined {
-    const path = join(directory, STATE_MAP);
-    const state = existsSync(path) ? kernel.openPin(path) : undefined;
+    // The pin first: one that takes its place before the map is open is another then.
+    const pin = pinOf(directory);
+    const state = pin === undefined ? undefined : kernel.openPin(join(directory, STATE_MAP));
     if (state === undefined) {
       requireNoLink(directory);
       return undefined;
     }
-    const installation = new Installation(kernel, directory, state);
+    const installation = Installation.of(kernel, directory, state, pin);
     try {
       for (const family of FAMILIES) {
         if (installation.generation(family) === 0) continue;
@@ -81,18 +87,27 @@ export class Installation {
 
   /** Makes what is to be pinned in an empty directory. The state map is pinned last: it says that all are there. */
   static create(kernel: Kernel, directory: string): Installation {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     requireNoLink(directory);
     let state: Descriptor | undefined;
     for (const definition of dispatcherMaps()) {
       const path = join(directory, definition.name);
       unlinkIfThere(path);
-      const map = kernel.createMap(definition);
-      kernel.pin(map, path);
+      const map = createPinned(kernel, definition, path);
       if (definition.name === STATE_MAP) state = map;
       else kernel.close(map);
     }
-    return new Installation(kernel, directory, state!);
+    return Installation.of(kernel, directory, state!, pinOf(directory));
+  }
+
+  /** Takes over the open state map. */
+  private static of(kernel: Kernel, directory: string, state: Descriptor, pin: string | undefined): Installation {
+    try {
+      return new Installation(kernel, directory, state, pin);
+    } catch (error) {
+      kernel.close(state);
+      throw error;
+    }
   }
 
   /** Makes the slots that an earlier version has not made. Throws where they cannot take the place of others. */
@@ -107,10 +122,12 @@ export class Installation {
       const isFormer = family !== undefined && this.isFormer(family, name);
       if (isFormer) this.requireNoDevice();
       else if (name !== GUARD_MAP && (family === undefined || this.isAttached(family))) throw missingPin(path);
-      const map = this.kernel.createMap(definition);
-      this.maps.set(name, map);
-      if (isFormer) for (const parity of [0, 1]) this.kernel.setSlot(map, parity, this.passProgram('xdp'));
-      this.kernel.pin(map, path);
+      const parities = isFormer ? [0, 1] : [];
+      const prepare = (map: Descriptor) => {
+        for (const parity of parities) this.kernel.setSlot(map, parity, this.passProgram('xdp'));
+      };
+      // Known only once it is pinned: whoever comes next finds what programs use.
+      this.maps.set(name, createPinned(this.kernel, definition, path, prepare));
       if (isFormer) unlinkIfThere(this.path(FORMER_XDP_SLOTS[family]));
       if (name === GUARD_MAP) unlinkIfThere(this.path(FORMER_GUARD_MAP));
     }
@@ -144,13 +161,14 @@ export class Installation {
     return this.view.getUint32(STATE.generation[family], true);
   }
 
-  /** Whether no family has rules in force. */
-  get isIdle(): boolean {
-    return FAMILIES.every((family) => this.generation(family) === 0);
+  /** Whether another process may have taken everything away, and begun anew: it does so where nothing is in force. */
+  get isReplaced(): boolean {
+    return FAMILIES.every((family) => this.generation(family) === 0) && pinOf(this.directory) !== this.pin;
   }
 
   /** The flip. */
   setGeneration(family: Family, generation: number): void {
+    this.requireOpen();
     storeGeneration(this.state, family, generation);
   }
 
@@ -166,6 +184,7 @@ export class Installation {
   }
 
   private openGuardMap(): Descriptor | undefined {
+    this.requireOpen();
     const known = this.maps.get(GUARD_MAP);
     if (known !== undefined) return known;
     const opened = this.kernel.openPin(this.path(GUARD_MAP));
@@ -212,6 +231,7 @@ export class Installation {
 
   /** An open map of all dispatchers. */
   private map(name: string): Descriptor {
+    this.requireOpen();
     const known = this.maps.get(name);
     if (known !== undefined) return known;
     const path = this.path(name);
@@ -222,6 +242,7 @@ export class Installation {
   }
 
   private passProgram(type: ProgramType): Descriptor {
+    this.requireOpen();
     const known = this.passing.get(type);
     if (known !== undefined) return known;
     const loaded = this.kernel.loadProgram(passProgram(type), new Map());
@@ -258,9 +279,11 @@ export class Installation {
     if (map === undefined) return undefined;
     try {
       const bytes = this.kernel.mapBytes(map, area * areas);
-      const copy = copyAreas(bytes, area, areas);
-      this.kernel.unmap(bytes);
-      return copy;
+      try {
+        return copyAreas(bytes, area, areas);
+      } finally {
+        this.kernel.unmap(bytes);
+      }
     } finally {
       this.kernel.close(map);
     }
@@ -288,13 +311,24 @@ export class Installation {
     this.keepOnly(family, 0);
   }
 
+  /** Nothing is in force for whoever still has it, and nothing can be changed by it. */
   close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    const { state, openGuards } = this;
+    // The memory is gone, and something else may be at its place at once.
+    this.state = new Uint8Array(STATE.size);
+    this.openGuards = undefined;
     for (const program of this.passing.values()) this.kernel.close(program);
     this.passing.clear();
-    this.kernel.unmap(this.state);
-    if (this.openGuards !== undefined) this.kernel.unmap(this.openGuards);
+    this.kernel.unmap(state);
+    if (openGuards !== undefined) this.kernel.unmap(openGuards);
     for (const map of this.maps.values()) this.kernel.close(map);
     this.maps.clear();
+  }
+
+  private requireOpen(): void {
+    if (this.isClosed) throw new Error('engine: an installation is used that is closed');
   }
 
   private pins(): string[] {
@@ -329,9 +363,33 @@ export function removeInstallation(kernel: Kernel, directory: string): void {
   }
 }
 
+/** Makes a map, has it prepared, and pins it; a map that could not be pinned is nowhere. */
+function createPinned(
+  kernel: Kernel,
+  definition: MapDefinition,
+  path: string,
+  prepare: (map: Descriptor) => void = () => {},
+): Descriptor {
+  const map = kernel.createMap(definition);
+  try {
+    prepare(map);
+    kernel.pin(map, path);
+    return map;
+  } catch (error) {
+    kernel.close(map);
+    throw error;
+  }
+}
+
 /** Links without the state map go on enforcing what nobody can read or replace. */
 function requireNoLink(directory: string): void {
   if (existsSync(directory) && readdirSync(directory).some(isLinkPin)) throw missingPin(join(directory, STATE_MAP));
+}
+
+/** What a state map's pin is known by; `undefined` where there is none. */
+function pinOf(directory: string): string | undefined {
+  const file = statSync(join(directory, STATE_MAP), { bigint: true, throwIfNoEntry: false });
+  return file && `${file.ino} ${file.mtimeNs}`;
 }
 
 function slotMaps(family: Family): string[] {

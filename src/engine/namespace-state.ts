@@ -113,8 +113,7 @@ export class NamespaceState {
 
   /** What is in the kernel, if anything is. */
   installation(): Installation | undefined {
-    // Where nothing is in force, another process may have taken everything away and begun anew.
-    if (this.openInstallation?.isIdle) {
+    if (this.openInstallation?.isReplaced) {
       this.openInstallation.close();
       this.openInstallation = undefined;
     }

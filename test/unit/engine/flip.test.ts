@@ -233,6 +233,22 @@ describe.each([
   });
 });
 
+it.each([
+  ['netfilter', 'netfilter'],
+  ['netfilter', 'xdp'],
+  ['xdp', 'netfilter'],
+] as const)('no descriptor stays open, whatever fails while %s rules are replaced by %s rules', (from, to) => {
+  apply(A, from);
+  host.closeEngines();
+  expect(kernel.open).toBe(0);
+  for (const { call } of kernel.failingAtEachCall(() => apply(B, to))) {
+    host.closeEngines();
+    expect(kernel.open, `after ${call}`).toBe(0);
+    apply(A, from);
+    host.closeEngines();
+  }
+});
+
 describe('a lost store', () => {
   it('leaves the rules in force attached, says so, and the next apply mends it', () => {
     apply(A);

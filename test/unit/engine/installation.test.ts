@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Family } from '../../../src/base/family.ts';
+import { GUARD_MAP } from '../../../src/codegen/guards.ts';
 import { Installation } from '../../../src/engine/installation.ts';
 import type { Device } from '../../../src/engine/kernel.ts';
 import { FakeKernel, FEATURES } from '../../harness/fake-kernel.ts';
@@ -97,4 +98,45 @@ it('a kernel without netfilter programs has slots of XDP alone', () => {
   installation.fillSlots('ipv4', 1, new Map());
   installation.withSlots('ipv4', 1, (programs) => expect([...programs.keys()]).toEqual(['XDP']));
   expect(kernel.calls.filter((call) => call.startsWith('load'))).toEqual(['load pass_xdp']);
+});
+
+it('a map that could not be pinned is made and pinned by the next change of the same process', () => {
+  rmSync(join(directory, GUARD_MAP));
+  expect(kernel.failing(2, () => installation.complete())?.call).toBe(`pin ${GUARD_MAP}`);
+  installation.complete();
+  expect(readdirSync(directory)).toContain(GUARD_MAP);
+  expect(kernel.openPin(join(directory, GUARD_MAP))).toBe(installation.guardMap);
+});
+
+it('whatever fails, no descriptor stays open once it is closed', () => {
+  const before = kernel.open;
+  const there = join(directory, 'another');
+  const attempts = kernel.failingAtEachCall(() => {
+    rmSync(there, { recursive: true, force: true });
+    const made = Installation.create(kernel, there);
+    try {
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        made.links.attachHook(family, 'INPUT');
+        made.links.attachDevice(family, ETH0, 'native');
+        made.fillSlots(family, 1, new Map());
+      }
+      rmSync(join(there, GUARD_MAP));
+      made.complete();
+    } finally {
+      made.close();
+    }
+  });
+  for (const { call } of attempts) expect(kernel.open, call).toBe(before);
+  expect(kernel.open).toBe(before);
+});
+
+it('one that is closed says that nothing is in force, and changes nothing', () => {
+  const other = Installation.open(kernel, directory)!;
+  installation.setGeneration('ipv4', 7);
+  installation.close();
+  expect(installation.generation('ipv4')).toBe(0);
+  expect(() => installation.setGeneration('ipv4', 8)).toThrow(/closed/);
+  expect(() => installation.fillSlots('ipv4', 8, new Map())).toThrow(/closed/);
+  expect(other.generation('ipv4')).toBe(7);
+  other.close();
 });
