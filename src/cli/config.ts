@@ -17,7 +17,6 @@
 // `whereToEnforce` in request.ts.
 
 import { readFileSync } from 'node:fs';
-import { normalize } from 'node:path';
 import { DEFAULT_RUN_DIRECTORY, DEFAULT_STATE_DIRECTORY } from '../engine/layout.ts';
 import { listOf, objectOf, oneOf, problem, type Reader } from './config-check.ts';
 import type { DevicePatterns } from './devices.ts';
@@ -45,11 +44,8 @@ export interface Config {
 const pattern: Reader<string> = (value, key, problems) =>
   typeof value === 'string' && value !== '' ? value : problem(problems, key, 'must be a string that is not empty');
 
-/** In /proc no directory can be made, and Node's `mkdir -p` tries for ever. */
 const directory: Reader<string> = (value, key, problems) =>
-  typeof value === 'string' && value.startsWith('/') && !`${normalize(value)}/`.startsWith('/proc/')
-    ? value
-    : problem(problems, key, 'must be an absolute path outside of /proc');
+  typeof value === 'string' && value.startsWith('/') ? value : problem(problems, key, 'must be an absolute path');
 
 const seconds: Reader<number> = (value, key, problems) => {
   if (value === 'forever') return Number.POSITIVE_INFINITY;

@@ -56,8 +56,7 @@ test('a problem names the key, the file or the variable', () => {
   expect(problemsOf({ mode: 'offload' })).toMatch(/^FILE: `mode`: .*"auto"/);
   expect(problemsOf({ devices: { include: 'eth0' } })).toMatch(/^FILE: `devices.include`: /);
   expect(problemsOf({ plcement: 'xdp' })).toMatch(/^FILE: .*plcement/);
-  expect(problemsOf({ runDirectory: 'run' })).toBe('FILE: `runDirectory`: must be an absolute path outside of /proc');
-  expect(problemsOf({ stateDirectory: '/var/../proc/1/root' })).toMatch(/outside of \/proc$/);
+  expect(problemsOf({ runDirectory: 'run' })).toBe('FILE: `runDirectory`: must be an absolute path');
   expect(problemsOf('{')).toMatch(/^FILE: is not JSON: /);
   expect(problemsOf({}, { BPFILTER_PLACEMENT: 'xpd' })).toMatch(/^BPFILTER_PLACEMENT: `placement`: /);
   expect(problemsOf({}, { BPFILTER_WAIT: 'soon' })).toMatch(/^BPFILTER_WAIT: `wait`: must be a number of seconds/);
