@@ -15,8 +15,12 @@ export interface PartedList {
   readonly rest: DecisionList;
 }
 
-/** Shorter lists are not parted: their tables are small whatever they ask. */
+/**
+ * Shorter lists are not parted: their tables are small whatever they ask. Those of lists that mostly ask several fields have
+ * a cell for each pair of values.
+ */
 const LONG = 1024;
+const LONG_OF_SEVERAL_FIELDS = 512;
 /** Exceptions at most: packets are asked for one after the other. */
 const FEW = 4;
 /** Decisions at most that packets of exceptions may meet. */
@@ -28,9 +32,12 @@ export function partExceptions(
   columnsOf: () => ListColumns,
   known: KnownConditions,
 ): PartedList | undefined {
-  if (list.length < LONG) return undefined;
+  if (list.length < LONG_OF_SEVERAL_FIELDS) return undefined;
   const columns = columnsOf();
-  const exceptions = exceptionsOf(columns);
+  const usual = usualFields(columns.asked);
+  const isOneField = (usual & (usual - 1)) === 0;
+  if (isOneField && list.length < LONG) return undefined;
+  const exceptions = exceptionsOf(columns, usual);
   if (exceptions === undefined) return undefined;
   const met = metWith(exceptions, columns, known);
   if (met === undefined) return undefined;
@@ -47,9 +54,8 @@ export function partExceptions(
   return { front, met: selected(list, runsOf(met)), rest: selected(list, runsBetween(exceptions, list.length)) };
 }
 
-/** The decisions that ask something, and not the fields that most decisions do; nothing where they are none, or not few. */
-function exceptionsOf({ asked }: ListColumns): number[] | undefined {
-  const usual = usualFields(asked);
+/** The decisions that ask something, and not the `usual` fields, which most decisions do; nothing where they are none, or not few. */
+function exceptionsOf({ asked }: ListColumns, usual: number): number[] | undefined {
   const found: number[] = [];
   for (let i = 0; i < asked.length; i++) {
     if (asked[i] === usual || asked[i] === 0) continue;

@@ -106,6 +106,15 @@ describe('lists that are not parted', () => {
     expect(segments([...rest.slice(0, 900), narrow(1)])).toBe(1);
   });
 
+  it('are half as long where most ask several fields', () => {
+    const pairs = Array.from({ length: 600 }, (_, n) =>
+      asks(setCondition('src', interval(1000 + n)), setCondition('dst', interval(2000 + n))),
+    );
+    const narrow = asks(setCondition('src', interval(1)), flags);
+    expect(segments([...pairs, narrow])).toBe(3);
+    expect(segments([...pairs.slice(0, 500), narrow])).toBe(1);
+  });
+
   it('have exceptions whose packets meet much of the list', () => {
     expect(segments([...usual('blacklist'), asks(flags)])).toBe(1);
   });
