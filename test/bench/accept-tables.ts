@@ -44,7 +44,7 @@ export function acceptTables(rows: readonly AcceptRow[]): Table[] {
       }),
       notes: [
         `xdp: all rules at XDP. exact: at XDP what is sure to be dropped, the rest by netfilter. \`${BY_DEFAULT}\`: exact, mode auto, which leaves a veth to netfilter.`,
-        'Generic XDP is for buffers in one piece that nobody else holds, with 256 bytes in front. TCP over a veth comes in pieces, which its sender keeps until they are acknowledged, so the kernel copies each packet before it runs any program, and does not merge packets of such a device. Native XDP makes the peer of a veth cut TCP into packets of the wire. Both are the kernel’s, with an empty program as well.',
+        'Generic XDP is for buffers in one piece that nobody else holds, with 256 bytes in front (`skb_cow_data_for_xdp`, net/core/skbuff.c). TCP over a veth comes in pieces, which its sender keeps until they are acknowledged, so the kernel copies each packet before it runs a program, and merges no packets of such a device (`netif_elide_gro`). Native XDP makes the peer of a veth cut TCP into packets of the wire. The empty programs are what each mode takes by itself.',
         ...rows.flatMap((row) => ('refused' in row ? [`${count(row.rules)}: ${row.subject}: ${row.refused}`] : [])),
       ],
     },
