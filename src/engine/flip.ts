@@ -110,10 +110,12 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
       }
     }
   } catch (error) {
-    for (const hook of attachedHooks) installation.links.detachHook(family, hook);
-    for (const ifindex of attachedDevices) installation.links.detachDevice(family, ifindex);
-    installation.unpinCounters(family, last);
-    for (const id of new Set([first, last])) store.discard(id);
+    takeBack([
+      ...attachedHooks.map((hook) => () => installation.links.detachHook(family, hook)),
+      ...attachedDevices.map((ifindex) => () => installation.links.detachDevice(family, ifindex)),
+      () => installation.unpinCounters(family, last),
+      ...[...new Set([first, last])].map((id) => () => store.discard(id)),
+    ]);
     throw error;
   }
   installation.setGeneration(family, first);
@@ -125,6 +127,20 @@ export function flip(context: FlipContext, plan: FlipPlan): FlipResult {
     }
   }
   return { row, left };
+}
+
+/**
+ * Takes each step, whether or not others fail: what stopped the change is what has to be told, and what is left over
+ * the next change removes.
+ */
+function takeBack(steps: readonly (() => void)[]): void {
+  for (const step of steps) {
+    try {
+      step();
+    } catch {
+      // As said above.
+    }
+  }
 }
 
 /** What to say of an error once new rules are in force. */

@@ -94,7 +94,7 @@ export const EARLY_MUTATIONS = {
       from: 'if (map !== undefined && isRewritable(definition)) this',
       to: "if (map !== undefined && definition.name === 'tables') this",
     },
-    { file: 'src/engine/engine.ts', from: 'if (loaded === spare) this.loaded[family].refill(loaded, image);', to: '' },
+    { file: 'src/engine/enforcer.ts', from: 'if (isSpare) this.loaded[family].refill(loaded, image);', to: '' },
     { file: 'src/classify/cache.ts', from: ' && areAlike(each.list, list);', to: ';' },
     { file: 'src/classify/cache.ts', from: 'areEqual(a.slots, b.slots) && ', to: '' },
     { file: 'src/classify/cache.ts', from: ' && areEqual(a.then, b.then)', to: '' },

@@ -81,10 +81,19 @@ interface Attempt {
   readonly call: string;
   /** It went through all the same: what fails behind a flip is a note. */
   readonly isDone: boolean;
+  /** What was thrown is this failure, and none that came of it. */
+  readonly isTold: boolean;
 }
 
 export class InjectedFailure extends Error {
   override readonly name = 'InjectedFailure';
+  /** Which call it was, from 1. */
+  readonly call: number;
+
+  constructor(name: string, call: number) {
+    super(`${name} (call ${call})`);
+    this.call = call;
+  }
 }
 
 export class FakeKernel implements Kernel {
@@ -292,16 +301,18 @@ export class FakeKernel implements Kernel {
     this.failAt = this.calls.length + step;
     this.dead = dead;
     let isDone = false;
+    let isTold = false;
     try {
       work();
       isDone = true;
     } catch (error) {
       if (!(error instanceof InjectedFailure)) throw error;
+      isTold = error.call === this.failAt;
     }
     const call = this.calls[this.failAt - 1];
     this.failAt = Number.POSITIVE_INFINITY;
     this.dead = false;
-    return call === undefined ? undefined : { call, isDone };
+    return call === undefined ? undefined : { call, isDone, isTold };
   }
 
   /** Does `work` with its first call failing, with its second, and so on, until none is left to fail. */
@@ -332,7 +343,6 @@ export class FakeKernel implements Kernel {
   private step(name: string): void {
     this.calls.push(name);
     const count = this.calls.length;
-    if (count === this.failAt || (this.dead && count > this.failAt))
-      throw new InjectedFailure(`${name} (call ${count})`);
+    if (count === this.failAt || (this.dead && count > this.failAt)) throw new InjectedFailure(name, count);
   }
 }

@@ -219,8 +219,9 @@ describe.each([
   ] as const)('%s', (_, dead) => {
     apply(A, from);
     let attempts = 0;
-    for (const { call, isDone } of kernel.failingAtEachCall(() => apply(B, to), dead)) {
+    for (const { call, isDone, isTold } of kernel.failingAtEachCall(() => apply(B, to), dead)) {
       attempts++;
+      if (!isDone) expect(isTold, `after ${call}`).toBe(true);
       // Who is told of a failure has the old rules; what fails after the flip is a note.
       if (!isDone && !dead) expect(inForce(), `after ${call}`).toBe(A);
       if (isDone) expect(inForce(), `after ${call}`).toBe(B);
