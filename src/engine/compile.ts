@@ -44,7 +44,7 @@ export interface CompileOptions {
   readonly passes?: PassOptions;
   /** What a classifier may use. */
   readonly budget?: Budget;
-  /** The finish that every list of decisions gets that can have it; chosen for each if absent. */
+  /** The finish that every list of decisions gets that can have it, those of early verdicts too; chosen for each if absent. */
   readonly finish?: FinishName;
   /** Only for placement `exact`: what early verdicts may rest on; there are none if absent. */
   readonly early?: EarlyGround | undefined;
@@ -131,11 +131,11 @@ export class Compiler {
   /** Early verdicts, with what they rest on: rules that ask for connections have them tracked. */
   private earlyVerdicts(
     chains: Chains,
-    { early: found, strict = false, features, budget = DEFAULT_BUDGET }: CompileOptions,
+    { early: found, strict = false, features, budget = DEFAULT_BUDGET, finish }: CompileOptions,
   ): { readonly verdicts: EarlyVerdicts; readonly ground: EarlyGround } | undefined {
     if (found === undefined) return undefined;
     const ground = withTracking(found, chains);
-    const verdicts = this.early.compile(chains, ground, features, budget, strict);
+    const verdicts = this.early.compile(chains, ground, features, budget, strict, finish);
     return verdicts && { verdicts, ground };
   }
 

@@ -8,6 +8,7 @@ import { classifyLists, type ListClassification } from '../classify/classify-lis
 import type { HookLists } from '../classify/decision-list.ts';
 import type { EarlyChain } from '../classify/early.ts';
 import type { Flattener } from '../classify/flatten.ts';
+import type { FinishName } from '../classify/make-finish.ts';
 import type { NamedDevice } from '../codegen/device-names.ts';
 import { canLookUpConnections } from '../codegen/early-connection.ts';
 import type { EarlyVerdicts } from '../codegen/xdp-early.ts';
@@ -31,17 +32,18 @@ export class EarlyCompiler {
     this.flattener = flattener;
   }
 
-  /** `undefined` where nothing is certain to be dropped. */
+  /** `undefined` where nothing is certain to be dropped; lists get the finish if they can have it, if one is given. */
   compile(
     chains: Chains,
     ground: EarlyGround,
     features: Features,
     budget: Budget,
     strict: boolean,
+    finish?: FinishName,
   ): EarlyVerdicts | undefined {
     if (whyUntold(ground, features) !== undefined) return undefined;
     const lists = this.lists(chains, ground, features, budget, strict)?.early;
-    const classification = lists && this.classify(lists, budget);
+    const classification = lists && this.classify(lists, budget, finish);
     if (classification === undefined) return undefined;
     return {
       classification,
@@ -52,10 +54,11 @@ export class EarlyCompiler {
   }
 
   /** `undefined` where the lists are too large. */
-  classify(lists: HookLists, budget: Budget): ListClassification | undefined {
+  classify(lists: HookLists, budget: Budget, finish?: FinishName): ListClassification | undefined {
     const { earlyCache: cache } = this.flattener;
+    const force = finish === undefined ? {} : { force: finish };
     // In tables a list's counters are known together with its verdict.
-    return orNothing(() => classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache }));
+    return orNothing(() => classifyLists({ INPUT: lists }, { budget: { ...budget, linearRules: 0 }, cache, ...force }));
   }
 
   /** What verdicts are made of; `undefined` where the rules are too large. */

@@ -29,6 +29,9 @@ const PACKETS = 200;
 const SERVICES = 60;
 const seed = seedOf(20);
 
+/** Every finish forced in turn. */
+const FORCED = ORACLE_SETTINGS.filter(({ finish }) => finish !== undefined);
+
 /** What XDP sees as netfilter does: no loopback, no `-o`, and whole packets, for XDP cannot put fragments together. */
 const LAB_XDP: Vocabulary = {
   ...LAB,
@@ -101,18 +104,16 @@ it.each(ORACLE_SETTINGS)('at netfilter, $name', ({ name: _, ...tuning }) =>
 );
 
 // Budgets too small come to nothing else elsewhere: `compiler.test.ts` has them at every placement.
-it.each(ORACLE_SETTINGS.filter(({ finish }) => finish !== undefined))(
-  'at netfilter, IPv6, $name',
-  ({ name: _, ...tuning }) =>
-    compare(
-      new BpfilterSubject('netfilter', 'auto', tuning, 'ipv6'),
-      runsOf(4),
-      { vocabulary: { ...vocabulary6, ...MANNERED }, settle: settle6 },
-      WORLD6,
-    ),
+it.each(FORCED)('at netfilter, IPv6, $name', ({ name: _, ...tuning }) =>
+  compare(
+    new BpfilterSubject('netfilter', 'auto', tuning, 'ipv6'),
+    runsOf(4),
+    { vocabulary: { ...vocabulary6, ...MANNERED }, settle: settle6 },
+    WORLD6,
+  ),
 );
 
-it.each(ORACLE_SETTINGS.filter(({ finish }) => finish !== undefined))('at XDP, $name', ({ name: _, ...tuning }) =>
+it.each(FORCED)('at XDP, $name', ({ name: _, ...tuning }) =>
   compare(new BpfilterSubject('xdp', 'native', tuning), runsOf(4), {
     vocabulary: { ...LAB_XDP, ...MANNERED },
     settle: settleWhole,
@@ -162,6 +163,37 @@ it.each([
   const options = { vocabulary: { ...world.vocabulary, ...MANNERED }, settle: world.settle };
   await compare(new BpfilterSubject('exact', mode, {}, world.family, early), runs, options, world, observe);
   expect(drops).toBeGreaterThan(5 * runs);
+});
+
+/** Early verdicts ask few rules one by one, and of chains that are walked through, netfilter judges those that count. */
+const FEW = { rules: { min: 2, max: 16 }, userChains: { min: 0, max: 2 } };
+
+// The lists of early verdicts and those of netfilter's programs: both get the finish.
+it.each(
+  FORCED.flatMap(({ finish }, i) => {
+    const [one, other] = i % 2 === 0 ? (['native', 'generic'] as const) : (['generic', 'native'] as const);
+    return [[one, 'ipv4', finish!, PLAIN_WORLD, 4] as const, [other, 'ipv6', finish!, PLAIN_WORLD6, 3] as const];
+  }),
+)('at placement exact, %s XDP, %s, forced: %s', async (mode, _, finish, world, usual) => {
+  const runs = runsOf(usual);
+  let drops = 0;
+  const observe = (status: FamilyStatus) => {
+    drops += Number(status.early?.dropped ?? 0);
+    expect(status.dropped).toEqual({ emptySlot: '0', undecided: '0' });
+  };
+  const size = finish === 'linear' || finish === 'walk' ? FEW : {};
+  const options = { vocabulary: { ...world.vocabulary, ...MANNERED, ...size }, settle: world.settle };
+  const subject = new BpfilterSubject('exact', mode, { finish }, world.family);
+  await compare(subject, runs, options, world, observe);
+  // Linear lists have no tables.
+  if (finish === 'linear') expect(subject.finishes).toEqual(new Set());
+  // A ruleset or two may have nothing that is certain early, or no list that can have the finish.
+  if (runs < usual) return;
+  expect(drops).toBeGreaterThan(0);
+  if (finish === 'linear') return;
+  const programs = [...subject.finishes].flatMap((found) => (found.endsWith(` ${finish}`) ? found.split(' ')[0]! : []));
+  expect(programs).toContain('r_early');
+  expect(programs.some((program) => program !== 'r_early')).toBe(true);
 });
 
 /** The same for IPv6; its fragments come one by one, and are judged so. */

@@ -36,6 +36,8 @@ export class BpfilterSubject implements Subject {
   private engine: Engine | undefined;
   /** How often tables of programs that are used again have been written anew. */
   rewritten = 0;
+  /** The finishes of tables that programs were loaded with, behind the program's name: `r_early dense`. */
+  readonly finishes = new Set<string>();
 
   constructor(
     placement: EnforcingPlacement,
@@ -138,7 +140,14 @@ export class BpfilterSubject implements Subject {
       this.rewritten++;
       systemKernel.rewriteMap(map, definition);
     };
-    return openEngine(this.directories, { ...systemKernel, rewriteMap }, this.tuning);
+    const loadProgram: Kernel['loadProgram'] = (program, maps) => {
+      for (const { text } of program.lines) {
+        const [, finish] = /^segment \d+: (dense|masks|tuples|walk)$/.exec(text) ?? [];
+        if (finish !== undefined) this.finishes.add(`${program.name} ${finish}`);
+      }
+      return systemKernel.loadProgram(program, maps);
+    };
+    return openEngine(this.directories, { ...systemKernel, rewriteMap, loadProgram }, this.tuning);
   }
 
   private get directories() {
