@@ -19,11 +19,13 @@ function placeOf(end: number): number {
 
 /** A list of one counter, of which large rulesets have one for each rule. */
 class SlotList implements ActionList {
+  // biome-ignore lint/suspicious/noThenProperty: what an action list goes on to is no function, so nothing awaits it.
   readonly then: ActionList['then'];
   private readonly slot: Slot;
 
   constructor(slot: Slot, then: ActionList['then']) {
     this.slot = slot;
+    // biome-ignore lint/suspicious/noThenProperty: as above.
     this.then = then;
   }
 
