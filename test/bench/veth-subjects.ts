@@ -20,7 +20,7 @@ export interface Enforced {
 
 export interface Dropper {
   readonly name: string;
-  /** It drops in the driver, where tenths of a frame's cost are told apart. */
+  /** It is a native XDP program alone, where tenths of a frame's cost are told apart: such take turns on one wire. */
   readonly isNative?: true;
   /** It is sent one frame again and again, which finds all it needs in the nearest caches. */
   readonly isSentOne?: true;

@@ -88,6 +88,7 @@ export function dropTables(rows: readonly DropRow[]): Table[] {
       }),
       notes: [
         'CPU: of the receiving thread, from the poll of the device to the drop. Counters were those of the device.',
+        'Native XDP programs take turns on one wire, by replacing the program of its device, so their ratios are of programs; each of the others has a wire of its own, and wires differ by a tenth and more. Frames that are not measured come first in each turn.',
         'Of empty: of the empty program in the same round, the median of all rounds; quiet: lower quartile of lower quartile.',
         `Of the floor: of \`${COUNTING_DROP}\` in the same round: what decides by a packet must look at it, and the frame was written by the other CPU. That costs nothing where the host has put both CPUs at one cache, and more than the rules where not; the empty program does not read it, so whoever reads is compared with it as the host pleases.`,
         'One packet: the same again and again, so tables and counters are in the nearest caches.',

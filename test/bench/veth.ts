@@ -1,7 +1,10 @@
 // What it costs to drop a frame that really arrives, beside the peers: packets in a second, and CPU time of each.
 //
-// Each subject has a wire of its own between two namespaces, with the same blacklist in force and the same frames on it,
-// all of which the list drops. What each counted is compared with what its device received.
+// All native XDP programs take turns on one wire between two namespaces: what is told of them is what one program takes, of
+// another, and wires differ by as much. Whatever else drops has a wire of its own. The same blacklist is in force for all, and the
+// same frames arrive, all of which the list drops. What each counted is compared with what the device received in its turns.
+//
+// The ruling figure is the CPU of a dropped frame, of that of the empty program on the same wire, each its lower quartile.
 
 import { formatAddress } from '../../src/base/ipv4.ts';
 import { type Namespace, withNamespaces } from '../harness/namespace.ts';
@@ -12,6 +15,7 @@ import { peerDropper } from './peer.ts';
 import { packetOf } from './rule-shape.ts';
 import { frameOf } from './subject-programs.ts';
 import { flowsOf, TRAFFIC } from './traffic.ts';
+import { quietDevice, SharedDevice } from './veth-native.ts';
 import { DROPPERS, type Dropper, type Enforced } from './veth-subjects.ts';
 import { type DropRow, dropTables } from './veth-tables.ts';
 import { onSenderCpu, Wire, type WireSample } from './wire.ts';
@@ -32,7 +36,7 @@ export const veth: Bench = {
   run: async (options) => {
     const rows: DropRow[] = [];
     const droppers = [...DROPPERS, ...options.peers.map(peerDropper)];
-    const labels = droppers.flatMap((_, number) => [`send${number}`, `receive${number}`]);
+    const labels = ['', ...wired(droppers).keys()].flatMap((wire) => [`send${wire}`, `receive${wire}`]);
     for (const rules of options.sizes) {
       options.progress(`${rules} rules`);
       rows.push(...(await withNamespaces(labels, (made) => measure(rules, droppers, made, options))));
@@ -43,9 +47,78 @@ export const veth: Bench = {
 
 interface Running {
   readonly dropper: Dropper;
-  readonly wire: Wire;
   readonly enforced: Enforced;
+  /** One turn: frames that are not measured come first, whichever program was there before. */
+  send(frames: number): WireSample;
   readonly samples: WireSample[];
+}
+
+/** Makes the wires and puts the blacklist into force with everyone; `closing` undoes it, the last first. */
+function prepare(
+  rules: number,
+  droppers: readonly Dropper[],
+  namespaces: readonly Namespace[],
+  closing: (() => void)[],
+): { readonly running: readonly Running[]; readonly refused: readonly DropRow[] } {
+  const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
+  const frames = TRAFFIC.find(({ name }) => name === 'uniform')!
+    .flows(flowsOf(shape), POOL)
+    .map((flow) => frameOf(packetOf(flow, 'INPUT', { inDevice: '', outDevice: '' })));
+  const running: Running[] = [];
+  const refused: DropRow[] = [];
+  const makeWire = (number: number): Wire => {
+    const [sender, receiver] = [namespaces[2 * number]!, namespaces[2 * number + 1]!];
+    const wire = new Wire(number, sender, receiver, frames);
+    closing.push(() => wire.close());
+    becomeHost(receiver, wire.device, shape);
+    return wire;
+  };
+  /** `device` is where the blacklist is in force, `wire` where the frames come; `beforeTurn` is made once it is in force. */
+  const enforce = (
+    dropper: Dropper,
+    receiver: Namespace,
+    device: string,
+    wire: Wire,
+    beforeTurn: () => () => void,
+  ): void => {
+    const enforced = dropper.enforce(shape, receiver, device);
+    if ('refused' in enforced) {
+      refused.push({ rules, subject: dropper.name, refused: enforced.refused });
+      return;
+    }
+    closing.push(() => enforced.remove());
+    const pool = dropper.isSentOne ? wire.poolOf(frames.slice(0, 1)) : undefined;
+    const begin = beforeTurn();
+    const send = (count: number): WireSample => {
+      begin();
+      return wire.send(count, pool);
+    };
+    running.push({ dropper, enforced, send, samples: [] });
+  };
+  const [sender, receiver] = [namespaces[0]!, namespaces[1]!];
+  const shared = makeWire(0);
+  const slot = new SharedDevice(receiver, shared.device);
+  closing.push(() => slot.close());
+  const native = droppers.filter(({ isNative }) => isNative);
+  // All before the first is in force: what a program knows of its namespace's devices stays true.
+  const devices = native.map((_, number) => quietDevice(number, sender, receiver));
+  for (const [number, dropper] of native.entries()) {
+    const device = devices[number]!;
+    enforce(dropper, receiver, device, shared, () => {
+      const program = slot.programOf(device);
+      return () => slot.run(program);
+    });
+  }
+  for (const [index, dropper] of wired(droppers).entries()) {
+    const wire = makeWire(index + 1);
+    enforce(dropper, namespaces[2 * index + 3]!, wire.device, wire, () => () => {});
+  }
+  return { running, refused };
+}
+
+/** Those that have a wire of their own. */
+function wired(droppers: readonly Dropper[]): Dropper[] {
+  return droppers.filter(({ isNative }) => !isNative);
 }
 
 function measure(
@@ -54,29 +127,16 @@ function measure(
   namespaces: readonly Namespace[],
   options: BenchOptions,
 ): DropRow[] {
-  const shape = CLASSIFY_RULESETS.find(({ name }) => name === 'blacklist')!.shape(rules);
-  const frames = TRAFFIC.find(({ name }) => name === 'uniform')!
-    .flows(flowsOf(shape), POOL)
-    .map((flow) => frameOf(packetOf(flow, 'INPUT', { inDevice: '', outDevice: '' })));
-  const running: Running[] = [];
-  const rows: DropRow[] = [];
-  const wires: Wire[] = [];
+  const closing: (() => void)[] = [];
   try {
-    for (const [number, dropper] of droppers.entries()) {
-      const [sender, receiver] = [namespaces[2 * number]!, namespaces[2 * number + 1]!];
-      const wire = new Wire(number, sender, receiver, dropper.isSentOne ? frames.slice(0, 1) : frames);
-      wires.push(wire);
-      becomeHost(receiver, wire.device, shape);
-      const enforced = dropper.enforce(shape, receiver, wire.device);
-      if ('refused' in enforced) rows.push({ rules, subject: dropper.name, refused: enforced.refused });
-      else running.push({ dropper, wire, enforced, samples: [] });
-    }
+    const { running, refused } = prepare(rules, droppers, namespaces, closing);
+    const rows = [...refused];
     const frameCount = FRAMES[options.isQuick ? 'quick' : 'whole'];
     const turns = (of: readonly Running[], rounds: Rounds) =>
       takeTurns(
-        of.map(({ dropper, wire, samples }) => ({
+        of.map(({ dropper, send, samples }) => ({
           name: dropper.name,
-          sample: () => samples[samples.push(wire.send(frameCount)) - 1]!.cpu,
+          sample: () => samples[samples.push(send(frameCount)) - 1]!.cpu,
         })),
         rounds,
       );
@@ -104,8 +164,7 @@ function measure(
     }
     return rows;
   } finally {
-    for (const { enforced } of running) enforced.remove();
-    for (const wire of wires) wire.close();
+    for (const close of closing.reverse()) close();
   }
 }
 

@@ -37,12 +37,20 @@ export interface WireSample {
   readonly received: number;
 }
 
+type Device = ReturnType<Namespace['device']>;
+
+/** Frames that a wire can send, by the program that does. */
+export interface Pool {
+  readonly program: number;
+}
+
 export class Wire {
   readonly device: string;
   private readonly receiver: Namespace;
   private readonly sender: Namespace;
-  private readonly maps: number[];
-  private readonly program: number;
+  private readonly ends: { readonly from: Device; readonly to: Device };
+  private readonly descriptors: number[] = [];
+  private readonly pool: Pool;
   private readonly thread: number;
 
   /** `number` tells the devices of several wires apart; `frames` are a power of two, without Ethernet addresses. */
@@ -53,36 +61,41 @@ export class Wire {
     connect(sender, `wire${number}s`, receiver, this.device);
     sender.ip(`link set wire${number}s arp off`);
     receiver.ip(`link set ${this.device} arp off`);
-    const [from, to] = [sender.device(`wire${number}s`), receiver.device(this.device)];
-    receiver.enter(() => enableGro(to.index));
+    this.ends = { from: sender.device(`wire${number}s`), to: receiver.device(this.device) };
+    receiver.enter(() => enableGro(this.ends.to.index));
     receiver.exec('sh', ['-c', `echo 1 > /sys/class/net/${this.device}/threaded`]);
     this.thread = threadOf(this.device);
     pinTo(this.thread, RECEIVER_CPU);
     setRealTime(this.thread, true);
-    const pool = poolMap(frames, to.mac, from.mac);
+    this.pool = this.poolOf(frames);
+  }
+
+  /** Other frames for this wire: a power of two, without Ethernet addresses. */
+  poolOf(frames: readonly Uint8Array[]): Pool {
+    const { from, to } = this.ends;
     const next: MapDefinition = { name: 'next', type: 'array', valueSize: 8, maxEntries: 1, mmapable: false };
-    const [poolFd, nextFd] = [createMap(pool), createMap(next)];
-    this.maps = [poolFd, nextFd];
-    this.program = loadProgram(
-      senderProgram(from.index, frames.length),
-      new Map([
-        ['frames', poolFd],
-        ['next', nextFd],
-      ]),
-    );
+    const maps = new Map<string, number>();
+    for (const map of [poolMap(frames, to.mac, from.mac), next]) {
+      const descriptor = createMap(map);
+      this.descriptors.push(descriptor);
+      maps.set(map.name, descriptor);
+    }
+    const program = loadProgram(senderProgram(from.index, frames.length), maps);
+    this.descriptors.push(program);
+    return { program };
   }
 
   /** Sends some frames and then so many, and waits until the receiver is done with those that it got. */
-  send(frames: number): WireSample {
-    const warmUp = this.sendThrough(Math.min(WARM_UP, frames));
-    const sample = this.sendThrough(frames);
+  send(frames: number, pool = this.pool): WireSample {
+    const warmUp = this.sendThrough(pool, Math.min(WARM_UP, frames));
+    const sample = this.sendThrough(pool, frames);
     return { ...sample, received: warmUp.received + sample.received };
   }
 
-  private sendThrough(frames: number): WireSample {
+  private sendThrough({ program }: Pool, frames: number): WireSample {
     const [receivedBefore, timeBefore] = [this.received(), runTime(this.thread)];
     const begin = performance.now();
-    this.sender.enter(() => sendLive(this.program, frames));
+    this.sender.enter(() => sendLive(program, frames));
     const elapsed = performance.now() - begin;
     // It sleeps once its ring is empty; preempted, it is still running.
     do sleep(5);
@@ -97,7 +110,7 @@ export class Wire {
   }
 
   close(): void {
-    for (const descriptor of [this.program, ...this.maps]) closeDescriptor(descriptor);
+    for (const descriptor of this.descriptors) closeDescriptor(descriptor);
   }
 
   private received(): number {
