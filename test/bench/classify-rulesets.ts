@@ -5,27 +5,39 @@ import { seededChoice } from '../fuzz/seeded.ts';
 import type { Choice } from '../harness/random.ts';
 import { RECIPES, type Recipe, rulesByRecipe } from './classbench-like.ts';
 import { PAPER_RULESETS } from './paper-rulesets.ts';
-import { ANY_ADDRESS, ANY_PORT, addressIn, formatRule, prefixOf, type RuleShape } from './rule-shape.ts';
+import {
+  type AddressFamily,
+  ANY_ADDRESS,
+  ANY_PORT,
+  addressIn,
+  formatRuleOf,
+  IPV4,
+  prefixOf,
+  type RuleShape,
+  type RuleShapeOf,
+} from './rule-shape.ts';
 import { SERVER_RULES } from './server-ruleset.ts';
 import type { Traffic } from './traffic.ts';
 
-export interface RulesetShape {
+export interface RulesetShapeOf<A> {
   readonly chain: Extract<FilterChain, 'INPUT' | 'FORWARD'>;
   readonly policy: 'ACCEPT' | 'DROP';
-  readonly rules: readonly RuleShape[];
+  readonly rules: readonly RuleShapeOf<A>[];
   /** At INPUT: the host's address, where every packet goes. */
-  readonly host?: number;
+  readonly host?: A;
 }
+export type RulesetShape = RulesetShapeOf<number>;
 
-export interface ClassifyRuleset {
+export interface ClassifyRulesetOf<A> {
   readonly name: string;
   readonly summary: string;
   /** The numbers of rules that there are, where not every number is. */
   readonly sizes?: readonly number[];
   /** The traffic that it is measured with, by name. */
   readonly traffic: readonly Traffic['name'][];
-  shape(rules: number): RulesetShape;
+  shape(rules: number): RulesetShapeOf<A>;
 }
+export type ClassifyRuleset = ClassifyRulesetOf<number>;
 
 /** 203.0.113.10, of a network for documentation (RFC 5737). */
 const HOST = 0xcb00710a;
@@ -42,7 +54,7 @@ export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
     shape: (rules) => ({
       chain: 'FORWARD',
       policy: 'DROP',
-      rules: distinct(rules, seededChoice(10, rules), exactRule),
+      rules: distinctOf(IPV4, rules, seededChoice(10, rules), exactRule),
     }),
   },
   {
@@ -52,7 +64,7 @@ export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
     shape: (rules) => ({
       chain: 'INPUT',
       policy: 'ACCEPT',
-      rules: distinct(rules, seededChoice(11, rules), listed),
+      rules: distinctOf(IPV4, rules, seededChoice(11, rules), listed),
       host: HOST,
     }),
   },
@@ -75,16 +87,27 @@ export const CLASSIFY_RULESETS: readonly ClassifyRuleset[] = [
 ];
 
 /** The ruleset as iptables-save prints it. */
-export function formatRuleset({ chain, policy, rules }: RulesetShape): string {
-  const policies = ['INPUT', 'FORWARD', 'OUTPUT'].map((name) => `:${name} ${name === chain ? policy : 'ACCEPT'} [0:0]`);
-  return ['*filter', ...policies, ...rules.map((rule) => formatRule(chain, rule)), 'COMMIT', ''].join('\n');
+export function formatRuleset(shape: RulesetShape): string {
+  return formatRulesetOf(IPV4, shape);
 }
 
-function distinct(count: number, choice: Choice, make: (choice: Choice) => RuleShape): RuleShape[] {
-  const found = new Map<string, RuleShape>();
+/** The ruleset as iptables-save or ip6tables-save prints it. */
+export function formatRulesetOf<A>(family: AddressFamily<A>, { chain, policy, rules }: RulesetShapeOf<A>): string {
+  const policies = ['INPUT', 'FORWARD', 'OUTPUT'].map((name) => `:${name} ${name === chain ? policy : 'ACCEPT'} [0:0]`);
+  return ['*filter', ...policies, ...rules.map((rule) => formatRuleOf(family, chain, rule)), 'COMMIT', ''].join('\n');
+}
+
+/** So many rules that ask for different things. */
+export function distinctOf<A>(
+  family: AddressFamily<A>,
+  count: number,
+  choice: Choice,
+  make: (choice: Choice) => RuleShapeOf<A>,
+): RuleShapeOf<A>[] {
+  const found = new Map<string, RuleShapeOf<A>>();
   while (found.size < count) {
     const rule = make(choice);
-    found.set(formatRule('INPUT', { ...rule, verdict: 'DROP' }), rule);
+    found.set(formatRuleOf(family, 'INPUT', { ...rule, verdict: 'DROP' }), rule);
   }
   return [...found.values()];
 }

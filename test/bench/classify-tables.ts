@@ -75,7 +75,7 @@ export function legendTable(
   };
 }
 
-export function packetTable(rows: readonly PacketRow[]): Table {
+function packetTable(rows: readonly PacketRow[]): Table {
   const figures = ({ ours, empty }: Samples): string[] => {
     const { lowerQuartile, median, upperQuartile, quiet } = aboveEmpty({ ours, empty });
     const times = spreadOf(ours).median / spreadOf(empty).median;

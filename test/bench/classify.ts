@@ -5,6 +5,7 @@ import { CLASSIFY_RULESETS } from './classify-rulesets.ts';
 import { classifyTables, legendTable } from './classify-tables.ts';
 import { CHOSEN } from './finishes.ts';
 import { Measuring, measureProgram, Workload } from './packet-measure.ts';
+import { IPV4 } from './rule-shape.ts';
 import { withPlaces } from './single-packets.ts';
 import { PLACEMENTS } from './subject-programs.ts';
 import { TRAFFIC } from './traffic.ts';
@@ -25,7 +26,7 @@ export const classify: Bench = {
       for (const kind of CLASSIFY_RULESETS) {
         for (const rules of kind.sizes?.slice(0, options.isQuick ? 1 : undefined) ?? options.sizes) {
           options.progress(`${kind.name}, ${rules} rules`);
-          const work = new Workload(kind, rules);
+          const work = new Workload(IPV4, kind, rules);
           for (const placement of PLACEMENTS) measureProgram(work, placement, CHOSEN, kind.traffic, measuring);
         }
       }

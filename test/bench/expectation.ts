@@ -5,8 +5,8 @@ import type { HookPacket } from '../../src/base/packet.ts';
 import type { SlotOwner } from '../../src/graph/graph.ts';
 import { interpret } from '../../src/reference/interpret.ts';
 import type { Table } from '../../src/ruleset/model.ts';
-import type { RulesetShape } from './classify-rulesets.ts';
-import { prefixOf } from './rule-shape.ts';
+import type { RulesetShape, RulesetShapeOf } from './classify-rulesets.ts';
+import { type AddressFamily, IPV4 } from './rule-shape.ts';
 
 /** For each packet, the places whose counters it bumps, `INPUT:0` for a first rule or `INPUT:policy`. */
 export type Expectation = readonly (readonly string[])[];
@@ -19,18 +19,27 @@ export function tableOracle(table: Table): Oracle {
   return (packet) => interpret(table, packet).counted.map(({ chain, rule }) => `${chain}:${rule}`);
 }
 
+/** `oracleOf` an IPv4 ruleset. */
+export function shapeOracle(table: Table, shape: RulesetShape): Oracle {
+  return oracleOf(IPV4, table, shape);
+}
+
 /**
  * Walks only the rules whose source and destination prefixes hold the packet, which are found by a table for each pair of
  * prefix lengths: what is left out cannot match. `table` is made of the shape, one chain without jumps.
  */
-export function shapeOracle(table: Table, { chain: name, rules }: RulesetShape): Oracle {
+export function oracleOf<A>(
+  { prefixOf, addressesOf }: AddressFamily<A>,
+  table: Table,
+  { chain: name, rules }: RulesetShapeOf<A>,
+): Oracle {
   const chain = table.chains.find((each) => each.name === name)!;
   if (chain.rules.length !== rules.length) throw new Error(`${name} does not have the rules of its shape`);
   const others = table.chains.filter((each) => each !== chain);
   const pairs = new Map<number, Map<string, number[]>>();
-  const keyOf = (source: number, destination: number): string => `${source} ${destination}`;
+  const keyOf = (source: A, destination: A): string => `${source} ${destination}`;
   for (const [index, { source, destination }] of rules.entries()) {
-    const pair = 64 * source.length + destination.length;
+    const pair = (source.length << 8) | destination.length;
     const places = pairs.get(pair) ?? new Map<string, number[]>();
     pairs.set(pair, places);
     const key = keyOf(source.value, destination.value);
@@ -39,12 +48,11 @@ export function shapeOracle(table: Table, { chain: name, rules }: RulesetShape):
     else known.push(index);
   }
   return (packet) => {
-    const view = new DataView(packet.bytes.buffer, packet.bytes.byteOffset);
-    const [source, destination] = [view.getUint32(12), view.getUint32(16)];
+    const [source, destination] = addressesOf(packet.bytes);
     const candidates: number[] = [];
     for (const [pair, places] of pairs) {
-      const value = (address: number, length: number): number => prefixOf(address, length).value;
-      const found = places.get(keyOf(value(source, pair >> 6), value(destination, pair & 63)));
+      const value = (address: A, length: number): A => prefixOf(address, length).value;
+      const found = places.get(keyOf(value(source, pair >> 8), value(destination, pair & 0xff)));
       if (found !== undefined) candidates.push(...found);
     }
     candidates.sort((a, b) => a - b);

@@ -6,6 +6,7 @@ import { programTable } from './classify-tables.ts';
 import { FINISHES } from './finishes.ts';
 import { forcedTable } from './forced-tables.ts';
 import { Measuring, measureProgram, Workload } from './packet-measure.ts';
+import { IPV4 } from './rule-shape.ts';
 import { withPlaces } from './single-packets.ts';
 
 const KINDS = ['exact', 'blacklist', 'acl', 'fw', 'ipc'];
@@ -28,7 +29,7 @@ export const forced: Bench = {
       for (const name of KINDS) {
         const kind = CLASSIFY_RULESETS.find((each) => each.name === name)!;
         for (const rules of options.sizes) {
-          const work = new Workload(kind, rules);
+          const work = new Workload(IPV4, kind, rules);
           for (const finish of options.finishes ?? FINISHES.keys()) {
             if (isSlow(finish, rules) && options.finishes === undefined) continue;
             options.progress(`${name}, ${rules} rules, ${finish}`);

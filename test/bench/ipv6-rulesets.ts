@@ -5,110 +5,127 @@
 //
 //   blacklist6   sources not let in: 45 % /64, 25 % /128, 15 % /48, 10 % /56, 5 % /32; from 4 096 networks of 256 sites
 //   exact6       distinct exact 5-tuples, TCP or UDP, one verdict in three DROP; from 64 networks of 64 sites a side
+//   acl6, fw6, ipc6
+//                the rules of classbench-like.ts, each address in place of another: every bit of an IPv4 network stands
+//                for two bits below 2000::/3, so /16 becomes /32 (a provider), /24 becomes /48 (a site), /28 becomes /56,
+//                and prefixes nest as they did, as often; a host, /32, becomes one /128 in a /64 of its own. Joint
+//                lengths, services and ports are the recipe's.
 
+import { formatAddress6, prefixMask6 } from '../../src/base/ipv6.ts';
 import { seededChoice } from '../fuzz/seeded.ts';
+import { buildIpv6Packet } from '../harness/ipv6-builder.ts';
+import { transportHeaderLength } from '../harness/packet-builder.ts';
 import type { Choice } from '../harness/random.ts';
+import { RECIPES, type Recipe, rulesByRecipe } from './classbench-like.ts';
+import { type ClassifyRulesetOf, distinctOf } from './classify-rulesets.ts';
 import { favoured } from './favoured.ts';
-import { ANY_PORT, FRAME_BYTES, type PortRange } from './rule-shape.ts';
-import type { FlowSource } from './traffic.ts';
+import {
+  type AddressFamily,
+  ANY_PORT,
+  FRAME_BYTES,
+  type PortRange,
+  type Prefix,
+  type PrefixOf,
+  type RuleShapeOf,
+  transportOf,
+} from './rule-shape.ts';
 
-export interface Prefix6 {
-  /** 128 bits, host bits zero. */
-  readonly value: bigint;
-  /** 0–128; 0 asks for nothing. */
-  readonly length: number;
-}
+const ANY: PrefixOf<bigint> = { value: 0n, length: 0 };
+/** 2000::/3, all global unicast addresses that there are (RFC 4291, section 2.4). */
+const GLOBAL: PrefixOf<bigint> = { value: 1n << 125n, length: 3 };
+/** Of a frame of two cache lines: one is too short for an IPv6 and a TCP header. */
+const PACKET_LENGTH = 2 * FRAME_BYTES - 14;
+const ICMPV6 = 58;
 
-export interface RuleShape6 {
-  readonly source: Prefix6;
-  readonly destination: Prefix6;
-  /** Absent for all protocols; ports are asked for by rules of a protocol only. */
-  readonly protocol?: 6 | 17;
-  readonly sport: PortRange;
-  readonly dport: PortRange;
-  readonly verdict: 'ACCEPT' | 'DROP';
-}
+export const IPV6: AddressFamily<bigint> = {
+  family: 'ipv6',
+  any: ANY,
+  icmp: ICMPV6,
+  packetLength: PACKET_LENGTH,
+  format: formatAddress6,
+  prefixOf: (address, length) => ({ value: address & prefixMask6(length), length }),
+  addressIn: (choice, prefix) => {
+    const { value, length } = prefix.length === 0 ? GLOBAL : prefix;
+    return value | bits(choice, 128 - length);
+  },
+  packetOf: (flow, hook, devices) => {
+    const transport = transportOf(flow, ICMPV6);
+    const payload = new Uint8Array(PACKET_LENGTH - 40 - transportHeaderLength(transport));
+    const { source, destination } = flow;
+    return { family: 'ipv6', hook, ...devices, bytes: buildIpv6Packet({ source, destination, transport, payload }) };
+  },
+  addressesOf: (packet) => {
+    const view = new DataView(packet.buffer, packet.byteOffset);
+    const at = (place: number): bigint => (view.getBigUint64(place) << 64n) | view.getBigUint64(place + 8);
+    return [at(8), at(24)];
+  },
+};
 
-export interface Ruleset6 {
-  readonly policy: 'ACCEPT' | 'DROP';
-  readonly rules: readonly RuleShape6[];
-}
+/** 2001:db8::a, of a network for documentation (RFC 3849). */
+const HOST = (0x20010db8n << 96n) | 0xan;
 
-export interface Flow6 {
-  readonly source: bigint;
-  readonly destination: bigint;
-  readonly protocol: number;
-  readonly sport: number;
-  readonly dport: number;
-}
+const MEASURED = ['uniform', 'no match', 'zipf', 'mixed'] as const;
 
-const ANY: Prefix6 = { value: 0n, length: 0 };
-const ANYTHING: RuleShape6 = { source: ANY, destination: ANY, sport: ANY_PORT, dport: ANY_PORT, verdict: 'ACCEPT' };
-
-export interface Ruleset6Kind {
-  readonly name: string;
-  readonly summary: string;
-  shape(rules: number): Ruleset6;
-}
-
-export const RULESETS_6: readonly Ruleset6Kind[] = [
+export const RULESETS_6: readonly ClassifyRulesetOf<bigint>[] = [
   {
     name: 'blacklist6',
     summary: 'IPv6 sources not let in: 45 % /64, 25 % /128, 15 % /48, 10 % /56, 5 % /32',
+    traffic: MEASURED,
     shape: (rules) => {
       const choice = seededChoice(60, rules);
       const address = addresses(choice, 4_096, 256);
-      const listed = (): RuleShape6 => {
-        const length = choice.weighted([
-          [45, 64],
-          [25, 128],
-          [15, 48],
-          [10, 56],
-          [5, 32],
-        ]);
-        return { ...ANYTHING, source: prefix6(address(), length), verdict: 'DROP' };
-      };
-      return { policy: 'ACCEPT', rules: distinct(rules, listed) };
+      return { chain: 'INPUT', policy: 'ACCEPT', rules: distinctOf(IPV6, rules, choice, listed(address)), host: HOST };
     },
   },
   {
     name: 'exact6',
     summary: 'distinct exact IPv6 5-tuples, one verdict in three DROP',
+    traffic: MEASURED,
     shape: (rules) => {
       const choice = seededChoice(61, rules);
       const sides = [addresses(choice, 64, 64), addresses(choice, 64, 64)] as const;
-      const port = (): PortRange => {
-        const number = choice.integer(1, 0xffff);
-        return { low: number, high: number };
-      };
-      const exact = (): RuleShape6 => ({
-        source: prefix6(sides[0](), 128),
-        destination: prefix6(sides[1](), 128),
-        protocol: choice.chance(0.7) ? 6 : 17,
-        sport: port(),
-        dport: port(),
-        verdict: choice.chance(1 / 3) ? 'DROP' : 'ACCEPT',
-      });
-      return { policy: 'DROP', rules: distinct(rules, exact) };
+      return { chain: 'FORWARD', policy: 'DROP', rules: distinctOf(IPV6, rules, choice, exact(...sides)) };
     },
   },
+  ...RECIPES.map(
+    (recipe: Recipe): ClassifyRulesetOf<bigint> => ({
+      name: `${recipe.name}6`,
+      summary: `${recipe.name} of IPv6: /16 is /32, /24 is /48, /28 is /56, a host is a /128 in a /64 of its own`,
+      traffic: MEASURED,
+      shape: (rules) => ({ chain: 'FORWARD', policy: 'DROP', rules: rulesByRecipe(recipe, rules).map(widened) }),
+    }),
+  ),
 ];
 
-const ALL = (1n << 128n) - 1n;
-
-function prefix6(address: bigint, length: number): Prefix6 {
-  return { value: address & (ALL ^ (ALL >> BigInt(length))), length };
+function listed(address: () => bigint): (choice: Choice) => RuleShapeOf<bigint> {
+  return (choice) => {
+    const length = choice.weighted([
+      [45, 64],
+      [25, 128],
+      [15, 48],
+      [10, 56],
+      [5, 32],
+    ]);
+    const source = IPV6.prefixOf(address(), length);
+    return { source, destination: ANY, sport: ANY_PORT, dport: ANY_PORT, verdict: 'DROP' };
+  };
 }
 
-function distinct(count: number, make: () => RuleShape6): RuleShape6[] {
-  const found = new Map<string, RuleShape6>();
-  while (found.size < count) {
-    const rule = make();
-    const { source, destination, protocol, sport, dport } = rule;
-    const key = [source, destination].map(({ value, length }) => `${value.toString(16)}/${length}`).join();
-    found.set(`${key} ${protocol} ${sport.low} ${dport.low}`, rule);
-  }
-  return [...found.values()];
+function exact(source: () => bigint, destination: () => bigint): (choice: Choice) => RuleShapeOf<bigint> {
+  return (choice) => {
+    const port = (): PortRange => {
+      const number = choice.integer(1, 0xffff);
+      return { low: number, high: number };
+    };
+    return {
+      source: IPV6.prefixOf(source(), 128),
+      destination: IPV6.prefixOf(destination(), 128),
+      protocol: choice.chance(0.7) ? 'tcp' : 'udp',
+      sport: port(),
+      dport: port(),
+      verdict: choice.chance(1 / 3) ? 'DROP' : 'ACCEPT',
+    };
+  };
 }
 
 /** Draws addresses of 2000::/3 that share networks and sites. */
@@ -124,80 +141,24 @@ function bits(choice: Choice, count: number): bigint {
   return value & ((1n << BigInt(count)) - 1n);
 }
 
-/** Packets of a ruleset. */
-export function flowsOf6({ rules }: Ruleset6): FlowSource<Flow6> {
-  const aimed = (choice: Choice): Flow6 => flowInside(choice, choice.pick(rules));
+/** A rule of `classbench-like.ts` with IPv6 prefixes. */
+function widened({ source, destination, protocol, ...rule }: RuleShapeOf<number>): RuleShapeOf<bigint> {
   return {
-    rules: rules.length,
-    aimed,
-    anything: (choice) => flowInside(choice, ANYTHING),
-    mixed: (choice) => ({
-      ...aimed(choice),
-      source: aimed(choice).source,
-      destination: aimed(choice).destination,
-    }),
+    ...rule,
+    source: widenedPrefix(source),
+    destination: widenedPrefix(destination),
+    ...(protocol !== undefined && { protocol: protocol === 'icmp' ? ICMPV6 : protocol }),
   };
 }
 
-function flowInside(choice: Choice, { source, destination, protocol, sport, dport }: RuleShape6): Flow6 {
-  const inside = ({ value, length }: Prefix6): bigint => value | bits(choice, 128 - length);
-  return {
-    source: inside(source),
-    destination: inside(destination),
-    protocol: protocol ?? choice.pick([6, 6, 17]),
-    sport: choice.integer(sport.low, sport.high),
-    dport: choice.integer(dport.low, dport.high),
-  };
-}
-
-/** Bytes of every packet, from its header on. */
-export const PACKET_LENGTH_6 = FRAME_BYTES - 14;
-
-/** The frame of a flow: an IPv6 header, ports, and nothing that anybody reads. */
-export function frameOf6({ source, destination, protocol, sport, dport }: Flow6): Uint8Array {
-  const frame = Buffer.alloc(FRAME_BYTES);
-  frame.writeUInt16BE(0x86dd, 12);
-  frame[14] = 0x60;
-  frame.writeUInt16BE(PACKET_LENGTH_6 - 40, 18);
-  frame[20] = protocol;
-  frame[21] = 64;
-  for (const [at, address] of [
-    [22, source],
-    [38, destination],
-  ] as const) {
-    frame.writeBigUInt64BE(address >> 64n, at);
-    frame.writeBigUInt64BE(address & 0xffffffffffffffffn, at + 8);
-  }
-  frame.writeUInt16BE(sport, 54);
-  frame.writeUInt16BE(dport, 56);
-  return new Uint8Array(frame);
-}
-
-/** What each packet bumps, `FORWARD:0` for a first rule: rules are found by their prefixes, as many look-ups as pairs of lengths. */
-export function oracle6({ rules }: Ruleset6): (flow: Flow6) => readonly string[] {
-  const places = new Map<string, Map<string, number[]>>();
-  const keyOf = (source: bigint, destination: bigint): string => `${source.toString(36)} ${destination.toString(36)}`;
-  for (const [index, { source, destination }] of rules.entries()) {
-    const lengths = `${source.length} ${destination.length}`;
-    const known = places.get(lengths) ?? new Map<string, number[]>();
-    places.set(lengths, known);
-    const key = keyOf(source.value, destination.value);
-    known.set(key, [...(known.get(key) ?? []), index]);
-  }
-  return (flow) => {
-    let first = rules.length;
-    for (const [lengths, known] of places) {
-      const [source, destination] = lengths.split(' ').map(Number) as [number, number];
-      const key = keyOf(prefix6(flow.source, source).value, prefix6(flow.destination, destination).value);
-      const found = known.get(key)?.find((index) => fits(rules[index]!, flow));
-      if (found !== undefined && found < first) first = found;
-    }
-    return [`FORWARD:${first === rules.length ? 'policy' : first}`];
-  };
-}
-
-/** All but the addresses. */
-function fits({ protocol, sport, dport }: RuleShape6, flow: Flow6): boolean {
-  const isIn = ({ low, high }: PortRange, port: number): boolean => low <= port && port <= high;
-  return (protocol === undefined || protocol === flow.protocol) && isIn(sport, flow.sport) && isIn(dport, flow.dport);
+/** The prefix of IPv6 that stands for one of IPv4 below 128.0.0.0: those that held each other do, and no others. */
+export function widenedPrefix({ value, length }: Prefix): PrefixOf<bigint> {
+  if (length === 0) return ANY;
+  // The first bit of these addresses is 0, and the second says enough by the one of its two that is left.
+  let network = 0n;
+  for (let bit = 31; bit >= 0; bit--) network = (network << 2n) | ((value >>> bit) & 1 ? 3n : 0n);
+  network = (network << 64n) | GLOBAL.value;
+  if (length < 32) return IPV6.prefixOf(network, 2 * length);
+  const hash = (factor: number): bigint => BigInt(Math.imul(value, factor) >>> 0);
+  return { value: network | (hash(0x9e3779b1) << 32n) | hash(0x85ebca6b), length: 128 };
 }

@@ -1,25 +1,22 @@
-// What an IPv6 packet costs in the classifier's program, behind a prologue of the bench: see ipv6-program.ts.
+// What an IPv6 packet costs in the XDP and in the netfilter program of IPv6 rulesets.
 
-import { probeFeatures } from '../../src/kernel/features.ts';
 import type { Bench } from './bench.ts';
-import { legendTable, packetTable, programTable } from './classify-tables.ts';
+import { classifyTables, legendTable } from './classify-tables.ts';
 import { CHOSEN } from './finishes.ts';
-import { compile6, owners6 } from './ipv6-program.ts';
-import { flowsOf6, frameOf6, oracle6, PACKET_LENGTH_6, RULESETS_6, type Ruleset6 } from './ipv6-rulesets.ts';
-import { goingOn, Measuring, measureImage, type Packets } from './packet-measure.ts';
+import { IPV6, RULESETS_6 } from './ipv6-rulesets.ts';
+import { Measuring, measureProgram, Workload } from './packet-measure.ts';
 import { withPlaces } from './single-packets.ts';
-import { TRAFFIC } from './traffic.ts';
+import { PLACEMENTS } from './subject-programs.ts';
 
-/** How often single packets are measured. */
-const TIMES = 3;
-const MEASURED = ['uniform', 'no match', 'zipf', 'mixed'];
+/** How often single packets are measured, minutes apart. */
+const TIMES = 2;
 
 export const ipv6: Bench = {
   name: 'ipv6',
-  summary: 'an IPv6 packet in the program of the classifier, above an empty program',
-  sizes: [10, 100, 1_000, 10_000, 100_000],
+  summary: 'an IPv6 packet in the XDP and in the netfilter program, above an empty program',
+  sizes: [100, 10_000, 100_000],
   quickSizes: [100],
-  minutes: 1,
+  minutes: 2,
   seconds: 1,
   run: (options) =>
     withPlaces('ipv6', (places) => {
@@ -27,32 +24,14 @@ export const ipv6: Bench = {
       for (const kind of RULESETS_6) {
         for (const rules of options.sizes) {
           options.progress(`${kind.name}, ${rules} rules`);
-          const head = { ruleset: kind.name, rules, placement: 'xdp', finish: CHOSEN } as const;
-          goingOn(head, measuring, () => {
-            const ruleset = kind.shape(rules);
-            const begin = performance.now();
-            const compiled = compile6(ruleset, probeFeatures());
-            const compileTime = performance.now() - begin;
-            measureImage(head, 'FORWARD', { ...compiled, compileTime }, packetsOf(ruleset), MEASURED, measuring);
-          });
+          const work = new Workload(IPV6, kind, rules);
+          for (const placement of PLACEMENTS) measureProgram(work, placement, CHOSEN, kind.traffic, measuring);
         }
       }
       const rows = measuring.finish(TIMES - 1);
       return {
-        tables: [packetTable(rows.packets), programTable(rows.programs), legendTable('Rulesets', RULESETS_6)],
+        tables: [...classifyTables(rows.packets, rows.programs), legendTable('Rulesets', RULESETS_6)],
         data: rows,
       };
     }),
 };
-
-function packetsOf(ruleset: Ruleset6): Packets {
-  const oracle = oracle6(ruleset);
-  return {
-    owners: owners6(ruleset),
-    length: PACKET_LENGTH_6,
-    pool: (traffic, count) => {
-      const flows = TRAFFIC.find(({ name }) => name === traffic)!.flows(flowsOf6(ruleset), count);
-      return { frames: flows.map(frameOf6), expectation: flows.map(oracle) };
-    },
-  };
-}

@@ -36,8 +36,10 @@ import {
   SIZE,
 } from '../../src/bpf/instruction.ts';
 
-/** Bytes of a pool's frame: a cache line. The IPv4 packet begins behind the Ethernet header. */
+/** Bytes of a cache line: frames of a pool are one, or some. The packet begins behind the Ethernet header. */
 export const FRAME = 64;
+/** How far behind the last frame headers may reach, as far as the verifier can tell. */
+const SLACK = 0x10000;
 const ETHERNET = 14;
 const POOL = 'pool';
 const ROUNDS = 'pool_rounds';
@@ -47,13 +49,14 @@ export function loopMaps(pool: readonly Uint8Array[]): {
   readonly pool: MapDefinition;
   readonly rounds: MapDefinition;
 } {
-  const contents = new Uint8Array((pool.length + 1) * FRAME);
+  const size = pool[0]!.length;
+  const contents = new Uint8Array((pool.length + 1) * size + SLACK);
   for (const [index, frame] of pool.entries()) {
-    if (frame.length !== FRAME) throw new Error(`a frame of a pool has ${FRAME} bytes, not ${frame.length}`);
-    contents.set(frame, index * FRAME);
+    if (frame.length % FRAME !== 0) throw new Error(`a pool's frames are lines of ${FRAME} bytes, not ${frame.length}`);
+    if (frame.length !== size) throw new Error(`a pool has frames of ${size} and of ${frame.length} bytes`);
+    contents.set(frame, index * size);
   }
   return {
-    // One frame more than is used: headers may reach behind the last, as far as the verifier can tell.
     pool: { name: POOL, type: 'array', valueSize: contents.length, maxEntries: 1, mmapable: false, contents },
     rounds: { name: ROUNDS, type: 'array', valueSize: 8, maxEntries: 1, mmapable: true },
   };
@@ -81,12 +84,12 @@ export interface LoopProgram {
   readonly packetFunction: number;
 }
 
-/** The loop around a program, over `packets` packets; throws where it does not know how the program reads them. */
-export function loopProgram(program: Program, packets: number): LoopProgram {
+/** The loop around a program, over `packets` packets in frames of `frame` bytes; throws where it does not know how the program reads them. */
+export function loopProgram(program: Program, packets: number, frame = FRAME): LoopProgram {
   if (packets <= 0 || (packets & (packets - 1)) !== 0) throw new Error('the packets of a pool are a power of two');
   checkBody(program);
   const main = mainFunction(program.type === 'xdp' ? 2 : 1, packets);
-  const head = nextPacket(packets, program.type === 'xdp' ? 0 : ETHERNET);
+  const head = nextPacket(packets, frame, program.type === 'xdp' ? 0 : ETHERNET);
   const body = program.instructions;
   const start = main.length + head.length;
   const end = start + body.length;
@@ -127,12 +130,12 @@ function mainFunction(verdict: 1 | 2, packets: number): Instruction[] {
 }
 
 /** Puts the addresses of the next frame and of its end where the program finds them. Leaves R1, the context. */
-function nextPacket(packets: number, start: number): Instruction[] {
+function nextPacket(packets: number, frame: number, start: number): Instruction[] {
   const a = new Assembler();
   a.loadMapValue(R3, ROUNDS).load(4, R2, R3, 0).mov(R0, R2).alu('add', R0, 1).store(4, R3, 0, R0);
-  a.alu('and', R2, packets - 1).alu('mul', R2, FRAME);
+  a.alu('and', R2, packets - 1).alu('mul', R2, frame);
   a.loadMapValue(R3, POOL, start).alu('add', R3, R2).store(8, R10, PACKET, R3);
-  a.alu('add', R3, FRAME - start).store(8, R10, PACKET_END, R3);
+  a.alu('add', R3, frame - start).store(8, R10, PACKET_END, R3);
   return a.finish().instructions;
 }
 
@@ -144,16 +147,20 @@ function frameLoad(instruction: Instruction): Instruction | undefined {
   return { ...instruction, opcode: LOAD_DOUBLE, src: R10.number, offset: place };
 }
 
-/** Netfilter programs load `skb->data` into the register that holds the `sk_buff`; nothing before does the like. */
-function isDataLoad({ opcode, dst, src }: Instruction): boolean {
-  return opcode === LOAD_DOUBLE && dst === R9.number && src === R9.number;
+/** Netfilter programs load `skb->data` by the register that holds the `sk_buff`; nothing before does the like. */
+function isDataLoad({ opcode, src }: Instruction): boolean {
+  return opcode === LOAD_DOUBLE && src === R9.number;
 }
 
 /** The real call, then the same place of the pool's packet: where it begins in the packet is in R2. */
 function slice(call: Instruction): Instruction[] {
   const a = new Assembler();
   a.store(8, R10, SLICE_AT, R2).call(0);
-  a.load(8, R0, R10, SLICE_AT).load(8, R1, R10, PACKET).alu('add', R0, R1);
+  // No header begins farther off than a packet is long; the verifier is to know it.
+  a.load(8, R0, R10, SLICE_AT)
+    .alu('and', R0, SLACK - 1)
+    .load(8, R1, R10, PACKET)
+    .alu('add', R0, R1);
   return a.finish().instructions.map((instruction) => (instruction.opcode === CALL ? call : instruction));
 }
 

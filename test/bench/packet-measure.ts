@@ -11,6 +11,8 @@
 // In every measurement the counters of the program are compared with what the reference interpreter says of exactly the
 // packets that were run, warm-ups included.
 
+import type { Address } from '../../src/base/address.ts';
+import type { Family } from '../../src/base/family.ts';
 import type { ProgramType } from '../../src/bpf/image.ts';
 import type { Classification } from '../../src/classify/classification.ts';
 import type { Image } from '../../src/codegen/compile.ts';
@@ -21,7 +23,12 @@ import type { Ruleset } from '../../src/ruleset/model.ts';
 import { parseRuleset } from '../../src/ruleset/parse.ts';
 import { ownersOf } from '../harness/slots.ts';
 import type { BenchOptions } from './bench.ts';
-import { type ClassifyRuleset, formatRuleset, type RulesetShape } from './classify-rulesets.ts';
+import {
+  type ClassifyRulesetOf,
+  formatRulesetOf,
+  type RulesetShape,
+  type RulesetShapeOf,
+} from './classify-rulesets.ts';
 import type { PacketRow, ProgramRow, Samples } from './classify-tables.ts';
 import {
   decidedByRules,
@@ -30,15 +37,15 @@ import {
   expectPackets,
   miscount,
   type Oracle,
-  shapeOracle,
+  oracleOf,
 } from './expectation.ts';
 import { FINISHES, finishesOf, hasFlowCache, tableBytes } from './finishes.ts';
 import { takeTurns } from './measure.ts';
-import { PACKET_LENGTH, packetOf } from './rule-shape.ts';
+import type { AddressFamily } from './rule-shape.ts';
 import { type Places, SinglePackets, type SingleTraffic } from './single-packets.ts';
 import { compileForBench, DEVICES, frameOf, refusalOf, type SlotCounts, SubjectPrograms } from './subject-programs.ts';
 import { tableReads } from './table-reads.ts';
-import { flowsOf, TRAFFIC } from './traffic.ts';
+import { flowSource, TRAFFIC } from './traffic.ts';
 
 const POOL = { whole: 8192, quick: 256 } as const;
 /** Packets of the pool whose looks into the tables are counted. */
@@ -104,29 +111,40 @@ export interface Packets {
   readonly owners: readonly SlotOwner[];
   /** Bytes that each packet counts. */
   readonly length: number;
+  readonly family: Family;
   pool(traffic: string, packets: number): Pool;
 }
 
 /** A ruleset of some size, with the packets that it is measured with. */
-export class Workload implements Packets {
-  readonly length = PACKET_LENGTH;
-  readonly kind: ClassifyRuleset;
+export class Workload<A extends Address = number> implements Packets {
+  readonly kind: ClassifyRulesetOf<A>;
   readonly rules: number;
-  readonly shape: RulesetShape;
+  readonly shape: RulesetShapeOf<A>;
   readonly ruleset: Ruleset;
   readonly owners: readonly SlotOwner[];
+  private readonly addresses: AddressFamily<A>;
   private readonly oracle: Oracle;
   private readonly pools = new Map<string, Pool>();
 
-  constructor(kind: ClassifyRuleset, rules: number) {
+  constructor(addresses: AddressFamily<A>, kind: ClassifyRulesetOf<A>, rules: number) {
+    this.addresses = addresses;
     this.kind = kind;
     this.rules = rules;
     this.shape = kind.shape(rules);
-    const { ruleset, diagnostics } = parseRuleset(formatRuleset(this.shape), { file: kind.name });
+    const text = formatRulesetOf(addresses, this.shape);
+    const { ruleset, diagnostics } = parseRuleset(text, { file: kind.name, family: addresses.family });
     if (diagnostics[0] !== undefined) throw new Error(`${kind.name}: ${diagnostics[0].message}`);
     this.ruleset = ruleset;
     this.owners = ownersOf(filterTable(ruleset));
-    this.oracle = shapeOracle(filterTable(ruleset), this.shape);
+    this.oracle = oracleOf(addresses, filterTable(ruleset), this.shape);
+  }
+
+  get family(): Family {
+    return this.addresses.family;
+  }
+
+  get length(): number {
+    return this.addresses.packetLength;
   }
 
   pool(traffic: string, packets: number): Pool {
@@ -134,7 +152,8 @@ export class Workload implements Packets {
     if (known !== undefined) return known;
     const { flows } = TRAFFIC.find(({ name }) => name === traffic)!;
     // No rule of a bench asks for a device that test runs have: the packets count alike in both programs.
-    const all = flows(flowsOf(this.shape), packets).map((flow) => packetOf(flow, this.shape.chain, DEVICES.xdp));
+    const source = flowSource(this.addresses, this.shape);
+    const all = flows(source, packets).map((flow) => this.addresses.packetOf(flow, this.shape.chain, DEVICES.xdp));
     const made = { frames: all.map(frameOf), expectation: expectationOf(this.oracle, all) };
     this.pools.set(traffic, made);
     return made;
@@ -142,8 +161,8 @@ export class Workload implements Packets {
 }
 
 /** Measures one program of a workload, with the finish that `finish` names. */
-export function measureProgram(
-  work: Workload,
+export function measureProgram<A extends Address>(
+  work: Workload<A>,
   placement: ProgramType,
   finish: string,
   traffic: readonly string[],
@@ -171,7 +190,7 @@ export function measureProgram(
 type Head = Pick<PacketRow, 'ruleset' | 'rules' | 'placement' | 'finish'>;
 
 /** What fails becomes a row, and a word of the run. */
-export function goingOn(head: Head, { options, rows }: Measuring, work: () => void): void {
+function goingOn(head: Head, { options, rows }: Measuring, work: () => void): void {
   try {
     work();
   } catch (error) {
@@ -182,7 +201,7 @@ export function goingOn(head: Head, { options, rows }: Measuring, work: () => vo
 }
 
 /** Loads what was compiled and measures it; its rows join the others. */
-export function measureImage(
+function measureImage(
   head: Head,
   chain: RulesetShape['chain'],
   compiled: {
@@ -198,15 +217,15 @@ export function measureImage(
 ): void {
   const { rows, options, size } = measuring;
   const { image, single = image } = compiled;
-  const loaded = tryToLoad(head.placement, chain, image);
+  const loaded = tryToLoad(head.placement, chain, image, packets.family);
   if ('refused' in loaded) {
     rows.programs.push({ ...head, refused: loaded.refused });
     return;
   }
   const { programs, loadTime } = loaded;
   const open = [programs];
-  const load = (...subject: [Image?]): SubjectPrograms => {
-    const more = new SubjectPrograms(head.placement, chain, ...subject);
+  const load = (subject?: Image): SubjectPrograms => {
+    const more = new SubjectPrograms(head.placement, chain, subject, packets.family);
     open.push(more);
     return more;
   };

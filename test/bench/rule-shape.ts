@@ -3,18 +3,21 @@
 // A shape knows what its rule asks of a packet, so that packets can be made to fit it; whether they do, the reference
 // interpreter says, and never the shape.
 
+import type { Family } from '../../src/base/family.ts';
 import type { FilterChain } from '../../src/base/hooks.ts';
 import { formatAddress, prefixMask } from '../../src/base/ipv4.ts';
 import type { HookPacket } from '../../src/base/packet.ts';
 import { buildPacket, type Transport, transportHeaderLength } from '../harness/packet-builder.ts';
 import type { Choice } from '../harness/random.ts';
 
-export interface Prefix {
-  /** Unsigned 32 bits, host bits zero. */
-  readonly value: number;
-  /** 0–32; 0 asks for nothing. */
+/** `A` is an address: unsigned 32 bits, or 128 as a bigint. */
+export interface PrefixOf<A> {
+  /** Host bits zero. */
+  readonly value: A;
+  /** As far as the address reaches; 0 asks for nothing. */
   readonly length: number;
 }
+export type Prefix = PrefixOf<number>;
 
 export interface PortRange {
   readonly low: number;
@@ -24,9 +27,9 @@ export interface PortRange {
 export const ANY_ADDRESS: Prefix = { value: 0, length: 0 };
 export const ANY_PORT: PortRange = { low: 0, high: 0xffff };
 
-export interface RuleShape {
-  readonly source: Prefix;
-  readonly destination: Prefix;
+export interface RuleShapeOf<A> {
+  readonly source: PrefixOf<A>;
+  readonly destination: PrefixOf<A>;
   /** Absent for all protocols; ports, flags and ICMP types are asked for by rules of a protocol only. */
   readonly protocol?: 'tcp' | 'udp' | 'icmp' | number;
   readonly sport: PortRange;
@@ -37,28 +40,56 @@ export interface RuleShape {
   readonly inDevice?: string;
   readonly verdict: 'ACCEPT' | 'DROP';
 }
+export type RuleShape = RuleShapeOf<number>;
 
 /** Bits of the TCP flags byte, RFC 9293 section 3.1. */
 const TCP_FLAG = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as const;
 export type TcpFlag = keyof typeof TCP_FLAG;
 
 /** What a packet is told apart by. */
-export interface Flow {
-  readonly source: number;
-  readonly destination: number;
+export interface FlowOf<A> {
+  readonly source: A;
+  readonly destination: A;
   readonly protocol: number;
   readonly sport: number;
   readonly dport: number;
   readonly flags: number;
   readonly icmpType: number;
 }
+export type Flow = FlowOf<number>;
+
+type Devices = Pick<HookPacket, 'inDevice' | 'outDevice'>;
+
+/** What rules and packets of a family are made with. */
+export interface AddressFamily<A> {
+  readonly family: Family;
+  /** Asks for nothing. */
+  readonly any: PrefixOf<A>;
+  /** The protocol number of the family's ICMP. */
+  readonly icmp: number;
+  /** Bytes of every packet, from its IP header on. */
+  readonly packetLength: number;
+  format(address: A): string;
+  /** The part of an address that the prefix fixes. */
+  prefixOf(address: A, length: number): PrefixOf<A>;
+  /** An address inside the prefix that a packet may come from or go to. */
+  addressIn(choice: Choice, prefix: PrefixOf<A>): A;
+  packetOf(flow: FlowOf<A>, hook: FilterChain, devices: Devices): HookPacket;
+  /** Source and destination. */
+  addressesOf(packet: Uint8Array): readonly [source: A, destination: A];
+}
 
 /** A rule as iptables-save prints it. */
 export function formatRule(chain: FilterChain, rule: RuleShape): string {
+  return formatRuleOf(IPV4, chain, rule);
+}
+
+/** A rule as iptables-save or ip6tables-save prints it. */
+export function formatRuleOf<A>({ format }: AddressFamily<A>, chain: FilterChain, rule: RuleShapeOf<A>): string {
   const { source, destination, inDevice, protocol, sport, dport, flags, icmpType, verdict } = rule;
   const words = [
-    ...prefixWords('-s', source),
-    ...prefixWords('-d', destination),
+    ...prefixWords('-s', source, format),
+    ...prefixWords('-d', destination, format),
     ...(inDevice === undefined ? [] : ['-i', inDevice]),
     ...(protocol === undefined ? [] : ['-p', `${protocol}`]),
   ];
@@ -69,8 +100,8 @@ export function formatRule(chain: FilterChain, rule: RuleShape): string {
   return ['-A', chain, ...words, '-j', verdict].join(' ');
 }
 
-function prefixWords(option: string, { value, length }: Prefix): string[] {
-  return length === 0 ? [] : [option, `${formatAddress(value)}/${length}`];
+function prefixWords<A>(option: string, { value, length }: PrefixOf<A>, format: (address: A) => string): string[] {
+  return length === 0 ? [] : [option, `${format(value)}/${length}`];
 }
 
 function portWords(option: string, { low, high }: PortRange): string[] {
@@ -93,12 +124,12 @@ export function addressIn(choice: Choice, { value, length }: Prefix): number {
 }
 
 /** A flow that has what the rule asks for, and else anything. */
-export function flowInside(choice: Choice, rule: RuleShape): Flow {
+export function flowInside<A>({ icmp, addressIn }: AddressFamily<A>, choice: Choice, rule: RuleShapeOf<A>): FlowOf<A> {
   const { source, destination, protocol, sport, dport, flags, icmpType } = rule;
   const anyProtocol = choice.weighted([
     [6, 6],
     [3, 17],
-    [1, 1],
+    [1, icmp],
   ]);
   const anyFlags = choice.chance(0.2) ? TCP_FLAG.SYN : TCP_FLAG.ACK;
   return {
@@ -127,20 +158,17 @@ export const FRAME_BYTES = 64;
 export const PACKET_LENGTH = FRAME_BYTES - 14;
 
 /** The packet of a flow as it arrives at a hook. */
-export function packetOf(
-  flow: Flow,
-  hook: FilterChain,
-  devices: Pick<HookPacket, 'inDevice' | 'outDevice'>,
-): HookPacket {
-  const transport = transportOf(flow);
+export function packetOf(flow: Flow, hook: FilterChain, devices: Devices): HookPacket {
+  const transport = transportOf(flow, IPV4.icmp);
   const payload = new Uint8Array(PACKET_LENGTH - 20 - transportHeaderLength(transport));
   const { source, destination } = flow;
   return { hook, ...devices, bytes: buildPacket({ source, destination, transport, payload, dontFragment: true }) };
 }
 
-function transportOf({ protocol, sport, dport, flags, icmpType }: Flow): Transport {
+/** What is behind the IP header of a flow's packet; `icmp` is the protocol number of its family's ICMP. */
+export function transportOf<A>({ protocol, sport, dport, flags, icmpType }: FlowOf<A>, icmp: number): Transport {
   switch (protocol) {
-    case 1:
+    case icmp:
       return { kind: 'icmp', type: icmpType, code: 0 };
     case 6:
       return { kind: 'tcp', sport, dport, flags };
@@ -150,3 +178,18 @@ function transportOf({ protocol, sport, dport, flags, icmpType }: Flow): Transpo
       return { kind: 'other', protocol };
   }
 }
+
+export const IPV4: AddressFamily<number> = {
+  family: 'ipv4',
+  any: ANY_ADDRESS,
+  icmp: 1,
+  packetLength: PACKET_LENGTH,
+  format: formatAddress,
+  prefixOf,
+  addressIn,
+  packetOf,
+  addressesOf: (packet) => {
+    const view = new DataView(packet.buffer, packet.byteOffset);
+    return [view.getUint32(12), view.getUint32(16)];
+  },
+};

@@ -3,6 +3,8 @@
 // The kernel shows a test run's XDP program the loopback device as the one a frame came in by, and a netfilter program
 // as the one it goes out by.
 
+import type { Address } from '../../src/base/address.ts';
+import type { Family } from '../../src/base/family.ts';
 import type { HostFacts } from '../../src/base/features.ts';
 import { type EnforcingPlacement, HOOK_NUMBER } from '../../src/base/hooks.ts';
 import { normalize } from '../../src/base/intervals.ts';
@@ -33,10 +35,10 @@ import { bpf, COMMAND, pointer, tryLoad } from '../../src/kernel/bpf-call.ts';
 import { KernelError, VerifierError } from '../../src/kernel/errors.ts';
 import { probeFeatures } from '../../src/kernel/features.ts';
 import type { Ruleset } from '../../src/ruleset/model.ts';
-import { buildFrame } from '../harness/packet-builder.ts';
+import { buildFrame, ETHERTYPE } from '../harness/packet-builder.ts';
 import type { RulesetShape } from './classify-rulesets.ts';
 import { loopDebug } from './loop-debug.ts';
-import { FRAME, type LoopProgram, loopMaps, loopProgram } from './loop-program.ts';
+import { type LoopProgram, loopMaps, loopProgram } from './loop-program.ts';
 import { kernelMemory, processedInstructions } from './program-info.ts';
 
 export const PLACEMENTS: readonly ProgramType[] = ['xdp', 'netfilter'];
@@ -46,6 +48,9 @@ export const DEVICES: Readonly<Record<ProgramType, Pick<HookPacket, 'inDevice' |
   xdp: { inDevice: 'lo', outDevice: '' },
   netfilter: { inDevice: '', outDevice: 'lo' },
 };
+
+/** ff00::/8, which every host takes for local. */
+const GROUPS_6 = { low: 0xffn << 120n, high: (1n << 128n) - 1n };
 
 /** A count of what a subject counted, by slot; the last is of packets that nobody could decide. */
 export type SlotCounts = ReturnType<typeof readSlots>;
@@ -60,11 +65,24 @@ export type CompiledForBench =
   | { readonly image: Image; readonly classification: Classification }
   | { readonly refused: string };
 
-/** What the compiler is told: this kernel, and the host's address as the only local one. Plain JSON values. */
-export function benchOptionsFor(placement: EnforcingPlacement, host: number | undefined): CompileOptions {
+/** What the compiler is told: this kernel, and the host's address as the only local one. Of IPv4 plain JSON values. */
+export function benchOptionsFor(
+  placement: EnforcingPlacement,
+  host: Address | undefined,
+  family: Family = 'ipv4',
+): CompileOptions {
   const facts: HostFacts = {
-    addressGeneration: readAddressGeneration(),
-    localDestinations: normalize([...GROUP_ADDRESSES, ...(host === undefined ? [] : [{ low: host, high: host }])]),
+    addressGeneration: readAddressGeneration(family),
+    localDestinations: normalize([
+      ...GROUP_ADDRESSES,
+      ...(typeof host === 'number' ? [{ low: host, high: host }] : []),
+    ]),
+    ...(family === 'ipv6' && {
+      ipv6: {
+        localDestinations: [...(typeof host === 'bigint' ? [{ low: host, high: host }] : []), GROUPS_6],
+        ofDevices: [],
+      },
+    }),
   };
   const allowInexact = ['loopback', 'output', 'out-device'] as const;
   return { placement, allowInexact, features: probeFeatures(), facts, file: 'bench' };
@@ -73,10 +91,10 @@ export function benchOptionsFor(placement: EnforcingPlacement, host: number | un
 export function compileForBench(
   ruleset: Ruleset,
   placement: EnforcingPlacement,
-  host: number | undefined,
+  host: Address | undefined,
   more: Partial<CompileOptions> = {},
 ): CompiledForBench {
-  const compiled = compileRuleset(ruleset, { ...benchOptionsFor(placement, host), ...more });
+  const compiled = compileRuleset(ruleset, { ...benchOptionsFor(placement, host, ruleset.family), ...more });
   return compiled.ok ? compiled : { refused: compiled.diagnostics[0]!.message };
 }
 
@@ -85,17 +103,21 @@ export class SubjectPrograms {
   private readonly image: Image | undefined;
   private readonly program: Program;
   private readonly context: Uint8Array | undefined;
+  private readonly family: Family;
   private readonly maps = new Map<string, number>();
   private readonly memory = new Map<string, Uint8Array>();
   private readonly whole: number;
-  private loop: { program: number; rounds: Uint8Array; packets: number; maps: readonly number[] } | undefined;
+  private loop:
+    | { program: number; rounds: Uint8Array; packets: number; frame: number; maps: readonly number[] }
+    | undefined;
 
   /** The program for packets of the chain; without an image, the empty program that accepts. Throws if refused. */
-  constructor(placement: ProgramType, chain: RulesetShape['chain'], image?: Image) {
+  constructor(placement: ProgramType, chain: RulesetShape['chain'], image?: Image, family: Family = 'ipv4') {
     const point = placement === 'xdp' ? 'XDP' : chain;
     this.image = image;
+    this.family = family;
     this.program = image?.programs.find((each) => each.point === point)?.program ?? passProgram(placement);
-    this.context = placement === 'xdp' ? undefined : hookState(HOOK_NUMBER[chain]);
+    this.context = placement === 'xdp' ? undefined : hookState(HOOK_NUMBER[chain], family);
     try {
       for (const definition of image?.maps ?? []) {
         const map = createMap(definition);
@@ -169,6 +191,7 @@ export class SubjectPrograms {
   loadPool(pool: readonly Uint8Array[]): void {
     this.unloadPool();
     const definitions = loopMaps(pool);
+    const frame = pool[0]!.length;
     const maps = new Map(this.maps);
     const own = [definitions.pool, definitions.rounds].map((definition) => {
       const map = createMap(definition);
@@ -178,9 +201,10 @@ export class SubjectPrograms {
     const rounds = mapMemory(maps.get(definitions.rounds.name)!, definitions.rounds.valueSize);
     try {
       this.loop = {
-        program: loadLoop(loopProgram(this.program, pool.length), maps),
+        program: loadLoop(loopProgram(this.program, pool.length, frame), maps),
         rounds,
         packets: pool.length,
+        frame,
         maps: own,
       };
     } catch (error) {
@@ -192,9 +216,9 @@ export class SubjectPrograms {
 
   /** Nanoseconds of one packet: the mean over the pool. */
   runLoop(): number {
-    const { program, rounds, packets } = this.loop!;
+    const { program, rounds, packets, frame } = this.loop!;
     rounds.fill(0);
-    const { duration } = testRun(program, emptyFrame(), this.context);
+    const { duration } = testRun(program, emptyFrame(frame, this.family), this.context);
     const done = new DataView(rounds.buffer, rounds.byteOffset).getUint32(0, true);
     if (done !== packets) throw new Error(`the kernel ended the loop after ${done} of ${packets} packets`);
     return duration / packets;
@@ -225,21 +249,23 @@ export class SubjectPrograms {
 
 /** A frame as the loopback device takes it. */
 export function frameOf(packet: HookPacket): Uint8Array {
-  return buildFrame(packet.bytes, { destination: new Uint8Array(6), source: new Uint8Array(6) });
+  const { bytes, family = 'ipv4' } = packet;
+  const etherType = ETHERTYPE[family];
+  return buildFrame(bytes, { destination: new Uint8Array(6), source: new Uint8Array(6), etherType });
 }
 
 /** What a test run is given that reads its packets elsewhere. */
-function emptyFrame(): Uint8Array {
-  const frame = new Uint8Array(FRAME);
-  frame.set([8, 0], 12);
+function emptyFrame(size: number, family: Family): Uint8Array {
+  const frame = new Uint8Array(size);
+  new DataView(frame.buffer).setUint16(12, ETHERTYPE[family]);
   return frame;
 }
 
 /** The part of `struct nf_hook_state` that a test run takes: hook and protocol family. */
-function hookState(hook: number): Uint8Array {
-  const NFPROTO_IPV4 = 2;
+function hookState(hook: number, family: Family): Uint8Array {
+  const NFPROTO = { ipv4: 2, ipv6: 10 };
   const state = new Uint8Array(56);
-  state.set([hook, NFPROTO_IPV4]);
+  state.set([hook, NFPROTO[family]]);
   return state;
 }
 

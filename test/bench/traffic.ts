@@ -2,14 +2,24 @@
 
 import { seededChoice } from '../fuzz/seeded.ts';
 import type { Choice } from '../harness/random.ts';
-import type { RulesetShape } from './classify-rulesets.ts';
-import { ANY_ADDRESS, ANY_PORT, type Flow, flowInside, type RuleShape } from './rule-shape.ts';
+import type { RulesetShape, RulesetShapeOf } from './classify-rulesets.ts';
+import {
+  type AddressFamily,
+  ANY_PORT,
+  type Flow,
+  type FlowOf,
+  flowInside,
+  IPV4,
+  type RuleShapeOf,
+} from './rule-shape.ts';
+
+type Verdict = RuleShapeOf<unknown>['verdict'];
 
 /** What packets of a ruleset may be like, of whatever family. */
 export interface FlowSource<F> {
   readonly rules: number;
   /** A packet inside a random rule, of one verdict if there is such a rule. */
-  aimed(choice: Choice, verdict?: RuleShape['verdict']): F;
+  aimed(choice: Choice, verdict?: Verdict): F;
   anything(choice: Choice): F;
   /** Its source, its destination and the rest are those of three packets inside rules. */
   mixed(choice: Choice): F;
@@ -80,26 +90,28 @@ function repeat<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make);
 }
 
-const ANYTHING: RuleShape = {
-  source: ANY_ADDRESS,
-  destination: ANY_ADDRESS,
-  sport: ANY_PORT,
-  dport: ANY_PORT,
-  verdict: 'ACCEPT',
-};
-
 /** Packets of an IPv4 ruleset; at INPUT all of them are for the host. */
-export function flowsOf({ rules, host }: RulesetShape): FlowSource<Flow> {
+export function flowsOf(shape: RulesetShape): FlowSource<Flow> {
+  return flowSource(IPV4, shape);
+}
+
+/** Packets of a ruleset; at INPUT all of them are for the host. */
+export function flowSource<A>(family: AddressFamily<A>, { rules, host }: RulesetShapeOf<A>): FlowSource<FlowOf<A>> {
+  const { any } = family;
+  const anything: RuleShapeOf<A> = {
+    ...{ source: any, destination: any, sport: ANY_PORT, dport: ANY_PORT },
+    verdict: 'ACCEPT',
+  };
   // Rules that no packet of a bench can hit are left out.
   const hit = rules.filter(({ inDevice }) => inDevice === undefined);
   const byVerdict = { ACCEPT: verdictOf(hit, 'ACCEPT'), DROP: verdictOf(hit, 'DROP') };
-  const toHost = (flow: Flow): Flow => (host === undefined ? flow : { ...flow, destination: host });
-  const aimed = (choice: Choice, verdict?: RuleShape['verdict']): Flow =>
-    toHost(flowInside(choice, choice.pick(verdict === undefined ? hit : byVerdict[verdict])));
+  const toHost = (flow: FlowOf<A>): FlowOf<A> => (host === undefined ? flow : { ...flow, destination: host });
+  const aimed = (choice: Choice, verdict?: Verdict): FlowOf<A> =>
+    toHost(flowInside(family, choice, choice.pick(verdict === undefined ? hit : byVerdict[verdict])));
   return {
     rules: rules.length,
     aimed,
-    anything: (choice) => toHost(flowInside(choice, ANYTHING)),
+    anything: (choice) => toHost(flowInside(family, choice, anything)),
     mixed: (choice) => ({
       ...aimed(choice),
       source: aimed(choice).source,
@@ -109,7 +121,7 @@ export function flowsOf({ rules, host }: RulesetShape): FlowSource<Flow> {
 }
 
 /** The rules of a verdict, or all where none has it. */
-function verdictOf(rules: readonly RuleShape[], verdict: RuleShape['verdict']): readonly RuleShape[] {
+function verdictOf<A>(rules: readonly RuleShapeOf<A>[], verdict: Verdict): readonly RuleShapeOf<A>[] {
   const found = rules.filter((rule) => rule.verdict === verdict);
   return found.length === 0 ? rules : found;
 }

@@ -1,38 +1,36 @@
 // The benches measure what the compiler makes by changing how it gets at packets: what it counts must stay right.
 
 import { expect, it } from 'vitest';
-import { filterTable } from '../../src/engine/compile.ts';
-import { parseRuleset } from '../../src/ruleset/parse.ts';
-import { CLASSIFY_RULESETS, type ClassifyRuleset, formatRuleset } from '../bench/classify-rulesets.ts';
-import { expectationOf, expectPackets, miscount, shapeOracle } from '../bench/expectation.ts';
-import { FINISHES } from '../bench/finishes.ts';
-import { PACKET_LENGTH, packetOf } from '../bench/rule-shape.ts';
-import { compileForBench, DEVICES, frameOf, PLACEMENTS, SubjectPrograms } from '../bench/subject-programs.ts';
-import { flowsOf, TRAFFIC } from '../bench/traffic.ts';
-import { ownersOf } from '../harness/slots.ts';
+import { CLASSIFY_RULESETS } from '../bench/classify-rulesets.ts';
+import { expectPackets, miscount } from '../bench/expectation.ts';
+import { CHOSEN, FINISHES } from '../bench/finishes.ts';
+import { IPV6, RULESETS_6 } from '../bench/ipv6-rulesets.ts';
+import { Workload } from '../bench/packet-measure.ts';
+import { IPV4 } from '../bench/rule-shape.ts';
+import { compileForBench, PLACEMENTS, SubjectPrograms } from '../bench/subject-programs.ts';
+import { TRAFFIC } from '../bench/traffic.ts';
 
 const RULES = 40;
 const POOL = 512;
 const REPEAT = 100;
 
-const cases = CLASSIFY_RULESETS.flatMap((kind) =>
-  PLACEMENTS.flatMap((placement) => {
-    const prepared = once(() => prepare(kind, placement));
-    return [...FINISHES].map(([finish, options]) => ({ prepared, placement, name: kind.name, finish, options }));
-  }),
-);
+/** Rulesets of both families, each with its pools made once for all finishes. */
+const subjects = [
+  ...CLASSIFY_RULESETS.map((kind) => ({
+    name: kind.name,
+    finishes: [...FINISHES.keys()],
+    prepared: once(() => new Workload(IPV4, kind, kind.sizes?.length === 1 ? kind.sizes[0]! : RULES)),
+  })),
+  ...RULESETS_6.map((kind) => ({
+    name: kind.name,
+    finishes: [CHOSEN],
+    prepared: once(() => new Workload(IPV6, kind, RULES)),
+  })),
+];
 
-/** The ruleset and a pool of each traffic, with what the interpreter says of it: the same for every finish. */
-function prepare(kind: ClassifyRuleset, placement: (typeof PLACEMENTS)[number]) {
-  const shape = kind.shape(kind.sizes?.length === 1 ? kind.sizes[0]! : RULES);
-  const { ruleset } = parseRuleset(formatRuleset(shape), { file: 'bench' });
-  const oracle = shapeOracle(filterTable(ruleset), shape);
-  const pools = TRAFFIC.map((traffic) => {
-    const packets = traffic.flows(flowsOf(shape), POOL).map((flow) => packetOf(flow, shape.chain, DEVICES[placement]));
-    return { frames: packets.map(frameOf), expectation: expectationOf(oracle, packets) };
-  });
-  return { shape, ruleset, pools };
-}
+const cases = subjects.flatMap(({ finishes, ...subject }) =>
+  PLACEMENTS.flatMap((placement) => finishes.map((finish) => ({ ...subject, placement, finish }))),
+);
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
@@ -41,14 +39,15 @@ function once<T>(make: () => T): () => T {
 
 it.each(cases)(
   '$name at $placement, finish $finish: every packet of a pool is counted as the interpreter says',
-  ({ prepared, placement, options }) => {
-    const { shape, ruleset, pools } = prepared();
-    const compiled = compileForBench(ruleset, placement, shape.host, options);
+  ({ prepared, placement, finish }) => {
+    const work: Workload<number> | Workload<bigint> = prepared();
+    const { shape, ruleset, owners, family, length } = work;
+    const compiled = compileForBench(ruleset, placement, shape.host, FINISHES.get(finish)!);
     if ('refused' in compiled) throw new Error(compiled.refused);
-    const owners = ownersOf(filterTable(ruleset));
-    const programs = new SubjectPrograms(placement, shape.chain, compiled.image);
+    const programs = new SubjectPrograms(placement, shape.chain, compiled.image, family);
     try {
-      for (const { frames, expectation } of pools) {
+      for (const { name } of TRAFFIC) {
+        const { frames, expectation } = work.pool(name, POOL);
         programs.loadPool(frames);
         const wanted = new Map<string, number>();
         for (let run = 0; run < 2; run++) programs.runLoop();
@@ -56,11 +55,11 @@ it.each(cases)(
         programs.runSingle(frames[7]!, REPEAT);
         expectPackets(wanted, [expectation[7]!], REPEAT);
         const counts = programs.takeCounts();
-        expect(miscount(owners, counts, wanted, PACKET_LENGTH)).toBeUndefined();
+        expect(miscount(owners, counts, wanted, length)).toBeUndefined();
       }
       // The check is one: packets of the last pool, counted once more and not expected.
       programs.runLoop();
-      expect(miscount(owners, programs.takeCounts(), new Map(), PACKET_LENGTH)).toBeDefined();
+      expect(miscount(owners, programs.takeCounts(), new Map(), length)).toBeDefined();
     } finally {
       programs.close();
     }

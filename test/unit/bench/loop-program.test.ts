@@ -77,10 +77,13 @@ test('an empty program loops, too', () => {
 
 test('frames lie behind each other, with room behind the last', () => {
   const frames = [1, 2].map((byte) => new Uint8Array(FRAME).fill(byte));
-  const { pool } = loopMaps(frames);
-  expect([pool.valueSize, pool.contents![FRAME - 1], pool.contents![FRAME], pool.contents![2 * FRAME]]).toEqual([
-    192, 1, 2, 0,
-  ]);
+  const { contents } = loopMaps(frames).pool;
+  expect([contents![FRAME - 1], contents![FRAME], contents![2 * FRAME]]).toEqual([1, 2, 0]);
+  // Offsets into a packet are 16 bits, as far as the verifier knows.
+  expect(contents!.length).toBeGreaterThan(2 * FRAME + 0xffff);
+  const wide = loopMaps(frames.map((frame) => new Uint8Array(2 * FRAME).fill(frame[0]!))).pool.contents!;
+  expect([wide[2 * FRAME - 1], wide[2 * FRAME], wide[4 * FRAME]]).toEqual([1, 2, 0]);
+  expect(() => loopMaps([frames[0]!, new Uint8Array(2 * FRAME)])).toThrow('frames of 64 and of 128 bytes');
   expect(() => loopMaps([new Uint8Array(60)])).toThrow('64 bytes');
 });
 
