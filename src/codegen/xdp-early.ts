@@ -113,7 +113,7 @@ export function earlyProgram(request: EarlyRequest): Program {
 function segmentsWithin(room: number, { segments }: Classification, order: readonly number[]): Set<Segment> {
   const within = new Set<Segment>();
   let left = room;
-  for (const number of [...order].reverse()) {
+  for (const number of order) {
     const segment = segments[number]!;
     if (segment.finish === 'tables' || segment.tests.length > left) continue;
     left -= segment.tests.length;
