@@ -13,6 +13,7 @@ import type { Slot } from '../graph/graph.ts';
 import { UNLISTED } from './conditions.ts';
 import type { Condition, DecisionList } from './decision-list.ts';
 import { END } from './decision-list.ts';
+import { withRoom } from './room.ts';
 import type { Place, RuleCompiler } from './rule-decisions.ts';
 import { ALWAYS, type Vector } from './vectors.ts';
 
@@ -165,7 +166,7 @@ class ChainWalk {
   private use(own: Vector): void {
     if (this.chain.hook === undefined) return;
     // Views are mostly made before chains are walked.
-    if (own >= this.uses.length) this.uses = grown(this.uses, own + 1);
+    if (own >= this.uses.length) this.uses = withRoom(this.uses, own + 1);
     this.uses[own]!++;
   }
 
@@ -272,14 +273,10 @@ class EndedVectors {
   }
 
   add(vector: Vector, decision: number): void {
-    if (vector >= this.isEnded.length) {
-      const larger = new Uint8Array(Math.max(vector + 1, 2 * this.isEnded.length));
-      larger.set(this.isEnded);
-      this.isEnded = larger;
-    }
+    if (vector >= this.isEnded.length) this.isEnded = withRoom(this.isEnded, vector + 1);
     if (this.count === this.order.length) {
-      this.order = grown(this.order);
-      this.decisions = grown(this.decisions);
+      this.order = withRoom(this.order, this.count + 1);
+      this.decisions = withRoom(this.decisions, this.count + 1);
     }
     this.isEnded[vector] = 1;
     this.order[this.count] = vector;
@@ -313,9 +310,9 @@ class ListBuilder {
   add(conditions: readonly Condition[], slot: Slot, then: number, owner: Slot): void {
     const at = this.conditions.length;
     if (at === this.slots.length) {
-      this.slots = grown(this.slots);
-      this.goals = grown(this.goals);
-      this.owners = grown(this.owners);
+      this.slots = withRoom(this.slots, at + 1);
+      this.goals = withRoom(this.goals, at + 1);
+      this.owners = withRoom(this.owners, at + 1);
     }
     this.conditions.push(conditions);
     this.slots[at] = slot;
@@ -334,10 +331,4 @@ class ListBuilder {
     const then = this.goals.slice(0, length);
     return { length, conditions, slots, then, owners: this.owners.slice(0, length) };
   }
-}
-
-function grown(array: Int32Array, least = 0): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(least, array.length * 2));
-  larger.set(array);
-  return larger;
 }

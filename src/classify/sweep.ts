@@ -4,6 +4,7 @@
 import { NumberSets } from './number-sets.ts';
 import type { Pruner } from './prune.ts';
 import { sortedOrder } from './radix.ts';
+import { withRoom } from './room.ts';
 
 /** Intervals of numbers of 32 bits, ends included, each of a predicate. Those of one predicate do not touch. */
 export interface Intervals {
@@ -71,7 +72,7 @@ class ActiveSet {
   }
 
   insert(predicate: number): void {
-    if (this.size === this.members.length) this.members = doubled(this.members);
+    this.members = withRoom(this.members, this.size + 1);
     const { members, size } = this;
     const place = this.placeOf(predicate);
     if (place < size) members.copyWithin(place + 1, place, size);
@@ -120,10 +121,4 @@ class ActiveSet {
     }
     return low;
   }
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const longer = new Int32Array(array.length * 2);
-  longer.set(array);
-  return longer;
 }

@@ -4,6 +4,7 @@
 // stands in columns.
 
 import type { Condition } from './decision-list.ts';
+import { withRoom } from './room.ts';
 
 /** What one decision asks, by number: from 0 on, which asks nothing. All its conditions must hold. */
 export type Vector = number;
@@ -77,15 +78,12 @@ export class Vectors {
   }
 
   private grow(): void {
-    const { bits, hashes } = this;
-    this.bits = new Int32Array(2 * bits.length);
-    this.bits.set(bits);
-    this.hashes = new Int32Array(2 * hashes.length);
-    this.hashes.set(hashes);
-    this.places = new Int32Array(4 * hashes.length);
+    this.bits = withRoom(this.bits, this.all.length + 1);
+    this.hashes = withRoom(this.hashes, this.all.length + 1);
+    this.places = new Int32Array(2 * this.hashes.length);
     const mask = this.places.length - 1;
     for (let number = 0; number < this.all.length; number++) {
-      let place = hashes[number]! & mask;
+      let place = this.hashes[number]! & mask;
       while (this.places[place] !== 0) place = (place + 1) & mask;
       this.places[place] = number + 1;
     }

@@ -27,6 +27,7 @@ import { EMPTY } from '../action-lists.ts';
 import type { Budget } from '../budget.ts';
 import { type DecisionList, END, type HookChains } from '../decision-list.ts';
 import { outcomeWord } from '../outcomes.ts';
+import { withRoom } from '../room.ts';
 import type { TableRef } from '../tables.ts';
 import type { FinishInput, Overflow } from './finish.ts';
 
@@ -333,10 +334,7 @@ class Steps {
   private grow(): boolean {
     if (this.count >= this.most) this.isFull = true;
     if (this.isFull) return false;
-    if (STEP * (this.count + 1) <= this.words.length) return true;
-    const larger = new Uint32Array(2 * this.words.length);
-    larger.set(this.words);
-    this.words = larger;
+    this.words = withRoom(this.words, STEP * (this.count + 1));
     return true;
   }
 }
